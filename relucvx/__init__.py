@@ -1,0 +1,1 @@
+"""relucvx: certified global optima of two-layer ReLU networks."""

@@ -1,0 +1,57 @@
+"""Errors that say what was expected, what was received, the likely cause and the next step.
+
+Every error of the package derives from :class:`RelucvxError` and from the built-in exception a caller would
+expect (``ValueError``, ``ImportError`` …), so both ``except RelucvxError`` and ``except ValueError`` work.
+"""
+
+from __future__ import annotations
+
+
+class RelucvxError(Exception):
+    """Base of every error raised by relucvx."""
+
+
+class InvalidInputError(RelucvxError, ValueError):
+    """An argument has the wrong shape, type or value."""
+
+
+class TooManyPatternsError(RelucvxError, ValueError):
+    """The predicted number of activation patterns exceeds what was allowed; nothing has been allocated."""
+
+
+class UnsupportedError(RelucvxError, NotImplementedError):
+    """The combination asked for is outside what this version solves."""
+
+
+class InfeasibleError(RelucvxError, ValueError):
+    """No network satisfies the constraint (interpolation of data that contradict themselves)."""
+
+
+class LiftingError(RelucvxError, ValueError):
+    """A network has a neuron whose activation pattern is not among the program's patterns."""
+
+
+class DataFileError(RelucvxError, ValueError):
+    """A data file is missing, unreadable, of an unknown kind, or lacks the column asked for."""
+
+
+class BackendError(RelucvxError, RuntimeError):
+    """A conic solver failed or returned a status that proves nothing."""
+
+
+class MissingPackageError(RelucvxError, ImportError):
+    """An optional package is not installed."""
+
+
+class LicenseError(RelucvxError, RuntimeError):
+    """A solver is installed but has no valid licence."""
+
+
+def explain(expected: str, received: str, cause: str = "", fix: str = "") -> str:
+    """Join the four parts of an error message into one readable text."""
+    parts = [f"expected {expected}", f"received {received}"]
+    if cause:
+        parts.append(f"likely cause: {cause}")
+    if fix:
+        parts.append(f"try: {fix}")
+    return "; ".join(parts) + "."

@@ -1,0 +1,27 @@
+"""Bibliography keys used in docstrings (``Source: [key]``)."""
+
+from __future__ import annotations
+
+REFERENCES: dict[str, str] = {
+    "pilanci-ergen-2020": "M. Pilanci, T. Ergen. Neural Networks are Convex Regularizers. ICML 2020.",
+    "sahiner-2021": "A. Sahiner, T. Ergen, J. Pauly, M. Pilanci. Vector-output ReLU Neural Network Problems are "
+    "Copositive Programs. ICLR 2021.",
+    "ergen-pilanci-2021": "T. Ergen, M. Pilanci. Revealing the Structure of Deep Neural Networks via Convex Duality. "
+    "ICML 2021.",
+    "mishkin-pilanci-2023": "A. Mishkin, M. Pilanci. Optimal Sets and Solution Paths of ReLU Networks. ICML 2023.",
+    "mishkin-2022": "A. Mishkin, A. Sahiner, M. Pilanci. Fast Convex Optimization for Two-Layer ReLU Networks. ICML 2022.",
+    "wang-2022": "Y. Wang, J. Lacotte, M. Pilanci. The Hidden Convex Optimization Landscape of Two-Layer ReLU Networks. "
+    "ICLR 2022.",
+    "cover-1965": "T. M. Cover. Geometrical and Statistical Properties of Systems of Linear Inequalities with "
+    "Applications in Pattern Recognition. IEEE Trans. Electronic Computers, 1965.",
+    "bach-2017": "F. Bach. Breaking the Curse of Dimensionality with Convex Neural Networks. JMLR 2017.",
+    "wang-2025": "B. Wang. The Geometry of Representations and Hidden Convexity (lecture), 2025.",
+    "relucvx": "Derived and tested in this package; no published source.",
+}
+
+
+def reference(key: str) -> str:
+    """Return the full citation for a key; raises KeyError naming the known keys."""
+    if key not in REFERENCES:
+        raise KeyError(f"unknown reference {key!r}; known: {', '.join(sorted(REFERENCES))}")
+    return REFERENCES[key]

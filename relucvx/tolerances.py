@@ -1,0 +1,44 @@
+"""Every numerical tolerance of the package: name, value, relative to what, and why it has that value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EPS = 2.220446049250313e-16
+"""Unit in the last place of 1.0 in float64."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A named tolerance.
+
+    Attributes
+    ----------
+    value : float
+        The number itself.
+    relative_to : str
+        What the number is multiplied with before it is compared.
+    reason : str
+        Why it is neither smaller nor larger.
+    """
+
+    value: float
+    relative_to: str
+    reason: str
+
+    def __float__(self) -> float:
+        return self.value
+
+
+SOLVE = Tolerance(
+    1e-6, "upper bound of the objective", "what a paper's table needs; interior-point steps reach it safely"
+)
+GAP_ABS = Tolerance(
+    1e-12, "loss at the zero network", "below it the gap is rounding noise and rel_gap is reported as 0"
+)
+PATTERN = Tolerance(1e-11, "||x_i|| ||w||", "closer to a wall than this, the side of the wall is undecided in float64")
+RANK = Tolerance(1e-10, "largest singular value of X", "directions below it are numerically outside the row space")
+MERGE = Tolerance(1e-9, "1 - cosine between directions", "two neurons this parallel act as one on every sample")
+WALL = Tolerance(1e-5, "||x_i|| ||w||", "a neuron this close to a wall gets a block on each side, so it can cross")
+CONIC = Tolerance(1e-10, "the conic backend's own residuals", "two digits below what float64 interior points stall at")
+DEAD = Tolerance(1e-10, "largest ||w_j|| ||v_j||", "blocks below it are the barrier's residue, not neurons")

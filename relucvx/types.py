@@ -1,0 +1,191 @@
+"""Small shared types: status, scope, activations, bias modes, and the base of frozen results."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relucvx.errors import InvalidInputError, explain
+
+Array: TypeAlias = NDArray[np.float64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+Rng: TypeAlias = None | int | np.random.Generator
+
+BiasMode: TypeAlias = Literal["none", "hidden", "all", "free"]
+BIAS_MODES: tuple[BiasMode, ...] = ("none", "hidden", "all", "free")
+
+
+class Status(enum.Enum):
+    """How an algorithm stopped. What is *proven* is said by the certificate, never by the status."""
+
+    CONVERGED = "the certified relative gap is at or below the tolerance"
+    ITERATION_LIMIT = "the round limit was reached first; the certificate says how far the answer may be off"
+    TIME_LIMIT = "the time limit was reached first; the certificate says how far the answer may be off"
+    STALLED = "no step improves the objective in float64, yet the gap is above the tolerance"
+    INTERRUPTED = "stopped by Ctrl-C or by the progress callback; this is the best certified result so far"
+    BACKEND_FAILED = "the conic backend failed; the best network so far is returned with its certificate"
+
+    @property
+    def help(self) -> str:
+        """What this status means, in one sentence."""
+        return str(self.value)
+
+
+class Scope(enum.Enum):
+    """Over which activation patterns the dual norm was bounded."""
+
+    ALL_PATTERNS = "every activation pattern: enumerated completely, or bounded by branch-and-bound"
+    RELAXED = "every activation pattern, through a valid but loose (spectral) bound"
+    GIVEN_PATTERNS = "only the program's own patterns: restricted_lower says nothing about other patterns"
+
+    @property
+    def help(self) -> str:
+        """What this scope means, in one sentence."""
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Piecewise-linear activation phi(t) = slope_neg·min(t, 0) + slope_pos·max(t, 0).
+
+    Equivalently phi(t) = linear·t + hinge·max(t, 0) with ``linear = slope_neg`` and
+    ``hinge = slope_pos - slope_neg``.
+    """
+
+    name: str
+    slope_neg: float
+    slope_pos: float
+
+    @property
+    def linear(self) -> float:
+        """Coefficient of t in phi(t) = linear·t + hinge·max(t, 0)."""
+        return self.slope_neg
+
+    @property
+    def hinge(self) -> float:
+        """Coefficient of max(t, 0) in phi(t) = linear·t + hinge·max(t, 0)."""
+        return self.slope_pos - self.slope_neg
+
+    def __call__(self, t: Array) -> Array:
+        return self.slope_neg * np.minimum(t, 0.0) + self.slope_pos * np.maximum(t, 0.0)
+
+    def gate(self, pattern: BoolArray) -> Array:
+        """Slope of phi on each sample: slope_pos where the pattern is True, slope_neg elsewhere."""
+        return np.where(pattern, self.slope_pos, self.slope_neg)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation("relu", 0.0, 1.0),
+    "leaky_relu": Activation("leaky_relu", 0.01, 1.0),
+    "abs": Activation("abs", -1.0, 1.0),
+    "linear": Activation("linear", 1.0, 1.0),
+}
+
+
+def as_activation(activation: str | tuple[float, float] | Activation) -> Activation:
+    """Resolve an activation given by name, by its two slopes ``(slope_neg, slope_pos)``, or as an object.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name or slopes that are not two finite numbers (not both zero).
+    """
+    if isinstance(activation, Activation):
+        return activation
+    if isinstance(activation, str):
+        if activation in ACTIVATIONS:
+            return ACTIVATIONS[activation]
+        raise InvalidInputError(
+            explain(
+                f"an activation among {', '.join(ACTIVATIONS)} or a pair (slope_neg, slope_pos)",
+                repr(activation),
+                "smooth activations have no exact convex reformulation",
+                'activation="relu" or activation=(0.1, 1.0)',
+            )
+        )
+    try:
+        neg, pos = (float(a) for a in activation)
+    except (TypeError, ValueError):
+        neg = pos = float("nan")
+    if not (np.isfinite(neg) and np.isfinite(pos)) or (neg == 0.0 and pos == 0.0):
+        raise InvalidInputError(
+            explain(
+                "two finite slopes (slope_neg, slope_pos), not both zero", repr(activation), "", "(0.0, 1.0) is ReLU"
+            )
+        )
+    for known in ACTIVATIONS.values():
+        if (known.slope_neg, known.slope_pos) == (neg, pos):
+            return known
+    return Activation(f"piecewise({neg:g},{pos:g})", neg, pos)
+
+
+def as_bias(bias: str | bool) -> BiasMode:
+    """Resolve a bias mode: a name, or False/True for "none"/"all"."""
+    if isinstance(bias, (bool, np.bool_)):
+        return "all" if bias else "none"
+    if bias in BIAS_MODES:
+        return bias  # type: ignore[return-value]
+    raise InvalidInputError(
+        explain(
+            f"a bias mode among {', '.join(BIAS_MODES)} (or False/True for none/all)",
+            repr(bias),
+            "",
+            'bias="all" is what torch does with weight decay on every parameter',
+        )
+    )
+
+
+def resolve_rng(rng: Rng) -> np.random.Generator:
+    """Turn ``None | int | Generator`` into a Generator (None draws fresh entropy)."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
+        return np.random.default_rng(rng)
+    raise InvalidInputError(explain("rng to be None, an int >= 0 or a numpy Generator", repr(rng), "", "rng=0"))
+
+
+def freeze(array: Any) -> Any:
+    """Return a read-only copy of an array (None and scalars pass through)."""
+    if not isinstance(array, np.ndarray):
+        return array
+    out = np.array(array)
+    out.setflags(write=False)
+    return out
+
+
+def plain(value: Any) -> Any:
+    """Turn a result's field into JSON-ready Python: enums by name, arrays as lists, dataclasses as dicts."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Result):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+class Result:
+    """Mixin for frozen result dataclasses: read-only arrays and ``to_dict``."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                object.__setattr__(self, field.name, freeze(value))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as nested plain Python values, ready for ``json.dumps`` (NaN stays a float)."""
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
