@@ -9,9 +9,10 @@ REFERENCES: dict[str, str] = {
     "ergen-pilanci-2021": "T. Ergen, M. Pilanci. Revealing the Structure of Deep Neural Networks via Convex Duality. "
     "ICML 2021.",
     "mishkin-pilanci-2023": "A. Mishkin, M. Pilanci. Optimal Sets and Solution Paths of ReLU Networks. ICML 2023.",
-    "mishkin-2022": "A. Mishkin, A. Sahiner, M. Pilanci. Fast Convex Optimization for Two-Layer ReLU Networks. ICML 2022.",
-    "wang-2022": "Y. Wang, J. Lacotte, M. Pilanci. The Hidden Convex Optimization Landscape of Two-Layer ReLU Networks. "
-    "ICLR 2022.",
+    "mishkin-2022": "A. Mishkin, A. Sahiner, M. Pilanci. Fast Convex Optimization for Two-Layer ReLU Networks. "
+    "ICML 2022.",
+    "wang-2022": "Y. Wang, J. Lacotte, M. Pilanci. The Hidden Convex Optimization Landscape of Two-Layer ReLU "
+    "Networks. ICLR 2022.",
     "cover-1965": "T. M. Cover. Geometrical and Statistical Properties of Systems of Linear Inequalities with "
     "Applications in Pattern Recognition. IEEE Trans. Electronic Computers, 1965.",
     "bach-2017": "F. Bach. Breaking the Curse of Dimensionality with Convex Neural Networks. JMLR 2017.",

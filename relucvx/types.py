@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 
 Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
-Rng: TypeAlias = None | int | np.random.Generator
+Rng: TypeAlias = int | np.random.Generator | None
 
 BiasMode: TypeAlias = Literal["none", "hidden", "all", "free"]
 BIAS_MODES: tuple[BiasMode, ...] = ("none", "hidden", "all", "free")
@@ -129,7 +129,7 @@ def as_bias(bias: str | bool) -> BiasMode:
     if isinstance(bias, (bool, np.bool_)):
         return "all" if bias else "none"
     if bias in BIAS_MODES:
-        return bias  # type: ignore[return-value]
+        return bias
     raise InvalidInputError(
         explain(
             f"a bias mode among {', '.join(BIAS_MODES)} (or False/True for none/all)",
