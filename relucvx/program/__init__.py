@@ -1,0 +1,1 @@
+"""The training problem: losses, objective, duality, and the convex program over an arrangement."""

@@ -1,0 +1,237 @@
+"""The dual function, and how a dual point becomes a lower bound that survives rounding.
+
+Weak duality: for every N with dual norm ``D(N) = max over ||w|| <= 1 of ||Nᵀ phi(Xa w)|| <= beta`` every
+network has ``objective >= dual_objective(N)``, where an output bias adds the terms
+described at :func:`dual_objective`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import brentq
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.program.problem import Problem
+from relucvx.tolerances import EPS, GAP_ABS
+from relucvx.types import Array
+
+
+def residual(problem: Problem, F: Array) -> Array:
+    """Minus the gradient of the loss at the fit F (n, c): the natural dual point (Y - F for the squared loss)."""
+    return -problem.loss.gradient(F, problem.Y, problem.sample_weight)
+
+
+def dual_objective(problem: Problem, N: Array) -> float:
+    """The dual function at N (n, c): a lower bound on the optimum whenever ``D(N) <= beta``.
+
+    ``-loss*(-N)`` for the bias modes "none" and "hidden"; minus ``||Nᵀ 1||²/(2 beta)`` for "all"; for "free" the
+    columns of N must sum to zero (up to the rounding of that sum), else -inf. Always -inf outside the domain of the
+    conjugate. Evaluated in float64; :func:`scale_dual` also accounts for rounding.
+
+    Notes
+    -----
+    Status: theorem (weak duality). Source: [ergen-pilanci-2021]
+    """
+    value = problem.loss.dual_value(N, problem.Y, problem.sample_weight)
+    if problem.bias == "all":
+        total = N.sum(axis=0)
+        value -= float(total @ total) / (2.0 * problem.beta)
+    if problem.bias == "free" and np.any(np.abs(N.sum(axis=0)) > len(N) * EPS * np.abs(N).sum(axis=0)):
+        return -math.inf
+    return value
+
+
+def balance_dual(problem: Problem, N: Array) -> Array:
+    """For free biases: a nearby N inside the conjugate's domain whose columns sum to exactly zero.
+
+    Each column is shifted by a multiple of the sample weights and clipped to the domain (a box around 0), which is
+    what moving the output bias does to the residual of the squared loss. Other bias modes: N clipped to the domain.
+
+    Parameters
+    ----------
+    problem : Problem
+    N : (n, c) array
+
+    Returns
+    -------
+    (n, c) array
+        For bias "free" its entries lie on a common binary grid, so that every order of summation gives exactly 0.
+
+    Notes
+    -----
+    Status: theorem (the result is dual feasible for the output bias; no claim that it is the best such point).
+    Source: [relucvx]
+    """
+    lo, hi = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
+    N = np.clip(N, lo, hi)
+    if problem.bias != "free":
+        return N
+    w = problem.sample_weight
+    shifted = [_shift_to_zero(N[:, k], lo[:, k], hi[:, k], w) for k in range(N.shape[1])]
+    return _exact_zero_sums(np.stack(shifted, axis=1))
+
+
+def _shift_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
+    """clip(v - t w, lo, hi) with t chosen so that the sum vanishes; the sum is monotone in t."""
+
+    def total(t: float) -> float:
+        return float(np.clip(v - t * w, lo, hi).sum())
+
+    used = w > 0
+    ratio = v[used] / w[used]
+    left, right = float(ratio.min()), float(ratio.max())
+    if left >= right or total(left) <= 0.0:
+        t = left
+    elif total(right) >= 0.0:
+        t = right
+    else:
+        t = float(brentq(total, left, right, xtol=EPS * max(abs(left), abs(right)), rtol=4 * EPS))
+    return np.asarray(np.clip(v - t * w, lo, hi))
+
+
+def _exact_zero_sums(N: Array) -> Array:
+    """Round N towards zero onto a binary grid and move entries towards zero until every column sums to exactly 0.
+
+    Towards zero keeps N inside any box around 0. On a grid of 2^(ceil log2(n max|N|) - 52) all partial sums are
+    exact in float64, whatever the order.
+    """
+    top = float(np.abs(N).max(initial=0.0)) * len(N)
+    if top == 0.0:
+        return np.zeros_like(N)
+    grid = math.ldexp(1.0, max(math.frexp(top)[1] - 52, -1000))
+    out = np.trunc(N / grid) * grid
+    for column in out.T:
+        excess = float(column.sum())
+        for i in np.argsort(-column * np.sign(excess), kind="stable"):
+            if excess == 0.0:
+                break
+            step = math.copysign(min(abs(excess), abs(float(column[i]))), excess)
+            column[i] -= step
+            excess -= step
+    return out + 0.0
+
+
+def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Array, float]:
+    """Turn a dual point and a bound on its dual norm into a certified lower bound on the optimum.
+
+    Maximises the concave ``s -> dual_objective(s N)`` over the s >= 0 with ``s · dual_norm_upper <= beta`` and s N
+    in the domain of the conjugate.
+
+    Parameters
+    ----------
+    problem : Problem
+    N : (n, c) array
+        Dual point, e.g. :func:`residual`; for free biases its columns must sum to zero (:func:`balance_dual`).
+    dual_norm_upper : float
+        A number >= D(N), where for free biases D maximises over ``||w|| <= 1`` and ``|b| <= max_i ||x_i||``.
+        +inf is allowed and gives the trivial bound 0.
+
+    Returns
+    -------
+    scaled : (n, c) array
+        The feasible dual point ``s N``.
+    lower : float
+        At most the exact dual function at ``scaled``, hence at most the optimum; at least 0.
+
+    Raises
+    ------
+    InvalidInputError
+        When ``dual_norm_upper`` is NaN or negative, or N is not finite or of the wrong shape.
+
+    Notes
+    -----
+    Status: theorem (weak duality, with every rounding error bounded). Source: [relucvx]
+    """
+    if N.shape != problem.Y.shape or not np.isfinite(N).all():
+        raise InvalidInputError(
+            explain(f"a finite dual point N of shape {problem.Y.shape}", f"shape {N.shape}, or non-finite entries")
+        )
+    if not dual_norm_upper >= 0.0:
+        raise InvalidInputError(explain("dual_norm_upper >= 0", repr(dual_norm_upper), "the bound was not computed"))
+    zero = np.zeros_like(N)
+    # The point returned is not exactly s N: scaling rounds each entry (relative EPS) and, for free biases, the grid of
+    # _exact_zero_sums moves each column by at most 2 n grid steps, each below 2 n max|N| 2^-52. A move dN changes the
+    # dual norm by at most Σ_i ||dN_i|| · max ||phi(xa_i w)||, so that much is added to the bound before scaling.
+    bound = dual_norm_upper * (1.0 + 8.0 * EPS) + _rounding_of_norm(problem, N)
+    s = _best_scale(problem, N, problem.beta / bound if bound > 0.0 else math.inf)
+    if s <= 0.0:
+        return zero, 0.0
+    lo, hi = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
+    scaled = np.clip(s * N, lo, hi)
+    if problem.bias == "free":
+        scaled = _exact_zero_sums(scaled)
+    lower = _dual_from_below(problem, scaled)
+    return (scaled, lower) if lower > 0.0 else (zero, 0.0)
+
+
+def _rounding_of_norm(problem: Problem, N: Array) -> float:
+    """A bound on how much the roundings inside scale_dual can raise the dual norm, per unit of the scale s."""
+    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
+    if problem.bias == "free":
+        reach = reach + reach.max()  # |x_i·w + b| with ||w|| <= 1 and |b| <= max ||x_i||; beyond that D is constant
+    size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach)
+    if problem.bias == "free":
+        # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum
+        # (plus the column sum of the given N, which _exact_zero_sums cancels as well)
+        moved = 2.0 * len(N) * 2.0**-51 * len(N) * float(np.abs(N).max(initial=0.0)) * N.shape[1]
+        moved += float(sum(abs(math.fsum(column)) for column in N.T)) * (1.0 + EPS)
+        size += moved * float(reach.max())
+    return steepest * size
+
+
+def _best_scale(problem: Problem, N: Array, s_max: float) -> float:
+    """The maximiser of the concave s -> dual_objective(s N) on [0, s_max] inside the domain, to working precision."""
+    loss, Y, w = problem.loss, problem.Y, problem.sample_weight
+    lo, hi = loss.dual_bounds(Y, w)
+    limit = np.where(N > 0, hi, lo)
+    used = N != 0.0
+    if not used.any():
+        return 0.0
+    with np.errstate(over="ignore"):
+        # the cap keeps s N finite while the bracket grows; any s below the true limit is valid
+        s_max = min(s_max, float(np.min(limit[used] / N[used])), 1e100)
+    total = N.sum(axis=0) if problem.bias == "all" else np.zeros(N.shape[1])
+    quadratic = float(total @ total) / problem.beta
+
+    def slope(s: float) -> float:
+        at = np.clip(s * N, lo, hi)
+        return float(np.sum(loss.dual_gradient(at, Y, w) * N)) - s * quadratic
+
+    if s_max <= 0.0 or slope(0.0) <= 0.0:
+        return 0.0
+    end = min(s_max, 1.0)
+    while slope(end) > 0.0:
+        if end >= s_max:
+            return s_max
+        end = min(s_max, 4.0 * end)
+    return float(brentq(slope, 0.0, end, xtol=EPS * end, rtol=4 * EPS, maxiter=1000))
+
+
+def _dual_from_below(problem: Problem, N: Array) -> float:
+    """dual_objective(N) rounded down: minus a bound on its floating-point error."""
+    loss, Y, w = problem.loss, problem.Y, problem.sample_weight
+    value = loss.dual_value(N, Y, w) - loss.dual_error(N, Y, w)
+    if problem.bias == "all":
+        total = np.abs(N.sum(axis=0)) + (len(N) + 2) * EPS * np.abs(N).sum(axis=0)
+        value -= float(total @ total) / (2.0 * problem.beta) * (1.0 + (N.shape[1] + 4) * EPS)
+    # the subtractions above round as well, each by half a unit in the last place of its result
+    return value - 4.0 * EPS * abs(value)
+
+
+def gap(problem: Problem, upper: float, lower: float) -> tuple[float, float]:
+    """Absolute and relative duality gap ``(upper - lower, (upper - lower)/upper)``.
+
+    The relative gap is 0 where the gap is at most ``GAP_ABS`` times the loss of the zero fit: there it is rounding
+    noise. NaN bounds give NaN.
+
+    Notes
+    -----
+    Status: theorem (upper >= optimum >= lower). Source: [relucvx]
+    """
+    absolute = upper - lower
+    if absolute <= GAP_ABS.value * problem.loss_at(np.zeros_like(problem.Y)):
+        return absolute, 0.0
+    return absolute, absolute / upper if upper != 0.0 else math.inf

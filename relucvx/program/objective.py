@@ -1,0 +1,153 @@
+"""The objective of a network, written once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+
+
+def check_network(problem: Problem, net: TwoLayerReLU) -> None:
+    """Raise unless the network is a candidate for the problem.
+
+    A bias the problem has and the network lacks counts as zero.
+
+    Raises
+    ------
+    InvalidInputError
+        When the number of features or outputs or the activation differ, or when the network has a bias that the
+        problem lacks.
+    """
+    for what, theirs, ours in (
+        ("features", net.n_features, problem.n_features),
+        ("outputs", net.n_outputs, problem.n_outputs),
+    ):
+        if theirs != ours:
+            raise InvalidInputError(
+                explain(f"a network with {ours} {what}", f"{theirs} {what}", "the network was trained on other data")
+            )
+    slopes = (net.activation.slope_neg, net.activation.slope_pos)
+    if slopes != (problem.activation.slope_neg, problem.activation.slope_pos):
+        raise InvalidInputError(
+            explain(
+                f"a network with activation {problem.activation.name}",
+                f"{net.activation.name}",
+                "",
+                f"activation={net.activation.name!r} in the problem",
+            )
+        )
+    extra = []
+    if net.bias_in is not None and problem.bias == "none":
+        extra.append("hidden bias (bias_in)")
+    if net.bias_out is not None and problem.bias in ("none", "hidden"):
+        extra.append("output bias (bias_out)")
+    if extra:
+        raise InvalidInputError(
+            explain(
+                f'a network without {" and ".join(extra)} for bias="{problem.bias}"',
+                "a network that has it",
+                "torch.nn.Linear has a bias by default",
+                'bias="all" in the problem, or bias=False in the layers',
+            )
+        )
+
+
+def _hidden(problem: Problem, net: TwoLayerReLU) -> Array:
+    return np.asarray(net.hidden(problem.X))
+
+
+def fit(problem: Problem, net: TwoLayerReLU) -> Array:
+    """The network's outputs (n, c) on the problem's samples, output bias included."""
+    check_network(problem, net)
+    F = _hidden(problem, net) @ net.weights_out
+    return F if net.bias_out is None else F + net.bias_out
+
+
+def objective(problem: Problem, net: TwoLayerReLU) -> float:
+    """Objective of the network as it is: ``loss(F) + beta/2 (||W_in||² + ||W_out||² + decayed biases)``.
+
+    The decayed biases are ``b_in`` for the bias mode "hidden", ``b_in`` and ``b_out`` for "all", none for "free".
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem (:func:`check_network`).
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    decay = float(np.sum(net.weights_in**2) + np.sum(net.weights_out**2))
+    if problem.bias in ("hidden", "all") and net.bias_in is not None:
+        decay += float(np.sum(net.bias_in**2))
+    if problem.bias == "all" and net.bias_out is not None:
+        decay += float(np.sum(net.bias_out**2))
+    return problem.loss_at(fit(problem, net)) + 0.5 * problem.beta * decay
+
+
+def balanced_objective(problem: Problem, net: TwoLayerReLU) -> float:
+    """Objective after the best rescaling of every neuron: ``loss(F) + beta Σ_j ||w_j|| ||v_j|| [+ beta/2 ||b_out||²]``.
+
+    ``w_j`` includes the hidden bias when it is decayed. Never above :func:`objective`, with the same fit.
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem (:func:`check_network`).
+
+    Notes
+    -----
+    Status: theorem (min over t > 0 of (t² a² + b²/t²)/2 is a b). Source: [pilanci-ergen-2020]
+    """
+    F = fit(problem, net)
+    squares = np.sum(net.weights_in**2, axis=1)
+    if problem.bias in ("hidden", "all") and net.bias_in is not None:
+        squares = squares + net.bias_in**2
+    penalty = float(np.sqrt(squares) @ np.linalg.norm(net.weights_out, axis=1))
+    if problem.bias == "all" and net.bias_out is not None:
+        penalty += 0.5 * float(net.bias_out @ net.bias_out)
+    return problem.loss_at(F) + problem.beta * penalty
+
+
+def stationarity(problem: Problem, net: TwoLayerReLU) -> float:
+    """Relative size of the gradient of :func:`objective` at the network's own weights.
+
+    The largest entry of the gradient over all weights and biases the network has, divided by the largest sum of
+    the absolute values of the terms such an entry adds up (0/0 is 0). Gates at exactly 0 take the slope
+    ``slope_neg``; losses with a kink take their flat side. So 0 means stationary, 1 nothing cancels.
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem (:func:`check_network`).
+
+    Notes
+    -----
+    Status: heuristic (small values do not prove optimality, and a kink may hide a stationary point).
+    Source: [relucvx]
+    """
+    F = fit(problem, net)
+    G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+    H = _hidden(problem, net)
+    slope = problem.activation.gate(np.asarray(net.preactivations(problem.X)) > 0)
+    back = slope * (G @ net.weights_out.T)
+    back_size = np.abs(slope) * (np.abs(G) @ np.abs(net.weights_out).T)
+    ones = np.ones((1, problem.n_samples))
+    decay_in = problem.beta if problem.bias in ("hidden", "all") else 0.0
+    decay_out = problem.beta if problem.bias == "all" else 0.0
+    parts = [
+        (H.T, G, np.abs(G), problem.beta, net.weights_out),
+        (problem.X.T, back, back_size, problem.beta, net.weights_in.T),
+    ]
+    if net.bias_in is not None:
+        parts.append((ones, back, back_size, decay_in, net.bias_in[None, :]))
+    if net.bias_out is not None:
+        parts.append((ones, G, np.abs(G), decay_out, net.bias_out[None, :]))
+    largest, scale = 0.0, 0.0
+    for left, right, size, decay, weights in parts:
+        largest = max(largest, float(np.max(np.abs(left @ right + decay * weights), initial=0.0)))
+        scale = max(scale, float(np.max(np.abs(left) @ size + decay * np.abs(weights), initial=0.0)))
+    return largest / scale if scale > 0 else 0.0

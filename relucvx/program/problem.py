@@ -1,0 +1,213 @@
+"""The training problem: data, loss, penalty strength, bias mode and activation, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.losses import Loss, as_loss
+from relucvx.tolerances import EPS
+from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
+from relucvx.validation import as_matrix, as_positive, as_sample_weight, check_same_length
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(Result):
+    """A two-layer training problem with weight decay.
+
+    ``min loss(phi(X W_inᵀ + 1 b_inᵀ) W_out + 1 b_outᵀ) + beta/2 (||W_in||² + ||W_out||² + decayed biases)``
+
+    Attributes
+    ----------
+    X : (n, d) array
+        Samples as rows.
+    Y : (n, c) array
+        Targets.
+    beta : float
+        Strength of the weight decay, > 0, for a loss that is a sum over samples.
+    loss : Loss
+        The data term.
+    bias : {"none", "hidden", "all", "free"}
+        Which layers have a bias, and whether it is decayed ("hidden", "all") or not ("free": both layers).
+    activation : Activation
+        Piecewise linear activation phi.
+    sample_weight : (n,) array
+        Non-negative weights of the samples.
+    scalar_output : bool
+        Whether Y was given as a vector, so that predictions are squeezed back.
+
+    Notes
+    -----
+    Build it with :func:`make_problem`, which checks everything. Two problems compare equal only if they are the same
+    object.
+
+    Status: theorem (definition).
+    Source: [relucvx]
+    """
+
+    X: Array
+    Y: Array
+    beta: float
+    loss: Loss
+    bias: BiasMode
+    activation: Activation
+    sample_weight: Array
+    scalar_output: bool
+
+    @property
+    def n_samples(self) -> int:
+        """Number n of samples."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number d of features."""
+        return int(self.X.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number c of outputs."""
+        return int(self.Y.shape[1])
+
+    @property
+    def n_inputs(self) -> int:
+        """Number D of columns of the augmented inputs: d, or d + 1 with a bias."""
+        return self.n_features + (self.bias != "none")
+
+    @property
+    def penalized(self) -> int:
+        """Number of leading coordinates of a lifted neuron that its norm counts: D, or d for free biases."""
+        return self.n_features if self.bias == "free" else self.n_inputs
+
+    @cached_property
+    def inputs(self) -> Array:
+        """The augmented inputs Xa (n, D): X without bias, [X, 1] with one. Read-only."""
+        if self.bias == "none":
+            return self.X
+        return np.asarray(freeze(np.hstack([self.X, np.ones((self.n_samples, 1))])))
+
+    def loss_at(self, F: Array) -> float:
+        """The data term at a fit F (n, c)."""
+        return self.loss.value(F, self.Y, self.sample_weight)
+
+    def null_network(self) -> TwoLayerReLU:
+        """The best network without neurons.
+
+        Zero for the bias modes "none" and "hidden"; the output bias minimises ``loss(1 bᵀ)`` for "free" and
+        ``loss(1 bᵀ) + beta/2 ||b||²`` for "all".
+
+        Notes
+        -----
+        Status: theorem (closed form, or the root of a monotone function to the last digits).
+        Source: [relucvx]
+        """
+        c = self.n_outputs
+        return TwoLayerReLU(
+            weights_in=np.zeros((0, self.n_features)),
+            weights_out=np.zeros((0, c)),
+            bias_in=None if self.bias == "none" else np.zeros(0),
+            bias_out=self.null_bias() if self.bias in ("all", "free") else None,
+            activation=self.activation,
+            scalar_output=self.scalar_output,
+        )
+
+    def null_bias(self) -> Array:
+        """The output bias (c,) of :meth:`null_network`; zero where the problem has none."""
+        if self.bias == "free":
+            return self.loss.best_constant(self.Y, self.sample_weight)
+        if self.bias != "all":
+            return np.zeros(self.n_outputs)
+        w = self.sample_weight
+        if self.loss.name == "squared":
+            return np.asarray(w @ self.Y / (w.sum() + self.beta))
+        return np.array([_decayed_constant(self.loss, self.Y[:, [k]], w, self.beta) for k in range(self.n_outputs)])
+
+    def null_value(self) -> float:
+        """Objective of :meth:`null_network`."""
+        b = self.null_bias()
+        decay = 0.5 * self.beta * float(b @ b) if self.bias == "all" else 0.0
+        return self.loss_at(np.tile(b, (self.n_samples, 1))) + decay
+
+
+def _decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
+    """Minimiser of loss(1 b) + beta/2 b² for one output: the sign change of a strictly increasing function."""
+
+    def slope(b: float) -> float:
+        return float(np.sum(loss.gradient(np.full_like(y, b), y, w))) + beta * b
+
+    start = slope(0.0)
+    # slope(b) - beta b is non-decreasing, so the root lies between 0 and -slope(0)/beta; never past the best constant
+    far = -start / beta
+    best = float(loss.best_constant(y, w)[0])
+    end = float(np.clip(best, min(far, 0.0), max(far, 0.0)))
+    if start == 0.0 or end == 0.0 or slope(end) * start >= 0.0:
+        return end if start != 0.0 else 0.0
+    return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
+
+
+def make_problem(
+    X: Any,
+    Y: Any,
+    beta: float,
+    loss: str | Loss = "squared",
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation = "relu",
+    sample_weight: Any = None,
+) -> Problem:
+    """Check all arguments and build a :class:`Problem`.
+
+    Parameters
+    ----------
+    X : (n, d) array-like
+        Samples as rows.
+    Y : (n,) or (n, c) array-like
+        Targets; labels ±1 for the logistic, hinge and squared hinge losses.
+    beta : float
+        Weight decay, > 0, relative to a loss summed over samples (see :mod:`relucvx.program.conventions`).
+    loss, bias, activation
+        See :func:`~relucvx.program.losses.as_loss`, :func:`~relucvx.types.as_bias` and
+        :func:`~relucvx.types.as_activation`.
+    sample_weight : (n,) array-like, optional
+        Non-negative weights; None means ones.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    InvalidInputError
+        For data, labels or options outside what the parameters say, and for a logistic loss with free biases when
+        an output has labels of one kind only: the infimum 0 is then not attained.
+
+    Notes
+    -----
+    Status: theorem (definition).
+    Source: [relucvx]
+    """
+    X = as_matrix(X, "X")
+    scalar_output = np.ndim(Y) == 1
+    Y = as_matrix(Y, "Y", allow_vector=True)
+    check_same_length(X, Y)
+    fix = "beta > 0; the limit beta -> 0+ is interpolation: relucvx.interpolate(X, Y)"
+    beta = as_positive(beta, "beta", fix=fix)
+    loss, mode = as_loss(loss), as_bias(bias)
+    weight = as_sample_weight(sample_weight, len(X))
+    loss.check_targets(Y)
+    if mode == "free" and not np.isfinite(loss.best_constant(Y, weight)).all():
+        k = int(np.flatnonzero(~np.isfinite(loss.best_constant(Y, weight)))[0])
+        raise InvalidInputError(
+            explain(
+                "labels of both kinds in every output when the biases are free",
+                f"one kind only in column {k}",
+                "the loss falls forever as the free output bias grows, so no network is optimal",
+                'bias="all", which decays the output bias',
+            )
+        )
+    return Problem(X, Y, beta, loss, mode, as_activation(activation), weight, scalar_output)
