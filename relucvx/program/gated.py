@@ -1,0 +1,80 @@
+"""The gated relaxation: the convex program without its cone constraints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement
+from relucvx.errors import UnsupportedError, explain
+from relucvx.program.cvxpy_form import CvxpyForm, build
+from relucvx.program.model import check_arrangement
+from relucvx.program.problem import Problem
+from relucvx.types import BoolArray
+
+
+class GatedRelaxation:
+    """The convex program with fixed gates and free vectors: a relaxation, not the network problem.
+
+    ``min loss(Σ_i diag(phi'_i) Xa u_i + b_out) + beta Σ_i ||u_i|| [+ beta/2 b_out²]``
+
+    A gated network, not a ReLU network, attains it. Its value is at most the network's optimum if every pattern is
+    present; over some patterns it is neither an upper nor a lower bound.
+
+    Parameters
+    ----------
+    problem : Problem
+        With one output.
+    arrangement : Arrangement
+        Of the augmented inputs.
+
+    Raises
+    ------
+    UnsupportedError
+        For several outputs.
+    InvalidInputError
+        When the arrangement is not that of the augmented inputs.
+
+    Notes
+    -----
+    Status: theorem (lower bound over complete arrangements). Source: [mishkin-2022]
+    """
+
+    def __init__(self, problem: Problem, arrangement: Arrangement) -> None:
+        check_arrangement(problem, arrangement)
+        self.problem = problem
+        self.arrangement = arrangement
+
+    @property
+    def patterns(self) -> BoolArray:
+        """Patterns (P, n) of the relaxation."""
+        return np.asarray(self.arrangement.patterns)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the value is a lower bound on the network's optimum."""
+        return bool(self.arrangement.complete)
+
+    def to_cvxpy(self) -> CvxpyForm:
+        """The relaxation in CVXPY; ``negative`` is None because one free block serves both output signs."""
+        return build(self.problem, self.patterns, cones=False)
+
+    def lower_bound(self, value: float) -> float:
+        """Return the relaxation's value as a lower bound on the network's optimum, if it is one.
+
+        The value comes from a conic backend and carries that backend's tolerance.
+
+        Raises
+        ------
+        UnsupportedError
+            When the arrangement is not complete: the value then bounds nothing.
+        """
+        if not self.complete:
+            raise UnsupportedError(
+                explain(
+                    "all activation patterns, to call the gated value a lower bound",
+                    f"{len(self.patterns)} of them, not known to be all",
+                    "the patterns were sampled",
+                    "enumerate_patterns instead of sample_patterns",
+                )
+            )
+        return float(value)

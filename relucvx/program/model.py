@@ -1,0 +1,133 @@
+"""The convex program over an arrangement, for one output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement
+from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.program.cvxpy_form import CvxpyForm, build
+from relucvx.program.losses import Loss
+from relucvx.program.problem import Problem, make_problem
+from relucvx.types import Activation, BoolArray
+
+
+def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
+    """Raise unless the problem has one output and the arrangement is that of its augmented inputs.
+
+    Raises
+    ------
+    UnsupportedError
+        For several outputs.
+    InvalidInputError
+        When the arrangement belongs to other data, or lacks the ones column that a bias needs.
+    """
+    if problem.n_outputs != 1:
+        raise UnsupportedError(
+            explain(
+                "Y with one output: the explicit convex program covers one output only in this version",
+                f"{problem.n_outputs} outputs",
+                "",
+                "relucvx.solve, which handles several outputs without it",
+            )
+        )
+    rows, Xa = np.asarray(arrangement.X), problem.inputs
+    if rows.shape == Xa.shape and np.array_equal(rows, Xa):
+        return
+    cause, fix = "the arrangement was made from other data", "enumerate_patterns(X) with the X of this problem"
+    if problem.bias != "none":
+        fix = "enumerate_patterns(numpy.hstack([X, numpy.ones((len(X), 1))]))"
+        if rows.shape == problem.X.shape:
+            cause = f'bias="{problem.bias}" needs the arrangement of X with a column of ones appended'
+    elif rows.shape[1] == Xa.shape[1] + 1:
+        cause = 'the arrangement includes a column of ones, but bias="none"'
+    raise InvalidInputError(
+        explain(f"an arrangement of the {Xa.shape} inputs", f"one of {rows.shape} inputs", cause, fix)
+    )
+
+
+class ConvexProgram:
+    """The network problem as a convex program over activation patterns (one output).
+
+    ``min loss(Σ_i diag(phi'_i) Xa (u_i - v_i) + b_out) + beta Σ_i (||u_i|| + ||v_i||) [+ beta/2 b_out²]``
+    subject to ``(2 D_i - I) Xa u_i >= 0`` and the same for v_i, where ``phi'_i`` is the activation's slope on
+    pattern i and ``Xa`` the augmented inputs. For free biases the norms leave out the bias coordinate.
+
+    Its value is the network's optimum only when the arrangement is complete. Over some of the patterns it is an
+    upper bound (the best network with neurons in those cells), never a lower bound.
+
+    Parameters
+    ----------
+    X, Y, beta, loss, bias, activation, sample_weight
+        As in :func:`~relucvx.program.problem.make_problem`; Y with one output.
+    arrangement : Arrangement
+        Of the augmented inputs: ``enumerate_patterns(X)`` without bias, else of X with a column of ones appended.
+
+    Raises
+    ------
+    UnsupportedError
+        For several outputs.
+    InvalidInputError
+        When the arrangement is not that of the augmented inputs.
+
+    Notes
+    -----
+    Status: theorem (for complete arrangements). Source: [pilanci-ergen-2020]
+    """
+
+    problem: Problem
+    arrangement: Arrangement
+
+    def __init__(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        beta: float,
+        arrangement: Arrangement,
+        loss: str | Loss = "squared",
+        bias: str | bool = "none",
+        activation: str | tuple[float, float] | Activation = "relu",
+        sample_weight: Any = None,
+    ) -> None:
+        self._bind(make_problem(X, Y, beta, loss, bias, activation, sample_weight), arrangement)
+
+    @classmethod
+    def from_problem(cls, problem: Problem, arrangement: Arrangement) -> ConvexProgram:
+        """The convex program of a :class:`Problem`."""
+        program = cls.__new__(cls)
+        program._bind(problem, arrangement)
+        return program
+
+    def _bind(self, problem: Problem, arrangement: Arrangement) -> None:
+        check_arrangement(problem, arrangement)
+        self.problem = problem
+        self.arrangement = arrangement
+
+    @property
+    def patterns(self) -> BoolArray:
+        """Patterns (P, n) of the program."""
+        return np.asarray(self.arrangement.patterns)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the patterns are all patterns, so that the program's value is the network's optimum."""
+        return bool(self.arrangement.complete)
+
+    def __repr__(self) -> str:
+        p = self.problem
+        kind = "all" if self.complete else "some"
+        return (
+            f"ConvexProgram(n={p.n_samples}, d={p.n_features}, {kind} {len(self.patterns)} patterns, "
+            f"beta={p.beta:g}, loss={p.loss.name!r}, bias={p.bias!r})"
+        )
+
+    def to_cvxpy(self) -> CvxpyForm:
+        """The program in CVXPY, with ``beta`` as a parameter (DPP), for people who add constraints.
+
+        Add constraints with ``cvxpy.Problem(form.problem.objective, form.constraints + [...])`` and name the
+        solver when you solve it.
+        """
+        return build(self.problem, self.patterns)

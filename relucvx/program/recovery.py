@@ -1,0 +1,130 @@
+"""From a point of the convex program to a network and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, LiftingError, explain
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.atoms import ConvexPrimal
+from relucvx.program.model import ConvexProgram
+from relucvx.program.objective import check_network
+from relucvx.tolerances import DEAD, PATTERN
+from relucvx.types import Array, BoolArray
+
+
+def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReLU:
+    """The balanced network of a point of the convex program.
+
+    A block u with positive sign becomes the neuron ``w = u/sqrt||u||, v = +sqrt||u||``, one with negative sign has
+    ``v = -sqrt||u||``. Blocks below ``DEAD`` times the largest are dropped. For free biases a block whose weight
+    part is exactly zero is a constant, added to the output bias at no cost.
+
+    Fit and penalty are those of the point where it satisfies the cone constraints; a violation of size e changes the
+    fit by at most e·|slope_pos - slope_neg| per block.
+
+    Raises
+    ------
+    InvalidInputError
+        When the point has other shapes than the program.
+
+    Notes
+    -----
+    Status: theorem (for points inside the cones). Source: [pilanci-ergen-2020]
+    """
+    problem = program.problem
+    shape = (len(program.patterns), problem.n_inputs)
+    if primal.positive.shape != shape:
+        raise InvalidInputError(
+            explain(
+                f"a point with blocks of shape {shape}", f"shape {primal.positive.shape}", "it is another program's"
+            )
+        )
+    blocks = np.concatenate([primal.positive, primal.negative])
+    sign = np.repeat([1.0, -1.0], len(primal.positive))
+    norms = np.linalg.norm(blocks[:, : problem.penalized], axis=1)
+    bias_out = None
+    if problem.bias in ("all", "free"):
+        bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
+    if problem.bias == "free" and bias_out is not None:
+        constant = norms == 0.0
+        bias_out = bias_out + sign[constant] @ problem.activation(blocks[constant, -1])
+    alive = norms > DEAD.value * norms.max(initial=0.0)
+    root = np.sqrt(norms[alive])
+    lifted = blocks[alive] / root[:, None]
+    d = problem.n_features
+    return TwoLayerReLU(
+        weights_in=np.ascontiguousarray(lifted[:, :d]),
+        weights_out=(sign[alive] * root)[:, None],
+        bias_in=None if problem.bias == "none" else lifted[:, d].copy(),
+        bias_out=bias_out,
+        activation=problem.activation,
+        scalar_output=problem.scalar_output,
+    )
+
+
+def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
+    """The point of the convex program that a network is.
+
+    Each neuron goes to the block of its activation pattern and output sign as ``|v| w``; neurons of one block add
+    up. A neuron on a wall of the arrangement (a preactivation within ``PATTERN`` of zero) belongs to every adjacent
+    cell and goes to the first one the program has. Neurons with zero output weight vanish.
+
+    The fit is preserved; the objective is at most :func:`~relucvx.program.objective.balanced_objective`.
+
+    Raises
+    ------
+    LiftingError
+        When neurons lie outside every cell of the program; the message names them.
+    InvalidInputError
+        When the network does not fit the program's problem.
+
+    Notes
+    -----
+    Status: theorem (triangle inequality). Source: [pilanci-ergen-2020]
+    """
+    problem = program.problem
+    check_network(problem, net)
+    lifted = _lifted(net, problem.n_inputs)
+    weights = net.weights_out[:, 0]
+    positive = np.zeros((len(program.patterns), problem.n_inputs))
+    negative = np.zeros_like(positive)
+    lost = []
+    for j in np.flatnonzero(weights != 0.0):
+        cell = find_cell(lifted[j], problem.inputs, program.patterns)
+        if cell is None:
+            lost.append(int(j))
+            continue
+        block = positive if weights[j] > 0 else negative
+        block[cell] += abs(weights[j]) * lifted[j]
+    if lost:
+        names = ", ".join(str(j) for j in lost[:10]) + (", …" if len(lost) > 10 else "")
+        raise LiftingError(
+            explain(
+                f"every neuron inside one of the program's {len(positive)} patterns",
+                f"{len(lost)} outside: neurons {names}",
+                "the arrangement holds some of the patterns only",
+                "a complete arrangement, or one that includes the network's own patterns",
+            )
+        )
+    bias_out = None
+    if problem.bias in ("all", "free"):
+        bias_out = np.zeros(1) if net.bias_out is None else np.array(net.bias_out)
+    return ConvexPrimal(positive, negative, bias_out)
+
+
+def _lifted(net: TwoLayerReLU, width: int) -> Array:
+    """The neurons over the augmented inputs, a missing hidden bias counting as zero."""
+    lifted = np.asarray(net.lifted_in)
+    if lifted.shape[1] == width:
+        return lifted
+    return np.hstack([lifted, np.zeros((len(lifted), 1))])
+
+
+def find_cell(w: Array, inputs: Array, patterns: BoolArray) -> int | None:
+    """Index of the first pattern whose closed cell contains w, walls within ``PATTERN`` counting for both sides."""
+    t = inputs @ w
+    wall = PATTERN.value * np.linalg.norm(inputs, axis=1) * np.linalg.norm(w)
+    decided = np.abs(t) > wall
+    match = np.flatnonzero((patterns[:, decided] == (t[decided] > 0)).all(axis=1))
+    return int(match[0]) if len(match) else None

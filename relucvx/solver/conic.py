@@ -1,0 +1,234 @@
+"""Convex programs through a conic backend of CVXPY, with every failure named.
+
+The backend is always given by name: left to itself CVXPY picks MOSEK when its wheel is present, and dies with a raw
+``mosek.Error`` when the licence is not.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from relucvx.errors import (
+    BackendError,
+    InfeasibleError,
+    InvalidInputError,
+    LicenseError,
+    MissingPackageError,
+    explain,
+)
+from relucvx.program.atoms import ConvexPrimal
+from relucvx.program.cvxpy_form import CvxpyForm
+from relucvx.program.problem import Problem
+from relucvx.tolerances import CONIC
+from relucvx.types import Array, Result
+from relucvx.validation import as_positive
+
+BACKENDS = ("CLARABEL", "SCS", "MOSEK")
+
+
+class Program(Protocol):
+    """What :func:`solve_conic` accepts: ConvexProgram, GatedRelaxation, InterpolationProgram."""
+
+    problem: Problem
+
+    def to_cvxpy(self) -> CvxpyForm:
+        """The program in CVXPY."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ConicResult(Result):
+    """What a conic backend returned.
+
+    Attributes
+    ----------
+    primal : ConvexPrimal
+        The point, as the backend left it (cone violations of the size of its tolerance). For a gated relaxation
+        ``negative`` is zero.
+    dual : (n, 1) array
+        The multiplier N of the fit: ``-∇loss(fit)``, and where the loss has a kink the choice that proves optimality.
+    value : float
+        Objective value reported by the backend, accurate to its tolerance.
+    backend : str
+        Name of the backend.
+    status : str
+        The backend's status in CVXPY's words.
+    compile_seconds, solve_seconds : float
+        Wall-clock time for building the conic form, and for solving it.
+    """
+
+    primal: ConvexPrimal
+    dual: Array
+    value: float
+    backend: str
+    status: str
+    compile_seconds: float
+    solve_seconds: float
+
+
+def solve_conic(
+    program: Program,
+    backend: str = "CLARABEL",
+    tol: float = CONIC.value,
+    time_limit: float | None = None,
+    verbose: bool = False,
+    allow_inaccurate: bool = False,
+) -> ConicResult:
+    """Solve a convex program with a named conic backend.
+
+    Parameters
+    ----------
+    program : ConvexProgram, GatedRelaxation or InterpolationProgram
+    backend : {"CLARABEL", "SCS", "MOSEK"}
+        CLARABEL and MOSEK are interior-point methods; SCS is first order: choose ``tol`` no smaller than 1e-7 for it.
+    tol : float
+        The backend's own tolerances on gap and residuals.
+    time_limit : float, optional
+        Seconds for the backend.
+    verbose : bool
+        Print the backend's log.
+    allow_inaccurate : bool
+        Accept a solution the backend itself calls inaccurate; its status says so.
+
+    Returns
+    -------
+    ConicResult
+
+    Raises
+    ------
+    BackendError
+        When the backend fails, or stops at anything but an optimum within ``tol``.
+    InfeasibleError
+        When the backend proves the constraints contradictory.
+    MissingPackageError, LicenseError
+        When MOSEK is asked for but not installed, or has no licence.
+    InvalidInputError
+        For an unknown backend, or a tolerance or time limit that is not positive.
+
+    Notes
+    -----
+    Status: heuristic (accurate to the backend's tolerance; a proof needs the certificate). Source: [pilanci-ergen-2020]
+    """
+    options = _options(backend, as_positive(tol, "tol"), time_limit)
+    if backend == "MOSEK":
+        check_mosek()
+    form = program.to_cvxpy()
+    start = time.perf_counter()
+    form.problem.get_problem_data(backend)
+    compiled = time.perf_counter()
+    _run(form, backend, options, verbose)
+    finished = time.perf_counter()
+    status = str(form.problem.status)
+    _check_status(status, backend, allow_inaccurate)
+    return ConicResult(
+        primal=_primal(form),
+        dual=np.asarray(form.link.dual_value, dtype=np.float64).reshape(-1, 1),
+        value=float(form.problem.value),
+        backend=backend,
+        status=status,
+        compile_seconds=compiled - start,
+        solve_seconds=finished - compiled,
+    )
+
+
+def _options(backend: str, tol: float, time_limit: float | None) -> dict[str, Any]:
+    """The backend's own names for tolerance and time limit."""
+    if backend not in BACKENDS:
+        fix = f"backend={backend.upper()!r}" if str(backend).upper() in BACKENDS else 'backend="CLARABEL"'
+        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend), "", fix))
+    if time_limit is not None:
+        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
+    if backend == "CLARABEL":
+        options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
+        return options if time_limit is None else {**options, "time_limit": time_limit}
+    if backend == "SCS":
+        options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 1_000_000}
+        return options if time_limit is None else {**options, "time_limit_secs": time_limit}
+    params: dict[str, float] = {
+        f"MSK_DPAR_INTPNT_CO_TOL_{name}": tol for name in ("PFEAS", "DFEAS", "REL_GAP", "MU_RED")
+    }
+    if time_limit is not None:
+        params["MSK_DPAR_OPTIMIZER_MAX_TIME"] = time_limit
+    return {"mosek_params": params}
+
+
+def check_mosek() -> None:
+    """Raise unless MOSEK can be used: it is installed and has a licence.
+
+    Raises
+    ------
+    MissingPackageError
+        When the package is not installed.
+    LicenseError
+        When no valid licence is found.
+    """
+    try:
+        import mosek
+    except ImportError as error:
+        raise MissingPackageError(
+            explain("the mosek package", "none installed", "", 'pip install "relucvx[mosek]", or backend="CLARABEL"')
+        ) from error
+    try:
+        with mosek.Env() as env:
+            env.checkoutlicense(mosek.feature.pton)
+    except mosek.Error as error:
+        raise LicenseError(
+            explain(
+                "a valid MOSEK licence",
+                str(error),
+                "no licence file, or an expired one",
+                'backend="CLARABEL", or put mosek.lic where MOSEKLM_LICENSE_FILE points',
+            )
+        ) from error
+
+
+def _run(form: CvxpyForm, backend: str, options: dict[str, Any], verbose: bool) -> None:
+    """Call the backend; its exceptions become BackendError."""
+    import cvxpy as cp
+
+    failures: tuple[type[BaseException], ...] = (cp.error.SolverError, ArithmeticError)
+    if backend == "MOSEK":
+        import mosek
+
+        failures = (*failures, mosek.Error)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the status is checked instead
+            form.problem.solve(solver=backend, verbose=verbose, **options)
+    except failures as error:
+        raise BackendError(
+            explain(
+                f"{backend} to solve the program",
+                f"its failure: {error}",
+                "the tolerance is too small, or the data are badly scaled",
+                "a larger tol, standardised features, or another backend",
+            )
+        ) from error
+
+
+def _check_status(status: str, backend: str, allow_inaccurate: bool) -> None:
+    """Accept optimal (and optimal_inaccurate when allowed); explain everything else."""
+    if status == "optimal" or (allow_inaccurate and status == "optimal_inaccurate"):
+        return
+    if status in ("infeasible", "infeasible_inaccurate"):
+        raise InfeasibleError(
+            explain("constraints that some point satisfies", f"status {status} from {backend}", "they contradict")
+        )
+    cause, fix = "", "a larger tol, or another backend"
+    if status == "optimal_inaccurate":
+        cause, fix = "the tolerance was not reached", "a larger tol, another backend, or allow_inaccurate=True"
+    if status == "user_limit":
+        cause, fix = "the time or iteration limit was reached", "a larger time_limit"
+    raise BackendError(explain(f"{backend} to stop at an optimum", f"status {status}", cause, fix))
+
+
+def _primal(form: CvxpyForm) -> ConvexPrimal:
+    positive = np.ascontiguousarray(form.positive.value.T)
+    negative = np.zeros_like(positive) if form.negative is None else np.ascontiguousarray(form.negative.value.T)
+    bias_out = None if form.bias_out is None else np.asarray(form.bias_out.value, dtype=np.float64).reshape(1)
+    return ConvexPrimal(positive, negative, bias_out)
