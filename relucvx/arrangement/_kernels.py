@@ -1,0 +1,361 @@
+"""Compiled kernels of the enumeration. Cells are kept for row 0 positive only: the others are their negatives.
+
+A flat is given by the coordinates ``P (k, D)`` of the unit rows 0..k-1 in an orthonormal basis of it. Coordinates are never
+renormalised: ``|P_i·g|`` for a unit g in the flat stays the distance of g to wall i in the original space, so one absolute
+tolerance serves every depth.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+CellArrays = tuple[Any, Any, Any, Any]  # packed bits (N, W), hash keys (N,), witnesses (N, D), their margins (N,)
+
+
+@njit(cache=True)
+def half_count(k: int, dim: int) -> int:
+    """Cover's count of k rows in dim dimensions, halved."""
+    total, term = 0, 1
+    for i in range(min(dim, k)):
+        total += term
+        term = term * (k - 1 - i) // (i + 1)
+    return total
+
+
+@njit(cache=True)
+def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
+    """The one ray of a line on which row 0 is positive."""
+    k = P.shape[0]
+    bits = np.zeros((1, (k + 63) >> 6), dtype=np.uint64)
+    keys = np.zeros(1, dtype=np.uint64)
+    witness = np.ones((1, 1))
+    margin = np.empty(1)
+    if P[0, 0] < 0:
+        witness[0, 0] = -1.0
+    margin[0] = np.inf
+    for i in range(k):
+        value = P[i, 0] * witness[0, 0]
+        margin[0] = min(margin[0], abs(value))
+        if value > 0:
+            bits[0, i >> 6] |= np.uint64(1) << np.uint64(i & 63)
+            keys[0] ^= zobrist[i]
+    n = 1 if margin[0] > tol else 0
+    return bits[:n], keys[:n], witness[:n], margin[:n]
+
+
+@njit(cache=True)
+def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
+    """Cells of a plane: walls sorted by angle in the half-plane of row 0, slivers up to tol dropped."""
+    k = P.shape[0]
+    words = (k + 63) >> 6
+    norm = np.sqrt(P[0, 0] ** 2 + P[0, 1] ** 2)
+    c0, s0 = P[0, 0] / norm, P[0, 1] / norm
+    angles = np.empty(k)
+    rows = np.empty((k, 2))  # in the frame where row 0 points along (1, 0), oriented: negative before its angle
+    current = np.zeros(words, dtype=np.uint64)
+    current[0] = np.uint64(1)
+    key = zobrist[0]
+    angles[0] = -np.inf
+    rows[0, 0], rows[0, 1] = norm, 0.0
+    for i in range(1, k):
+        a = P[i, 0] * c0 + P[i, 1] * s0
+        b = P[i, 1] * c0 - P[i, 0] * s0
+        if b < 0 or (b == 0 and a < 0):
+            a, b = -a, -b
+            current[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
+            key ^= zobrist[i]
+        rows[i, 0], rows[i, 1] = a, b
+        angles[i] = np.arctan2(-a, b)
+    order = np.argsort(angles)
+    bits = np.empty((k, words), dtype=np.uint64)
+    keys = np.empty(k, dtype=np.uint64)
+    witness = np.empty((k, 2))
+    margins = np.empty(k)
+    n = 0
+    low = -0.5 * np.pi
+    for j in range(1, k + 1):
+        high = angles[order[j]] if j < k else 0.5 * np.pi
+        middle = 0.5 * (low + high)
+        c, s = np.cos(middle), np.sin(middle)
+        margin = np.inf
+        if high - low > tol:
+            for i in range(k):
+                margin = min(margin, abs(rows[i, 0] * c + rows[i, 1] * s))
+        if high - low > tol and margin > tol:
+            bits[n] = current
+            keys[n] = key
+            witness[n, 0] = c0 * c - s0 * s
+            witness[n, 1] = s0 * c + c0 * s
+            margins[n] = margin
+            n += 1
+        if j < k:
+            i = order[j]
+            current[i >> 6] ^= np.uint64(1) << np.uint64(i & 63)
+            key ^= zobrist[i]
+            low = high
+    return bits[:n], keys[:n], witness[:n], margins[:n]
+
+
+@njit(cache=True)
+def _householder(p: Any) -> tuple[Any, float]:
+    """(v, beta) with (I - beta v vᵀ) p parallel to the first axis."""
+    norm = np.sqrt(np.sum(p * p))
+    v = p / norm
+    v[0] += 1.0 if v[0] >= 0 else -1.0
+    return v, 2.0 / np.sum(v * v)
+
+
+@njit(cache=True)
+def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, bool]:
+    """Rows before j in coordinates of wall j; False if one of them vanishes there, that is, has the same wall."""
+    dim = P.shape[1]
+    Q = np.empty((j, dim - 1))
+    for i in range(j):
+        dot = 0.0
+        for a in range(dim):
+            dot += v[a] * P[i, a]
+        square = 0.0
+        for a in range(1, dim):
+            q = P[i, a] - beta * dot * v[a]
+            Q[i, a - 1] = q
+            square += q * q
+        if square <= tol * tol:
+            return Q, False
+    return Q, True
+
+
+@njit(cache=True)
+def _unfold(g: Any, v: Any, beta: float) -> Any:
+    """Witnesses on wall j back in the coordinates of the flat around it."""
+    m, inner = g.shape
+    out = np.empty((m, inner + 1))
+    for c in range(m):
+        dot = 0.0
+        for a in range(inner):
+            dot += v[a + 1] * g[c, a]
+        out[c, 0] = -beta * dot * v[0]
+        for a in range(inner):
+            out[c, a + 1] = g[c, a] - beta * dot * v[a + 1]
+    return out
+
+
+@njit(cache=True)
+def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
+    """Step from g on wall j into the cell on the given side until another wall is as near as wall j; returns the margin."""
+    dim = P.shape[1]
+    rho = 0.0
+    for a in range(dim):
+        rho += P[j, a] * P[j, a]
+    rho = np.sqrt(rho)
+    step = 1.0
+    for i in range(j):
+        here, rate = 0.0, 0.0
+        for a in range(dim):
+            here += P[i, a] * g[a]
+            rate += P[i, a] * P[j, a]
+        rate *= side / rho
+        if here < 0:
+            here, rate = -here, -rate
+        if here < step * (rho - rate):
+            step = here / (rho - rate)
+    square = 0.0
+    for a in range(dim):
+        out[a] = g[a] + step * side * P[j, a] / rho
+        square += out[a] * out[a]
+    norm = np.sqrt(square)
+    for a in range(dim):
+        out[a] /= norm
+    return step * rho / norm
+
+
+@njit(cache=True)
+def _build_table(keys: Any) -> Any:
+    """Open-addressing hash table of indices; -1 marks an empty slot."""
+    size = 4
+    while size < 2 * len(keys):
+        size *= 2
+    table = np.full(size, -1, dtype=np.int64)
+    mask = np.uint64(size - 1)
+    for m in range(len(keys)):
+        slot = keys[m] & mask
+        while table[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        table[slot] = m
+    return table
+
+
+@njit(cache=True)
+def _find(table: Any, keys: Any, bits: Any, key: Any, cell: Any) -> int:
+    """Index of the cell with this key and these very bits, or -1."""
+    mask = np.uint64(len(table) - 1)
+    slot = key & mask
+    while table[slot] >= 0:
+        m = table[slot]
+        if keys[m] == key:
+            same = True
+            for w in range(bits.shape[1]):
+                same = same and bits[m, w] == cell[w]
+            if same:
+                return m
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@njit(cache=True)
+def _grow(cells: CellArrays, need: int) -> CellArrays:
+    """The same cells in arrays with room for at least `need`."""
+    bits, keys, witness, margin = cells
+    n = len(keys)
+    if need <= n:
+        return cells
+    size = max(need, n + (n >> 1))
+    new_bits = np.zeros((size, bits.shape[1]), dtype=np.uint64)
+    new_keys = np.empty(size, dtype=np.uint64)
+    new_witness = np.empty((size, witness.shape[1]))
+    new_margin = np.empty(size)
+    new_bits[:n] = bits
+    new_keys[:n] = keys
+    new_witness[:n] = witness
+    new_margin[:n] = margin
+    return new_bits, new_keys, new_witness, new_margin
+
+
+@njit(cache=True)
+def _put(cells: CellArrays, c: int, j: int, positive: bool, zobrist: Any) -> None:
+    """Record the side of wall j on which cell c lies."""
+    if positive:
+        cells[0][c, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+        cells[1][c] ^= zobrist[j]
+
+
+@njit(cache=True)
+def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: float, zobrist: Any) -> None:
+    """Split cell c at the point g of wall j: c keeps the side of its witness, cell `new` gets the other."""
+    bits, keys, witness, margin = cells
+    trial = np.empty(P.shape[1])
+    side = 1.0 if value > 0 else -1.0
+    bits[new] = bits[c]
+    keys[new] = keys[c]
+    margin[new] = _step_off(P, j, g, -side, trial)
+    witness[new] = trial
+    _put(cells, new, j, side < 0, zobrist)
+    kept = min(margin[c], abs(value))
+    if kept < 0.25 * margin[c]:
+        other = _step_off(P, j, g, side, trial)
+        if other > kept:
+            witness[c] = trial
+            kept = other
+    margin[c] = kept
+    _put(cells, c, j, side > 0, zobrist)
+
+
+@njit(cache=True)
+def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: float, zobrist: Any) -> Any:
+    """Add wall j: cut exactly the cells that `wall`, the arrangement restricted to wall j, names."""
+    w_bits, w_keys, w_points, w_margin = wall
+    table = _build_table(w_keys)
+    seen = np.zeros(len(w_keys), dtype=np.bool_)
+    rho2 = np.sum(P[j] * P[j])
+    point = np.empty(P.shape[1])
+    old = n
+    for c in range(old):
+        value = 0.0
+        for a in range(P.shape[1]):
+            value += P[j, a] * cells[2][c, a]
+        m = _find(table, w_keys, w_bits, cells[1][c], cells[0][c]) if len(w_keys) > 0 else -1
+        if m >= 0:
+            seen[m] = True
+            point[:] = w_points[m]
+        # The witness's ball inside its cell reaches across wall j, so the cell is cut even if the restriction's own
+        # rounding lost it.
+        missed = m < 0 and cells[3][c] > 8.0 * tol and abs(value) < 0.5 * np.sqrt(rho2) * cells[3][c]
+        if missed:
+            point[:] = cells[2][c] - (value / rho2) * P[j]
+        if m >= 0 or missed:
+            cells = _grow(cells, n + 1)
+            _cut(P, j, cells, c, n, point, value, zobrist)
+            n += 1
+        else:
+            cells[3][c] = min(cells[3][c], abs(value))
+            _put(cells, c, j, value > 0, zobrist)
+    for m in range(len(w_keys)):
+        if seen[m]:
+            continue
+        # A cell dropped as too thin before, or seen only from here: its point on the wall is proof enough.
+        cells = _grow(cells, n + 2)
+        for side in (1.0, -1.0):
+            cells[0][n] = 0
+            cells[0][n, : w_bits.shape[1]] = w_bits[m]
+            cells[1][n] = w_keys[m]
+            cells[3][n] = _step_off(P, j, w_points[m], side, point)
+            cells[2][n] = point
+            _put(cells, n, j, side > 0, zobrist)
+            n += 1
+    return cells, n
+
+
+@njit(cache=True)
+def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
+    """Cells of the central arrangement of the rows of P on which row 0 is positive.
+
+    Adding wall j cuts exactly the cells of the rows before it that the arrangement restricted to wall j names; the recursion
+    ends in planes, where walls are sorted by angle.
+    """
+    k, dim = P.shape
+    if dim == 1:
+        return _line(P, tol, zobrist)
+    if dim == 2:
+        return _plane(P, tol, zobrist)
+    room = half_count(k, dim)
+    words = (k + 63) >> 6
+    cells = (
+        np.zeros((room, words), dtype=np.uint64),
+        np.empty(room, dtype=np.uint64),
+        np.empty((room, dim)),
+        np.empty(room),
+    )
+    norm = np.sqrt(np.sum(P[0] * P[0]))
+    cells[0][0, 0] = np.uint64(1)
+    cells[1][0] = zobrist[0]
+    cells[2][0] = P[0] / norm
+    cells[3][0] = norm
+    n = 1
+    for j in range(1, k):
+        v, beta = _householder(P[j])
+        Q, distinct = _restrict(P, j, v, beta, tol)
+        if distinct:
+            inner = half_arrangement(Q, tol, zobrist)
+            wall = (inner[0], inner[1], _unfold(inner[2], v, beta), inner[3])
+            cells, n = _add_wall(P, j, cells, n, wall, tol, zobrist)
+        else:
+            empty = (cells[0][:0], cells[1][:0], cells[2][:0], cells[3][:0])
+            cells, n = _add_wall(P, j, cells, n, empty, tol, zobrist)
+    return cells[0][:n], cells[1][:n], cells[2][:n], cells[3][:n]
+
+
+@njit(cache=True)
+def merge_coincident(rows: Any, order: Any, position: Any, tol: float) -> Any:
+    """For each unit row the index of the first row (in `order`) with the same wall up to tol: itself if new."""
+    owner = np.empty(len(rows), dtype=np.int64)
+    owners = np.empty(len(rows), dtype=np.int64)
+    count = 0
+    for i in order:
+        owner[i] = i
+        q = count - 1
+        while q >= 0 and position[i] - position[owners[q]] <= tol:
+            p = owners[q]
+            plus, minus = 0.0, 0.0
+            for a in range(rows.shape[1]):
+                plus += (rows[i, a] + rows[p, a]) ** 2
+                minus += (rows[i, a] - rows[p, a]) ** 2
+            if min(plus, minus) <= tol * tol:
+                owner[i] = p
+                break
+            q -= 1
+        if owner[i] == i:
+            owners[count] = i
+            count += 1
+    return owner

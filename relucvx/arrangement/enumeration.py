@@ -1,0 +1,186 @@
+"""Every activation pattern of a data matrix, by restriction to the walls one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.arrangement._kernels import half_arrangement, merge_coincident
+from relucvx.arrangement.counting import count_patterns, count_up_to
+from relucvx.arrangement.patterns import Arrangement, bits_of, row_space, unit_rows
+from relucvx.errors import InvalidInputError, TooManyPatternsError, explain
+from relucvx.tolerances import PATTERN
+from relucvx.types import Array, BoolArray
+from relucvx.validation import as_matrix
+
+MEMORY_LIMIT = 16 * 2**30
+"""Bytes of patterns and generators beyond which enumeration refuses whatever max_patterns says."""
+
+_INNER = 0.01 * float(
+    PATTERN
+)  # witnesses lose up to half their margin at each depth; only the end applies PATTERN itself
+_MERGE = 0.25 * float(PATTERN)  # merged rows must stay within PATTERN of the wall that stands for them
+_POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell by more than the tolerance allows
+_CHUNK = 1 << 24  # entries of the products X gᵀ held at a time
+
+
+def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
+    """All activation patterns of X: the full-dimensional cells of the arrangement of its non-zero rows.
+
+    ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].
+
+    Adding wall k to the arrangement of the rows before it cuts exactly the cells of that arrangement restricted to wall k,
+    one dimension lower; the recursion ends in planes, where walls are sorted by angle. The cost is proportional to
+    the number of cells.
+
+    Degenerate data are ordinary inputs: zero rows count as True; positively collinear rows (duplicates) share a bit;
+    negatively collinear rows have opposite bits; for rank r < d the work happens in the r-dimensional row space, where the
+    generators lie; X = 0 has one pattern, with generator 0; d = 1 has two.
+
+    **Tolerance.** Let τ = PATTERN = 1e-11, all distances relative to ||x_i|| ||w||. Every listed pattern is confirmed afresh by its
+    generator g: |x_i·g| > τ on every non-zero row, so it survives any perturbation of the rows below τ, and walls that coincide up to rounding
+    never create a pattern. Conversely every cell holding a w with min_i |x_i·w| > 2τ is listed, up to the rounding
+    of float64. Hence a w in no listed cell lies in a sliver: within 2τ of a wall whose other side, if it is no sliver itself,
+    is listed. Slivers side by side add up: across m almost coincident walls, the nearest listed closed cell is within 2mτ
+    at worst (for walls that coincide up to rounding, m·1e-15). If the number of patterns equals Cover's count of the distinct
+    walls, nothing at all is missing.
+
+    Parameters
+    ----------
+    X : (n, d) array_like
+        Data, finite. Rows are scaled to unit length internally, so their size does not matter.
+    max_patterns : int
+        Refuse if more patterns than this are predicted.
+
+    Returns
+    -------
+    Arrangement
+        With ``complete=True``.
+
+    Raises
+    ------
+    InvalidInputError
+        If X is not a finite real matrix or max_patterns not a positive integer.
+    TooManyPatternsError
+        If Cover's count for the distinct walls (the exact number in general position, an upper bound otherwise) exceeds
+        max_patterns, or the result would exceed 16 GiB. Raised before anything of that size is allocated.
+
+    Source: [cover-1965], [pilanci-ergen-2020]
+    Status: theorem in exact arithmetic; certified numerically for what is listed, see *Tolerance* for what may be missing.
+    """
+    data = as_matrix(X, "X")
+    limit = _as_max_patterns(max_patterns)
+    rows, nonzero = unit_rows(data)
+    walls, coordinates, basis = reduce_rows(rows[nonzero])
+    _refuse_if_too_many(len(walls), len(basis), data.shape, limit)
+    if len(basis) == 0:
+        return _result(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
+    keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
+    _, _, witnesses, _ = half_arrangement(coordinates, _INNER, keys)
+    witnesses = _confirm(rows[nonzero] @ basis.T, witnesses)
+    patterns = np.empty((2 * len(witnesses), len(data)), dtype=bool)
+    generators = np.empty((2 * len(witnesses), data.shape[1]))
+    half = len(witnesses)
+    np.matmul(witnesses, basis, out=generators[:half])
+    np.negative(generators[:half], out=generators[half:])
+    for chunk in _chunks(half, len(data)):
+        patterns[:half][chunk] = bits_of(generators[:half][chunk] @ rows.T)
+        patterns[half:][chunk] = bits_of(generators[half:][chunk] @ rows.T)
+    return _result(data, patterns, generators)
+
+
+def reduce_rows(rows: Array) -> tuple[Array, Array, Array]:
+    """Distinct walls of non-zero unit rows: their indices (m,), coordinates (m, r) in the row space, its basis (r, d)."""
+    if len(rows) == 0:
+        return np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty((0, rows.shape[1]))
+    # Opposite rows share a wall, so rows are sorted by a quantity blind to the sign, generic enough to have no other ties.
+    axis = np.random.default_rng(0).standard_normal(rows.shape[1])
+    position = np.abs(rows @ (axis / np.linalg.norm(axis)))
+    owner = merge_coincident(rows, np.argsort(position, kind="stable"), position, _MERGE)
+    walls = np.flatnonzero(owner == np.arange(len(rows)))
+    basis = row_space(rows[walls], _MERGE)
+    coordinates = rows[walls] @ basis.T
+    return walls, np.ascontiguousarray(coordinates), basis
+
+
+def _refuse_if_too_many(n_walls: int, rank: int, shape: tuple[int, int], limit: int) -> None:
+    n, d = shape
+    ceiling = 10**18
+    predicted = count_up_to(n_walls, rank, ceiling)
+    size = predicted * (n + 8 * d)
+    if predicted <= limit and size <= MEMORY_LIMIT:
+        return
+    many = f"{predicted:,}" if predicted <= ceiling else "more than 10^18"
+    memory = f"{size / 2**30:,.3g} GiB" if predicted <= ceiling else "more memory than there is"
+    allowed = f"max_patterns={limit:,}" if predicted > limit else f"{MEMORY_LIMIT / 2**30:g} GiB"
+    raise TooManyPatternsError(
+        explain(
+            f"at most {allowed}",
+            f"{many} predicted patterns ({memory}) for {n_walls} distinct walls of rank {rank}",
+            "the count grows like n^(rank - 1); it is exact in general position and an upper bound otherwise",
+            'sample_patterns(X, 1000) for a part of them, method="branch_and_bound" for a certificate without '
+            "enumeration, or a larger max_patterns",
+        )
+    )
+
+
+def _confirm(rows: Array, witnesses: Array) -> Array:
+    """Witnesses whose margin, computed afresh on every row, exceeds PATTERN; thin cells get a better witness first."""
+    margins = np.concatenate([np.abs(witnesses[c] @ rows.T).min(axis=1) for c in _chunks(len(witnesses), len(rows))])
+    for c in np.flatnonzero(margins <= _POLISH):
+        witnesses[c], margins[c] = center(rows, witnesses[c])
+    return np.ascontiguousarray(witnesses[margins > float(PATTERN)])
+
+
+def center(rows: Array, g: Array) -> tuple[Array, float]:
+    """A witness of (nearly) the largest margin in the cell of g, and that margin; g itself if none better is found.
+
+    Starting from the rows nearest to g, repeatedly equalises the distances to a set of at most r walls and exchanges
+    walls, as the simplex method does; the equal-distance systems keep relative accuracy in slivers where LP solvers lose it.
+    """
+    signed = np.where(rows @ g >= 0, 1.0, -1.0)[:, None] * rows
+    best, margin = g, float((signed @ g).min())
+    active: list[int] = []
+    w = g
+    for _ in range(4 * rows.shape[1]):
+        worst = int(np.argmin(signed @ w))
+        if worst in active:
+            break
+        active = _equalised(signed, [*active, worst])
+        w = np.linalg.lstsq(signed[active], np.ones(len(active)), rcond=1e-15)[0]
+        w = w / np.linalg.norm(w)
+        reached = float((signed @ w).min())
+        if reached > margin:
+            best, margin = w, reached
+    return best, margin
+
+
+def _equalised(signed: Array, active: list[int]) -> list[int]:
+    """Drop walls with a negative multiplier from the least-norm solution of equal distances (at least one stays)."""
+    while len(active) > 1:
+        gram = signed[active] @ signed[active].T
+        multipliers = np.linalg.lstsq(gram, np.ones(len(active)), rcond=1e-15)[0]
+        worst = int(np.argmin(multipliers[:-1]))
+        if len(active) <= signed.shape[1] and multipliers[worst] >= 0:
+            break
+        active = active[:worst] + active[worst + 1 :]
+    return active
+
+
+def _chunks(count: int, width: int) -> list[slice]:
+    step = max(1, _CHUNK // max(1, width))
+    return [slice(a, min(a + step, count)) for a in range(0, max(count, 1), step)]
+
+
+def _result(X: Array, patterns: BoolArray, generators: Array) -> Arrangement:
+    for array in (patterns, generators):
+        array.setflags(write=False)  # already ours: saves Result the copy of a large array
+    return Arrangement(X, patterns, generators, True, float(PATTERN))
+
+
+def _as_max_patterns(value: object) -> int:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise InvalidInputError(explain("max_patterns to be an integer >= 1", repr(value), "", "max_patterns=1_000_000"))
+
+
+__all__ = ["count_patterns", "enumerate_patterns"]
