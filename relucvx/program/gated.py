@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement
+from relucvx.arrangement.patterns import Arrangement
 from relucvx.errors import UnsupportedError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
 from relucvx.program.model import check_arrangement

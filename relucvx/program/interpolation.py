@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement
+from relucvx.arrangement.patterns import Arrangement
 from relucvx.errors import InfeasibleError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
 from relucvx.program.model import ConvexProgram

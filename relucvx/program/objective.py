@@ -129,6 +129,12 @@ def stationarity(problem: Problem, net: TwoLayerReLU) -> float:
     Status: heuristic (small values do not prove optimality, and a kink may hide a stationary point).
     Source: [relucvx]
     """
+    largest, scale = _gradient_size(problem, net)
+    return largest / scale if scale > 0 else 0.0
+
+
+def _gradient_size(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
+    """Largest entry of the gradient, and the largest sum of absolute terms behind an entry."""
     F = fit(problem, net)
     G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
     H = _hidden(problem, net)
@@ -150,4 +156,4 @@ def stationarity(problem: Problem, net: TwoLayerReLU) -> float:
     for left, right, size, decay, weights in parts:
         largest = max(largest, float(np.max(np.abs(left @ right + decay * weights), initial=0.0)))
         scale = max(scale, float(np.max(np.abs(left) @ size + decay * np.abs(weights), initial=0.0)))
-    return largest / scale if scale > 0 else 0.0
+    return largest, scale
