@@ -1,8 +1,8 @@
 """Compiled kernels of the enumeration. Cells are kept for row 0 positive only: the others are their negatives.
 
-A flat is given by the coordinates ``P (k, D)`` of the unit rows 0..k-1 in an orthonormal basis of it. Coordinates are never
-renormalised: ``|P_i·g|`` for a unit g in the flat stays the distance of g to wall i in the original space, so one absolute
-tolerance serves every depth.
+A flat is given by the coordinates ``P (k, D)`` of the unit rows 0..k-1 in an orthonormal basis of it. Coordinates are
+never renormalised: ``|P_i·g|`` for a unit g in the flat stays the distance of g to wall i in the original space, so
+one absolute tolerance serves every depth.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _unfold(g: Any, v: Any, beta: float) -> Any:
 
 @njit(cache=True)
 def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
-    """Step from g on wall j into the cell on the given side until another wall is as near as wall j; returns the margin."""
+    """Step from g on wall j to the given side until another wall is as near as wall j; returns the margin."""
     dim = P.shape[1]
     rho = 0.0
     for a in range(dim):
@@ -188,23 +188,6 @@ def _build_table(keys: Any) -> Any:
 
 
 @njit(cache=True)
-def _find(table: Any, keys: Any, bits: Any, key: Any, cell: Any) -> int:
-    """Index of the cell with this key and these very bits, or -1."""
-    mask = np.uint64(len(table) - 1)
-    slot = key & mask
-    while table[slot] >= 0:
-        m = table[slot]
-        if keys[m] == key:
-            same = True
-            for w in range(bits.shape[1]):
-                same = same and bits[m, w] == cell[w]
-            if same:
-                return m
-        slot = (slot + np.uint64(1)) & mask
-    return -1
-
-
-@njit(cache=True)
 def _grow(cells: CellArrays, need: int) -> CellArrays:
     """The same cells in arrays with room for at least `need`."""
     bits, keys, witness, margin = cells
@@ -224,76 +207,109 @@ def _grow(cells: CellArrays, need: int) -> CellArrays:
 
 
 @njit(cache=True)
-def _put(cells: CellArrays, c: int, j: int, positive: bool, zobrist: Any) -> None:
-    """Record the side of wall j on which cell c lies."""
-    if positive:
-        cells[0][c, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-        cells[1][c] ^= zobrist[j]
+def _match(cells: CellArrays, n: int, wall: CellArrays) -> Any:
+    """For each cell the index of its trace on the wall, or -1: looked up by hash, confirmed bit by bit."""
+    bits, keys, _, _ = cells
+    w_bits, w_keys, _, _ = wall
+    hit = np.full(n, -1, dtype=np.int64)
+    if len(w_keys) == 0:
+        return hit
+    table = _build_table(w_keys)
+    mask = np.uint64(len(table) - 1)
+    words = w_bits.shape[1]
+    for c in range(n):
+        slot = keys[c] & mask
+        while table[slot] >= 0 and hit[c] < 0:
+            m = table[slot]
+            same = w_keys[m] == keys[c]
+            for w in range(words):
+                same = same and w_bits[m, w] == bits[c, w]
+            if same:
+                hit[c] = m
+            slot = (slot + np.uint64(1)) & mask
+    return hit
 
 
 @njit(cache=True)
-def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: float, zobrist: Any) -> None:
+def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: float, zobrist: Any, trial: Any) -> None:
     """Split cell c at the point g of wall j: c keeps the side of its witness, cell `new` gets the other."""
     bits, keys, witness, margin = cells
-    trial = np.empty(P.shape[1])
+    word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
     side = 1.0 if value > 0 else -1.0
-    bits[new] = bits[c]
+    for w in range(bits.shape[1]):
+        bits[new, w] = bits[c, w]
     keys[new] = keys[c]
+    positive = c if value > 0 else new
+    bits[positive, word] |= bit
+    keys[positive] ^= zobrist[j]
     margin[new] = _step_off(P, j, g, -side, trial)
-    witness[new] = trial
-    _put(cells, new, j, side < 0, zobrist)
+    for a in range(P.shape[1]):
+        witness[new, a] = trial[a]
     kept = min(margin[c], abs(value))
     if kept < 0.25 * margin[c]:
         other = _step_off(P, j, g, side, trial)
         if other > kept:
-            witness[c] = trial
             kept = other
+            for a in range(P.shape[1]):
+                witness[c, a] = trial[a]
     margin[c] = kept
-    _put(cells, c, j, side > 0, zobrist)
+
+
+@njit(cache=True)
+def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int, zobrist: Any, trial: Any) -> None:
+    """Append as cells n and n + 1 the two sides of trace m, whose cell is not listed (dropped before as too thin)."""
+    bits, keys, witness, margin = cells
+    for new in (n, n + 1):
+        bits[new] = 0
+        bits[new, : wall[0].shape[1]] = wall[0][m]
+        keys[new] = wall[1][m]
+        margin[new] = _step_off(P, j, wall[2][m], 1.0 if new > n else -1.0, trial)
+        witness[new] = trial
+    bits[n + 1, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+    keys[n + 1] ^= zobrist[j]
 
 
 @njit(cache=True)
 def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: float, zobrist: Any) -> Any:
     """Add wall j: cut exactly the cells that `wall`, the arrangement restricted to wall j, names."""
-    w_bits, w_keys, w_points, w_margin = wall
-    table = _build_table(w_keys)
-    seen = np.zeros(len(w_keys), dtype=np.bool_)
+    dim = P.shape[1]
+    word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
+    hit = _match(cells, n, wall)
+    seen = np.zeros(len(wall[1]), dtype=np.bool_)
+    point, trial = np.empty(dim), np.empty(dim)
     rho2 = np.sum(P[j] * P[j])
-    point = np.empty(P.shape[1])
+    # Room for every cell cut, and for both sides of every trace whose cell is not listed.
+    cells = _grow(cells, n + 2 * len(seen))
+    bits, keys, witness, margin = cells
     old = n
     for c in range(old):
         value = 0.0
-        for a in range(P.shape[1]):
-            value += P[j, a] * cells[2][c, a]
-        m = _find(table, w_keys, w_bits, cells[1][c], cells[0][c]) if len(w_keys) > 0 else -1
+        for a in range(dim):
+            value += P[j, a] * witness[c, a]
+        m = hit[c]
         if m >= 0:
             seen[m] = True
-            point[:] = w_points[m]
-        # The witness's ball inside its cell reaches across wall j, so the cell is cut even if the restriction's own
-        # rounding lost it.
-        missed = m < 0 and cells[3][c] > 8.0 * tol and abs(value) < 0.5 * np.sqrt(rho2) * cells[3][c]
-        if missed:
-            point[:] = cells[2][c] - (value / rho2) * P[j]
-        if m >= 0 or missed:
-            cells = _grow(cells, n + 1)
-            _cut(P, j, cells, c, n, point, value, zobrist)
+            _cut(P, j, cells, c, n, wall[2][m], value, zobrist, trial)
             n += 1
-        else:
-            cells[3][c] = min(cells[3][c], abs(value))
-            _put(cells, c, j, value > 0, zobrist)
-    for m in range(len(w_keys)):
-        if seen[m]:
             continue
-        # A cell dropped as too thin before, or seen only from here: its point on the wall is proof enough.
-        cells = _grow(cells, n + 2)
-        for side in (1.0, -1.0):
-            cells[0][n] = 0
-            cells[0][n, : w_bits.shape[1]] = w_bits[m]
-            cells[1][n] = w_keys[m]
-            cells[3][n] = _step_off(P, j, w_points[m], side, point)
-            cells[2][n] = point
-            _put(cells, n, j, side > 0, zobrist)
+        # The witness's ball inside its cell reaches across wall j, so the cell is cut even if the rounding of the
+        # restriction lost it.
+        if margin[c] > 8.0 * tol and value * value < 0.25 * rho2 * margin[c] * margin[c]:
+            for a in range(dim):
+                point[a] = witness[c, a] - (value / rho2) * P[j, a]
+            cells = _grow(cells, n + 1 + 2 * len(seen))
+            bits, keys, witness, margin = cells
+            _cut(P, j, cells, c, n, point, value, zobrist, trial)
             n += 1
+            continue
+        margin[c] = min(margin[c], abs(value))
+        if value > 0:
+            bits[c, word] |= bit
+            keys[c] ^= zobrist[j]
+    for m in range(len(seen)):
+        if not seen[m]:
+            _insert(P, j, cells, n, wall, m, zobrist, trial)
+            n += 2
     return cells, n
 
 
@@ -301,8 +317,8 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
 def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """Cells of the central arrangement of the rows of P on which row 0 is positive.
 
-    Adding wall j cuts exactly the cells of the rows before it that the arrangement restricted to wall j names; the recursion
-    ends in planes, where walls are sorted by angle.
+    Adding wall j cuts exactly the cells of the rows before it that the arrangement restricted to wall j names; the
+    recursion ends in planes, where walls are sorted by angle.
     """
     k, dim = P.shape
     if dim == 1:
@@ -359,3 +375,27 @@ def merge_coincident(rows: Any, order: Any, position: Any, tol: float) -> Any:
             owners[count] = i
             count += 1
     return owner
+
+
+@njit(cache=True)
+def nearest_wall(rows: Any, g: Any) -> Any:
+    """Least |rows·g| for each g (N, r)."""
+    margins = np.full(len(g), np.inf)
+    for c in range(len(g)):
+        for i in range(len(rows)):
+            value = 0.0
+            for a in range(rows.shape[1]):
+                value += rows[i, a] * g[c, a]
+            margins[c] = min(margins[c], abs(value))
+    return margins
+
+
+@njit(cache=True)
+def read_off(rows: Any, g: Any, patterns: Any) -> None:
+    """Write the signs of rows·g (0 counts as True) into patterns (N, n)."""
+    for c in range(len(g)):
+        for i in range(len(rows)):
+            value = 0.0
+            for a in range(rows.shape[1]):
+                value += rows[i, a] * g[c, a]
+            patterns[c, i] = value >= 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from relucvx.arrangement._kernels import half_arrangement, merge_coincident
-from relucvx.arrangement.counting import count_patterns, count_up_to
-from relucvx.arrangement.patterns import Arrangement, bits_of, row_space, unit_rows
+from relucvx.arrangement._kernels import half_arrangement, merge_coincident, nearest_wall, read_off
+from relucvx.arrangement.counting import count_up_to
+from relucvx.arrangement.patterns import Arrangement, row_space, unit_rows
 from relucvx.errors import InvalidInputError, TooManyPatternsError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, BoolArray
@@ -20,7 +21,7 @@ _INNER = 0.01 * float(
 )  # witnesses lose up to half their margin at each depth; only the end applies PATTERN itself
 _MERGE = 0.25 * float(PATTERN)  # merged rows must stay within PATTERN of the wall that stands for them
 _POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell by more than the tolerance allows
-_CHUNK = 1 << 24  # entries of the products X gᵀ held at a time
+_ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
 def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
@@ -28,21 +29,21 @@ def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
 
     ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].
 
-    Adding wall k to the arrangement of the rows before it cuts exactly the cells of that arrangement restricted to wall k,
-    one dimension lower; the recursion ends in planes, where walls are sorted by angle. The cost is proportional to
-    the number of cells.
+    Adding wall k to the arrangement of the rows before it cuts exactly the cells of that arrangement restricted to
+    wall k, one dimension lower; the recursion ends in planes, where walls are sorted by angle. The cost is
+    proportional to the number of cells.
 
     Degenerate data are ordinary inputs: zero rows count as True; positively collinear rows (duplicates) share a bit;
-    negatively collinear rows have opposite bits; for rank r < d the work happens in the r-dimensional row space, where the
-    generators lie; X = 0 has one pattern, with generator 0; d = 1 has two.
+    negatively collinear rows have opposite bits; for rank r < d the work happens in the r-dimensional row space, where
+    the generators lie; X = 0 has one pattern, with generator 0; d = 1 has two.
 
-    **Tolerance.** Let τ = PATTERN = 1e-11, all distances relative to ||x_i|| ||w||. Every listed pattern is confirmed afresh by its
-    generator g: |x_i·g| > τ on every non-zero row, so it survives any perturbation of the rows below τ, and walls that coincide up to rounding
-    never create a pattern. Conversely every cell holding a w with min_i |x_i·w| > 2τ is listed, up to the rounding
-    of float64. Hence a w in no listed cell lies in a sliver: within 2τ of a wall whose other side, if it is no sliver itself,
-    is listed. Slivers side by side add up: across m almost coincident walls, the nearest listed closed cell is within 2mτ
-    at worst (for walls that coincide up to rounding, m·1e-15). If the number of patterns equals Cover's count of the distinct
-    walls, nothing at all is missing.
+    **Tolerance.** Let τ = PATTERN = 1e-11; distances are relative to ||x_i|| ||w||. Every listed pattern is confirmed
+    afresh by its generator g: |x_i·g| > τ on every non-zero row, so it survives perturbations of the rows below τ, and
+    walls that coincide up to rounding never create a pattern. Conversely a cell is left out only if it is a sliver,
+    min_i |x_i·w| <= 2τ for all w in it: each such w is within 2τ of a wall, and across that wall lies a listed cell
+    unless that is a sliver too. Slivers side by side add up: where m different walls nearly coincide, the nearest
+    listed closed cell is within 2mτ at worst (walls that coincide up to rounding: m·1e-15). If the number of patterns
+    equals Cover's count of the distinct walls, nothing is missing.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
         max_patterns, or the result would exceed 16 GiB. Raised before anything of that size is allocated.
 
     Source: [cover-1965], [pilanci-ergen-2020]
-    Status: theorem in exact arithmetic; certified numerically for what is listed, see *Tolerance* for what may be missing.
+    Status: theorem in exact arithmetic; in float64 certified numerically for what is listed (see *Tolerance*).
     """
     data = as_matrix(X, "X")
     limit = _as_max_patterns(max_patterns)
@@ -75,28 +76,25 @@ def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
     if len(basis) == 0:
         return _result(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
     keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
-    _, _, witnesses, _ = half_arrangement(coordinates, _INNER, keys)
-    witnesses = _confirm(rows[nonzero] @ basis.T, witnesses)
-    patterns = np.empty((2 * len(witnesses), len(data)), dtype=bool)
-    generators = np.empty((2 * len(witnesses), data.shape[1]))
-    half = len(witnesses)
-    np.matmul(witnesses, basis, out=generators[:half])
-    np.negative(generators[:half], out=generators[half:])
-    for chunk in _chunks(half, len(data)):
-        patterns[:half][chunk] = bits_of(generators[:half][chunk] @ rows.T)
-        patterns[half:][chunk] = bits_of(generators[half:][chunk] @ rows.T)
-    return _result(data, patterns, generators)
+    _, _, witnesses, margins = half_arrangement(coordinates, _INNER, keys)
+    generators = _confirm(rows[nonzero] @ basis.T, witnesses, margins) @ basis
+    patterns = np.empty((2 * len(generators), len(data)), dtype=bool)
+    half = len(generators)
+    read_off(rows, generators, patterns[:half])
+    np.logical_not(patterns[:half], out=patterns[half:])
+    patterns[half:, ~nonzero] = True
+    return _result(data, patterns, np.concatenate([generators, -generators]))
 
 
-def reduce_rows(rows: Array) -> tuple[Array, Array, Array]:
-    """Distinct walls of non-zero unit rows: their indices (m,), coordinates (m, r) in the row space, its basis (r, d)."""
+def reduce_rows(rows: Array) -> tuple[NDArray[np.intp], Array, Array]:
+    """Distinct walls of non-zero unit rows: indices (m,), coordinates (m, r) in the row space, its basis (r, d)."""
     if len(rows) == 0:
-        return np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty((0, rows.shape[1]))
-    # Opposite rows share a wall, so rows are sorted by a quantity blind to the sign, generic enough to have no other ties.
+        return np.empty(0, dtype=np.intp), np.empty((0, 0)), np.empty((0, rows.shape[1]))
+    # Opposite rows share a wall: sort by something blind to the sign and otherwise generic.
     axis = np.random.default_rng(0).standard_normal(rows.shape[1])
     position = np.abs(rows @ (axis / np.linalg.norm(axis)))
     owner = merge_coincident(rows, np.argsort(position, kind="stable"), position, _MERGE)
-    walls = np.flatnonzero(owner == np.arange(len(rows)))
+    walls: NDArray[np.intp] = np.flatnonzero(owner == np.arange(len(rows)))
     basis = row_space(rows[walls], _MERGE)
     coordinates = rows[walls] @ basis.T
     return walls, np.ascontiguousarray(coordinates), basis
@@ -123,19 +121,21 @@ def _refuse_if_too_many(n_walls: int, rank: int, shape: tuple[int, int], limit: 
     )
 
 
-def _confirm(rows: Array, witnesses: Array) -> Array:
-    """Witnesses whose margin, computed afresh on every row, exceeds PATTERN; thin cells get a better witness first."""
-    margins = np.concatenate([np.abs(witnesses[c] @ rows.T).min(axis=1) for c in _chunks(len(witnesses), len(rows))])
+def _confirm(rows: Array, witnesses: Array, margins: Array) -> Array:
+    """Unit witnesses whose margin, computed afresh on every row, exceeds PATTERN; thin cells get a better one first."""
     for c in np.flatnonzero(margins <= _POLISH):
-        witnesses[c], margins[c] = center(rows, witnesses[c])
-    return np.ascontiguousarray(witnesses[margins > float(PATTERN)])
+        witnesses[c], _ = center(rows, witnesses[c])
+    witnesses = witnesses / np.linalg.norm(witnesses, axis=1, keepdims=True)
+    margins = nearest_wall(rows, witnesses)
+    # The allowance keeps the margin above PATTERN when X @ g is rounded differently.
+    return np.asarray(witnesses[margins > float(PATTERN) + _ROUNDING])
 
 
 def center(rows: Array, g: Array) -> tuple[Array, float]:
     """A witness of (nearly) the largest margin in the cell of g, and that margin; g itself if none better is found.
 
     Starting from the rows nearest to g, repeatedly equalises the distances to a set of at most r walls and exchanges
-    walls, as the simplex method does; the equal-distance systems keep relative accuracy in slivers where LP solvers lose it.
+    walls, as the simplex method does; equal-distance systems keep relative accuracy in slivers, LP solvers do not.
     """
     signed = np.where(rows @ g >= 0, 1.0, -1.0)[:, None] * rows
     best, margin = g, float((signed @ g).min())
@@ -146,7 +146,7 @@ def center(rows: Array, g: Array) -> tuple[Array, float]:
         if worst in active:
             break
         active = _equalised(signed, [*active, worst])
-        w = np.linalg.lstsq(signed[active], np.ones(len(active)), rcond=1e-15)[0]
+        w = np.asarray(np.linalg.lstsq(signed[active], np.ones(len(active)), rcond=1e-15)[0], dtype=np.float64)
         w = w / np.linalg.norm(w)
         reached = float((signed @ w).min())
         if reached > margin:
@@ -166,11 +166,6 @@ def _equalised(signed: Array, active: list[int]) -> list[int]:
     return active
 
 
-def _chunks(count: int, width: int) -> list[slice]:
-    step = max(1, _CHUNK // max(1, width))
-    return [slice(a, min(a + step, count)) for a in range(0, max(count, 1), step)]
-
-
 def _result(X: Array, patterns: BoolArray, generators: Array) -> Arrangement:
     for array in (patterns, generators):
         array.setflags(write=False)  # already ours: saves Result the copy of a large array
@@ -181,6 +176,3 @@ def _as_max_patterns(value: object) -> int:
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
         return int(value)
     raise InvalidInputError(explain("max_patterns to be an integer >= 1", repr(value), "", "max_patterns=1_000_000"))
-
-
-__all__ = ["count_patterns", "enumerate_patterns"]

@@ -1,4 +1,4 @@
-"""The activation patterns of a data matrix: an `Arrangement`, and the unit rows every arrangement routine works with."""
+"""The activation patterns of a data matrix as a value, and the unit rows every arrangement routine works with."""
 
 from __future__ import annotations
 

@@ -1,0 +1,254 @@
+"""Cones of gates that share a pattern: membership, projection, and the cells that touch a gate."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import scipy.optimize
+
+from relucvx.arrangement.patterns import bits_of, unit_rows
+from relucvx.errors import InvalidInputError, explain
+from relucvx.tolerances import PATTERN, WALL
+from relucvx.types import Array, BoolArray
+from relucvx.validation import as_matrix, as_positive
+
+
+class ConeProjection(NamedTuple):
+    """Nearest point of a cone and the multipliers that prove it: ``projection = c + Bᵀ mu``, ``mu >= 0``."""
+
+    projection: Array
+    multipliers: Array
+
+
+def pattern_of(w: object, X: object) -> BoolArray:
+    """Activation pattern ``[x_i·w >= 0]`` of one gate (d,) -> (n,), or of several (k, d) -> (k, n).
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values do not fit.
+
+    Source: [pilanci-ergen-2020]
+    Status: certified numerically (sides of walls closer than rounding are arbitrary).
+    """
+    data = as_matrix(X, "X")
+    if np.ndim(w) == 1:
+        return bits_of(unit_rows(data)[0] @ _as_gate(w, data, "w"))
+    gates = as_matrix(w, "w")
+    if gates.shape[1] != data.shape[1]:
+        raise InvalidInputError(explain(f"w of shape (d,) or (k, d) with d = {data.shape[1]}", f"shape {gates.shape}"))
+    return bits_of(gates @ unit_rows(data)[0].T)
+
+
+def cone_margin(w: object, X: object, pattern: object) -> float:
+    """Signed distance of a gate to the nearest wall of its cone: ``min_i (2D - I)_i x_i·w / (||x_i|| ||w||)``.
+
+    Over non-zero rows; negative outside the cone, 0 for w = 0, infinite if X = 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values do not fit.
+
+    Source: [pilanci-ergen-2020]
+    Status: certified numerically.
+    """
+    data = as_matrix(X, "X")
+    rows, _ = _signed_rows(data, _as_pattern(pattern, len(data)))
+    gate = _unit(_as_gate(w, data, "w"))
+    return float((rows @ gate).min()) if len(rows) else float("inf")
+
+
+def in_cone(w: object, X: object, pattern: object, tol: float = float(PATTERN)) -> bool:
+    """Whether ``(2D - I) X w >= 0`` up to ``tol ||x_i|| ||w||``, that is ``cone_margin(w, X, pattern) >= -tol``.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values do not fit, or tol is negative.
+
+    Source: [pilanci-ergen-2020]
+    Status: certified numerically.
+    """
+    return cone_margin(w, X, pattern) >= -as_positive(tol, "tol", allow_zero=True)
+
+
+def project_onto_cone(c: object, X: object, pattern: object) -> ConeProjection:
+    """Euclidean projection of c onto the cone ``{w : B w >= 0}``, ``B = (2D - I) X``.
+
+    By Moreau's decomposition ``projection = c + Bᵀ mu`` where ``mu`` solves the non-negative least squares problem
+    ``min_{mu >= 0} ||c + Bᵀ mu||``; ``||projection|| = max {c·w : B w >= 0, ||w|| <= 1}``, and ``||c + Bᵀ mu||`` bounds
+    it from above for *any* mu >= 0.
+
+    Parameters
+    ----------
+    c : (d,) array_like
+    X : (n, d) array_like
+    pattern : (n,) bool array_like
+
+    Returns
+    -------
+    ConeProjection
+        ``projection (d,)`` and ``multipliers (n,)``, which are 0 on zero rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values do not fit.
+
+    Source: [pilanci-ergen-2020]
+    Status: theorem (Moreau); certified numerically by the multipliers.
+    """
+    data = as_matrix(X, "X")
+    B, keep = _signed_rows(data, _as_pattern(pattern, len(data)))
+    point = _as_gate(c, data, "c")
+    size = float(np.abs(point).max())
+    mu = np.zeros(len(data))
+    if size == 0.0 or len(B) == 0:
+        return ConeProjection(point, mu)
+    multipliers = nonnegative_combination(B, -point / size)
+    projection = size * (point / size + multipliers @ B)
+    lengths = np.abs(data[keep]).max(axis=1)
+    lengths = lengths * np.linalg.norm(data[keep] / lengths[:, None], axis=1)
+    mu[keep] = np.where(multipliers > 0, size * multipliers / lengths, 0.0)
+    return ConeProjection(projection, mu)
+
+
+def nonnegative_combination(B: Array, target: Array) -> Array:
+    """``mu >= 0`` minimising ``||Bᵀ mu - target||``, for unit rows B (n, d)."""
+    try:
+        mu, _ = scipy.optimize.nnls(B.T, target, maxiter=10 * max(B.shape))
+    except RuntimeError:  # nnls can cycle on dependent rows; the bounded-variable active set method does not
+        mu = scipy.optimize.lsq_linear(B.T, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15).x
+    return np.maximum(np.asarray(mu, dtype=np.float64), 0.0)
+
+
+def adjacent_patterns(w: object, X: object, tol: float = float(WALL), max_walls: int = 3) -> BoolArray:
+    """Patterns of the full-dimensional cells that touch a gate, to within a tolerance.
+
+    The up to ``max_walls`` nearest walls with ``|x_i·w| <= tol ||x_i|| ||w||`` (collinear rows share a wall) are tried on both
+    sides, 2^k choices, every other row keeping the side of w. A choice is returned only if a point strictly inside that
+    very cell is found, so every row of the result is a true pattern.
+
+    Parameters
+    ----------
+    w : (d,) array_like
+        The gate, not zero.
+    X : (n, d) array_like
+    tol : float
+        How near a wall counts as touching, relative to ||x_i|| ||w||.
+    max_walls : int
+        How many walls at most are tried on both sides.
+
+    Returns
+    -------
+    (k, n) bool array
+        Different patterns, the one of w itself first whenever w is strictly inside a cell; possibly none where w lies on
+        more than max_walls walls.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values do not fit, w is zero, tol is negative or max_walls is not an integer >= 0.
+
+    Source: [relucvx]
+    Status: certified numerically (each pattern has an interior witness); completeness is heuristic when more than
+    max_walls walls are near.
+    """
+    data = as_matrix(X, "X")
+    gate = _as_gate(w, data, "w")
+    if not gate.any():
+        raise InvalidInputError(
+            explain("w not zero", "the zero vector", "every cell touches it", "enumerate_patterns(X)")
+        )
+    tol = as_positive(tol, "tol", allow_zero=True)
+    if not isinstance(max_walls, (int, np.integer)) or isinstance(max_walls, bool) or max_walls < 0:
+        raise InvalidInputError(explain("max_walls to be an integer >= 0", repr(max_walls), "", "max_walls=3"))
+    rows, nonzero = unit_rows(data)
+    gate = _unit(gate)
+    values = rows @ gate
+    near = np.flatnonzero(nonzero & (np.abs(values) <= tol))
+    walls, owner = _distinct_walls(rows, near[np.argsort(np.abs(values[near]), kind="stable")])
+    walls = walls[: int(max_walls)]
+    held = np.flatnonzero(nonzero & ~np.isin(owner, walls))
+    own = np.where(values[walls] >= 0, 1.0, -1.0)
+    found = []
+    for flips in itertools.product((1.0, -1.0), repeat=len(walls)):
+        point = _step_into(gate, rows[walls], own * np.array(flips), rows[held])
+        if point is not None:
+            found.append(bits_of(rows @ point))
+    return np.array(found, dtype=bool).reshape(len(found), len(data))
+
+
+def _distinct_walls(rows: Array, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First row of each wall among the rows `near`, and for every row the wall it lies on (-1: none of them)."""
+    owner = np.full(len(rows), -1)
+    walls: list[int] = []
+    for i in near:
+        if owner[i] >= 0:
+            continue
+        walls.append(int(i))
+        same = np.minimum(np.linalg.norm(rows - rows[i], axis=1), np.linalg.norm(rows + rows[i], axis=1))
+        owner[same <= float(PATTERN)] = i
+    return np.array(walls, dtype=int), owner
+
+
+def _step_into(gate: Array, walls: Array, signs: Array, others: Array) -> Array | None:
+    """A unit point strictly on the given sides of the walls and on the gate's side of every other row, or None."""
+    kept = np.where(others @ gate >= 0, 1.0, -1.0)[:, None] * others
+    B = signs[:, None] * walls
+    start = gate + nonnegative_combination(B, -gate) @ B if len(B) else gate
+    inward = _inward(B)
+    room = float((kept @ start).min()) if len(kept) else 1.0
+    for candidate in (gate, start + 0.5 * max(room, 0.0) * inward):
+        if np.linalg.norm(candidate) > float(PATTERN) and _inside(_unit(candidate), B, kept):
+            return _unit(candidate)
+    # Walls beyond tol can be crossed before all near ones are passed: look for any interior point of this cell.
+    anywhere = _inward(np.concatenate([B, kept]))
+    return anywhere if _inside(anywhere, B, kept) else None
+
+
+def _inside(point: Array, *groups: Array) -> bool:
+    return all(len(rows) == 0 or float((rows @ point).min()) > float(PATTERN) for rows in groups)
+
+
+def _inward(B: Array) -> Array:
+    """Unit direction of (nearly) the largest ``min_i B_i·u``: the shortest vector of the convex hull of the rows of B."""
+    if len(B) == 0:
+        return np.zeros(B.shape[1])
+    lifted = np.concatenate([B, np.ones((len(B), 1))], axis=1)
+    weights = nonnegative_combination(lifted, np.append(np.zeros(B.shape[1]), 1.0))
+    return _unit(weights @ B)
+
+
+def _unit(w: Array) -> Array:
+    """w scaled to length 1 without under- or overflow; 0 stays 0."""
+    largest = float(np.abs(w).max())
+    if largest == 0.0:
+        return w
+    scaled = w / largest
+    return np.asarray(scaled / np.linalg.norm(scaled))
+
+
+def _signed_rows(X: Array, pattern: BoolArray) -> tuple[Array, BoolArray]:
+    """Unit non-zero rows of (2D - I) X, and the mask of the rows kept."""
+    rows, nonzero = unit_rows(X)
+    return np.where(pattern, 1.0, -1.0)[nonzero, None] * rows[nonzero], nonzero
+
+
+def _as_gate(w: object, X: Array, name: str) -> Array:
+    gate = as_matrix(w, name, allow_vector=True)
+    if gate.shape != (X.shape[1], 1):
+        raise InvalidInputError(explain(f"{name} of shape ({X.shape[1]},)", f"shape {np.shape(w)}"))
+    return gate[:, 0]
+
+
+def _as_pattern(pattern: object, n: int) -> BoolArray:
+    bits = np.asarray(pattern)
+    if bits.shape != (n,) or bits.dtype != np.bool_:
+        raise InvalidInputError(
+            explain(f"a boolean pattern of shape ({n},)", f"dtype {bits.dtype}, shape {bits.shape}", "", "X @ w >= 0")
+        )
+    return bits
