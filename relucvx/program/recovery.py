@@ -17,8 +17,8 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     """The balanced network of a point of the convex program.
 
     A block u with positive sign becomes the neuron ``w = u/sqrt||u||, v = +sqrt||u||``, one with negative sign has
-    ``v = -sqrt||u||``. Blocks below ``DEAD`` times the largest are dropped. For free biases a block whose weight
-    part is exactly zero is a constant, added to the output bias at no cost.
+    ``v = -sqrt||u||``. Blocks below ``DEAD`` times the largest are dropped; for free biases the constant that such
+    a block still adds moves to the output bias at no cost.
 
     Fit and penalty are those of the point where it satisfies the cone constraints; a violation of size e changes the
     fit by at most e·|slope_pos - slope_neg| per block.
@@ -46,10 +46,10 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     bias_out = None
     if problem.bias in ("all", "free"):
         bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
-    if problem.bias == "free" and bias_out is not None:
-        constant = norms == 0.0
-        bias_out = bias_out + sign[constant] @ problem.activation(blocks[constant, -1])
     alive = norms > DEAD.value * norms.max(initial=0.0)
+    if problem.bias == "free" and bias_out is not None:
+        # a free bias is not in the norm: a block without weights may still carry a constant of any size
+        bias_out = bias_out + sign[~alive] @ problem.activation(blocks[~alive, -1])
     root = np.sqrt(norms[alive])
     lifted = blocks[alive] / root[:, None]
     d = problem.n_features
