@@ -28,7 +28,7 @@ class CvxpyForm:
         Output bias, shape (1,), for the bias modes "all" and "free".
     beta : cvxpy.Parameter
         The strength, non-negative; changing its value needs no new compilation (DPP).
-    fit : cvxpy.Variable or array
+    fit : cvxpy.Variable or cvxpy.Constant
         The fit, shape (n,); for interpolation the targets themselves.
     constraints : list
         All constraints, ``link`` first.
@@ -86,13 +86,14 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     negative = cp.Variable(shape, name="negative") if cones else None
     bias_out = cp.Variable(1, name="bias_out") if problem.bias in ("all", "free") else None
     beta = cp.Parameter(nonneg=True, value=problem.beta, name="beta")
-    fit: Any = cp.Variable(problem.n_samples, name="fit") if target is None else target
+    fit: Any = cp.Variable(problem.n_samples, name="fit") if target is None else cp.Constant(target)
 
     mixed = positive if negative is None else positive - negative
     output = cp.sum(cp.multiply(gates, Xa @ mixed), axis=1)
     if bias_out is not None:
         output = output + bias_out  # (1,) broadcasts over the samples
-    # fit on the left: CVXPY's Lagrangian adds multiplier·(fit - output), so the multiplier is -∇loss(fit)
+    # fit on the left, as a CVXPY object (an array there would flip the sign of the multiplier): CVXPY's Lagrangian
+    # adds multiplier·(fit - output), so the multiplier is -∇loss(fit)
     link = fit == output
     constraints = [link]
     norms = cp.sum(cp.norm(positive[:k], axis=0))

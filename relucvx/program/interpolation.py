@@ -147,7 +147,7 @@ def _check_rays(problem: Problem, size: Array, tol: float) -> None:
     clash = _first_clash(units, targets, slack)
     if clash is None:
         return
-    i, j = (int(rows[k % len(rows)]) for k in clash)
+    i, j = sorted(int(rows[k % len(rows)]) for k in clash)
     same = np.array_equal(X[i], X[j])
     raise InfeasibleError(
         explain(

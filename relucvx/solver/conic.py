@@ -23,6 +23,7 @@ from relucvx.errors import (
 )
 from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.cvxpy_form import CvxpyForm
+from relucvx.program.duality import balance_dual
 from relucvx.program.problem import Problem
 from relucvx.tolerances import CONIC
 from relucvx.types import Array, Result
@@ -52,6 +53,7 @@ class ConicResult(Result):
         ``negative`` is zero.
     dual : (n, 1) array
         The multiplier N of the fit: ``-∇loss(fit)``, and where the loss has a kink the choice that proves optimality.
+        Moved by the backend's rounding into the domain of the dual function (zero column sums for free biases).
     value : float
         Objective value reported by the backend, accurate to its tolerance.
     backend : str
@@ -127,7 +129,8 @@ def solve_conic(
     _check_status(status, backend, allow_inaccurate)
     return ConicResult(
         primal=_primal(form),
-        dual=np.asarray(form.link.dual_value, dtype=np.float64).reshape(-1, 1),
+        # the backend leaves the conjugate's domain by its tolerance, and outside the dual function is -inf
+        dual=balance_dual(program.problem, np.asarray(form.link.dual_value, dtype=np.float64).reshape(-1, 1)),
         value=float(form.problem.value),
         backend=backend,
         status=status,
