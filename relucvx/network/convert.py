@@ -162,7 +162,7 @@ def _check_untouched(layer: Any, name: str) -> None:
     from torch.nn.parameter import is_lazy
 
     label = f"{name or 'the module itself'} ({type(layer).__name__})"
-    if any(is_lazy(p) or p.is_meta for p in layer.parameters()):
+    if any(is_lazy(p) or p.is_meta for p in layer.parameters(recurse=False)):
         raise InvalidInputError(
             explain(
                 "initialised weights",

@@ -1,0 +1,162 @@
+"""Round trips with torch, and the structures that are refused by name."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.network import TwoLayerReLU, as_network, from_torch, to_torch
+
+
+def random_net(seed, m=5, d=3, c=2, bias=(True, True), activation="relu"):
+    rng = np.random.default_rng(seed)
+    return TwoLayerReLU(
+        rng.standard_normal((m, d)),
+        rng.standard_normal((m, c)),
+        bias_in=rng.standard_normal(m) if bias[0] else None,
+        bias_out=rng.standard_normal(c) if bias[1] else None,
+        activation=activation,
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 6),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.tuples(st.booleans(), st.booleans()),
+    st.sampled_from(["relu", "leaky_relu", "abs", "linear", (0.25, 1.0)]),
+)
+def test_round_trip_keeps_outputs_and_arrays(seed, m, d, c, bias, activation):
+    net = random_net(seed, m, d, c, bias, activation)
+    X = np.random.default_rng(seed + 1).standard_normal((7, d))
+    module = to_torch(net)
+    with torch.no_grad():
+        there = module(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(there, net.predict(X), rtol=1e-12, atol=1e-12)
+    back = from_torch(module)
+    assert back.to_dict() == net.to_dict()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_from_torch_any_dtype(dtype):
+    module = nn.Sequential(nn.Linear(3, 4), nn.LeakyReLU(0.3), nn.Linear(4, 2, bias=False)).to(dtype)
+    net = from_torch(module)
+    assert net.bias_out is None
+    X = np.random.default_rng(0).standard_normal((6, 3))
+    with torch.no_grad():
+        expected = module.double()(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_nested_tied_and_parametrised():
+    tied = nn.Linear(3, 3)
+    nested = nn.Sequential(nn.Sequential(tied, nn.ReLU()), tied)
+    assert from_torch(nn.Sequential(nested)).weights_out.shape == (3, 3)
+    normed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 1))
+    X = torch.ones(2, 3)
+    with torch.no_grad():
+        np.testing.assert_allclose(from_torch(normed).predict(X), normed(X).numpy(), rtol=1e-5)
+
+
+def test_to_torch_leaves_the_random_state_alone_and_copies():
+    net = random_net(0)
+    before = torch.get_rng_state()
+    module = to_torch(net)
+    assert torch.equal(before, torch.get_rng_state())
+    with torch.no_grad():
+        module[0].weight.zero_()
+    assert np.any(net.weights_in != 0)
+
+
+class Custom(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+
+    def forward(self, x):
+        return -self.layers(x)
+
+
+class Flipped(nn.Sequential):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hooked():
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    module[2].register_forward_hook(lambda _module, _inputs, output: -output)
+    return module
+
+
+def replaced():
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    module[1].forward = lambda x: x
+    return module
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), "layer '1' of type Tanh .*Linear, Tanh, Linear"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 1)), "layer '2' of type Dropout"),
+        (nn.Sequential(nn.Identity(), nn.Linear(3, 4)), "layer '0' of type Identity"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.ReLU()), "no further layer at position 3"),
+        (nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.GELU()), nn.Linear(4, 1)), r"layer '1\.0' of type GELU"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU()), r"three layers; received 2 layers \(Linear, ReLU\)"),
+        (nn.Linear(3, 4), "received 1 layers"),
+        (Custom(), "layer 'the module itself' of type Custom"),
+        (Flipped(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)), "of type Flipped"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), Doubled(4, 1)), "layer '2' of type Doubled"),
+        (hooked(), r"without forward hooks; received hooks or a replaced forward on layer 2 \(Linear\)"),
+        (replaced(), r"hooks or a replaced forward on layer 1 \(ReLU\)"),
+        (nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 1)), "initialised weights.*LazyLinear"),
+        (nn.Sequential(nn.Linear(3, 4, device="meta"), nn.ReLU(), nn.Linear(4, 1)), "initialised weights"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(5, 1)), r"weights_out of shape \(4, c\)"),
+        (nn.Sequential(nn.Linear(3, 4, dtype=torch.cfloat), nn.ReLU(), nn.Linear(4, 1)), "weights_in to hold real"),
+        ("a string", "received builtins.str"),
+    ],
+)
+def test_refused_structures(module, message):
+    with pytest.raises(InvalidInputError, match=message):
+        from_torch(module)
+
+
+def test_to_torch_refusals():
+    with pytest.raises(UnsupportedError, match=r"positive slope 1.*slopes \(0\.5, 2\)"):
+        to_torch(random_net(0, activation=(0.5, 2.0)))
+    with pytest.raises(InvalidInputError, match="expected a TwoLayerReLU; received list"):
+        to_torch([1, 2])
+
+
+def test_as_network():
+    net = random_net(3)
+    assert as_network(net) is net
+    assert as_network(to_torch(net), activation="relu").to_dict() == net.to_dict()
+    with pytest.raises(InvalidInputError, match=r"a network with activation abs .*received relu \(slopes 0, 1\)"):
+        as_network(net, activation="abs")
+    with pytest.raises(InvalidInputError, match=r"a TwoLayerReLU or torch.*received builtins.dict"):
+        as_network({})
+
+
+def test_torch_is_not_imported_for_other_objects():
+    code = (
+        "import sys, relucvx.network as n\n"
+        "n.as_network(n.TwoLayerReLU([[1.0]], [1.0]))\n"
+        "try: n.as_network(3)\n"
+        "except ValueError: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
