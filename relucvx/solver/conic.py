@@ -6,6 +6,7 @@ The backend is always given by name: left to itself CVXPY picks MOSEK when its w
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from dataclasses import dataclass
@@ -29,7 +30,16 @@ from relucvx.tolerances import CONIC
 from relucvx.types import Array, Result
 from relucvx.validation import as_positive
 
-BACKENDS = ("CLARABEL", "SCS", "MOSEK")
+log = logging.getLogger(__name__)
+
+# multiples of CONIC tried in turn when no tolerance is given: degenerate optima (free biases, separable labels) stall
+# interior points a digit or two above it, and a first-order method never gets near it
+LEVELS: dict[str, tuple[float, ...]] = {
+    "CLARABEL": (1.0, 10.0, 100.0),
+    "SCS": (1e3, 1e4),
+    "MOSEK": (1.0, 10.0, 100.0),
+}
+BACKENDS = tuple(LEVELS)
 
 
 class Program(Protocol):
@@ -60,6 +70,8 @@ class ConicResult(Result):
         Name of the backend.
     status : str
         The backend's status in CVXPY's words.
+    tol : float
+        The tolerance of the run that gave this result.
     compile_seconds, solve_seconds : float
         Wall-clock time for building the conic form, and for solving it.
     """
@@ -69,6 +81,7 @@ class ConicResult(Result):
     value: float
     backend: str
     status: str
+    tol: float
     compile_seconds: float
     solve_seconds: float
 
@@ -76,7 +89,7 @@ class ConicResult(Result):
 def solve_conic(
     program: Program,
     backend: str = "CLARABEL",
-    tol: float = CONIC.value,
+    tol: float | None = None,
     time_limit: float | None = None,
     verbose: bool = False,
     allow_inaccurate: bool = False,
@@ -88,10 +101,11 @@ def solve_conic(
     program : ConvexProgram, GatedRelaxation or InterpolationProgram
     backend : {"CLARABEL", "SCS", "MOSEK"}
         CLARABEL and MOSEK are interior-point methods; SCS is first order: choose ``tol`` no smaller than 1e-7 for it.
-    tol : float
-        The backend's own tolerances on gap and residuals.
+    tol : float, optional
+        The backend's own tolerances on gap and residuals. None starts at ``CONIC`` (SCS: 1e3 times it) and loosens by
+        tens, up to 100 times (SCS: 1e4), while the backend stops short; the result says where it ended.
     time_limit : float, optional
-        Seconds for the backend.
+        Seconds for the backend, over all runs.
     verbose : bool
         Print the backend's log.
     allow_inaccurate : bool
@@ -116,36 +130,61 @@ def solve_conic(
     -----
     Status: heuristic (accurate to the backend's tolerance; a proof needs the certificate). Source: [pilanci-ergen-2020]
     """
-    options = _options(backend, as_positive(tol, "tol"), time_limit)
+    if backend not in BACKENDS:
+        fix = f"backend={backend.upper()!r}" if str(backend).upper() in BACKENDS else 'backend="CLARABEL"'
+        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend), "", fix))
+    levels = tuple(CONIC.value * k for k in LEVELS[backend]) if tol is None else (as_positive(tol, "tol"),)
+    if time_limit is not None:
+        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
     if backend == "MOSEK":
         check_mosek()
     form = program.to_cvxpy()
     start = time.perf_counter()
     form.problem.get_problem_data(backend)
     compiled = time.perf_counter()
-    _run(form, backend, options, verbose)
+    reached = _descend(form, backend, levels, time_limit, verbose, allow_inaccurate)
     finished = time.perf_counter()
-    status = str(form.problem.status)
-    _check_status(status, backend, allow_inaccurate)
     return ConicResult(
         primal=_primal(form),
         # the backend leaves the conjugate's domain by its tolerance, and outside the dual function is -inf
         dual=balance_dual(program.problem, np.asarray(form.link.dual_value, dtype=np.float64).reshape(-1, 1)),
         value=float(form.problem.value),
         backend=backend,
-        status=status,
+        status=str(form.problem.status),
+        tol=reached,
         compile_seconds=compiled - start,
         solve_seconds=finished - compiled,
     )
 
 
+def _descend(
+    form: CvxpyForm,
+    backend: str,
+    levels: tuple[float, ...],
+    time_limit: float | None,
+    verbose: bool,
+    allow_inaccurate: bool,
+) -> float:
+    """Try the tolerances in turn until the backend reaches one, and return it; the last failure is raised."""
+    start = time.perf_counter()
+    left = time_limit
+    for level in levels[:-1]:
+        try:
+            _run(form, backend, _options(backend, level, left), verbose)
+            _check_status(str(form.problem.status), backend, False)
+            return level
+        except BackendError as error:
+            left = None if time_limit is None else time_limit - (time.perf_counter() - start)
+            if left is not None and left <= 0.0:
+                raise
+            log.info("%s at tolerance %g: %s", backend, level, error)
+    _run(form, backend, _options(backend, levels[-1], left), verbose)
+    _check_status(str(form.problem.status), backend, allow_inaccurate)
+    return levels[-1]
+
+
 def _options(backend: str, tol: float, time_limit: float | None) -> dict[str, Any]:
     """The backend's own names for tolerance and time limit."""
-    if backend not in BACKENDS:
-        fix = f"backend={backend.upper()!r}" if str(backend).upper() in BACKENDS else 'backend="CLARABEL"'
-        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend), "", fix))
-    if time_limit is not None:
-        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
     if backend == "CLARABEL":
         options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
         return options if time_limit is None else {**options, "time_limit": time_limit}

@@ -58,6 +58,7 @@ def test_primal_and_dual_agree(loss, bias):
     problem = prog.problem
     result = solve_conic(prog)
     assert result.status == "optimal"
+    assert result.tol <= 1e-8 * (1 + 1e-12)
     assert result.dual.shape == (6, 1)
     net = recover_network(prog, result.primal)
     assert objective(problem, net) == pytest.approx(result.value, abs=1e-7)
@@ -172,8 +173,8 @@ def test_interpolation_is_the_limit_of_small_beta(bias):
 
 def test_scs_agrees():
     prog = program()
-    loose = solve_conic(prog, "SCS", tol=1e-7)
-    assert loose.backend == "SCS"
+    loose = solve_conic(prog, "SCS")
+    assert (loose.backend, loose.tol) == ("SCS", pytest.approx(1e-7))
     assert loose.value == pytest.approx(solve_conic(prog).value, abs=1e-5)
 
 
@@ -214,6 +215,32 @@ def test_inaccurate_is_not_optimal(monkeypatch):
         solve_conic(prog)
     result = solve_conic(prog, allow_inaccurate=True)
     assert result.status == "optimal_inaccurate"
+
+
+def test_the_default_tolerance_loosens_until_the_backend_reaches_it(monkeypatch):
+    import cvxpy as cp
+
+    tried = []
+    solved = cp.Problem.solve
+
+    def stubborn(self, solver, verbose, **options):
+        tried.append(options["tol_gap_rel"])
+        if len(tried) < 3:
+            raise cp.error.SolverError("stalled")
+        return solved(self, solver=solver, verbose=verbose, **options)
+
+    monkeypatch.setattr(cp.Problem, "solve", stubborn)
+    result = solve_conic(program())
+    assert tried == pytest.approx([1e-10, 1e-9, 1e-8], rel=1e-12)
+    assert result.tol == tried[-1]
+    tried.clear()
+    with pytest.raises(BackendError, match="stalled"):
+        solve_conic(program(), tol=1e-10)
+    assert len(tried) == 1
+    tried.clear()
+    with pytest.raises(BackendError, match="stalled"):
+        solve_conic(program(), time_limit=1e-9)
+    assert len(tried) == 1
 
 
 def test_other_statuses_are_errors():
