@@ -187,6 +187,8 @@ def test_balance_dual_handles_one_sided_and_zero_columns():
     out = balance_dual(problem, one_sided)
     assert out.sum() == 0.0
     assert not balance_dual(problem, np.zeros_like(one_sided)).any()
+    squared = make("squared", "free")
+    assert not balance_dual(squared, 3.0 * squared.sample_weight[:, None]).any()
     clipped = balance_dual(make("hinge", "none"), 100 * problem.Y)
     np.testing.assert_array_equal(clipped, problem.Y * problem.sample_weight[:, None])
 
