@@ -23,17 +23,14 @@ RUNNING, EMPTY, VIOLATED = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
-    """Upper bound on max b·α over α >= 0, ||Σ α_k g_k||_p <= 1: the least ||w|| with g_k·w >= b_k for all k.
+def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
+    """Least ||w|| over the leading p coordinates with g_k·w >= b_k: fills multipliers x >= 0 and w = Σ x_k g_k.
 
-    Lawson-Hanson on the dual (x >= 0, w = Σ x_k g_k); whatever the iteration leaves violated is repaired by adding a
-    multiple of the mean generator, so the value returned is a valid bound even when the iteration stops early. ``point``
-    receives Σ x_k g_k, which lies in the cone and maximises b·α when the iteration ran to its end.
+    Lawson-Hanson on the dual. It may stop early; x >= 0 and w = Σ x_k g_k hold whenever it does.
     """
     size = G.shape[0]
-    point[:] = 0.0
-    x = np.zeros(size)
-    w = np.zeros(p)
+    x[:] = 0.0
+    w[:] = 0.0
     passive = np.zeros(size, np.bool_)
     gram = np.empty((size, size))
     for k in range(size):
@@ -43,12 +40,10 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
                 total += G[k, j] * G[l, j]
             gram[k, l] = total
             gram[l, k] = total
-    top = 0.0
-    for k in range(size):
-        top = max(top, b[k])
+    top = b.max()
     if top <= 0.0:
-        return 0.0
-    for _ in range(3 * size + 3):
+        return
+    for _ in range(3 * min(size, p + 1) + 6):
         worst, pick = 1e-13 * top, -1
         for k in range(size):
             if not passive[k]:
@@ -62,8 +57,9 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
         passive[pick] = True
         while True:
             s = solve_passive(gram, b, passive)
-            if s[0] != s[0]:  # numerically dependent generators: give the last one up
+            if s[0] != s[0]:  # numerically dependent rows: give the last one up
                 passive[pick] = False
+                x[pick] = 0.0
                 break
             step = 1.0
             for k in range(size):
@@ -71,7 +67,7 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
                     step = min(step, x[k] / (x[k] - s[k]) if x[k] > s[k] else 0.0)
             for k in range(size):
                 if passive[k]:
-                    x[k] += step * (s[k] - x[k])
+                    x[k] = max(0.0, x[k] + step * (s[k] - x[k]))
             if step >= 1.0:
                 break
             for k in range(size):
@@ -84,9 +80,25 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
                 w[j] += x[k] * G[k, j]
         if not passive[pick]:
             break
+
+
+@njit(cache=True, nogil=True)
+def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
+    """Upper bound on max b·α over α >= 0, ||Σ α_k g_k||_p <= 1: the least ||w|| with g_k·w >= b_k for all k.
+
+    Whatever the iteration leaves violated is repaired by adding a multiple of the mean generator, so the value returned
+    is valid even when it stopped early. ``point`` receives Σ x_k g_k, which lies in the cone and maximises b·α when the
+    iteration ran to its end.
+    """
+    x = np.empty(G.shape[0])
+    w = np.empty(p)
+    least_norm(G, p, b, x, w)
     for j in range(G.shape[1]):
-        for k in range(size):
+        point[j] = 0.0
+        for k in range(G.shape[0]):
             point[j] += x[k] * G[k, j]
+    if b.max() <= 0.0:
+        return 0.0
     return repaired_norm(G, p, b, w)
 
 

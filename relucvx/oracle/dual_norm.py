@@ -1,0 +1,205 @@
+"""The dual norm D(N) = max over ||w|| <= 1 of ||Nᵀ phi(Xw)||, between a value that is reached and a bound that holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.arrangement.counting import count_up_to
+from relucvx.errors import InvalidInputError, explain
+from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
+from relucvx.oracle.enumeration import enumerated_bound
+from relucvx.oracle.form import Form, make_form
+from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.program.problem import Problem
+from relucvx.tolerances import EPS
+from relucvx.types import Array, Result, Rng, Scope, resolve_rng
+
+Method = Literal["auto", "enumeration", "branch_and_bound", "spectral"]
+METHODS: tuple[Method, ...] = ("auto", "enumeration", "branch_and_bound", "spectral")
+
+CELLS_PER_ORTHANT = 16
+"""Enumerate when there are at most this many cells per starting orthant: bisection has nothing to gain there."""
+
+MANY_DIMENSIONS = 7
+"""From this dimension on enumeration is preferred up to CELL_LIMIT cells."""
+
+CELL_LIMIT = 300_000
+MAX_CONES = 200_000_000
+
+
+@dataclass(frozen=True)
+class DualNormBound(Result):
+    """Certified interval for a dual norm.
+
+    Attributes
+    ----------
+    lower, upper : float
+        lower <= D(N) <= upper, valid in float64.
+    witness : ndarray, shape (D,)
+        Direction (in augmented coordinates, unit norm in the penalised ones) whose value is ``lower``.
+    method : str
+        "enumeration", "branch_and_bound" or "spectral".
+    scope : Scope
+        ALL_PATTERNS, or RELAXED when only the spectral bound applies.
+    cones : int
+        Cones or cells examined.
+    seconds : float
+    outcome : str
+        "proved" (upper is at most max(target, lower) up to rounding), "violated" (stopped at a direction above
+        ``stop_above``) or "budget".
+    """
+
+    lower: float
+    upper: float
+    witness: Array
+    method: str
+    scope: Scope
+    cones: int
+    seconds: float
+    outcome: str
+
+
+def spectral_bound(form: Form) -> float:
+    """||Nᵀ phi(Xw)|| <= ||N||₂ · max slope · ||X||₂ over the unit ball (bias within its range when free)."""
+    if form.trivial:
+        return form.rounding()
+    X = form.X
+    lead = np.linalg.norm(X[:, : form.penalized], 2)
+    if form.free_bias:
+        lead += form.bias_range * np.sqrt(len(X))
+    gain = float(np.linalg.norm(form.M, 2)) * lead + float(
+        np.linalg.norm(form.L[: form.penalized], 2)
+        + form.bias_range * np.linalg.norm(form.L[form.penalized :])
+    )
+    return gain * (1.0 + 64 * EPS * len(X)) + form.rounding()
+
+
+def choose_method(form: Form) -> Method:
+    """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable."""
+    n, dim = form.X.shape
+    cells = count_up_to(n, dim, CELL_LIMIT + 1)
+    if form.M.shape[1] == 1 and (
+        cells <= CELLS_PER_ORTHANT * 2**dim or (dim >= MANY_DIMENSIONS and cells <= CELL_LIMIT)
+    ):
+        return "enumeration"
+    return "branch_and_bound" if dim <= MAX_DIMENSION else "spectral"
+
+
+def dual_norm(
+    problem: Problem,
+    N: Array,
+    *,
+    target: float = 0.0,
+    stop_above: float = np.inf,
+    starts: Array | None = None,
+    method: Method = "auto",
+    arrangement: Arrangement | None = None,
+    n_starts: int = 64,
+    max_cones: float = MAX_CONES,
+    time_limit: float | None = None,
+    callback: Callable[[Search], bool | None] | None = None,
+    rng: Rng = 0,
+) -> DualNormBound:
+    """Bound ``D(N) = max over ||w|| <= 1 of ||Nᵀ phi(Xw)||`` from below and from above.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives the augmented inputs, the activation and which coordinates the norm counts.
+    N : ndarray, shape (n, c)
+        Dual point; for free biases its columns must sum to zero (:func:`relucvx.program.duality.balance_dual`).
+    target : float
+        Stop once D(N) <= max(target, lower) is proven; 0 asks for the value itself.
+    stop_above : float
+        Stop at once when a direction with a larger value is found.
+    starts : ndarray, shape (k, D), optional
+        Directions to search from (a network's neurons), in augmented coordinates.
+    method : {"auto", "enumeration", "branch_and_bound", "spectral"}
+        "auto" predicts the cheaper.
+    arrangement : Arrangement, optional
+        Complete arrangement of the augmented inputs, when it is already there.
+    max_cones, time_limit
+        Budget of branch-and-bound; the bound returned is valid when it runs out.
+
+    Returns
+    -------
+    DualNormBound
+
+    Raises
+    ------
+    InvalidInputError
+        Unknown method, or an arrangement that is not complete or not of this problem's augmented inputs.
+    TooManyPatternsError
+        When enumeration is forced on a problem with too many patterns.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
+    """
+    began = time.perf_counter()
+    if method not in METHODS:
+        raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
+    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    if form.trivial:
+        zero = np.zeros(problem.n_inputs)
+        return DualNormBound(0.0, form.rounding(), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved")
+    lower, witness = _search(form, starts, n_starts, resolve_rng(rng))
+    if method == "auto":
+        method = choose_method(form) if lower <= stop_above else "spectral"
+    upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
+    if lower > stop_above:
+        outcome = "violated"
+    elif method == "enumeration":
+        arrangement = _complete(problem, arrangement)
+        bound, value, point = enumerated_bound(form, arrangement, target)
+        if value > lower:
+            lower, witness = value, point
+        upper, cones, scope, outcome = min(upper, bound), len(arrangement), Scope.ALL_PATTERNS, "proved"
+    elif method == "branch_and_bound":
+        deadline = np.inf if time_limit is None else began + time_limit
+        found = branch_and_bound(
+            form, target=target, lower=lower, witness=witness, stop_above=stop_above, max_cones=max_cones,
+            deadline=deadline, callback=callback,
+        )  # fmt: skip
+        lower, witness, cones, outcome = found.lower, found.witness, found.cones, found.outcome
+        scope = Scope.ALL_PATTERNS if found.upper < upper else Scope.RELAXED
+        upper = min(upper, found.upper)
+    elif upper <= max(target, lower):
+        outcome = "proved"
+    lower = max(0.0, lower - form.rounding())
+    return DualNormBound(
+        lower, max(upper, lower), form.to_original(witness), method, scope, cones, time.perf_counter() - began, outcome
+    )
+
+
+def _search(form: Form, starts: Array | None, n_starts: int, rng: np.random.Generator) -> tuple[float, Array]:
+    """Best value by local ascent from given and random directions."""
+    points = random_directions(form, n_starts, rng)
+    if starts is not None and len(starts):
+        points = np.concatenate([np.array([form.to_reduced(w) for w in starts]), points])
+    directions, values = local_maxima(form, points, limit=1)
+    if not len(values):
+        return 0.0, points[0]
+    return float(values[0]), directions[0]
+
+
+def _complete(problem: Problem, arrangement: Arrangement | None) -> Arrangement:
+    """The arrangement to bound over: complete, and of this problem's augmented inputs."""
+    if arrangement is None:
+        return enumerate_patterns(problem.inputs)
+    if not arrangement.complete or not np.array_equal(arrangement.X, problem.inputs):
+        raise InvalidInputError(
+            explain(
+                "a complete arrangement of the problem's augmented inputs",
+                repr(arrangement),
+                "sampled patterns, or X without the ones column of the bias",
+                "enumerate_patterns(problem.inputs)",
+            )
+        )
+    return arrangement

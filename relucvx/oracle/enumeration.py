@@ -1,0 +1,132 @@
+"""Upper bound on the dual norm over an enumerated arrangement, for one output.
+
+On the cell of pattern D the form is linear, c = L + XᵀD M, and its maximum over the unit ball of the cell is the length of
+the projection of c onto {w : (2D - I)Xw >= 0}. ``||c||`` screens most cells, and ``||c + Bᵀμ||`` is a bound for every
+μ >= 0, so an interrupted projection is still valid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from relucvx.arrangement import Arrangement, count_patterns
+from relucvx.errors import UnsupportedError
+from relucvx.oracle.form import Form
+from relucvx.oracle.simplicial import least_norm, value_along
+from relucvx.types import Array
+
+BIAS_WEIGHT = 1e4
+"""How strongly the projection pushes the unpenalised coordinate of c + Bᵀμ to zero."""
+
+
+@njit(cache=True, nogil=True)
+def bound_cells(
+    X: Any, M: Any, L: Any, p: int, reach: float, patterns: Any, prune: float, tau: float, witness: Any
+) -> Any:
+    """Return (upper, lower) over all cells and both signs; cells at or below max(prune, lower) are not refined."""
+    n, dim = X.shape
+    c = np.empty(dim)
+    B = np.empty((n, dim))
+    b = np.empty(n)
+    x = np.empty(n)
+    w = np.empty(dim)
+    z = np.empty(n)
+    point = np.empty(dim)
+    weight = np.ones(dim)
+    for j in range(p, dim):
+        weight[j] = BIAS_WEIGHT / max(reach, 1e-300)
+    upper, lower = 0.0, 0.0
+    for cell in range(patterns.shape[0]):
+        for j in range(dim):
+            c[j] = L[j, 0]
+        for i in range(n):
+            if patterns[cell, i]:
+                for j in range(dim):
+                    c[j] += M[i, 0] * X[i, j]
+        for side in range(2):
+            if side == 1:
+                for j in range(dim):
+                    c[j] = -c[j]
+            bound = seminorm(c, p, reach)
+            if bound > max(prune, lower):
+                for i in range(n):
+                    sign = 1.0 if patterns[cell, i] else -1.0
+                    length = 0.0
+                    for j in range(dim):
+                        B[i, j] = sign * X[i, j] * weight[j]
+                        length += B[i, j] * B[i, j]
+                    length = np.sqrt(length) if length > 0.0 else 1.0
+                    b[i] = 0.0
+                    for j in range(dim):
+                        B[i, j] /= length
+                        b[i] -= B[i, j] * c[j] * weight[j]
+                least_norm(B, dim, b, x, w)
+                slack = 0.0
+                for i in range(n):
+                    slack += x[i]
+                for j in range(dim):
+                    point[j] = c[j] * weight[j] + w[j]
+                    w[j] = point[j] / weight[j]
+                    point[j] *= weight[j]
+                lead = seminorm(point, p, 0.0)
+                for j in range(p, dim):
+                    point[j] = min(max(point[j], -reach * lead), reach * lead)
+                refined = seminorm(w, p, reach) + tau * slack
+                bound = min(bound, refined)
+                value = value_along(X, M, L, p, point, z)
+                if value > lower:
+                    lower = value
+                    witness[:] = point
+            upper = max(upper, bound)
+    return upper, lower
+
+
+@njit(cache=True, nogil=True)
+def seminorm(c: Any, p: int, reach: float) -> float:
+    """max of c·w over ||w||_p <= 1 and |unpenalised coordinate| <= reach."""
+    total = 0.0
+    for j in range(p):
+        total += c[j] * c[j]
+    out = np.sqrt(total)
+    for j in range(p, c.shape[0]):
+        out += reach * abs(c[j])
+    return out
+
+
+def missing_width(arrangement: Arrangement) -> float:
+    """How far, relative to ||x_i|| ||w||, a direction can be from every listed cell.
+
+    Zero when the number of patterns is Cover's count for the rows as they are: then nothing can be missing.
+    """
+    n, d = arrangement.X.shape
+    if len(arrangement) == count_patterns(n, min(n, d)):
+        return 0.0
+    return 2.0 * n * arrangement.tolerance
+
+
+def enumerated_bound(form: Form, arrangement: Arrangement, target: float) -> tuple[float, float, Array]:
+    """Upper and lower bound on max F, and the reduced direction of the lower one.
+
+    Raises
+    ------
+    UnsupportedError
+        For several outputs: a cell's maximum is then not a projection.
+
+    Notes
+    -----
+    Status: certified numerically; covers what the arrangement's tolerance may have left out. Source: [pilanci-ergen-2020]
+    """
+    if form.M.shape[1] > 1:
+        raise UnsupportedError(
+            f"the enumerated dual norm handles one output, received {form.M.shape[1]}; "
+            'try: method="branch_and_bound", which handles any number.'
+        )
+    tau = missing_width(arrangement)
+    witness = np.zeros(form.X.shape[1])
+    upper, lower = bound_cells(
+        form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, float(target), tau, witness
+    )
+    return float(upper) + form.rounding() + tau * form.scale, float(lower), witness

@@ -1,0 +1,125 @@
+"""Lower side of the oracle: batched ascent of F(w) = ||Nᵀ phi(Xw)|| on the unit ball.
+
+Every value found is a valid lower bound on the dual norm, and every direction above beta is a column worth adding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from relucvx.oracle.form import Form
+from relucvx.oracle.simplicial import value_along
+from relucvx.types import Array
+
+SAME_DIRECTION = 0.9995
+"""Two local maxima with a larger cosine count as one."""
+
+
+@njit(cache=True, nogil=True)
+def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any) -> None:
+    """Ascend from each row of ``starts`` in place, by normalised gradient steps that double or halve."""
+    n, dim = X.shape
+    c = M.shape[1]
+    z = np.empty(n)
+    total = np.empty(c)
+    grad = np.empty(dim)
+    trial = np.empty(dim)
+    for s in range(starts.shape[0]):
+        w = starts[s]
+        value = value_along(X, M, L, p, w, z)
+        step = 1.0
+        for _ in range(iterations):
+            for o in range(c):
+                total[o] = 0.0
+                for j in range(dim):
+                    total[o] += L[j, o] * w[j]
+            for i in range(n):
+                if z[i] > 0.0:
+                    for o in range(c):
+                        total[o] += M[i, o] * z[i]
+            for j in range(dim):
+                grad[j] = 0.0
+                for o in range(c):
+                    grad[j] += L[j, o] * total[o]
+            for i in range(n):
+                if z[i] > 0.0:
+                    pull = 0.0
+                    for o in range(c):
+                        pull += M[i, o] * total[o]
+                    for j in range(dim):
+                        grad[j] += pull * X[i, j]
+            norm = 0.0
+            for j in range(dim):
+                norm += grad[j] * grad[j]
+            if norm <= 0.0:
+                break
+            norm = np.sqrt(norm)
+            improved = False
+            for _ in range(12):
+                for j in range(dim):
+                    trial[j] = w[j] + step * grad[j] / norm
+                if p < dim:
+                    lead = 0.0
+                    for j in range(p):
+                        lead += trial[j] * trial[j]
+                    lead = np.sqrt(lead)
+                    trial[dim - 1] = min(max(trial[dim - 1], -reach * lead), reach * lead)
+                new = value_along(X, M, L, p, trial, z)
+                if new > value * (1.0 + 1e-13):
+                    improved = True
+                    break
+                step *= 0.5
+            if not improved:
+                break
+            w[:] = trial
+            value = new
+            step = min(2.0 * step, 16.0)
+        values[s] = value_along(X, M, L, p, w, z)
+
+
+def random_directions(form: Form, count: int, rng: np.random.Generator) -> Array:
+    """Start directions: Gaussian in the row space; with a free bias, thresholds drawn at the samples' projections."""
+    starts = rng.standard_normal((count, form.X.shape[1]))
+    if form.free_bias:
+        lead = starts[:, : form.penalized]
+        rows = form.X[rng.integers(len(form.X), size=count), : form.penalized]
+        starts[:, -1] = -np.einsum("kj,kj->k", lead, rows)
+    return starts
+
+
+def local_maxima(
+    form: Form, starts: Array, *, iterations: int = 60, above: float = 0.0, limit: int = 60
+) -> tuple[Array, Array]:
+    """Distinct local maxima of F with value > ``above``, best first.
+
+    Parameters
+    ----------
+    starts : ndarray, shape (k, q)
+        Reduced start directions.
+
+    Returns
+    -------
+    directions : ndarray, shape (m, q)
+        Reduced, unit norm in the penalised coordinates.
+    values : ndarray, shape (m,)
+
+    Notes
+    -----
+    Status: heuristic (each value is a valid lower bound; that it is a maximum is not claimed). Source: [relucvx]
+    """
+    if form.trivial or not len(starts):
+        return np.zeros((0, form.X.shape[1])), np.zeros(0)
+    points = np.array(starts, dtype=float, order="C")
+    values = np.zeros(len(points))
+    ascend(form.X, form.M, form.L, form.penalized, form.bias_range, points, iterations, values)
+    unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-300)
+    chosen: list[int] = []
+    for i in np.argsort(-values):
+        if values[i] <= above or len(chosen) >= limit:
+            break
+        if not chosen or (unit[chosen] @ unit[i]).max() < SAME_DIRECTION:
+            chosen.append(int(i))
+    return points[chosen], values[chosen]

@@ -1,0 +1,69 @@
+"""Local descent on the network itself: where columns come from, never a proof."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize
+
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+
+
+def descend(
+    problem: Problem, W: Array, V: Array, bias_out: Array, iterations: int = 300
+) -> tuple[Array, Array, Array, float]:
+    """L-BFGS on the weight-decay objective from lifted neurons W (m, D), outputs V (m, c), output bias (c,).
+
+    Returns
+    -------
+    W, V, bias_out, value
+        Never worse than the start.
+
+    Notes
+    -----
+    Status: heuristic (stalls on the walls of the arrangement). Source: [relucvx]
+    """
+    X, Y, beta, act = problem.inputs, problem.Y, problem.beta, problem.activation
+    m, dim = W.shape
+    c = problem.n_outputs
+    has_bias = problem.bias in ("all", "free")
+    counted = np.zeros(dim)
+    counted[: problem.penalized] = 1.0
+    decay_out = beta if problem.bias == "all" else 0.0
+
+    def value(t: Array) -> tuple[float, Array]:
+        w, v = t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c)
+        b = t[m * (dim + c) :] if has_bias else np.zeros(c)
+        Z = X @ w.T
+        H = act(Z)
+        F = H @ v + b
+        G = problem.loss.gradient(F, Y, problem.sample_weight)
+        back = (G @ v.T) * act.gate(Z > 0)
+        total = problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
+        grads = [(back.T @ X + beta * w * counted).ravel(), (H.T @ G + beta * v).ravel()]
+        if has_bias:
+            grads.append(G.sum(axis=0) + decay_out * b)
+        return float(total), np.concatenate(grads)
+
+    start = np.concatenate([W.ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
+    first = value(start)[0]
+    out = minimize(
+        value, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
+    )
+    t = out.x if out.fun <= first and np.isfinite(out.x).all() else start
+    b = t[m * (dim + c) :] if has_bias else np.zeros(c)
+    return t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c), b, float(min(out.fun, first))
+
+
+def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Small random neurons whose hyperplanes pass through the data cloud."""
+    X = problem.inputs
+    rms = np.sqrt((X**2).mean(axis=0)) + 1e-300
+    W = rng.standard_normal((width, X.shape[1])) / rms / np.sqrt(X.shape[1])
+    V = rng.standard_normal((width, problem.n_outputs))
+    size = max(float(np.abs(problem.Y).max()), 1e-12)
+    gain = 0.3 * np.sqrt(size / width)
+    # Outputs act on phi(Xw), of order rms(Xw) = 1; splitting the gain keeps each neuron balanced.
+    norm_w = np.linalg.norm(W, axis=1, keepdims=True)
+    W, V = W * gain / np.sqrt(norm_w), V * gain * np.sqrt(norm_w)
+    return W, V, problem.null_bias()
