@@ -1,0 +1,39 @@
+"""Inputs of known structure: embedded, synthetic, degenerate and textbook datasets, and data files."""
+
+from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.degenerate import degenerate_bank
+from relucvx.datasets.embedded import EMBEDDED, load, standardize_columns
+from relucvx.datasets.files import read_table
+from relucvx.datasets.lookup import RECIPES, available, get
+from relucvx.datasets.synthetic import (
+    class_labels,
+    factorial,
+    factorial_kernel,
+    inputs_from_kernel,
+    planted,
+    spiral,
+    whitened,
+)
+from relucvx.datasets.textbook import TextbookInstance, textbook_instances
+
+__all__ = [
+    "EMBEDDED",
+    "RECIPES",
+    "Dataset",
+    "TextbookInstance",
+    "available",
+    "class_labels",
+    "degenerate_bank",
+    "factorial",
+    "factorial_kernel",
+    "get",
+    "inputs_from_kernel",
+    "load",
+    "planted",
+    "read_table",
+    "spiral",
+    "standardize_columns",
+    "suggest_beta",
+    "textbook_instances",
+    "whitened",
+]

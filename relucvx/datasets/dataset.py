@@ -1,0 +1,104 @@
+"""The dataset as a value: inputs, targets and what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix, check_same_length
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset(Result):
+    """Inputs X (n, d) and targets Y (n,) or (n, c) with their names; arrays are read-only float64.
+
+    Attributes
+    ----------
+    name : str
+        Short name, also the first word of ``repr``.
+    X : ndarray of shape (n, d)
+        One row per sample.
+    Y : ndarray of shape (n,) or (n, c)
+        Targets; ±1 for two classes.
+    labels : ndarray of shape (n,) of int, optional
+        Class index per sample.
+    feature_names, target_names : tuple of str
+        Names of the columns of X and of the columns (or classes) of Y; empty when there are none.
+    description : str
+        Where the data come from and what was done to them.
+    beta_hint : float, optional
+        At most beta_max / 10 for the squared loss without bias, so the optimum there is not the zero network.
+    teacher : TwoLayerReLU, optional
+        The network that generated Y, where there is one.
+
+    Raises
+    ------
+    InvalidInputError
+        When X or Y is not a finite real array, or lengths or numbers of names do not fit.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+
+    name: str
+    X: Array
+    Y: Array
+    labels: np.ndarray | None = None
+    feature_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    description: str = ""
+    beta_hint: float | None = None
+    teacher: TwoLayerReLU | None = None
+
+    def __post_init__(self) -> None:
+        X = as_matrix(self.X, "X")
+        Y = as_matrix(self.Y, "Y", allow_vector=True)
+        check_same_length(X, Y)
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "Y", Y[:, 0] if np.ndim(self.Y) == 1 else Y)
+        object.__setattr__(self, "feature_names", tuple(str(s) for s in self.feature_names))
+        object.__setattr__(self, "target_names", tuple(str(s) for s in self.target_names))
+        if self.feature_names and len(self.feature_names) != X.shape[1]:
+            raise InvalidInputError(
+                explain(f"{X.shape[1]} feature_names, one per column of X", f"{len(self.feature_names)} names")
+            )
+        if self.labels is not None and np.shape(self.labels) != (len(X),):
+            raise InvalidInputError(explain(f"labels of shape ({len(X)},)", f"shape {np.shape(self.labels)}"))
+        super().__post_init__()
+
+    @property
+    def n_samples(self) -> int:
+        """Number n of samples."""
+        return len(self.X)
+
+    @property
+    def n_features(self) -> int:
+        """Number d of input features."""
+        return int(self.X.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number c of outputs."""
+        return 1 if self.Y.ndim == 1 else int(self.Y.shape[1])
+
+    def __repr__(self) -> str:
+        outputs = "" if self.Y.ndim == 1 else f", {self.n_outputs} outputs"
+        return f"{type(self).__name__}({self.name}: {self.n_samples} samples x {self.n_features} features{outputs})"
+
+
+def suggest_beta(X: Array, Y: Array) -> float | None:
+    """Two digits of ||X^T Y|| / 20, which is at most beta_max / 10 for the squared loss; None when it is zero.
+
+    relu(Xw) - relu(-Xw) = Xw gives max_w ||Y^T relu(Xw)|| >= ||X^T Y|| / 2.
+    """
+    level = float(np.linalg.norm(X.T @ Y, 2)) / 20.0
+    if level == 0.0:
+        return None
+    unit = 10.0 ** (np.floor(np.log10(level)) - 1)
+    return float(f"{np.floor(level / unit) * unit:.2g}")
