@@ -113,13 +113,7 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> tuple[l
         delimiter = _sniff([line for line in body if line.strip()])
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise InvalidInputError(explain("delimiter to be one character", repr(delimiter), "", "delimiter=';'"))
-    reader = csv.reader(body, delimiter=delimiter)
-    rows, lines = [], []
-    for cells in reader:
-        cells = [cell.strip() for cell in cells]
-        if any(cells):
-            rows.append(cells)
-            lines.append(reader.line_num)
+    rows, lines = _cells(path, body, delimiter)
     if not rows:
         raise DataFileError(explain(f"rows in {path}", "an empty file"))
     rows[0][0] = rows[0][0].removeprefix("#").strip()
@@ -139,6 +133,24 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> tuple[l
     if header and len(rows) == 1:
         raise DataFileError(explain(f"rows below the header of {path}", "a header only"))
     return (rows[1:], names, lines[1:]) if header else (rows, names, lines)
+
+
+def _cells(path: Path, body: list[str], delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """Stripped cells of the lines that are not blank, and the numbers of those lines."""
+    reader = csv.reader(body, delimiter=delimiter)
+    rows, lines = [], []
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                rows.append(stripped)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        text = f"line {reader.line_num}: {error}"
+        raise DataFileError(
+            explain(f"a delimited table in {path}", text, "not a table, or an unclosed quote")
+        ) from error
+    return rows, lines
 
 
 def _lines(path: Path) -> list[str]:
