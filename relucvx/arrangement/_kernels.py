@@ -281,8 +281,7 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
     # Room for every cell cut, and for both sides of every trace whose cell is not listed.
     cells = _grow(cells, n + 2 * len(seen))
     bits, keys, witness, margin = cells
-    old = n
-    for c in range(old):
+    for c in range(n):  # cells appended below are already on their side of the wall
         value = 0.0
         for a in range(dim):
             value += P[j, a] * witness[c, a]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.optimize
+from numpy.typing import NDArray
 
 from relucvx.arrangement.patterns import bits_of, unit_rows
 from relucvx.errors import InvalidInputError, explain
@@ -22,7 +23,7 @@ class ConeProjection(NamedTuple):
     multipliers: Array
 
 
-def pattern_of(w: object, X: object) -> BoolArray:
+def pattern_of(w: Any, X: Any) -> BoolArray:
     """Activation pattern ``[x_i·w >= 0]`` of one gate (d,) -> (n,), or of several (k, d) -> (k, n).
 
     Raises
@@ -42,7 +43,7 @@ def pattern_of(w: object, X: object) -> BoolArray:
     return bits_of(gates @ unit_rows(data)[0].T)
 
 
-def cone_margin(w: object, X: object, pattern: object) -> float:
+def cone_margin(w: Any, X: Any, pattern: Any) -> float:
     """Signed distance of a gate to the nearest wall of its cone: ``min_i (2D - I)_i x_i·w / (||x_i|| ||w||)``.
 
     Over non-zero rows; negative outside the cone, 0 for w = 0, infinite if X = 0.
@@ -61,7 +62,7 @@ def cone_margin(w: object, X: object, pattern: object) -> float:
     return float((rows @ gate).min()) if len(rows) else float("inf")
 
 
-def in_cone(w: object, X: object, pattern: object, tol: float = float(PATTERN)) -> bool:
+def in_cone(w: Any, X: Any, pattern: Any, tol: float = float(PATTERN)) -> bool:
     """Whether ``(2D - I) X w >= 0`` up to ``tol ||x_i|| ||w||``, that is ``cone_margin(w, X, pattern) >= -tol``.
 
     Raises
@@ -75,7 +76,7 @@ def in_cone(w: object, X: object, pattern: object, tol: float = float(PATTERN)) 
     return cone_margin(w, X, pattern) >= -as_positive(tol, "tol", allow_zero=True)
 
 
-def project_onto_cone(c: object, X: object, pattern: object) -> ConeProjection:
+def project_onto_cone(c: Any, X: Any, pattern: Any) -> ConeProjection:
     """Euclidean projection of c onto the cone ``{w : B w >= 0}``, ``B = (2D - I) X``.
 
     By Moreau's decomposition ``projection = c + Bᵀ mu`` where ``mu`` solves the non-negative least squares problem
@@ -125,12 +126,12 @@ def nonnegative_combination(B: Array, target: Array) -> Array:
     return np.maximum(np.asarray(mu, dtype=np.float64), 0.0)
 
 
-def adjacent_patterns(w: object, X: object, tol: float = float(WALL), max_walls: int = 3) -> BoolArray:
+def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int = 3) -> BoolArray:
     """Patterns of the full-dimensional cells that touch a gate, to within a tolerance.
 
-    The up to ``max_walls`` nearest walls with ``|x_i·w| <= tol ||x_i|| ||w||`` (collinear rows share a wall) are tried on both
-    sides, 2^k choices, every other row keeping the side of w. A choice is returned only if a point strictly inside that
-    very cell is found, so every row of the result is a true pattern.
+    The up to ``max_walls`` nearest walls with ``|x_i·w| <= tol ||x_i|| ||w||`` (collinear rows share a wall) are tried
+    on both sides, 2^k choices, every other row keeping the side of w. A choice is returned only if a point strictly
+    inside that very cell is found, so every row of the result is a true pattern.
 
     Parameters
     ----------
@@ -145,8 +146,8 @@ def adjacent_patterns(w: object, X: object, tol: float = float(WALL), max_walls:
     Returns
     -------
     (k, n) bool array
-        Different patterns, the one of w itself first whenever w is strictly inside a cell; possibly none where w lies on
-        more than max_walls walls.
+        Different patterns, the one of w itself first whenever w is strictly inside a cell; possibly none where w lies
+        on more than max_walls walls.
 
     Raises
     ------
@@ -182,9 +183,9 @@ def adjacent_patterns(w: object, X: object, tol: float = float(WALL), max_walls:
     return np.array(found, dtype=bool).reshape(len(found), len(data))
 
 
-def _distinct_walls(rows: Array, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _distinct_walls(rows: Array, near: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First row of each wall among the rows `near`, and for every row the wall it lies on (-1: none of them)."""
-    owner = np.full(len(rows), -1)
+    owner = np.full(len(rows), -1, dtype=np.intp)
     walls: list[int] = []
     for i in near:
         if owner[i] >= 0:
@@ -192,11 +193,11 @@ def _distinct_walls(rows: Array, near: np.ndarray) -> tuple[np.ndarray, np.ndarr
         walls.append(int(i))
         same = np.minimum(np.linalg.norm(rows - rows[i], axis=1), np.linalg.norm(rows + rows[i], axis=1))
         owner[same <= float(PATTERN)] = i
-    return np.array(walls, dtype=int), owner
+    return np.array(walls, dtype=np.intp), owner
 
 
 def _step_into(gate: Array, walls: Array, signs: Array, others: Array) -> Array | None:
-    """A unit point strictly on the given sides of the walls and on the gate's side of every other row, or None."""
+    """A unit point strictly on the given sides of the walls, and on the gate's side of the others; or None."""
     kept = np.where(others @ gate >= 0, 1.0, -1.0)[:, None] * others
     B = signs[:, None] * walls
     start = gate + nonnegative_combination(B, -gate) @ B if len(B) else gate
@@ -215,7 +216,7 @@ def _inside(point: Array, *groups: Array) -> bool:
 
 
 def _inward(B: Array) -> Array:
-    """Unit direction of (nearly) the largest ``min_i B_i·u``: the shortest vector of the convex hull of the rows of B."""
+    """A unit point strictly on the given sides of the walls and on the side of gate for the rest, or None."""
     if len(B) == 0:
         return np.zeros(B.shape[1])
     lifted = np.concatenate([B, np.ones((len(B), 1))], axis=1)
@@ -238,14 +239,14 @@ def _signed_rows(X: Array, pattern: BoolArray) -> tuple[Array, BoolArray]:
     return np.where(pattern, 1.0, -1.0)[nonzero, None] * rows[nonzero], nonzero
 
 
-def _as_gate(w: object, X: Array, name: str) -> Array:
+def _as_gate(w: Any, X: Array, name: str) -> Array:
     gate = as_matrix(w, name, allow_vector=True)
     if gate.shape != (X.shape[1], 1):
         raise InvalidInputError(explain(f"{name} of shape ({X.shape[1]},)", f"shape {np.shape(w)}"))
     return gate[:, 0]
 
 
-def _as_pattern(pattern: object, n: int) -> BoolArray:
+def _as_pattern(pattern: Any, n: int) -> BoolArray:
     bits = np.asarray(pattern)
     if bits.shape != (n,) or bits.dtype != np.bool_:
         raise InvalidInputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ _POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell 
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
-def enumerate_patterns(X: object, max_patterns: int = 1_000_000) -> Arrangement:
+def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
     """All activation patterns of X: the full-dimensional cells of the arrangement of its non-zero rows.
 
     ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].
@@ -134,36 +136,45 @@ def _confirm(rows: Array, witnesses: Array, margins: Array) -> Array:
 def center(rows: Array, g: Array) -> tuple[Array, float]:
     """A witness of (nearly) the largest margin in the cell of g, and that margin; g itself if none better is found.
 
-    Starting from the rows nearest to g, repeatedly equalises the distances to a set of at most r walls and exchanges
-    walls, as the simplex method does; equal-distance systems keep relative accuracy in slivers, LP solvers do not.
+    Solves ``min ||w|| : s_i rows_i·w >= 1`` by the active-set method of Lawson and Hanson on its dual. Equal-distance
+    systems keep relative accuracy in slivers 1e-11 thin, where LP solvers with absolute tolerances lose it.
     """
     signed = np.where(rows @ g >= 0, 1.0, -1.0)[:, None] * rows
-    best, margin = g, float((signed @ g).min())
-    active: list[int] = []
-    w = g
-    for _ in range(4 * rows.shape[1]):
+    best, margin = g, float((signed @ g).min()) / float(np.linalg.norm(g))
+    active: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+    multipliers, w = np.empty(0), g
+    for _ in range(8 * rows.shape[1]):
         worst = int(np.argmin(signed @ w))
         if worst in active:
             break
-        active = _equalised(signed, [*active, worst])
+        active, multipliers = _exchange(signed, np.append(active, worst), np.append(multipliers, 0.0))
         w = np.asarray(np.linalg.lstsq(signed[active], np.ones(len(active)), rcond=1e-15)[0], dtype=np.float64)
-        w = w / np.linalg.norm(w)
-        reached = float((signed @ w).min())
+        reached = float((signed @ w).min()) / float(np.linalg.norm(w))
         if reached > margin:
             best, margin = w, reached
     return best, margin
 
 
-def _equalised(signed: Array, active: list[int]) -> list[int]:
-    """Drop walls with a negative multiplier from the least-norm solution of equal distances (at least one stays)."""
-    while len(active) > 1:
-        gram = signed[active] @ signed[active].T
-        multipliers = np.linalg.lstsq(gram, np.ones(len(active)), rcond=1e-15)[0]
-        worst = int(np.argmin(multipliers[:-1]))
-        if len(active) <= signed.shape[1] and multipliers[worst] >= 0:
-            break
-        active = active[:worst] + active[worst + 1 :]
-    return active
+def _exchange(signed: Array, active: NDArray[np.intp], multipliers: Array) -> tuple[NDArray[np.intp], Array]:
+    """Move the multipliers to the optimum of the active walls, dropping each wall whose multiplier reaches 0."""
+    while True:
+        walls = signed[active]
+        if len(active) > signed.shape[1]:  # dependent walls: the dual rises without end along their dependency
+            direction = np.linalg.svd(walls.T, full_matrices=True)[2][-1]
+            direction = direction if direction.sum() > 0 else -direction
+            limit = np.inf
+        else:
+            w = np.linalg.lstsq(walls, np.ones(len(active)), rcond=1e-15)[0]
+            direction = np.linalg.lstsq(walls.T, w, rcond=1e-15)[0] - multipliers
+            limit = 1.0
+        falling = direction < 0
+        reach = np.full(len(active), np.inf)
+        reach[falling] = multipliers[falling] / -direction[falling]
+        first = int(np.argmin(reach))
+        if reach[first] >= limit or len(active) == 1:
+            return active, multipliers + direction
+        multipliers = multipliers + reach[first] * direction
+        active, multipliers = np.delete(active, first), np.delete(multipliers, first)
 
 
 def _result(X: Array, patterns: BoolArray, generators: Array) -> Arrangement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from relucvx.arrangement.counting import count_up_to
@@ -16,13 +18,13 @@ _BATCH_ENTRIES = 1 << 22  # entries of gates @ rows held at a time
 _BARREN_ROUNDS = 20  # rounds of draws without a new pattern after which sampling stops
 
 
-def sample_patterns(X: object, n_patterns: int, rng: Rng = None) -> Arrangement:
+def sample_patterns(X: Any, n_patterns: int, rng: Rng = None) -> Arrangement:
     """Up to ``n_patterns`` different activation patterns of X, drawn at random.
 
-    Rounds alternate between Gaussian gates in the row space, which find a cell with a probability proportional to its solid
-    angle, and gates stepped off a random *vertex* (a ray where r - 1 random walls meet) to random sides of these
-    walls, which find thin cells as readily as wide ones. Every pattern is confirmed by its generator
-    (margin above PATTERN). Sampling stops when enough patterns are found, when Cover's count is reached, or after
+    Rounds alternate between Gaussian gates in the row space, which find a cell with a probability proportional to its
+    solid angle, and gates stepped off a random *vertex* (a ray where r - 1 random walls meet) to random sides of these
+    walls, which find thin cells as readily as wide ones. Every pattern is confirmed by its generator (margin above
+    PATTERN). Sampling stops when enough patterns are found, when Cover's count is reached, or after
     20 rounds in a row without a new one: fewer than asked for is normal when X has fewer patterns.
 
     Parameters
