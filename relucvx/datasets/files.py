@@ -8,7 +8,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -160,8 +160,6 @@ def _lines(path: Path) -> list[str]:
         raise DataFileError(
             explain(f"UTF-8 text in {path}", f"byte {error.start} that is not", "a spreadsheet or another encoding")
         ) from error
-    except OSError as error:
-        raise DataFileError(explain(f"a readable file {path}", str(error), "permissions")) from error
 
 
 def _sniff(lines: list[str]) -> str:
@@ -173,7 +171,8 @@ def _sniff(lines: list[str]) -> str:
 
 
 def _read_npy(path: Path) -> Array:
-    table = _load(path)
+    with path.open("rb") as file:
+        table = _load(path, file)
     if not isinstance(table, np.ndarray) or table.ndim != 2 or 0 in table.shape:
         shape = f"shape {table.shape}" if isinstance(table, np.ndarray) else "an archive of several arrays"
         raise DataFileError(explain(f"a non-empty matrix (n, columns) in {path}", shape))
@@ -181,10 +180,10 @@ def _read_npy(path: Path) -> Array:
 
 
 def _read_npz(path: Path, target: Columns, columns: Columns) -> Dataset:
-    archive = _load(path)
-    if isinstance(archive, np.ndarray):
-        raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
-    with archive:
+    with path.open("rb") as file:  # ours to close: numpy leaves its own open when the archive is damaged
+        archive = _load(path, file)
+        if isinstance(archive, np.ndarray):
+            raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
         keys = list(archive.files)
         X = _member(path, archive, "X", keys)
         Y = _member(path, archive, _target_key(path, target, keys), keys)
@@ -232,9 +231,9 @@ def _member(path: Path, archive: Any, key: str, keys: list[str]) -> Any:
         _refuse(path, f"array {key!r}", error)
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, file: BinaryIO) -> Any:
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(file, allow_pickle=False)
     except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
         _refuse(path, "the file", error)
 
@@ -263,6 +262,8 @@ def _check_finite(path: Path, array: Array, what: str) -> None:
 
 def _check_exists(path: Path) -> None:
     if path.is_file():
+        if not os.access(path, os.R_OK):
+            raise DataFileError(explain(f"a readable file {path}", "no permission to read it"))
         return
     if path.is_dir():
         raise DataFileError(explain("a file", f"the folder {path}"))

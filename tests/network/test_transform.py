@@ -207,3 +207,23 @@ def test_path_norm_is_the_sum_of_products():
     net = TwoLayerReLU([[3.0], [0.0]], [[2.0], [1.0]], bias_in=[4.0, 2.0])
     assert path_norm(net) == 12.0
     assert path_norm(net, penalize_bias=False) == 6.0
+
+
+def test_refit_keeps_the_coefficients_when_solving_anew_breaks_a_constraint():
+    moved = np.array([1.0, 1.0])
+    negative = caratheodory_module._refit(np.eye(2), moved, np.ones(2), np.array([1.0, -1.0]))
+    dearer = caratheodory_module._refit(np.eye(2), moved, np.ones(2), np.array([1.0, 2.0]))
+    np.testing.assert_array_equal([negative, dearer], [moved, moved])
+
+
+@pytest.mark.parametrize("angle", [1e-4, 1e-7, 1e-10, 1e-13, 1e-15])
+def test_prune_with_nearly_equal_neurons(angle):
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal((6, 3))
+    W = np.vstack([base, base + angle * rng.standard_normal((6, 3))])
+    net = TwoLayerReLU(W, rng.choice([-1.0, 1.0], (12, 1)))
+    X = rng.standard_normal((8, 3))
+    out = prune(net, X)
+    assert_same_outputs(out, net, X)
+    assert path_norm(out) <= path_norm(net) * (1 + 1e-12)
+    assert_irreducible(out, X)
