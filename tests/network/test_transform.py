@@ -134,6 +134,14 @@ def test_merge_lets_only_merged_neurons_change():
     assert out.input_norms()[1] == pytest.approx(out.output_norms()[1])
 
 
+@pytest.mark.parametrize("tol", [1e-12, 1e-6, 1e-2])
+def test_merge_tolerance_is_one_minus_cosine(tol):
+    for factor, width in ((0.99, 1), (1.01, 2)):
+        cosine = 1.0 - factor * tol
+        sine = np.sqrt(factor * tol * (2.0 - factor * tol))
+        assert merge(TwoLayerReLU([[3.0, 0.0], [cosine, sine]], [1.0, 1.0]), tol=tol).width == width
+
+
 def test_merge_refuses_a_bad_tolerance():
     with pytest.raises(InvalidInputError, match="tol to be a finite number >= 0"):
         merge(TwoLayerReLU.zero(2), tol=-1.0)
