@@ -1,1 +1,55 @@
-"""relucvx: certified global optima of two-layer ReLU networks."""
+"""relucvx: certified global optima of two-layer ReLU networks, and the theory around them as executable code.
+
+Names resolve on first use, so that importing the package loads neither torch nor cvxpy nor matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "solve": "relucvx._api",
+    "certify": "relucvx._api",
+    "beta_max": "relucvx._api",
+    "beta_path": "relucvx._api",
+    "Solution": "relucvx.solution",
+    "load": "relucvx.solution",
+    "Certificate": "relucvx.certificate",
+    "enumerate_patterns": "relucvx.arrangement",
+    "sample_patterns": "relucvx.arrangement",
+    "count_patterns": "relucvx.arrangement",
+    "Arrangement": "relucvx.arrangement",
+    "ConvexProgram": "relucvx.program",
+    "GatedRelaxation": "relucvx.program",
+    "Problem": "relucvx.program",
+    "make_problem": "relucvx.program",
+    "recover_network": "relucvx.program",
+    "lift_network": "relucvx.program",
+    "TwoLayerReLU": "relucvx.network",
+    "balance": "relucvx.network",
+    "merge": "relucvx.network",
+    "prune": "relucvx.network",
+    "from_torch": "relucvx.network",
+    "to_torch": "relucvx.network",
+    "Status": "relucvx.types",
+    "Scope": "relucvx.types",
+    "RelucvxError": "relucvx.errors",
+    "datasets": "relucvx.datasets",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'relucvx' has no attribute {name!r}; public names: {', '.join(sorted(_PUBLIC))}")
+    if _PUBLIC[name] == f"relucvx.{name}":
+        return importlib.import_module(_PUBLIC[name])
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -74,10 +74,9 @@ def spectral_bound(form: Form) -> float:
     if form.free_bias:
         lead += form.bias_range * np.sqrt(len(X))
     gain = float(np.linalg.norm(form.M, 2)) * lead + float(
-        np.linalg.norm(form.L[: form.penalized], 2)
-        + form.bias_range * np.linalg.norm(form.L[form.penalized :])
+        np.linalg.norm(form.L[: form.penalized], 2) + form.bias_range * np.linalg.norm(form.L[form.penalized :])
     )
-    return gain * (1.0 + 64 * EPS * len(X)) + form.rounding()
+    return float(gain * (1.0 + 64 * EPS * len(X)) + form.rounding())
 
 
 def choose_method(form: Form) -> Method:

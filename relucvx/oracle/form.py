@@ -64,9 +64,11 @@ class Form:
 
     def values(self, W: Array) -> Array:
         """F at the columns of W (q, k)."""
-        return np.asarray(np.linalg.norm(self.M.T @ np.maximum(self.X @ W, 0.0) + self.L.T @ W, axis=0)) if (
-            self.M.shape[1] > 1
-        ) else np.abs(self.M[:, 0] @ np.maximum(self.X @ W, 0.0) + self.L[:, 0] @ W)
+        return (
+            np.asarray(np.linalg.norm(self.M.T @ np.maximum(self.X @ W, 0.0) + self.L.T @ W, axis=0))
+            if (self.M.shape[1] > 1)
+            else np.abs(self.M[:, 0] @ np.maximum(self.X @ W, 0.0) + self.L[:, 0] @ W)
+        )
 
     def rounding(self, depth: int = 1) -> float:
         """Slack that covers float64 errors of any bound built from ``depth`` successive roundings of directions."""
@@ -76,8 +78,7 @@ class Form:
     def to_original(self, w: Array) -> Array:
         """Map a reduced direction to augmented coordinates, unit norm in its penalised part."""
         lead = self.basis @ w[: self.penalized]
-        norm = np.linalg.norm(lead)
-        norm = norm if norm > 0 else 1.0
+        norm = float(np.linalg.norm(lead)) or 1.0
         if not self.free_bias:
             return np.asarray(lead / norm)
         return np.append(lead, w[-1] - self.centre @ lead) / norm

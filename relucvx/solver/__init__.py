@@ -1,0 +1,7 @@
+"""Ways to get a primal and a dual point: the conic reference and our active set."""
+
+from relucvx.solver.active_set import Progress, SolverResult, active_set
+from relucvx.solver.choose import solve_problem
+from relucvx.solver.conic import check_mosek, solve_conic
+
+__all__ = ["Progress", "SolverResult", "active_set", "check_mosek", "solve_conic", "solve_problem"]

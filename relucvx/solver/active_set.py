@@ -235,7 +235,7 @@ class _Run:
             callback=lambda search: self._stopped("proving"),
         )  # fmt: skip
         self.violation = bound.lower / self.problem.beta - 1.0
-        scaled, lower = scale_dual(self.problem, self.dual, bound.upper)
+        _, lower = scale_dual(self.problem, self.dual, bound.upper)
         if lower > self.lower or not np.isfinite(self.dual_norm_upper):
             self.lower, self.proven_dual, self.dual_norm_upper = max(lower, self.lower), self.dual.copy(), bound.upper
         if self._converged():
@@ -257,7 +257,9 @@ class _Run:
         if first and start is None:
             width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 10, 80))
             W, V, b = random_start(self.problem, width, self.rng)
-            self._slide(np.concatenate([W, 1e-2 * np.abs(W).max() * columns]), np.vstack([V, self._small(columns)]), b, 600)
+            self._slide(
+                np.concatenate([W, 1e-2 * np.abs(W).max() * columns]), np.vstack([V, self._small(columns)]), b, 600
+            )
         elif self.violation > SLIDE_ABOVE:
             W, V, b = self._own_neurons()
             gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)

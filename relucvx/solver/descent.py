@@ -39,7 +39,9 @@ def descend(
         F = H @ v + b
         G = problem.loss.gradient(F, Y, problem.sample_weight)
         back = (G @ v.T) * act.gate(Z > 0)
-        total = problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
+        total = (
+            problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
+        )
         grads = [(back.T @ X + beta * w * counted).ravel(), (H.T @ G + beta * v).ravel()]
         if has_bias:
             grads.append(G.sum(axis=0) + decay_out * b)

@@ -48,7 +48,7 @@ class Blocks:
 
     def extend(self, patterns: BoolArray, outputs: Array) -> Blocks:
         """Append blocks that are not present yet (same pattern, output directions within 1e-9)."""
-        new = []
+        new: list[int] = []
         for i in range(len(patterns)):
             earlier = [(patterns[j], outputs[j]) for j in new]
             pairs = list(zip(self.patterns, self.outputs, strict=True)) + earlier
@@ -88,7 +88,7 @@ def solve_restricted(problem: Problem, blocks: Blocks, tol: float = CONIC.value)
     X = problem.inputs
     norms = np.linalg.norm(X, axis=1)
     seconds = 0.0
-    for solves in range(1, ROUNDS + 1):
+    for solves in range(1, ROUNDS + 1):  # noqa: B007 (reported below)
         model = _Model(problem, blocks)
         u, bias_out, dual, elapsed = model.solve(tol)
         seconds += elapsed
@@ -170,7 +170,9 @@ class _Model:
     @staticmethod
     def _usable(out: object, x: Array) -> bool:
         """Whether a solve that ran out of steps still left a finite, nearly feasible point."""
-        return str(getattr(out, "status", "")) in ("MaxIterations", "InsufficientProgress") and bool(np.isfinite(x).all())
+        return str(getattr(out, "status", "")) in ("MaxIterations", "InsufficientProgress") and bool(
+            np.isfinite(x).all()
+        )
 
     @property
     def scaled_inputs(self) -> Array:

@@ -1,0 +1,242 @@
+"""The front doors: the one place where solver and certificate meet.
+
+Every result that leaves this module carries a certificate recomputed by :mod:`relucvx.certificate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement
+from relucvx.certificate import Certificate, beta_max_interval, certify_network
+from relucvx.network import TwoLayerReLU, as_network
+from relucvx.oracle.dual_norm import Method
+from relucvx.program.losses import Loss
+from relucvx.program.problem import Problem, make_problem
+from relucvx.solution import Solution
+from relucvx.solver import Progress, solve_problem
+from relucvx.tolerances import SOLVE
+from relucvx.types import Activation, Array, Rng
+from relucvx.validation import as_positive
+
+CertifyCallback = Callable[[object], bool | None]
+
+
+def solve(
+    X: Any,
+    Y: Any,
+    beta: float,
+    *,
+    loss: str | Loss = "squared",
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation = "relu",
+    sample_weight: Any = None,
+    tol: float = SOLVE.value,
+    time_limit: float | None = None,
+    solver: str = "auto",
+    start: Solution | TwoLayerReLU | Any = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+) -> Solution:
+    """Global optimum of a two-layer network with weight decay, with a proof.
+
+    ``min over widths m and weights of loss(phi(X W_in) W_out) + beta/2 (||W_in||² + ||W_out||²)``
+
+    Parameters
+    ----------
+    X : array_like, shape (n, d)
+    Y : array_like, shape (n,) or (n, 1)
+        Targets; labels ±1 for the logistic, hinge and squared hinge losses.
+    beta : float
+        Weight decay, relative to a loss summed over samples (the squared loss carries 1/2).
+    loss : str or Loss
+        "squared", "logistic", "hinge", "squared_hinge" or "huber".
+    bias : {"none", "hidden", "all", "free"} or bool
+        Which biases the network has and whether they are decayed; False and True mean "none" and "all".
+    activation : str, pair of floats or Activation
+        "relu", "leaky_relu", "abs", "linear", or slopes (slope_neg, slope_pos).
+    sample_weight : array_like, shape (n,), optional
+    tol : float
+        Relative gap to prove.
+    time_limit : float, optional
+        Seconds; the best certified result so far is returned when they run out.
+    solver : {"auto", "active_set", "conic"}
+        "auto" is the active set; "conic" hands all patterns to CVXPY with CLARABEL, the reference for small problems.
+    start : Solution, TwoLayerReLU or torch module, optional
+        Warm start; a saved Solution resumes.
+    callback : callable, optional
+        Receives a ``Progress`` after each step; returning True stops with the best certified result so far.
+    rng : None, int or Generator
+        Only the path to the answer depends on it.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    InvalidInputError
+        For data or options outside what is described here.
+    UnsupportedError
+        For several outputs.
+
+    Notes
+    -----
+    Ctrl-C stops cleanly with the best certified result so far (status INTERRUPTED).
+
+    Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+    """
+    problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
+    return _solve(problem, tol, time_limit, solver, start, callback, rng)
+
+
+def _solve(
+    problem: Problem,
+    tol: float,
+    time_limit: float | None,
+    solver: str,
+    start: Any,
+    callback: Callable[[Progress], bool | None] | None,
+    rng: Rng,
+) -> Solution:
+    tol = as_positive(tol, "tol", fix="tol=1e-6")
+    if time_limit is not None:
+        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+    first = _start_network(problem, start)
+    found = solve_problem(
+        problem, method=solver, tol=tol, time_limit=time_limit, start=first, callback=callback, rng=rng
+    )
+    certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=time_limit or 60.0)
+    return Solution.build(problem, found, certificate, tol)
+
+
+def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
+    """A warm start as a network of the problem's shape (errors say what does not fit)."""
+    if start is None:
+        return None
+    network = start.network if isinstance(start, Solution) else as_network(start, activation=problem.activation)
+    return dataclasses.replace(network, scalar_output=problem.scalar_output)
+
+
+def certify(
+    network: Any,
+    X: Any,
+    Y: Any,
+    beta: float,
+    *,
+    loss: str | Loss = "squared",
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation | None = None,
+    sample_weight: Any = None,
+    dual: Any = None,
+    tol: float = SOLVE.value,
+    method: Method = "auto",
+    arrangement: Arrangement | None = None,
+    time_limit: float | None = 60.0,
+    callback: CertifyCallback | None = None,
+) -> Certificate:
+    """Prove how far a network, from any trainer, is from the global optimum of the stated problem.
+
+    Parameters
+    ----------
+    network : TwoLayerReLU, Solution or torch module
+        ``Sequential(Linear, ReLU, Linear)`` or our own; scaled and unbalanced ones are fine.
+    X, Y, beta, loss, bias, sample_weight
+        The problem, as in :func:`solve`.
+    activation : optional
+        Defaults to the network's own.
+    dual : ndarray, shape (n, c), optional
+        A dual point to use instead of the network's own (for instance ``solution.dual``).
+    tol : float
+        Relative gap at which refinement stops.
+    method : {"auto", "enumeration", "branch_and_bound", "spectral"}
+        How the dual norm is bounded.
+    arrangement : Arrangement, optional
+        Patterns to bound over; an incomplete one only yields ``restricted_lower``.
+    time_limit : float or None
+        Seconds for the oracle; the bound stays valid when they run out.
+
+    Returns
+    -------
+    Certificate
+        ``upper >= p* >= lower``.
+
+    Notes
+    -----
+    Status: theorem (weak duality), certified numerically. Source: [pilanci-ergen-2020]
+    """
+    net = network.network if isinstance(network, Solution) else as_network(network)
+    problem = make_problem(X, Y, beta, loss, bias, net.activation if activation is None else activation, sample_weight)
+    return certify_network(
+        problem, net, None if dual is None else np.asarray(dual, dtype=float), tol=as_positive(tol, "tol"),
+        method=method, arrangement=arrangement, time_limit=time_limit, callback=callback,
+    )  # fmt: skip
+
+
+def beta_max(
+    X: Any,
+    Y: Any,
+    *,
+    loss: str | Loss = "squared",
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation = "relu",
+    sample_weight: Any = None,
+) -> tuple[float, float]:
+    """Certified interval (lo, hi) of the strength from which the null network is optimal.
+
+    At beta >= hi no neuron pays (the zero network, or the best constant with an output bias, is optimal); below lo one does.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [pilanci-ergen-2020]
+    """
+    return beta_max_interval(make_problem(X, Y, 1.0, loss, bias, activation, sample_weight))
+
+
+def beta_path(
+    X: Any,
+    Y: Any,
+    betas: Iterable[float] | int = 10,
+    *,
+    loss: str | Loss = "squared",
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation = "relu",
+    sample_weight: Any = None,
+    tol: float = SOLVE.value,
+    time_limit: float | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+) -> Iterator[Solution]:
+    """Certified solutions for a sequence of strengths, each warm-started from the one before.
+
+    Parameters
+    ----------
+    betas : iterable of float, or int
+        Strengths in the order to solve them (decreasing is fastest); an integer k asks for k values from beta_max down to
+        beta_max/1000, equally spaced in the logarithm.
+    time_limit : float, optional
+        Seconds for each strength.
+
+    Yields
+    ------
+    Solution
+        As soon as it is certified.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [mishkin-pilanci-2023]
+    """
+    base = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight)
+    if isinstance(betas, (int, np.integer)):
+        top = beta_max_interval(base)[1]
+        values: Array = np.geomspace(top, top / 1000.0, max(int(betas), 1)) if top > 0 else np.ones(1)
+    else:
+        values = np.array([as_positive(b, "beta", fix="every beta > 0") for b in betas])
+    previous: Solution | None = None
+    for beta in values:
+        previous = _solve(dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng)
+        yield previous

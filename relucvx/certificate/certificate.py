@@ -1,0 +1,218 @@
+"""What is proven about a network, recomputed from the problem, the network, a dual point and the oracle.
+
+Nothing a solver says is believed: the objective is evaluated afresh, the dual norm is bounded afresh, and the dual point is
+scaled until it is feasible for certain. The solver package is never imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement
+from relucvx.certificate.dual_choice import choose_dual
+from relucvx.network import TwoLayerReLU, balance
+from relucvx.oracle import DualNormBound, dual_norm, make_form
+from relucvx.oracle.dual_norm import MAX_CONES, Method
+from relucvx.oracle.enumeration import bound_cells
+from relucvx.program.duality import balance_dual, gap, scale_dual
+from relucvx.program.objective import balanced_objective, fit, objective, stationarity
+from relucvx.program.problem import Problem
+from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
+from relucvx.types import Array, Result, Scope
+
+
+@dataclass(frozen=True, repr=False)
+class Certificate(Result):
+    """Proof of how far a network is from the global optimum p*: ``lower <= p* <= upper``.
+
+    Attributes
+    ----------
+    upper : float
+        Objective of the network as given, in its own scaling.
+    lower : float
+        Lower bound on p*, valid in float64 whatever the scope.
+    gap, rel_gap : float
+        ``upper - lower``; ``gap / upper``, and 0 where the gap is at most 1e-12 times the loss at zero.
+    scope : Scope
+        Over which patterns the dual norm was bounded.
+    method : str
+        How: "enumeration", "branch_and_bound" or "spectral".
+    dual_norm : float
+        Certified upper bound on D(N) for the dual point before scaling; lower is tight when it is at most beta.
+    dual_norm_reached : float
+        Value of D(N) that a direction attains; above beta it shows that a neuron is missing or misplaced.
+    upper_balanced : float
+        Objective after rescaling every neuron for free (same function, ||w_j|| = ||v_j||).
+    restricted_lower : float or None
+        Lower bound for the program over the given patterns only, when incomplete patterns were given.
+    stationarity : float
+        Relative gradient of the network's own objective: 0 at stationary points.
+    beta : float
+    dual : ndarray, shape (n, c)
+        The feasible dual point that attains ``lower``.
+    tolerances : dict
+        Name and value of each tolerance that entered.
+    cones : int
+        Cells or cones the oracle examined.
+    seconds : float
+    """
+
+    upper: float
+    lower: float
+    gap: float
+    rel_gap: float
+    scope: Scope
+    method: str
+    dual_norm: float
+    dual_norm_reached: float
+    upper_balanced: float
+    restricted_lower: float | None
+    stationarity: float
+    beta: float
+    dual: Array
+    tolerances: dict[str, float]
+    cones: int
+    seconds: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Certificate(lower={self.lower:.10g}, upper={self.upper:.10g}, rel_gap={self.rel_gap:.2g}, "
+            f"scope={self.scope.name}, method={self.method!r})"
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.lower:.10g} <= p* <= {self.upper:.10g}   (relative gap {self.rel_gap:.2g})",
+            f"scope {self.scope.name}: {self.scope.help}",
+            f"dual norm <= {self.dual_norm:.10g} by {self.method}, beta = {self.beta:.10g}; "
+            f"{self.cones:,} cells or cones in {self.seconds:.2g} s",
+        ]
+        if self.upper_balanced < self.upper * (1 - 1e-9):
+            lines.append(f"rescaling the neurons alone lowers the objective to {self.upper_balanced:.10g}")
+        if self.restricted_lower is not None:
+            lines.append(f"over the given patterns only: p* >= {self.restricted_lower:.10g}")
+        return "\n".join(lines)
+
+
+def certify_network(
+    problem: Problem,
+    network: TwoLayerReLU,
+    dual: Array | None = None,
+    *,
+    tol: float = SOLVE.value,
+    method: Method = "auto",
+    arrangement: Arrangement | None = None,
+    time_limit: float | None = 60.0,
+    max_cones: float = MAX_CONES,
+    callback: Callable[[object], bool | None] | None = None,
+) -> Certificate:
+    """Prove how far ``network`` is from the optimum of ``problem``.
+
+    Parameters
+    ----------
+    problem : Problem
+    network : TwoLayerReLU
+        Any network of the problem's shape, scaled and balanced or not, from any trainer.
+    dual : ndarray, shape (n, c), optional
+        A dual point to use besides the network's own (minus the loss gradient at its fit); the better bound counts.
+    tol : float
+        The oracle stops refining once this relative gap is proven.
+    arrangement : Arrangement, optional
+        Patterns to bound over; incomplete ones give ``restricted_lower``, never ``lower``.
+    time_limit : float or None
+        Seconds for the oracle; the bound stays valid when they run out.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem.
+
+    Notes
+    -----
+    Weak duality: with D(N) <= beta, any network's loss(F) + beta Σ||w_j||·||v_j|| >= -loss*(-N).
+
+    Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [pilanci-ergen-2020]
+    """
+    began = time.perf_counter()
+    upper = objective(problem, network)
+    upper_balanced = min(upper, _finite(balanced_objective(problem, network)))
+    complete = arrangement if arrangement is not None and arrangement.complete else None
+    best: tuple[float, Array, DualNormBound, Array] | None = None
+    candidates = [N for N in (dual, choose_dual(problem, network) if dual is None else None) if N is not None]
+    for N in candidates:
+        point = balance_dual(problem, np.asarray(N, dtype=float).reshape(problem.Y.shape))
+        bound = dual_norm(
+            problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
+            starts=_directions(problem, network), arrangement=complete, time_limit=time_limit, max_cones=max_cones,
+            callback=callback,
+        )  # fmt: skip
+        scaled, lower = scale_dual(problem, point, bound.upper)
+        if best is None or lower > best[0]:
+            best = lower, scaled, bound, point
+    assert best is not None
+    lower, scaled, bound, point = best
+    # p* is exact, objectives are evaluated in float64: leave room, so that no computed objective falls below the bound.
+    lower = max(0.0, lower - EVALUATION.value * problem.loss_at(np.zeros_like(problem.Y)))
+    absolute, relative = gap(problem, upper, lower)
+    restricted = None
+    scope = bound.scope
+    if arrangement is not None and not arrangement.complete:
+        restricted, scope = _restricted_lower(problem, point, arrangement), Scope.GIVEN_PATTERNS
+    return Certificate(
+        upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=scope, method=bound.method,
+        dual_norm=bound.upper, dual_norm_reached=bound.lower, upper_balanced=upper_balanced,
+        restricted_lower=restricted, stationarity=stationarity(problem, network), beta=problem.beta, dual=scaled,
+        tolerances={"tol": tol, "gap_abs": GAP_ABS.value, "pattern": PATTERN.value}, cones=bound.cones,
+        seconds=time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else np.inf
+
+
+def _target(problem: Problem, network: TwoLayerReLU, upper: float, tol: float) -> float:
+    """Dual norm up to which the gap stays within ``tol``: the gap is about (D/beta - 1) times the penalty."""
+    penalty = upper - problem.loss_at(fit(problem, network))
+    if not np.isfinite(penalty) or penalty <= 0:
+        return problem.beta
+    return problem.beta * (1.0 + min(0.4 * tol * upper / penalty, 0.1))
+
+
+def _directions(problem: Problem, network: TwoLayerReLU) -> Array:
+    """The network's neurons as augmented directions of unit size, as starts for the search."""
+    W = np.array(network.lifted_in)
+    if problem.bias != "none" and W.shape[1] == problem.n_features:
+        W = np.column_stack([W, np.zeros(len(W))])
+    size = np.abs(W).max(axis=1, initial=0.0)
+    keep = (size > 0) & (np.abs(W[:, : problem.penalized]).max(axis=1, initial=0.0) > 1e-12 * size)
+    W = W[keep] / size[keep, None]
+    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
+    return np.asarray(W / lead)[:500]
+
+
+def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement) -> float | None:
+    """Lower bound for the program over the given patterns; None for several outputs."""
+    if problem.n_outputs > 1:
+        return None
+    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    if form.trivial:
+        return scale_dual(problem, N, form.rounding())[1]
+    witness = np.zeros(form.X.shape[1])
+    upper, _ = bound_cells(
+        form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, 0.0, PATTERN.value, witness
+    )
+    return scale_dual(problem, N, float(upper) + form.rounding())[1]
+
+
+def balanced(problem: Problem, network: TwoLayerReLU) -> TwoLayerReLU:
+    """The network with every neuron rescaled for free under the problem's penalty."""
+    return balance(network, penalize_bias=problem.bias != "free")

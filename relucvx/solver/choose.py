@@ -1,0 +1,47 @@
+"""Which solver to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from relucvx.arrangement import enumerate_patterns
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network import TwoLayerReLU
+from relucvx.program.model import ConvexProgram
+from relucvx.program.problem import Problem
+from relucvx.program.recovery import recover_network
+from relucvx.solver.active_set import Progress, SolverResult, active_set
+from relucvx.solver.conic import solve_conic
+from relucvx.types import Rng, Status
+
+METHODS = ("auto", "active_set", "conic")
+
+
+def solve_problem(
+    problem: Problem,
+    *,
+    method: str = "auto",
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    start: TwoLayerReLU | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+) -> SolverResult:
+    """Run the active set, or the conic reference over all patterns.
+
+    "auto" is the active set: it was at least as fast on every problem measured (benchmarks/solvers.py), and it is the only
+    one that does not need all patterns in memory.
+    """
+    if method not in METHODS:
+        raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", repr(method)))
+    if method == "conic":
+        return _conic(problem, time_limit)
+    return active_set(problem, tol=tol, time_limit=time_limit, start=start, callback=callback, rng=rng)
+
+
+def _conic(problem: Problem, time_limit: float | None) -> SolverResult:
+    program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    out = solve_conic(program, backend="CLARABEL", time_limit=time_limit)
+    network = recover_network(program, out.primal)
+    seconds = out.compile_seconds + out.solve_seconds
+    return SolverResult(network, out.dual, 0.0, Status.CONVERGED, 1, seconds)
