@@ -59,7 +59,7 @@ def textbook_instances() -> dict[str, TextbookInstance]:
     Whitened inputs, X X^T = I: the positive and the negative part of y are fitted by one neuron each.
 
     Source: [wang-2025], [relucvx].
-    Status: theorem (the factorial entry with x2 = 0 < x1 or x2 <= x1: certified numerically).
+    Status: theorem, except the factorial entries: certified numerically.
     """
     groups = (_one_sample(), _one_sample_bias(), _one_feature(), _whitened(), _trivial(), _vector(), _factorial())
     return {instance.name.removeprefix("textbook:"): instance for group in groups for instance in group}
