@@ -216,7 +216,7 @@ def _inside(point: Array, *groups: Array) -> bool:
 
 
 def _inward(B: Array) -> Array:
-    """A unit point strictly on the given sides of the walls and on the side of gate for the rest, or None."""
+    """Unit direction of (nearly) the largest ``min_i B_i·u``: the shortest vector of the hull of the rows of B."""
     if len(B) == 0:
         return np.zeros(B.shape[1])
     lifted = np.concatenate([B, np.ones((len(B), 1))], axis=1)
