@@ -309,17 +309,19 @@ class _Run:
         """Restricted convex program, polished; the best network and the dual point follow from it."""
         out = solve_restricted(self.problem, self.blocks)
         size = np.linalg.norm(out.u[:, : self.problem.penalized], axis=1)
-        candidate = self._from_blocks(self.blocks, out.u, out.bias_out)
+        candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
-        keep = size > SUPPORT[1] * size.max(initial=0.0)
+        keep = size > SUPPORT[-1] * size.max(initial=0.0)
         for share in SUPPORT:
             mask = size > share * size.max(initial=0.0)
-            part = self.blocks.keep(mask)
-            u, bias = polish(self.problem, part, out.u[mask], out.bias_out)
-            refined = self._from_blocks(part, u, bias)
-            value = balanced_objective(self.problem, refined)
-            if value <= best * (1 + 1e-15):
-                candidate, best, keep = refined, value, mask
+            improved = False
+            for u, outputs, bias in polish(self.problem, self.blocks.keep(mask), out.u[mask], out.bias_out):
+                refined = self._from_blocks(u, outputs, bias)
+                value = balanced_objective(self.problem, refined)
+                if value <= best * (1 + 1e-15):
+                    candidate, best, improved = refined, value, True
+            if improved:
+                keep = mask
                 break
         self.blocks = self.blocks.keep(keep)
         self._offer(candidate)
@@ -328,11 +330,11 @@ class _Run:
         self.dual = balance_dual(self.problem, N)
         self._record("solved")
 
-    def _from_blocks(self, blocks: Blocks, u: Array, bias_out: Array) -> TwoLayerReLU:
+    def _from_blocks(self, u: Array, outputs: Array, bias_out: Array) -> TwoLayerReLU:
         """Network with w = u / sqrt||u||, v = v̂ sqrt||u||."""
         root = np.sqrt(np.linalg.norm(u[:, : self.problem.penalized], axis=1, keepdims=True))
         live = root[:, 0] > 0
-        return self._as_network(u[live] / root[live], blocks.outputs[live] * root[live], bias_out)
+        return self._as_network(u[live] / root[live], outputs[live] * root[live], bias_out)
 
     def _as_network(self, W: Array, V: Array, b: Array) -> TwoLayerReLU:
         problem = self.problem

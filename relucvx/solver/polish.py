@@ -1,52 +1,144 @@
-"""Newton's method on an identified support: from the interior point's ten digits to float64's.
+"""Newton's method on an identified support: from the interior point's digits to float64's.
 
 Once it is known which cells carry a neuron and on which walls each neuron lies, the restricted program is smooth: the
-neurons move in the subspaces of their walls and no norm is zero. A few damped Newton steps then give the fit, hence the
-dual point, to rounding.
+neurons move in the subspaces of their walls and no norm is zero. Damped Newton steps give the fit, hence the dual point,
+to rounding. The walls are corrected like an active set: violated ones are added, ones whose multiplier has the wrong sign
+are released.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 
 from relucvx.program.problem import Problem
 from relucvx.solver.restricted import Blocks
-from relucvx.types import Array
+from relucvx.types import Array, BoolArray
 
-ON_WALL = 1e-6
-"""|x_i·u| <= ON_WALL ||x_i|| ||u|| on an imposed row: the neuron is taken to lie on that wall."""
+FIRST_GUESS = (1e-5, 1e-4, 1e-7)
+"""|x_i·u| below this share of ||x_i|| ||u||: the neuron is taken to lie on that wall, to begin with."""
+
+PARALLEL = 1e-8
+"""Blocks with 1 - cosine below this and the same output direction are one neuron seen from two cells."""
+
+CORRECTIONS = 12
 
 
-def polish(problem: Problem, blocks: Blocks, u: Array, bias_out: Array, steps: int = 25) -> tuple[Array, Array]:
-    """Refine ``u (k, D)`` and the output bias; returned unchanged when no step lowers the restricted objective.
+@dataclass
+class Support:
+    """Neurons of the polished program: cell sides (k, n) as ±1, outputs (k, c), positions (k, D), walls (k, n)."""
+
+    sides: Array
+    gates: Array
+    outputs: Array
+    u: Array
+    walls: BoolArray
+
+
+def polish(problem: Problem, blocks: Blocks, u: Array, bias_out: Array) -> list[tuple[Array, Array, Array]]:
+    """Refined candidates (neurons (k, D), outputs (k, c), output bias), one for each first guess of the walls.
+
+    Neurons seen from two cells are merged, so there can be fewer than blocks. Empty for losses without a gradient.
 
     Notes
     -----
-    Status: heuristic (the certificate judges the outcome). Source: [relucvx]
+    Status: heuristic (the caller compares objectives, the certificate judges). Source: [relucvx]
     """
     if not problem.loss.smooth or not len(blocks):
-        return u, bias_out
-    bases = [_wall_basis(problem, blocks, j, u[j]) for j in range(len(blocks))]
-    live = [j for j, Z in enumerate(bases) if Z.shape[1] and np.linalg.norm(u[j, : problem.penalized]) > 0]
-    if len(live) < len(blocks) and any(np.linalg.norm(u[j]) > 0 for j in range(len(blocks)) if j not in live):
-        return u, bias_out
-    gates = problem.activation.gate(blocks.patterns)
+        return []
+    out = []
+    seen: list[BoolArray] = []
+    for guess in FIRST_GUESS:
+        support = _support(problem, blocks, u, guess)
+        if any(np.array_equal(support.walls, walls) for walls in seen):
+            continue
+        seen.append(support.walls.copy())
+        bias = _correct(problem, support, bias_out.copy())
+        out.append((support.u, support.outputs, bias))
+    return out
+
+
+def _support(problem: Problem, blocks: Blocks, u: Array, guess: float) -> Support:
+    """Merge parallel blocks and guess the walls."""
+    X = problem.inputs
+    size = np.linalg.norm(u, axis=1)
+    unit = u / size[:, None]
+    members: list[list[int]] = []
+    for j in np.argsort(-size):
+        for group in members:
+            lead = group[0]
+            if 1.0 - unit[lead] @ unit[j] < PARALLEL and np.allclose(blocks.outputs[lead], blocks.outputs[j], atol=1e-9):
+                group.append(int(j))
+                break
+        else:
+            members.append([int(j)])
+    lead = [group[0] for group in members]
+    merged = np.array([u[group].sum(axis=0) for group in members])
+    patterns = blocks.patterns[lead]
+    lengths = np.linalg.norm(X, axis=1)
+    near = np.abs(merged @ X.T) <= guess * lengths * np.linalg.norm(merged, axis=1, keepdims=True)
+    split = np.array([(blocks.patterns[group] != blocks.patterns[group[0]]).any(axis=0) for group in members])
+    sides = np.where(patterns, 1.0, -1.0)
+    return Support(sides, problem.activation.gate(patterns), blocks.outputs[lead], merged, (near | split) & (lengths > 0))
+
+
+def _correct(problem: Problem, support: Support, bias: Array) -> Array:
+    """Newton with the walls held, then add violated and release wrongly held walls, until neither happens."""
+    X = problem.inputs
+    lengths = np.linalg.norm(X, axis=1)
+    for _ in range(CORRECTIONS):
+        bias = _newton(problem, support, bias)
+        size = np.linalg.norm(support.u, axis=1, keepdims=True)
+        beyond = (support.sides * (support.u @ X.T) < -1e-12 * lengths * size) & ~support.walls & (size > 0)
+        if beyond.any():
+            support.walls |= beyond
+            continue
+        if not _release(problem, support, bias):
+            break
+    return bias
+
+
+def _release(problem: Problem, support: Support, bias: Array) -> bool:
+    """Let go of the wall with the most wrongly signed multiplier of each neuron; True if any was released."""
+    X = problem.inputs
+    F = np.einsum("jn,nd,jd,jc->nc", support.gates, X, support.u, support.outputs) + bias
+    G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+    released = False
+    for j in range(len(support.u)):
+        rows = np.flatnonzero(support.walls[j])
+        lead = np.linalg.norm(support.u[j, : problem.penalized])
+        if not len(rows) or lead == 0:
+            continue
+        pull = X.T @ (support.gates[j] * (G @ support.outputs[j]))
+        pull[: problem.penalized] += problem.beta * support.u[j, : problem.penalized] / lead
+        normals = support.sides[j, rows, None] * X[rows]
+        multipliers = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0] * np.linalg.norm(normals, axis=1)
+        worst = int(np.argmin(multipliers))
+        if multipliers[worst] < -1e-9 * problem.beta:
+            support.walls[j, rows[worst]] = False
+            released = True
+    return released
+
+
+def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25) -> Array:
+    """Damped Newton in the subspaces of the walls held; updates ``support.u`` and returns the output bias."""
+    bases = [_wall_basis(problem, support.walls[j], support.u[j]) for j in range(len(support.u))]
     X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
-    maps = [np.einsum("nq,c->ncq", (gates[j][:, None] * X) @ bases[j], blocks.outputs[j]) for j in live]
-    sizes = [bases[j].shape[1] for j in live]
-    cuts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+    cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in bases])]).astype(int)
+    maps = [
+        np.einsum("nq,c->ncq", (support.gates[j][:, None] * X) @ bases[j], support.outputs[j]).reshape(n * c, -1)
+        for j in range(len(bases))
+    ]
     has_bias = problem.bias in ("all", "free")
-    parts = [m.reshape(n * c, -1) for m in maps] + ([np.tile(np.eye(c), (n, 1))] if has_bias else [])
-    if not parts:
-        return u, bias_out
-    A = np.concatenate(parts, axis=1)
+    A = np.concatenate(maps + ([np.tile(np.eye(c), (n, 1))] if has_bias else []), axis=1)
     decay = problem.beta if problem.bias == "all" else 0.0
-    heads = [bases[j][:p] for j in live]
-    q = np.concatenate([bases[j].T @ u[j] for j in live] + ([bias_out] if has_bias else []))
+    heads = [Z[:p] for Z in bases]
+    q = np.concatenate([Z.T @ support.u[j] for j, Z in enumerate(bases)] + ([bias_out] if has_bias else []))
 
     def objective(q: Array) -> float:
-        norms = sum(np.linalg.norm(heads[s] @ q[cuts[s] : cuts[s + 1]]) for s in range(len(live)))
+        norms = sum(np.linalg.norm(heads[s] @ q[cuts[s] : cuts[s + 1]]) for s in range(len(heads)))
         b = q[cuts[-1] :]
         return problem.loss_at((A @ q).reshape(n, c)) + problem.beta * float(norms) + 0.5 * decay * float(b @ b)
 
@@ -55,34 +147,37 @@ def polish(problem: Problem, blocks: Blocks, u: Array, bias_out: Array, steps: i
         F = (A @ q).reshape(n, c)
         g = A.T @ problem.loss.gradient(F, problem.Y, problem.sample_weight).ravel()
         H = A.T @ (problem.loss.hessian(F, problem.Y, problem.sample_weight).ravel()[:, None] * A)
-        for s in range(len(live)):
+        for s, head in enumerate(heads):
             at = slice(cuts[s], cuts[s + 1])
-            w = heads[s] @ q[at]
+            w = head @ q[at]
             r = np.linalg.norm(w)
-            pull = heads[s].T @ w / r
+            if r == 0.0:
+                continue
+            pull = head.T @ w / r
             g[at] += problem.beta * pull
-            H[at, at] += problem.beta / r * (heads[s].T @ heads[s] - np.outer(pull, pull))
+            H[at, at] += problem.beta / r * (head.T @ head - np.outer(pull, pull))
         g[cuts[-1] :] += decay * q[cuts[-1] :]
         H[cuts[-1] :, cuts[-1] :] += decay * np.eye(len(q) - cuts[-1])
         direction = _newton_direction(H, g)
         step, fresh = 1.0, objective(q + direction)
-        while fresh > value and step > 1e-4:
+        while not fresh <= value * (1 + 1e-15) and step > 1e-4:
             step *= 0.5
             fresh = objective(q + step * direction)
-        if not fresh <= value:
+        if not fresh <= value * (1 + 1e-15):
             break
         moved = step * np.linalg.norm(direction) > 1e-15 * np.linalg.norm(q)
         q, value = q + step * direction, fresh
         if not moved:
             break
-    out = np.zeros_like(u)
-    for s, j in enumerate(live):
-        out[j] = bases[j] @ q[cuts[s] : cuts[s + 1]]
-    return out, (q[cuts[-1] :].copy() if has_bias else bias_out)
+    for s, Z in enumerate(bases):
+        support.u[s] = Z @ q[cuts[s] : cuts[s + 1]]
+    return q[cuts[-1] :].copy() if has_bias else bias_out
 
 
 def _newton_direction(H: Array, g: Array) -> Array:
     """-H⁺g: Cholesky where possible, least norm where the optimum is not unique."""
+    if not len(H):
+        return -g
     ridge = 1e-14 * max(float(np.trace(H)) / len(H), 1e-300)
     try:
         factor = scipy.linalg.cho_factor(H + ridge * np.eye(len(H)))
@@ -91,16 +186,12 @@ def _newton_direction(H: Array, g: Array) -> Array:
         return np.asarray(-np.linalg.lstsq(H, g, rcond=1e-12)[0])
 
 
-def _wall_basis(problem: Problem, blocks: Blocks, j: int, u: Array) -> Array:
-    """Orthonormal basis of the directions that keep u on the imposed walls it lies on."""
-    rows = problem.inputs[sorted(blocks.rows[j])]
+def _wall_basis(problem: Problem, walls: BoolArray, u: Array) -> Array:
+    """Orthonormal basis of the directions that keep u on its walls; all of them when the walls leave none."""
+    rows = problem.inputs[walls]
     if not len(rows):
         return np.eye(problem.n_inputs)
-    lengths = np.linalg.norm(rows, axis=1)
-    on = np.abs(rows @ u) <= ON_WALL * lengths * np.linalg.norm(u)
-    on &= lengths > 0
-    if not on.any():
-        return np.eye(problem.n_inputs)
-    unit = rows[on] / lengths[on, None]
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     _, s, Vt = np.linalg.svd(unit)
-    return np.asarray(Vt[int((s > 1e-9).sum()) :].T)
+    basis = Vt[int((s > 1e-9).sum()) :].T
+    return np.asarray(basis) if basis.shape[1] and np.linalg.norm(basis.T @ u) > 0 else np.eye(problem.n_inputs)
