@@ -15,6 +15,7 @@ import scipy.linalg
 
 from relucvx.program.problem import Problem
 from relucvx.solver.restricted import Blocks
+from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
 
 FIRST_GUESS = (1e-5, 1e-4, 1e-7)
@@ -23,7 +24,14 @@ FIRST_GUESS = (1e-5, 1e-4, 1e-7)
 PARALLEL = 1e-8
 """Blocks with 1 - cosine below this and the same output direction are one neuron seen from two cells."""
 
-CORRECTIONS = 12
+CORRECTIONS = 25
+
+VANISHING = 0.05
+"""When Newton does not converge, the smallest neuron is dropped if it is below this share of the largest: it was on its
+way to zero, where its norm has no gradient."""
+
+STATIONARY = 1e-9
+"""Newton has converged when the gradient is below this share of beta."""
 
 
 @dataclass
@@ -89,7 +97,9 @@ def _correct(problem: Problem, support: Support, bias: Array) -> Array:
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     for _ in range(CORRECTIONS):
-        bias = _newton(problem, support, bias)
+        bias, converged = _newton(problem, support, bias)
+        if not converged and _drop_smallest(problem, support):
+            continue
         size = np.linalg.norm(support.u, axis=1, keepdims=True)
         beyond = (support.sides * (support.u @ X.T) < -1e-12 * lengths * size) & ~support.walls & (size > 0)
         if beyond.any():
@@ -98,6 +108,17 @@ def _correct(problem: Problem, support: Support, bias: Array) -> Array:
         if not _release(problem, support, bias):
             break
     return bias
+
+
+def _drop_smallest(problem: Problem, support: Support) -> bool:
+    """Remove the smallest neuron if it is small enough to be on its way to zero."""
+    size = np.linalg.norm(support.u[:, : problem.penalized], axis=1)
+    if len(size) < 2 or size.min() > VANISHING * size.max():
+        return False
+    keep = np.arange(len(size)) != int(np.argmin(size))
+    support.sides, support.gates, support.outputs = support.sides[keep], support.gates[keep], support.outputs[keep]
+    support.u, support.walls = support.u[keep], support.walls[keep]
+    return True
 
 
 def _release(problem: Problem, support: Support, bias: Array) -> bool:
@@ -122,8 +143,8 @@ def _release(problem: Problem, support: Support, bias: Array) -> bool:
     return released
 
 
-def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25) -> Array:
-    """Damped Newton in the subspaces of the walls held; updates ``support.u`` and returns the output bias."""
+def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25) -> tuple[Array, bool]:
+    """Damped Newton in the subspaces of the walls held; updates ``support.u``, returns output bias and convergence."""
     bases = [_wall_basis(problem, support.walls[j], support.u[j]) for j in range(len(support.u))]
     X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
     cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in bases])]).astype(int)
@@ -142,10 +163,13 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
         b = q[cuts[-1] :]
         return problem.loss_at((A @ q).reshape(n, c)) + problem.beta * float(norms) + 0.5 * decay * float(b @ b)
 
-    value = objective(q)
+    value, size, noise = objective(q), np.inf, 0.0
+    reach = np.abs(A).T
     for _ in range(steps):
         F = (A @ q).reshape(n, c)
-        g = A.T @ problem.loss.gradient(F, problem.Y, problem.sample_weight).ravel()
+        slope = problem.loss.gradient(F, problem.Y, problem.sample_weight).ravel()
+        g = A.T @ slope
+        noise = 64 * EPS * float((reach @ np.abs(slope)).max(initial=0.0))
         H = A.T @ (problem.loss.hessian(F, problem.Y, problem.sample_weight).ravel()[:, None] * A)
         for s, head in enumerate(heads):
             at = slice(cuts[s], cuts[s + 1])
@@ -158,6 +182,7 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
             H[at, at] += problem.beta / r * (head.T @ head - np.outer(pull, pull))
         g[cuts[-1] :] += decay * q[cuts[-1] :]
         H[cuts[-1] :, cuts[-1] :] += decay * np.eye(len(q) - cuts[-1])
+        size = float(np.abs(g).max(initial=0.0))
         direction = _newton_direction(H, g)
         step, fresh = 1.0, objective(q + direction)
         while not fresh <= value * (1 + 1e-15) and step > 1e-4:
@@ -171,7 +196,7 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
             break
     for s, Z in enumerate(bases):
         support.u[s] = Z @ q[cuts[s] : cuts[s + 1]]
-    return q[cuts[-1] :].copy() if has_bias else bias_out
+    return (q[cuts[-1] :].copy() if has_bias else bias_out), size <= STATIONARY * problem.beta + noise
 
 
 def _newton_direction(H: Array, g: Array) -> Array:
