@@ -56,6 +56,8 @@ def loss_expression(problem: Problem, fit: cp.Expression) -> cp.Expression:
         return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(w), fit - y))
     if name == "huber":
         return 0.5 * cp.sum(cp.multiply(w, cp.huber(fit - y, 1.0)))
+    if name == "absolute":
+        return cp.sum(cp.multiply(w, cp.abs(fit - y)))
     margin = cp.multiply(y, fit)
     if name == "logistic":
         return cp.sum(cp.multiply(w, cp.logistic(-margin)))

@@ -115,7 +115,7 @@ class _Model:
         self.problem, self.blocks = problem, blocks
         X = problem.inputs
         self.sx = float(np.abs(X).max()) or 1.0
-        regression = problem.loss.name in ("squared", "huber")
+        regression = problem.loss.name in ("squared", "huber", "absolute")
         self.sy = (float(np.abs(problem.Y).max()) or 1.0) if regression else 1.0
         self.k, (self.n, self.dim), self.c = len(blocks), X.shape, problem.n_outputs
         self.p = problem.penalized
@@ -259,7 +259,7 @@ def _loss_cones(model: _Model) -> _LossCones:
     none = np.zeros(0)
     if loss.name == "squared":
         return _LossCones(0, w, -w * y, none, none, [], [], [], [])
-    builders = {"huber": _huber, "hinge": _hinge, "squared_hinge": _hinge, "logistic": _logistic}
+    builders = {"absolute": _absolute, "huber": _huber, "hinge": _hinge, "squared_hinge": _hinge, "logistic": _logistic}
     return builders[loss.name](model, N, w, y)
 
 
@@ -276,6 +276,18 @@ def _huber(model: _Model, N: int, w: Array, y: Array) -> _LossCones:
         [sp.hstack([-eye, -eye, zero]), sp.vstack([sp.hstack([zero, eye, -eye]), sp.hstack([zero, -eye, -eye])])],
         [y, np.zeros(2 * N)],
         [clarabel.ZeroConeT(N), clarabel.NonnegativeConeT(2 * N)],
+    )  # fmt: skip
+
+
+def _absolute(model: _Model, N: int, w: Array, y: Array) -> _LossCones:
+    """|f - y| <= t, entering linearly."""
+    import clarabel
+
+    eye = sp.identity(N, format="csc")
+    return _LossCones(
+        N, np.zeros(N), np.zeros(N), np.zeros(N), w / model.sy,
+        [sp.vstack([eye, -eye], format="csc")], [sp.vstack([-eye, -eye], format="csc")], [np.concatenate([y, -y])],
+        [clarabel.NonnegativeConeT(2 * N)],
     )  # fmt: skip
 
 
