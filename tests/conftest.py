@@ -1,0 +1,10 @@
+"""Hypothesis profiles: reproducible by default, HYPOTHESIS_PROFILE=attack draws fresh and many examples."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_quiet = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=_quiet)
+settings.register_profile("attack", deadline=None, max_examples=3000, suppress_health_check=_quiet)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
