@@ -41,7 +41,11 @@ EVALUATION = Tolerance(
 )
 PATTERN = Tolerance(1e-11, "||x_i|| ||w||", "closer to a wall than this, the side of the wall is undecided in float64")
 RANK = Tolerance(1e-10, "largest singular value of X", "directions below it are numerically outside the row space")
-MERGE = Tolerance(1e-9, "1 - cosine between directions", "two neurons this parallel act as one on every sample")
+MERGE = Tolerance(
+    1e-9,
+    "1 - cosine between directions",
+    "an angle of 4.5e-5, inside which neurons are taken for one; callers keep the merge only if the objective agrees",
+)
 WALL = Tolerance(1e-5, "||x_i|| ||w||", "a neuron this close to a wall gets a block on each side, so it can cross")
 CONIC = Tolerance(1e-10, "the conic backend's own residuals", "two digits below what float64 interior points stall at")
 DEAD = Tolerance(1e-10, "largest ||w_j|| ||v_j||", "blocks below it are the barrier's residue, not neurons")

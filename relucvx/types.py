@@ -24,7 +24,9 @@ class Status(enum.Enum):
     """How an algorithm stopped. What is *proven* is said by the certificate, never by the status."""
 
     CONVERGED = "the certified relative gap is at or below the tolerance"
-    ITERATION_LIMIT = "the round limit was reached first; the certificate says how far the answer may be off"
+    ITERATION_LIMIT = (
+        "the round limit or the budget of a proof was reached first; the certificate says how far the answer may be off"
+    )
     TIME_LIMIT = "the time limit was reached first; the certificate says how far the answer may be off"
     STALLED = "no step improves the objective in float64, yet the gap is above the tolerance"
     INTERRUPTED = "stopped by Ctrl-C or by the progress callback; this is the best certified result so far"

@@ -18,9 +18,8 @@ from relucvx.validation import as_matrix
 MEMORY_LIMIT = 16 * 2**30
 """Bytes of patterns and generators beyond which enumeration refuses whatever max_patterns says."""
 
-_INNER = 0.01 * float(
-    PATTERN
-)  # witnesses lose up to half their margin at each depth; only the end applies PATTERN itself
+# Witnesses lose up to half their margin at each depth; only the end applies PATTERN itself.
+_INNER = 0.01 * float(PATTERN)
 _MERGE = 0.25 * float(PATTERN)  # merged rows must stay within PATTERN of the wall that stands for them
 _POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell by more than the tolerance allows
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously

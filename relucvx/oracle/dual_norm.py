@@ -83,9 +83,8 @@ def choose_method(form: Form) -> Method:
     """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable."""
     n, dim = form.X.shape
     cells = count_up_to(n, dim, CELL_LIMIT + 1)
-    if form.M.shape[1] == 1 and (
-        cells <= CELLS_PER_ORTHANT * 2**dim or (dim >= MANY_DIMENSIONS and cells <= CELL_LIMIT)
-    ):
+    few = cells <= CELLS_PER_ORTHANT * 2**dim or dim >= MANY_DIMENSIONS
+    if form.M.shape[1] == 1 and cells <= CELL_LIMIT and few:
         return "enumeration"
     return "branch_and_bound" if dim <= MAX_DIMENSION else "spectral"
 

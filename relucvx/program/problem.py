@@ -16,6 +16,9 @@ from relucvx.tolerances import EPS
 from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
 from relucvx.validation import as_matrix, as_positive, as_sample_weight, check_same_length
 
+MAGNITUDES = (1e-50, 1e50)
+"""Range of the largest |entry| of X and of Y for which no square or product in the package under- or overflows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problem(Result):
@@ -151,6 +154,20 @@ def _decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
     return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
 
 
+def _check_magnitude(A: Array, name: str) -> None:
+    """Refuse data whose squares or products leave float64: an underflow would look like a proof."""
+    largest = float(np.abs(A).max())
+    if largest != 0.0 and not MAGNITUDES[0] <= largest <= MAGNITUDES[1]:
+        raise InvalidInputError(
+            explain(
+                f"{name} with a largest entry between {MAGNITUDES[0]:g} and {MAGNITUDES[1]:g} in size",
+                f"{largest:g}",
+                "units far from order one; squares and products would under- or overflow",
+                f"{name} = {name} / {largest:g} (and scale beta accordingly)",
+            )
+        )
+
+
 def make_problem(
     X: Any,
     Y: Any,
@@ -195,6 +212,8 @@ def make_problem(
     scalar_output = np.ndim(Y) == 1
     Y = as_matrix(Y, "Y", allow_vector=True)
     check_same_length(X, Y)
+    _check_magnitude(X, "X")
+    _check_magnitude(Y, "Y")
     fix = "beta > 0; the limit beta -> 0+ is interpolation: relucvx.interpolate(X, Y)"
     beta = as_positive(beta, "beta", fix=fix)
     loss, mode = as_loss(loss), as_bias(bias)

@@ -22,7 +22,7 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.errors import BackendError, UnsupportedError
-from relucvx.network import TwoLayerReLU, merge
+from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
@@ -43,6 +43,10 @@ SUPPORT = (1e-5, 1e-8)
 
 SLIDE_ABOVE = 1e-4
 """Slide only while the dual norm exceeds beta by more than this share: closer in, the cells are already right."""
+
+
+PROOF_SECONDS = 120.0
+"""Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class _Run:
             self.arrangement = enumerate_patterns(problem.inputs)
         self.n_starts = 128
         self.idle = 0
+        self.exhausted = False
 
     def _no_blocks(self) -> Blocks:
         return Blocks(np.zeros((0, self.problem.n_samples), bool), np.zeros((0, self.problem.n_outputs)))
@@ -156,7 +161,7 @@ class _Run:
         if start is not None:
             self._offer(start)
         columns = self._price()
-        while self.status is Status.ITERATION_LIMIT and self.round < self.max_rounds:
+        while self.status is Status.ITERATION_LIMIT and self.round < self.max_rounds and not self.exhausted:
             if columns is None:
                 self.status = Status.CONVERGED
                 return
@@ -228,7 +233,7 @@ class _Run:
     def _prove(self, threshold: float | None = None) -> Array | None:
         """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""
         goal = self._threshold() if threshold is None else threshold
-        left = None if np.isinf(self.deadline) else max(0.0, self.deadline - time.perf_counter())
+        left = PROOF_SECONDS if np.isinf(self.deadline) else max(0.0, self.deadline - time.perf_counter())
         bound = dual_norm(
             self.problem, self.dual, target=goal, stop_above=np.inf if threshold is None else goal,
             arrangement=self.arrangement, time_limit=left, n_starts=16, rng=self.rng,
@@ -243,7 +248,9 @@ class _Run:
         if bound.outcome == "violated" or bound.lower > goal:
             return bound.witness
         if self.status is Status.ITERATION_LIMIT:
-            self.status = Status.TIME_LIMIT if bound.outcome == "budget" and left is not None else Status.STALLED
+            timed = bound.outcome == "budget" and np.isfinite(self.deadline)
+            self.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT
+            self.exhausted = True
         return bound.witness
 
     def _converged(self) -> bool:
@@ -350,6 +357,7 @@ class _Run:
 
     def _offer(self, network: TwoLayerReLU) -> None:
         """Keep a network when its balanced objective is the lowest so far."""
+        network = balance(network, penalize_bias=self.problem.bias != "free")
         value = balanced_objective(self.problem, network)
         if value < self.upper:
             self.network, self.upper = network, value
@@ -374,7 +382,7 @@ class _Run:
 
     def result(self) -> SolverResult:
         """The best network, merged, with the best proven dual point."""
-        merged = merge(self.network)
+        merged = merge(self.network, penalize_bias=self.problem.bias != "free")
         if balanced_objective(self.problem, merged) <= self.upper * (1 + 1e-14):
             self.network = merged
         dual = self.proven_dual if self.lower > 0 else self.dual

@@ -77,19 +77,23 @@ def _support(problem: Problem, blocks: Blocks, u: Array, guess: float) -> Suppor
     for j in np.argsort(-size):
         for group in members:
             lead = group[0]
-            if 1.0 - unit[lead] @ unit[j] < PARALLEL and np.allclose(blocks.outputs[lead], blocks.outputs[j], atol=1e-9):
+            if 1.0 - unit[lead] @ unit[j] < PARALLEL and np.allclose(
+                blocks.outputs[lead], blocks.outputs[j], atol=1e-9
+            ):
                 group.append(int(j))
                 break
         else:
             members.append([int(j)])
-    lead = [group[0] for group in members]
+    leads = [group[0] for group in members]
     merged = np.array([u[group].sum(axis=0) for group in members])
-    patterns = blocks.patterns[lead]
+    patterns = blocks.patterns[leads]
     lengths = np.linalg.norm(X, axis=1)
     near = np.abs(merged @ X.T) <= guess * lengths * np.linalg.norm(merged, axis=1, keepdims=True)
     split = np.array([(blocks.patterns[group] != blocks.patterns[group[0]]).any(axis=0) for group in members])
     sides = np.where(patterns, 1.0, -1.0)
-    return Support(sides, problem.activation.gate(patterns), blocks.outputs[lead], merged, (near | split) & (lengths > 0))
+    return Support(
+        sides, problem.activation.gate(patterns), blocks.outputs[leads], merged, (near | split) & (lengths > 0)
+    )
 
 
 def _correct(problem: Problem, support: Support, bias: Array) -> Array:

@@ -117,6 +117,8 @@ class _Model:
         self.sx = float(np.abs(X).max()) or 1.0
         regression = problem.loss.name in ("squared", "huber", "absolute")
         self.sy = (float(np.abs(problem.Y).max()) or 1.0) if regression else 1.0
+        # a loss without curvature sets no scale of its own: state the penalty in units of the scaled norms
+        self.gain = self.sx * self.sy / problem.beta if problem.loss.name == "absolute" else 1.0
         self.k, (self.n, self.dim), self.c = len(blocks), X.shape, problem.n_outputs
         self.p = problem.penalized
         self.bias = problem.bias in ("all", "free")
@@ -133,9 +135,9 @@ class _Model:
         width = self.at_extra + extra.width
         P = sp.lil_matrix((width, width)).tocsc() + sp.diags(self._quadratic(extra), format="csc")
         q = np.zeros(width)
-        q[self.at_t : self.at_b] = self.problem.beta / (self.sx * self.sy)
+        q[self.at_t : self.at_b] = self.gain * self.problem.beta / (self.sx * self.sy)
         q[self.at_f : self.at_extra] = extra.linear_fit
-        q[self.at_extra :] = extra.linear
+        q[self.at_extra :] = self.gain * extra.linear
         eq = self._fit_rows(width)
         cells = self._cell_rows(width)
         norms = self._norm_rows(width)
@@ -164,7 +166,7 @@ class _Model:
             u[:, -1] *= self.sx  # the bias column was not scaled
         bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
         dual = z[: self.n * self.c].reshape(self.n, self.c)
-        scale = self.sy if self.sy != 1.0 else 1.0
+        scale = self.sy / self.gain
         return u, bias_out, -dual * scale, float(out.solve_time)
 
     @staticmethod
@@ -184,7 +186,7 @@ class _Model:
         return X
 
     def _quadratic(self, extra: _LossCones) -> Array:
-        bias = np.full(self.at_f - self.at_b, self.problem.beta if self.problem.bias == "all" else 0.0)
+        bias = np.full(self.at_f - self.at_b, self.gain * self.problem.beta if self.problem.bias == "all" else 0.0)
         return np.concatenate([np.zeros(self.at_b), bias, extra.quadratic_fit, extra.quadratic])
 
     def _fit_rows(self, width: int) -> sp.csc_matrix:
