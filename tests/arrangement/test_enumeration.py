@@ -195,7 +195,7 @@ def nearly_concurrent(rng, offset):
 def test_slivers_above_the_tolerance_are_found(offset):
     rng = np.random.default_rng(3)
     seen = 0
-    for _ in range(12):
+    for _ in range(60):
         walls, others = nearly_concurrent(rng, offset)
         listed = enumerate_patterns(np.vstack([others, walls])).patterns
         for signs in itertools.product((1.0, -1.0), repeat=len(walls)):
