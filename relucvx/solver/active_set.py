@@ -150,6 +150,8 @@ class _Run:
         if not form.trivial and choose_method(form) == "enumeration":
             self.arrangement = enumerate_patterns(problem.inputs)
         self.n_starts = 128
+        self.zero_rows = ~problem.inputs.any(axis=1)
+        self.leading_row = int(np.argmin(self.zero_rows))
         self.idle = 0
         self.exhausted = False
 
@@ -305,11 +307,18 @@ class _Run:
         if not len(W):
             return
         v = self._signs(W) if outputs is None else outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
-        self.blocks = self.blocks.extend(self._patterns(W), v)
+        patterns = self._patterns(W)
+        act = self.problem.activation
+        if abs(act.slope_neg) == abs(act.slope_pos):
+            # phi(-t) = ±phi(t): w and -w are the same atom, and both cells at once would make the program singular.
+            flip = ~patterns[:, self.leading_row]
+            patterns = np.where(flip[:, None], ~patterns | self.zero_rows, patterns)
+            v = np.where(flip[:, None] & (act.slope_neg == act.slope_pos), -v, v)
+        self.blocks = self.blocks.extend(patterns, v)
 
     def _patterns(self, W: Array) -> BoolArray:
         X = self.problem.inputs
-        return np.asarray((W @ X.T >= 0) | (np.linalg.norm(X, axis=1) == 0))
+        return np.asarray((W @ X.T >= 0) | self.zero_rows)
 
     # ------------------------------------------------------------------ the convex step
     def _solve(self) -> None:
@@ -319,9 +328,9 @@ class _Run:
         candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
         keep = size > SUPPORT[-1] * size.max(initial=0.0)
+        improved = False
         for share in SUPPORT:
             mask = size > share * size.max(initial=0.0)
-            improved = False
             for u, outputs, bias in polish(self.problem, self.blocks.keep(mask), out.u[mask], out.bias_out):
                 refined = self._from_blocks(u, outputs, bias)
                 value = balanced_objective(self.problem, refined)
@@ -332,8 +341,8 @@ class _Run:
                 break
         self.blocks = self.blocks.keep(keep)
         self._offer(candidate)
-        smooth = self.problem.loss.smooth
-        N = residual(self.problem, fit(self.problem, candidate)) if smooth else out.dual
+        # Without a polished point the multipliers are the better dual: at a kink, or where Newton found no support.
+        N = residual(self.problem, fit(self.problem, candidate)) if improved else out.dual
         self.dual = balance_dual(self.problem, N)
         self._record("solved")
 
