@@ -12,38 +12,35 @@ from relucvx.program.duality import balance_dual, residual
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
+WIDTH = 1e-10
+"""Relative width of the interval to aim for when beta_max is approached from above."""
+
 
 def beta_max_interval(problem: Problem, *, time_limit: float | None = 60.0) -> tuple[float, float]:
-    """Certified interval (lo, hi): at beta >= hi the null network is optimal, below lo it is not.
+    """Certified interval (lo, hi): the null network is optimal at every beta >= hi, and is not at beta = lo.
 
     ``beta_max = D(N0)``, the dual norm of ``N0 = -∇loss`` at the null network (zero, or the best constant with a free
-    bias). With bias "all" the null network's output bias depends on beta and beta_max solves D(N0(beta)) = beta. For the
-    hinge N0 is the subgradient with the smallest dual norm.
+    bias); below it a neuron always pays. With bias "all" the null network's output bias depends on beta, and beta_max is
+    the largest solution of ``D(N0(beta)) = beta``; the null network can be optimal again further down. For the hinge N0
+    is the subgradient with the smallest dual norm. ``lo`` is 0 where nothing below hi could be refuted.
 
     Parameters
     ----------
     problem : Problem
         Its beta is ignored.
+    time_limit : float or None
+        Seconds for each evaluation of a dual norm.
 
     Notes
     -----
-    Status: theorem (none, hidden, free), certified numerically; for "all" both ends are certified and uniqueness of the
-    crossing is not proven. Source: [pilanci-ergen-2020], [relucvx]
+    Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
     if problem.bias == "all":
-        return _decayed_bias_interval(problem, time_limit)
+        return _DecayedBias(problem, time_limit).interval()
     if not problem.loss.smooth and problem.bias == "free":
         return _kinked_interval(problem, time_limit)
-    return _norm_interval(problem, _null_dual(problem), time_limit)
-
-
-def _null_dual(problem: Problem) -> Array:
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
-    return balance_dual(problem, residual(problem, null_fit))
-
-
-def _norm_interval(problem: Problem, N: Array, time_limit: float | None) -> tuple[float, float]:
-    bound = dual_norm(problem, N, time_limit=time_limit)
+    bound = dual_norm(problem, balance_dual(problem, residual(problem, null_fit)), time_limit=time_limit)
     return bound.lower, bound.upper
 
 
@@ -54,34 +51,82 @@ def _kinked_interval(problem: Problem, time_limit: float | None) -> tuple[float,
     return min(max(0.0, level * (1 - 1e-9)), hi), hi
 
 
-def _decayed_bias_interval(problem: Problem, time_limit: float | None) -> tuple[float, float]:
-    """Bisection on D(N0(beta)) - beta, each end by a certified bound."""
+class _DecayedBias:
+    """Largest solution of D(N0(beta)) = beta when the output bias b(beta) of the null network is decayed."""
 
-    def ends(beta: float) -> tuple[float, float]:
-        trial = dataclasses.replace(problem, beta=beta)
-        if problem.loss.smooth:
-            return _norm_interval(trial, _null_dual(trial), time_limit)
-        total = beta * float(trial.null_bias()[0])
-        N, level = cutting_planes(trial, np.zeros((0, trial.n_samples)), total, minimise_norm=True)
-        return level * (1 - 1e-9), dual_norm(trial, N, time_limit=time_limit).upper
+    def __init__(self, problem: Problem, time_limit: float | None) -> None:
+        self.problem, self.time_limit = problem, time_limit
+        act = problem.activation
+        steepest = max(abs(act.slope_neg), abs(act.slope_pos))
+        self.reach = steepest * np.linalg.norm(problem.inputs, axis=1)
 
-    hi = max(ends(1e12)[1], 1e-300)
-    while ends(hi)[1] > hi:
-        hi *= 2.0
-    lo = hi
-    while lo > 1e-12 * hi and ends(lo)[0] <= lo:
-        lo *= 0.5
-    if lo <= 1e-12 * hi:
-        return 0.0, hi if ends(lo)[1] > lo else lo
-    for _ in range(80):
-        middle = 0.5 * (lo + hi)
-        low, high = ends(middle)
-        if low > middle:
-            lo = middle
-        elif high <= middle:
-            hi = middle
-        else:
-            break
-        if hi - lo <= 1e-11 * hi:
-            break
-    return lo, hi
+    def norm(self, N: Array) -> tuple[float, float]:
+        bound = dual_norm(self.problem, N, time_limit=self.time_limit)
+        return bound.lower, bound.upper
+
+    def residual_at(self, bias: Array) -> Array:
+        return balance_dual(self.problem, residual(self.problem, np.tile(bias, (self.problem.n_samples, 1))))
+
+    def dual_at(self, beta: float) -> Array:
+        return self.residual_at(dataclasses.replace(self.problem, beta=beta).null_bias())
+
+    def between(self, N1: Array, N2: Array, upper1: float, upper2: float) -> float:
+        """Bound on D(N0) for every output bias between two: D is convex; N0 is affine in the bias for the squared loss.
+
+        For other losses N0 moves monotonically in each sample, so it stays within |N1 - N2| of either end.
+        """
+        if self.problem.loss.name == "squared":
+            return max(upper1, upper2)
+        return min(upper1, upper2) + float(self.reach @ np.linalg.norm(N1 - N2, axis=1))
+
+    def interval(self) -> tuple[float, float]:
+        if not self.problem.loss.smooth:
+            return self._kinked()
+        hi, N, upper = self._top()
+        step = 1.0
+        while hi > 0.0 and step > 1e-3 and hi - upper > 0.25 * WIDTH * hi:
+            # D stays at most the bound over [trial, hi], so the null network is optimal all the way down to trial.
+            trial = hi - step * (hi - upper)
+            M = self.dual_at(trial)
+            high = self.norm(M)[1]
+            if self.between(M, N, high, upper) <= trial:
+                hi, N, upper, step = trial, M, high, 1.0
+            else:
+                step *= 0.5
+        return self._refuted_below(hi), hi
+
+    def _refuted_below(self, hi: float) -> float:
+        """The beta closest below hi, on a logarithmic ladder, at which a neuron is certain to pay; 0 without one."""
+        for power in range(12, 0, -1):
+            beta = hi * (1.0 - 10.0**-power)
+            if beta > 0 and self.norm(self.dual_at(beta))[0] > beta:
+                return beta
+        return 0.0
+
+    def _top(self) -> tuple[float, Array, float]:
+        """A beta at and above which the null network is optimal: b(beta) lies between 0 and the best constant."""
+        start = self.residual_at(np.zeros(self.problem.n_outputs))
+        upper = self.norm(start)[1]
+        best = self.problem.loss.best_constant(self.problem.Y, self.problem.sample_weight)
+        # With labels of one kind the best constant is infinite and the residual there is zero.
+        end = self.residual_at(best) if np.isfinite(best).all() else np.zeros_like(start)
+        hi = self.between(end, start, self.norm(end)[1], upper)
+        N = self.dual_at(hi) if hi > 0 else start
+        return hi, N, self.norm(N)[1] if hi > 0 else 0.0
+
+    def _kinked(self) -> tuple[float, float]:
+        """Hinge: b = Σ w y / beta while that is within ±1, with N0 = w y; below, b sits on the kink."""
+        N = self.residual_at(np.zeros(1))
+        low, high = self.norm(N)
+        total = abs(float(N.sum()))
+        hi = max(high, total)
+        if low >= total:
+            return low, hi
+        for power in range(30, 0, -3):
+            beta = hi * (1.0 - 0.5**power)
+            trial = dataclasses.replace(self.problem, beta=beta)
+            zero = np.zeros((0, trial.n_samples))
+            level = cutting_planes(trial, zero, beta * float(trial.null_bias()[0]), minimise_norm=True)[1]
+            if level * (1 - 1e-9) > beta:
+                return beta, hi
+        return 0.0, hi

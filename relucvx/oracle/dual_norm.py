@@ -13,7 +13,7 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement.counting import count_up_to
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
-from relucvx.oracle.enumeration import enumerated_bound
+from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, make_form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.problem import Problem
@@ -84,7 +84,7 @@ def choose_method(form: Form) -> Method:
     n, dim = form.X.shape
     cells = count_up_to(n, dim, CELL_LIMIT + 1)
     few = cells <= CELLS_PER_ORTHANT * 2**dim or dim >= MANY_DIMENSIONS
-    if form.M.shape[1] == 1 and cells <= CELL_LIMIT and few:
+    if form.M.shape[1] == 1 and cells <= CELL_LIMIT and few and not form.free_bias:
         return "enumeration"
     return "branch_and_bound" if dim <= MAX_DIMENSION else "spectral"
 
@@ -121,7 +121,8 @@ def dual_norm(
     method : {"auto", "enumeration", "branch_and_bound", "spectral"}
         "auto" predicts the cheaper.
     arrangement : Arrangement, optional
-        Complete arrangement of the augmented inputs, when it is already there.
+        Complete arrangement of the augmented inputs, when it is already there (unused with free biases, whose cells are
+        enumerated about the centre of the data).
     max_cones, time_limit
         Budget of branch-and-bound; the bound returned is valid when it runs out.
 
@@ -154,7 +155,7 @@ def dual_norm(
     if lower > stop_above:
         outcome = "violated"
     elif method == "enumeration":
-        arrangement = _complete(problem, arrangement)
+        arrangement = free_bias_arrangement(form) if form.free_bias else _complete(problem, arrangement)
         bound, value, point = enumerated_bound(form, arrangement, target)
         if value > lower:
             lower, witness = value, point

@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from relucvx.arrangement import Arrangement, count_patterns
+from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
 from relucvx.errors import UnsupportedError
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import least_norm, value_along
 from relucvx.types import Array
 
-BIAS_WEIGHT = 1e4
-"""How strongly the projection pushes the unpenalised coordinate of c + Bᵀμ to zero."""
+BIAS_WEIGHT = 1e2
+"""How strongly the projection pushes the unpenalised coordinate of c + Bᵀμ to zero …"""
+
+MULTIPLIER_STEPS = 5
+"""… and how often the method of multipliers repeats it: each step divides what is left by about BIAS_WEIGHT²."""
 
 
 @njit(cache=True, nogil=True)
@@ -35,6 +38,7 @@ def bound_cells(
     w = np.empty(dim)
     z = np.empty(n)
     point = np.empty(dim)
+    trial = np.empty(dim)
     weight = np.ones(dim)
     for j in range(p, dim):
         weight[j] = BIAS_WEIGHT / max(reach, 1e-300)
@@ -63,19 +67,25 @@ def bound_cells(
                     for j in range(dim):
                         B[i, j] /= length
                         b[i] -= B[i, j] * c[j] * weight[j]
-                least_norm(B, dim, b, x, w)
-                slack = 0.0
-                for i in range(n):
-                    slack += x[i]
-                for j in range(dim):
-                    point[j] = c[j] * weight[j] + w[j]
-                    w[j] = point[j] / weight[j]
-                    point[j] *= weight[j]
+                shift = 0.0
+                for _ in range(1 if p == dim else MULTIPLIER_STEPS):
+                    least_norm(B, dim, b, x, w)
+                    slack = 0.0
+                    for i in range(n):
+                        slack += x[i]
+                    for j in range(dim):
+                        point[j] = c[j] * weight[j] + w[j]
+                        trial[j] = point[j] / weight[j]
+                        point[j] *= weight[j]
+                    bound = min(bound, seminorm(trial, p, reach) + tau * slack)
+                    if p < dim:  # the multiplier of the unpenalised coordinate is that coordinate of the maximiser
+                        shift += trial[p]
+                        point[p] = weight[p] * weight[p] * shift
+                        for i in range(n):
+                            b[i] -= B[i, p] * trial[p] * weight[p]
                 lead = seminorm(point, p, 0.0)
                 for j in range(p, dim):
                     point[j] = min(max(point[j], -reach * lead), reach * lead)
-                refined = seminorm(w, p, reach) + tau * slack
-                bound = min(bound, refined)
                 value = value_along(X, M, L, p, point, z)
                 if value > lower:
                     lower = value
@@ -107,6 +117,13 @@ def missing_width(arrangement: Arrangement) -> float:
     return 2.0 * n * arrangement.tolerance
 
 
+def free_bias_arrangement(form: Form) -> Arrangement:
+    """Cells of the reduced inputs with the bias column at the size of the data, so that one tolerance fits both."""
+    lifted = form.X.copy()
+    lifted[:, -1] = max(form.bias_range, 1e-300)
+    return enumerate_patterns(lifted)
+
+
 def enumerated_bound(form: Form, arrangement: Arrangement, target: float) -> tuple[float, float, Array]:
     """Upper and lower bound on max F, and the reduced direction of the lower one.
 
@@ -124,7 +141,7 @@ def enumerated_bound(form: Form, arrangement: Arrangement, target: float) -> tup
             f"the enumerated dual norm handles one output, received {form.M.shape[1]}; "
             'try: method="branch_and_bound", which handles any number.'
         )
-    tau = missing_width(arrangement)
+    tau = missing_width(arrangement) * (2.0 if form.free_bias else 1.0)
     witness = np.zeros(form.X.shape[1])
     upper, lower = bound_cells(
         form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, float(target), tau, witness

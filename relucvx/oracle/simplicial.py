@@ -143,7 +143,10 @@ def solve_passive(gram: Any, b: Any, passive: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
-    """||w|| after moving w along the mean generator until g_k·w >= b_k holds for every k (inf if it cannot)."""
+    """||w|| after moving w along the mean generator until g_k·w >= b_k holds for every k (inf if it cannot).
+
+    Requires g_k·g_l >= 0 for all pairs: the mean then has a non-negative product with every generator.
+    """
     size = G.shape[0]
     mean = np.zeros(p)
     for j in range(p):
@@ -168,7 +171,10 @@ def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
 
 @njit(cache=True, nogil=True)
 def entrywise_bound(G: Any, p: int, a: Any, rho: Any) -> float:
-    """Smallest t with (||Aα|| + ρ·α)² <= t² ||Σ α_k g_k||² compared entry by entry; inf where a Gram entry is not > 0."""
+    """Smallest t with (||Aα|| + ρ·α)² <= t² ||Σ α_k g_k||² compared entry by entry; inf where a Gram entry is not > 0.
+
+    Requires g_k·g_l >= 0 for all pairs, which holds inside an orthant of the penalised coordinates.
+    """
     size, c = a.shape
     norms = np.empty(size)
     for k in range(size):

@@ -147,7 +147,7 @@ class _Run:
         self.history: list[Progress] = []
         self.arrangement: Arrangement | None = None
         form = make_form(problem.inputs, self.dual, problem.activation, free_bias=problem.bias == "free")
-        if not form.trivial and choose_method(form) == "enumeration":
+        if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
             self.arrangement = enumerate_patterns(problem.inputs)
         self.n_starts = 128
         self.zero_rows = ~problem.inputs.any(axis=1)
