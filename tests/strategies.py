@@ -56,7 +56,7 @@ def problems(draw, max_n=7, max_d=3, outputs=1, losses=tuple(LOSSES), biases=BIA
 
 def random_network(problem, width, rng, gain=1.0):
     """Gaussian neurons with the biases the problem has."""
-    scale = gain / max(np.abs(problem.X).max(), 1e-300)
+    scale = gain / (np.abs(problem.X).max() or 1.0)
     d, c = problem.n_features, problem.n_outputs
     has_in, has_out = problem.bias != "none", problem.bias in ("all", "free")
     return TwoLayerReLU(
@@ -108,7 +108,9 @@ def adversarial_networks(problem, network, rng):
             yield edited(network, weights_in=network.weights_in + noise)
             yield edited(network, weights_out=network.weights_out * (1 + size * rng.standard_normal((m, 1))))
         yield edited(network, keep=np.arange(m) != int(rng.integers(m)))
-        yield edited(network, weights_in=-network.weights_in, bias_in=None if network.bias_in is None else -network.bias_in)
+        yield edited(
+            network, weights_in=-network.weights_in, bias_in=None if network.bias_in is None else -network.bias_in
+        )
         if network.bias_in is not None:
             far = 10 * np.abs(network.weights_in).sum(axis=1) * np.abs(problem.X).max()
             yield edited(network, bias_in=far)
