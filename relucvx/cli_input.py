@@ -1,0 +1,179 @@
+"""What the command line reads: data, the problem posed on them, and saved solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relucvx.errors import DataFileError, InvalidInputError, UnsupportedError, explain
+
+if TYPE_CHECKING:
+    from relucvx.datasets import Dataset
+    from relucvx.solution import Solution
+
+EXAMPLE = ("iris", "versicolor", "all")
+"""What is solved without DATA: iris, versicolor against the rest, biases under weight decay (about 3 seconds)."""
+
+FRACTION = 0.02
+"""Strength used when none is given, as a share of beta_max."""
+
+BETA_MAX_SECONDS = 1.0
+"""Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
+
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
+"""Files that run code when they are opened."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data options of a command."""
+
+    data: str
+    target: str | None = None
+    columns: str | None = None
+    one_vs_rest: str | None = None
+    components: int | None = None
+    standardize: bool | None = None
+    samples: int | None = None
+    seed: int = 0
+
+    def read(self) -> Dataset:
+        """The data set, with as many outputs as it has."""
+        import numpy as np
+
+        from relucvx import datasets
+
+        embedded = self.data in datasets.EMBEDDED
+        chosen = self.one_vs_rest
+        given = {
+            "target": self.target,
+            "columns": None if self.columns is None else [c.strip() for c in self.columns.split(",")],
+            "one_vs_rest": int(chosen) if chosen is not None and chosen.isdecimal() else chosen,
+            "components": self.components,
+            "standardize": self.standardize if embedded else None,
+        }
+        options = {name: value for name, value in given.items() if value is not None}
+        found = datasets.get(self.data, rng=self.seed, **options)
+        if self.standardize and not embedded:
+            found = replace(found, X=datasets.standardize_columns(found.X)[0], feature_names=())
+        if self.samples is not None and self.samples < found.n_samples:
+            rows = np.linspace(0, found.n_samples - 1, self.samples).round().astype(int)
+            found = replace(found, X=found.X[rows], Y=found.Y[rows], labels=None)
+        return found
+
+    def read_one_output(self) -> tuple[str, Dataset]:
+        """The data set and a title for it; several outputs are refused with a way out."""
+        found = self.read()
+        names = found.target_names
+        if found.n_outputs > 1:
+            raise UnsupportedError(
+                explain(
+                    "one output, which is what this version solves",
+                    f"{found.n_outputs} outputs of {self.data}" + (f" ({', '.join(names)})" if names else ""),
+                    "several classes or target columns",
+                    f"--one-vs-rest {names[0]}" if found.labels is not None and names else "--target with one column",
+                )
+            )
+        return (self.data if self.one_vs_rest is None else f"{self.data}, {names[1]} against the rest"), found
+
+
+def or_example(source: Source, data: str | None, bias: str | None) -> tuple[Source, str | None]:
+    """The example where no data are named; options that were given stay as they are."""
+    if data is not None:
+        return source, bias
+    name, one_class, its_bias = EXAMPLE
+    return replace(source, data=name, one_vs_rest=source.one_vs_rest or one_class), bias or its_bias
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data and the problem posed on them."""
+
+    name: str
+    X: Any
+    Y: Any
+    options: dict[str, Any]
+    beta: float
+    range: tuple[float, float] | None = None
+
+    @property
+    def title(self) -> str:
+        """One line for the head of a table."""
+        loss, bias, phi = (getattr(v, "name", v) for v in (self.options[k] for k in ("loss", "bias", "activation")))
+        n, d = self.X.shape
+        return f"{self.name}: {n} samples x {d} features; {loss} loss, bias {bias}, activation {phi}"
+
+
+def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
+    """Fix the strength: as given, or as a share of the certified lower end of beta_max."""
+    from relucvx.certificate import beta_max_interval
+    from relucvx.program import make_problem
+    from relucvx.validation import as_positive
+
+    if beta is not None and fraction is not None:
+        raise InvalidInputError(explain("--beta or --beta-fraction", "both", "", "one of them"))
+    name, found = source.read_one_output()
+    problem = make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
+    if beta is not None:
+        return Task(name, found.X, found.Y, options, beta)
+    share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
+    lo, hi = beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
+    if lo <= 0.0:
+        raise InvalidInputError(
+            explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
+        )
+    return Task(name, found.X, found.Y, options, share * lo, (lo, hi))
+
+
+def strengths(task: Task, count: int) -> list[float]:
+    """So many strengths from the upper end of beta_max down to a thousandth, equally spaced in the logarithm."""
+    import numpy as np
+
+    top = task.beta if task.range is None else task.range[1]
+    return [float(b) for b in np.geomspace(top, top / 1000.0, count)]
+
+
+def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
+    """The problem that a solution file holds, for another strength if one is given."""
+    p = stored.problem
+    options = {"loss": p.loss, "bias": p.bias, "activation": p.activation, "sample_weight": p.sample_weight}
+    return Task(str(path), p.X, p.Y[:, 0] if p.scalar_output else p.Y, options, p.beta if beta is None else beta)
+
+
+def problem_options(loss: str | None, bias: str | None, activation: str | None) -> dict[str, Any]:
+    """Loss, bias and activation with the defaults of :func:`relucvx.solve`."""
+    phi: Any = activation or "relu"
+    if activation and "," in activation:
+        phi = tuple(floats(activation, "--activation"))
+    return {"loss": loss or "squared", "bias": bias or "none", "activation": phi}
+
+
+def floats(text: str, name: str) -> list[float]:
+    """Numbers separated by commas."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidInputError(explain(f"numbers separated by commas for {name}", repr(text))) from None
+
+
+def stored_solution(path: Path) -> Solution:
+    """A saved solution; pickles, and therefore torch files, are never opened."""
+    from relucvx.solution import load
+
+    if path.suffix.lower() in PICKLES:
+        raise DataFileError(
+            explain(
+                "a solution saved by relucvx (.npz)",
+                str(path),
+                "torch and pickle files can run code when they are opened, so they are not read here",
+                "in Python: relucvx.certify(module, X, Y, beta=…)",
+            )
+        )
+    return load(path)
+
+
+def check_folder(out: Path | None) -> None:
+    """Refuse before the work what could not be written after it."""
+    if out is not None and not out.absolute().parent.is_dir():
+        raise DataFileError(explain("a path in an existing folder", str(out), "", f"mkdir -p {out.parent}"))

@@ -1,0 +1,191 @@
+"""What the command line writes: tables and JSON on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from relucvx.cli_input import Task
+
+if TYPE_CHECKING:
+    from relucvx.certificate import Certificate
+    from relucvx.solution import Solution
+
+
+def print_json(value: Any) -> None:
+    """Print strict JSON: it has neither NaN nor infinity, so null stands for both."""
+    from relucvx.types import plain
+
+    typer.echo(json.dumps(_finite(plain(value)), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def show(title: str, rows: dict[str, str]) -> None:
+    """Print a title and aligned rows; lines are folded only in a terminal."""
+    width = max((len(label) for label in rows), default=0)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        typer.echo("\n".join([title, *(f"{label:<{width}}  {text}" for label, text in rows.items())]))
+        return
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows.items():
+        table.add_row(label, text)
+    console.print(title)
+    console.print(table)
+
+
+def certificate_rows(c: Certificate, tol: float) -> dict[str, str]:
+    """What is proven, over which patterns, and how."""
+    rows = {
+        "certified": f"{c.lower:.10g} <= p* <= {c.upper:.10g}",
+        "relative gap": f"{c.rel_gap:.2g} (tolerance {tol:g})",
+        "scope": f"{c.scope.name}: {c.scope.help}",
+        "method": f"{c.method}: dual norm <= {c.dual_norm:.10g} for beta = {c.beta:.10g}; {c.cones:,} cells or cones",
+    }
+    if c.upper_balanced < c.upper * (1 - 1e-9):
+        rows["balanced"] = f"rescaling the neurons alone lowers the objective to {c.upper_balanced:.10g}"
+    return rows
+
+
+def beta_max_text(task: Task) -> str:
+    """beta_max, as an interval where it is not known to six digits."""
+    lo, hi = task.range or (math.nan, math.nan)
+    return f"beta_max = {hi:.8g}" if hi - lo <= 1e-6 * hi else f"{lo:.6g} <= beta_max <= {hi:.6g}"
+
+
+def beta_text(task: Task) -> str:
+    """The strength, to all digits, and beta_max where that was computed."""
+    beta = repr(float(task.beta))
+    return beta if task.range is None else f"{beta} ({beta_max_text(task)})"
+
+
+def solution_rows(task: Task, sol: Solution, tol: float) -> dict[str, str]:
+    """The table of ``relucvx solve``."""
+    return {
+        "beta": beta_text(task),
+        "objective": f"{sol.objective:.10g}",
+        **certificate_rows(sol.certificate, tol),
+        "network": f"{sol.network.width} hidden neurons",
+        "status": f"{sol.status.name}: {sol.status.help}",
+        "seconds": f"{sol.stats['seconds']:.3g} to solve, {sol.certificate.seconds:.3g} to certify",
+    }
+
+
+def pattern_rows(facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Title and table of ``relucvx patterns``."""
+    digits = len(str(facts["predicted"])) - 1
+    predicted = f"{facts['predicted']:,}" if digits < 15 else f"about 10^{digits}"
+    kind = "complete" if facts["complete"] else "a sample: nothing says that there are no others"
+    rows = {
+        "hyperplanes": f"{facts['walls']} distinct, rank {facts['rank']}",
+        "predicted": f"{predicted} (Cover's count: exact in general position, an upper bound otherwise)",
+        "found": f"{facts['found']:,}, {kind}",
+        "seconds": f"{facts['seconds']:.3g}",
+    }
+    saved = {} if facts["saved"] is None else {"saved": facts["saved"]}
+    return f"{facts['data']}: {facts['samples']} samples x {facts['dimension']} columns", {**rows, **saved}
+
+
+def certificate_facts(certificate: Certificate) -> dict[str, Any]:
+    """A certificate for JSON, without its dual point."""
+    return {k: v for k, v in certificate.to_dict().items() if k != "dual"}
+
+
+def solution_facts(sol: Solution) -> dict[str, Any]:
+    """A solution for JSON: everything but the data and the history."""
+    p = sol.problem
+    return {
+        "problem": {
+            "samples": p.n_samples, "features": p.n_features, "beta": p.beta, "loss": p.loss.name, "bias": p.bias,
+            "activation": [p.activation.slope_neg, p.activation.slope_pos],
+        },
+        "objective": sol.objective, "status": sol.status, "status_help": sol.status.help,
+        "certificate": certificate_facts(sol.certificate), "width": sol.network.width, "network": sol.network,
+        "dual": sol.dual, "rounds": sol.stats["rounds"], "seconds": sol.stats["seconds"], "tol": sol.stats["tol"],
+    }  # fmt: skip
+
+
+PATH_HEADER = (
+    f"{'beta':>12} {'/beta_max':>10} {'objective':>16} {'lower bound':>16} {'rel gap':>8} {'width':>5} {'loss':>12}"
+)
+PATH_ROW = "{beta:12.6g} {ratio:10.4g} {objective:16.10g} {lower:16.10g} {rel_gap:8.2g} {width:5d} {loss:12.6g}"
+
+
+def path_facts(sol: Solution, beta_max: float) -> dict[str, Any]:
+    """One row of ``relucvx path``."""
+    p, c = sol.problem, sol.certificate
+    return {
+        "beta": p.beta, "ratio": p.beta / beta_max if beta_max > 0 else math.inf, "objective": sol.objective,
+        "lower": c.lower, "rel_gap": c.rel_gap, "scope": c.scope.name, "width": sol.network.width,
+        "loss": p.loss_at(sol.network.predict(p.X).reshape(p.Y.shape)), "status": sol.status.name,
+        "seconds": sol.stats["seconds"],
+    }  # fmt: skip
+
+
+def save_table(path: Path, table: list[dict[str, Any]]) -> None:
+    """Write the columns of ``relucvx path`` to an .npz file."""
+    import numpy as np
+
+    columns: dict[str, Any] = {name: np.array([row[name] for row in table]) for name in (table[0] if table else ())}
+    np.savez_compressed(path, **columns)
+
+
+@contextmanager
+def progress(label: str, tol: float, console: Console | None = None) -> Iterator[Callable[[Any], None] | None]:
+    """A callback that draws a bar on standard error, when that is a terminal; None otherwise."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True) if console is None else console
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label)
+
+        def draw(state: Any) -> None:
+            digits = 0.0
+            if hasattr(state, "rel_gap"):
+                text = (
+                    f"{label}: round {state.round}, {state.phase}, objective {state.upper:.8g}, {state.neurons} neurons"
+                )
+                digits = -math.log10(min(1.0, max(state.rel_gap, tol, 1e-300)))
+            else:
+                text = f"{label}: {state.cones:,} cones, dual norm <= {state.upper:.8g}"
+            # Digits proven out of digits asked for; the bar pulses until the first is.
+            total = -math.log10(tol) if digits > 0 and tol < 1 else None
+            bar.update(task, description=text, total=total, completed=digits)
+
+        yield draw
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag that a callback can pass on; the second acts as usual."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
