@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "solve": "relucvx._api",
+    "interpolate": "relucvx._api",
     "certify": "relucvx._api",
     "beta_max": "relucvx._api",
     "beta_path": "relucvx._api",

@@ -16,9 +16,10 @@ from relucvx.certificate import Certificate, beta_max_interval, certify_network
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm import Method
 from relucvx.program.losses import Loss
+from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution
-from relucvx.solver import Progress, solve_problem
+from relucvx.solver import Progress, interpolate_problem, interpolates, solve_problem
 from relucvx.tolerances import SOLVE
 from relucvx.types import Activation, Array, Rng
 from relucvx.validation import as_positive
@@ -120,6 +121,64 @@ def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
         return None
     network = start.network if isinstance(start, Solution) else as_network(start, activation=problem.activation)
     return dataclasses.replace(network, scalar_output=problem.scalar_output)
+
+
+def interpolate(
+    X: Any,
+    Y: Any,
+    *,
+    bias: str | bool = "none",
+    activation: str | tuple[float, float] | Activation = "relu",
+    tol: float = SOLVE.value,
+    time_limit: float | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+) -> Solution:
+    """Network of least norm that fits the data exactly: the limit beta -> 0+ of :func:`solve`, with a proof.
+
+    ``min Σ_j ||w_j||·||v_j|| [+ ||b_out||²/2 for bias "all"]  subject to  F = Y``; hidden biases count in ||w_j|| for
+    "hidden" and "all", no bias is penalised for "free".
+
+    Parameters
+    ----------
+    X : array_like, shape (n, d)
+    Y : array_like, shape (n,) or (n, 1)
+    bias, activation, tol, time_limit, callback, rng
+        As in :func:`solve`.
+
+    Returns
+    -------
+    Solution
+        ``objective`` is the norm. Its problem is the exact-penalty form the proof is about: beta = 1 and the absolute
+        loss with weight K on every sample, whose optimum is the interpolating one. ``stats["residual"]`` is
+        max_i |F_i - Y_i|, and what is left of it after rounding is priced at K in ``objective``.
+        ``certificate.lower`` holds whatever K is. When the search ends before a network interpolates, the status says
+        why and ``objective`` is inf.
+
+    Raises
+    ------
+    InfeasibleError
+        When no network of any width fits Y, naming the rows at fault.
+    UnsupportedError
+        For several outputs.
+    InvalidInputError
+        For data or options outside what is described here.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+    """
+    tol = as_positive(tol, "tol", fix="tol=1e-6")
+    if time_limit is not None:
+        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+    data = make_problem(X, Y, 1.0, "squared", bias, activation)
+    problem, found = interpolate_problem(data, tol=tol, time_limit=time_limit, callback=callback, rng=rng)
+    certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=time_limit or 60.0)
+    if not interpolates(data, found.network):
+        certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
+    solution = Solution.build(problem, found, certificate, tol)
+    solution.stats["residual"] = float(np.abs(fit(data, found.network) - data.Y).max())
+    return solution
 
 
 def certify(

@@ -3,5 +3,15 @@
 from relucvx.solver.active_set import Progress, SolverResult, active_set
 from relucvx.solver.choose import solve_problem
 from relucvx.solver.conic import check_mosek, solve_conic
+from relucvx.solver.interpolate import interpolate_problem, interpolates
 
-__all__ = ["Progress", "SolverResult", "active_set", "check_mosek", "solve_conic", "solve_problem"]
+__all__ = [
+    "Progress",
+    "SolverResult",
+    "active_set",
+    "check_mosek",
+    "interpolate_problem",
+    "interpolates",
+    "solve_conic",
+    "solve_problem",
+]

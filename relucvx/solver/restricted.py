@@ -10,6 +10,7 @@ is the dual point, for every loss. Data are scaled to order one first; CVXPY is 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ import scipy.sparse as sp
 from relucvx.errors import BackendError
 from relucvx.program.losses import Loss
 from relucvx.program.problem import Problem
-from relucvx.tolerances import CONIC
+from relucvx.tolerances import CONIC, DEAD
 from relucvx.types import Array, BoolArray
 
 VIOLATION = 1e-9
@@ -72,13 +73,18 @@ class RestrictedSolution:
     seconds: float
 
 
-def solve_restricted(problem: Problem, blocks: Blocks, tol: float = CONIC.value) -> RestrictedSolution:
+def solve_restricted(
+    problem: Problem, blocks: Blocks, tol: float = CONIC.value, deadline: float = np.inf
+) -> RestrictedSolution:
     """Solve the program over the given cells, adding violated cell rows until none is left.
+
+    After ``deadline`` (``time.perf_counter`` seconds) no further solve is started: the point returned may then leave its
+    cells, which makes it an ordinary network, not a wrong one.
 
     Raises
     ------
     BackendError
-        When CLARABEL returns a status from which no usable point follows.
+        When CLARABEL returns a status from which no usable point follows, running out of time included.
 
     Notes
     -----
@@ -90,11 +96,15 @@ def solve_restricted(problem: Problem, blocks: Blocks, tol: float = CONIC.value)
     seconds = 0.0
     for solves in range(1, ROUNDS + 1):  # noqa: B007 (reported below)
         model = _Model(problem, blocks)
-        u, bias_out, dual, elapsed = model.solve(tol)
+        u, bias_out, dual, elapsed = model.solve(tol, deadline - time.perf_counter())
         seconds += elapsed
-        size = np.linalg.norm(u, axis=1).max(initial=0.0)
+        if time.perf_counter() > deadline:
+            break
+        sizes = np.linalg.norm(u, axis=1)
+        size = sizes.max(initial=0.0)
         products = u @ X.T
         wrong = np.where(blocks.patterns, -products, products) > VIOLATION * size * norms
+        wrong &= (sizes > DEAD.value * size)[:, None]
         added = 0
         for j in range(len(blocks)):
             fresh = set(np.flatnonzero(wrong[j]).tolist()) - blocks.rows[j]
@@ -127,7 +137,7 @@ class _Model:
         self.at_f = self.at_b + (self.c if self.bias else 0)
         self.at_extra = self.at_f + self.n * self.c
 
-    def solve(self, tol: float) -> tuple[Array, Array, Array, float]:
+    def solve(self, tol: float, time_limit: float) -> tuple[Array, Array, Array, float]:
         """Assemble, solve, unscale."""
         import clarabel
 
@@ -151,6 +161,7 @@ class _Model:
         settings.verbose = False
         settings.max_threads = 1
         settings.max_iter = 200
+        settings.time_limit = max(time_limit, 0.0)
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tol
         # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
         settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5

@@ -1,0 +1,295 @@
+"""Least norm subject to an exact fit, by column generation on the exact penalty.
+
+``min Σ_j ||w_j||·||v_j|| [+ ||b_out||²/2]  subject to  F = Y`` equals ``min penalty + K Σ_i |F_i - Y_i|`` once K exceeds the
+largest multiplier of the fit, and the latter is a problem like any other (beta = 1, absolute loss, sample weights K): the
+same active set solves it and the same certificate proves it. Its lower bound holds for the interpolation problem whatever
+K is. What is left here is to decide whether Y can be fitted at all, to find K, and to remove the interior point's residual.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from relucvx.errors import InfeasibleError, UnsupportedError, explain
+from relucvx.network import TwoLayerReLU, merge, prune
+from relucvx.oracle import dual_norm
+from relucvx.program.duality import balance_dual, residual, scale_dual
+from relucvx.program.interpolation import check_consistent
+from relucvx.program.losses import EXACT_PENALTY
+from relucvx.program.objective import balanced_objective, fit
+from relucvx.program.problem import Problem
+from relucvx.solver.active_set import Progress, SolverResult, active_set
+from relucvx.tolerances import EPS, RANK
+from relucvx.types import Array, BoolArray, Rng, Status
+
+INTERPOLATES = 1e-9
+"""A network interpolates when no sample is off by more than this, relative to the largest target."""
+
+WARM_SHARE = 1e-3
+"""Strength of the squared-loss problem that supplies the first cells and multipliers, as a share of beta_max."""
+
+MARGIN = 4.0
+"""K starts at this multiple of the multipliers at that strength, which approach those of the interpolation from below."""
+
+RAISES = 10
+
+NEAR = (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
+"""Distances to a wall, relative to ||x_i|| ||w||, below which a neuron may be meant to lie on it; all are tried."""
+
+STEPS = 2
+
+DUST = (1e-5, 1e-8, 0.0)
+"""Neurons below this share of the largest are left out, as residue of the interior point; the first that fits counts."""
+
+
+def interpolation_problem(problem: Problem, K: float) -> Problem:
+    """The exact-penalty form: beta = 1, absolute loss with weight K on every sample."""
+    return dataclasses.replace(
+        problem, beta=1.0, loss=EXACT_PENALTY, sample_weight=np.full(problem.n_samples, float(K))
+    )
+
+
+def interpolates(problem: Problem, network: TwoLayerReLU) -> bool:
+    """Whether the network fits every target up to :data:`INTERPOLATES`."""
+    off = np.abs(fit(problem, network) - problem.Y).max()
+    return bool(off <= INTERPOLATES * np.abs(problem.Y).max())
+
+
+def check_feasible(problem: Problem) -> None:
+    """Raise unless some network of the problem's kind, of any width, fits Y exactly.
+
+    With phi(t) = a t + b |t|, rows x_i = t_i u on the line of u give phi(x_i·w) = a x_i·w + b |t_i| |u·w|, and the
+    functions |u·w| of different lines are linearly independent of each other and of all linear ones. So the reachable
+    fits are the span of the columns a X, of b |t_i| on each line, and of the ones vector if there is an output bias.
+
+    Raises
+    ------
+    InfeasibleError
+        Naming two rows that contradict each other, or else the row that is off most at the best fit.
+
+    Notes
+    -----
+    Status: theorem (up to the rounding with which rows count as collinear). Source: [relucvx]
+    """
+    check_consistent(problem)
+    act, X = problem.activation, problem.inputs
+    columns = [0.5 * (act.slope_pos + act.slope_neg) * X]
+    if act.hinge != 0.0:
+        columns.append(0.5 * act.hinge * _line_columns(X))
+    if problem.bias in ("all", "free"):
+        columns.append(np.ones((len(X), 1)))
+    A = np.concatenate(columns, axis=1)
+    size = np.linalg.norm(A, axis=0)
+    A = A[:, size > 0] / size[size > 0]
+    u, s, _ = np.linalg.svd(A, full_matrices=False)
+    basis = u[:, s > RANK.value * s.max(initial=0.0)]
+    left = problem.Y - basis @ (basis.T @ problem.Y)
+    if np.linalg.norm(left) <= 1e3 * RANK.value * np.linalg.norm(problem.Y):
+        return
+    i = int(np.argmax(np.abs(left).max(axis=1)))
+    raise InfeasibleError(
+        explain(
+            "targets that some network fits exactly",
+            f"targets off by {np.linalg.norm(left):.3g} at best, mostly at row {i}",
+            "the rows of X are tied by linear relations that every network respects",
+            'bias="all"' if problem.bias == "none" else "relucvx.solve with beta > 0",
+        )
+    )
+
+
+def _line_columns(X: Array) -> Array:
+    """|t_i| on each line through the origin that holds rows x_i = t_i u: shape (n, lines)."""
+    size = np.linalg.norm(X, axis=1)
+    rows = np.flatnonzero(size > 0)
+    unit = X[rows] / size[rows, None]
+    first = np.abs(unit).argmax(axis=1)
+    unit = unit * np.sign(unit[np.arange(len(rows)), first])[:, None]
+    # two largest coordinates of equal size can be told apart by rounding: such a row is compared with both signs
+    _, line = np.unique(np.round(unit * 1e9) + 0.0, axis=0, return_inverse=True)
+    line = np.ravel(line)
+    out = np.zeros((len(X), int(line.max(initial=-1)) + 1))
+    out[rows, line] = size[rows]
+    return out
+
+
+def interpolate_problem(
+    problem: Problem,
+    *,
+    tol: float = 1e-6,
+    time_limit: float | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+) -> tuple[Problem, SolverResult]:
+    """Network of least norm with F = Y; returns the exact-penalty problem and its solution.
+
+    Parameters
+    ----------
+    problem : Problem
+        Squared loss; its beta and sample weights play no part.
+
+    Raises
+    ------
+    InfeasibleError
+        When no network fits Y.
+    UnsupportedError
+        For several outputs.
+
+    Notes
+    -----
+    Status: certified numerically (the caller recomputes the certificate). Source: [relucvx]
+    """
+    if problem.n_outputs != 1:
+        raise UnsupportedError(
+            f"this version interpolates one output, received {problem.n_outputs}; "
+            "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
+        )
+    check_feasible(problem)
+    began = time.perf_counter()
+    deadline = np.inf if time_limit is None else began + time_limit
+
+    def left(share: float = 1.0) -> float | None:
+        return None if np.isinf(deadline) else max(1e-3, share * (deadline - time.perf_counter()))
+
+    found = _warm(problem, left(0.5), callback, rng)
+    if found is None:
+        null = dataclasses.replace(problem, beta=1.0).null_network()
+        done = SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.CONVERGED, 0, 0.0)
+        return interpolation_problem(problem, 1.0), done
+    K, rounds, history = MARGIN * float(np.abs(found.dual).max()), found.rounds, list(found.history)
+    for _ in range(RAISES):
+        exact = interpolation_problem(problem, K)
+        if found.status is Status.INTERRUPTED or time.perf_counter() >= deadline:
+            break
+        found = active_set(exact, tol=tol, time_limit=left(), start=found.network, callback=callback, rng=rng)
+        rounds, history = rounds + found.rounds, history + found.history
+        _tidy(exact, found, tol, left())
+        if interpolates(problem, found.network) or found.status is Status.BACKEND_FAILED:
+            break
+        K *= 10.0
+    found.rounds, found.history, found.seconds = rounds, history, time.perf_counter() - began
+    if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
+        found.status = Status.TIME_LIMIT if time.perf_counter() >= deadline else Status.STALLED
+    return exact, found
+
+
+def _warm(
+    problem: Problem, time_limit: float | None, callback: Callable[[Progress], bool | None] | None, rng: Rng
+) -> SolverResult | None:
+    """Solution of the squared-loss problem at a small strength, dual in units of the norm; None if no neuron is needed."""
+    unweighted = dataclasses.replace(problem, beta=1.0, sample_weight=np.ones(problem.n_samples))
+    # D(Y) sets the scale of beta; for free biases balance_dual takes the mean off, and nothing may be left
+    level = dual_norm(unweighted, balance_dual(unweighted, problem.Y), method="spectral").lower
+    reach = np.linalg.norm(problem.inputs, axis=1).max(initial=0.0)
+    if level <= 1e-12 * reach * float(np.abs(problem.Y).sum()):
+        return None
+    soft = dataclasses.replace(unweighted, beta=WARM_SHARE * level)
+    found = active_set(soft, tol=1e-4, time_limit=time_limit, callback=callback, rng=rng)
+    found.dual = residual(soft, fit(soft, found.network)) / soft.beta
+    return found
+
+
+def _tidy(problem: Problem, found: SolverResult, tol: float, time_limit: float | None) -> None:
+    """At most n neurons, the residual removed, the multipliers refined; nothing is kept that proves less."""
+    decayed = problem.bias != "free"
+    whole = merge(found.network, penalize_bias=decayed)
+    size = whole.neuron_norms(decayed)
+    best, value, multipliers = found.network, balanced_objective(problem, found.network), []
+    for share in DUST:
+        alive = size > share * size.max(initial=0.0)
+        start = prune(_subset(whole, alive), problem.X, decayed)
+        before = value
+        for near in NEAR:
+            trial = start
+            for _ in range(STEPS):
+                trial, dual = remove_residual(problem, trial, near, found.dual)
+                fresh = balanced_objective(problem, trial)
+                if fresh < value:
+                    best, value = trial, fresh
+                    multipliers.append(dual)
+        if value < before:
+            break
+    found.network = best
+    if multipliers and value - found.lower > tol * value:
+        lower = _proven(problem, multipliers[-1], time_limit)
+        if lower > found.lower:
+            found.dual, found.lower = multipliers[-1], lower
+
+
+def _subset(network: TwoLayerReLU, keep: BoolArray) -> TwoLayerReLU:
+    bias = None if network.bias_in is None else network.bias_in[keep]
+    return dataclasses.replace(
+        network, weights_in=network.weights_in[keep], weights_out=network.weights_out[keep], bias_in=bias
+    )
+
+
+def _proven(problem: Problem, N: Array, time_limit: float | None) -> float:
+    """The lower bound that the oracle proves from N."""
+    point = balance_dual(problem, N)
+    bound = dual_norm(problem, point, target=problem.beta, time_limit=time_limit)
+    return scale_dual(problem, point, bound.upper)[1]
+
+
+def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: Array) -> tuple[TwoLayerReLU, Array]:
+    """Smallest change of the neurons, each within its cell and walls, that makes the fit equal Y; and its multipliers.
+
+    Neurons closer to a wall than ``near`` (relative to ||x_i|| ||w||) are put on it first. The multipliers are those
+    nearest to ``dual`` that satisfy the stationarity conditions in the least-squares sense.
+
+    Notes
+    -----
+    Status: heuristic (the caller compares objectives and bounds). Source: [relucvx]
+    """
+    X, p = problem.inputs, problem.penalized
+    sign = np.where(network.weights_out[:, 0] < 0, -1.0, 1.0)
+    u = network.lifted_in * np.abs(network.weights_out)
+    lengths = np.linalg.norm(X, axis=1)
+    bases, columns, pulls = [], [np.zeros((len(X), 0))], [np.zeros(0)]
+    for j in range(len(u)):
+        z = X @ u[j]
+        walls = (np.abs(z) <= near * lengths * np.linalg.norm(u[j])) & (lengths > 0)
+        basis = _null_basis(X[walls] / lengths[walls, None], X.shape[1])
+        u[j] = basis @ (basis.T @ u[j])
+        slopes = np.where(walls, 0.0, problem.activation.gate(z > 0))
+        bases.append(basis)
+        columns.append(sign[j] * slopes[:, None] * (X @ basis))
+        pulls.append(basis[:p].T @ u[j, :p] / max(float(np.linalg.norm(u[j, :p])), 1e-300))
+    bias = np.zeros(1) if network.bias_out is None else np.array(network.bias_out)
+    has_bias = problem.bias in ("all", "free")
+    if has_bias:
+        columns.append(np.ones((len(X), 1)))
+        pulls.append(bias if problem.bias == "all" else np.zeros(1))
+    A, pull = np.concatenate(columns, axis=1), np.concatenate(pulls)
+    current = sum(c @ (b.T @ w) for c, b, w in zip(columns[1:], bases, u, strict=False)) + bias[0]
+    step = np.linalg.lstsq(A, problem.Y[:, 0] - current, rcond=EPS * max(A.shape))[0]
+    N = dual[:, 0] + np.linalg.lstsq(A.T, pull - A.T @ dual[:, 0], rcond=RANK.value)[0]
+    at = 0
+    for j, basis in enumerate(bases):
+        u[j] += basis @ step[at : at + basis.shape[1]]
+        at += basis.shape[1]
+    return _as_network(problem, network, u, sign, bias + step[at:].sum()), N[:, None]
+
+
+def _as_network(problem: Problem, like: TwoLayerReLU, u: Array, sign: Array, bias: Array) -> TwoLayerReLU:
+    """The balanced network of blocks u_j with output signs, like another in everything else."""
+    size = np.sqrt(np.linalg.norm(u[:, : problem.penalized], axis=1, keepdims=True))
+    alive = size[:, 0] > 0
+    u, size, sign = u[alive], size[alive], sign[alive]
+    return dataclasses.replace(
+        like,
+        weights_in=u[:, : problem.n_features] / size,
+        bias_in=None if problem.bias == "none" else u[:, -1] / size[:, 0],
+        weights_out=sign[:, None] * size,
+        bias_out=bias if problem.bias in ("all", "free") else None,
+    )
+
+
+def _null_basis(rows: Array, dim: int) -> Array:
+    """Orthonormal basis (dim, k) of the directions orthogonal to all rows."""
+    if not len(rows):
+        return np.eye(dim)
+    _, s, Vt = np.linalg.svd(rows)
+    return np.asarray(Vt[int((s > 1e-9).sum()) :].T)
