@@ -1,0 +1,474 @@
+"""solve: every loss, bias mode and activation certified; references, metamorphic relations, and clean stops."""
+
+import numpy as np
+import pytest
+from checks import assert_below, assert_certified, assert_kkt, assert_same_value
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import objective_literal
+from strategies import LABEL_LOSSES, adversarial_networks, examples, problems, rescaled
+
+import relucvx as rx
+from relucvx.datasets import degenerate_bank, planted
+from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.network import TwoLayerReLU
+from relucvx.program.losses import LOSSES
+from relucvx.types import BIAS_MODES, Scope, Status
+
+ACTS = ("relu", "leaky_relu", "abs", "linear", (0.3, -0.2))
+
+
+def data(loss="squared", n=20, d=2, seed=0):
+    """Planted data; signs of the targets for label losses."""
+    sample = planted(n, d, rng=seed)
+    if loss in LABEL_LOSSES:
+        return sample.X, np.where(sample.Y > np.median(sample.Y), 1.0, -1.0)
+    return sample.X, sample.Y
+
+
+def strength(X, y, share=0.05, **options):
+    """A share of beta_max."""
+    return share * rx.beta_max(X, y, **options)[1]
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_planted_is_certified(bias, loss):
+    X, y = data(loss)
+    beta = strength(X, y, loss=loss, bias=bias)
+    solution = rx.solve(X, y, beta, loss=loss, bias=bias)
+    assert_certified(solution)
+    assert solution.network.width > 0
+    value = objective_literal(solution.problem, solution.network)
+    assert solution.objective == pytest.approx(value, rel=1e-10)
+    if loss in ("squared", "logistic"):
+        assert_kkt(solution.problem, solution.network, np.random.default_rng(0))
+    assert_below(
+        solution.problem,
+        solution.certificate.lower,
+        adversarial_networks(solution.problem, solution.network, np.random.default_rng(0)),
+    )
+
+
+@pytest.mark.parametrize("activation", ACTS)
+@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("loss", ["squared", "hinge"])
+def test_every_activation(loss, bias, activation):
+    X, y = data(loss, n=14)
+    beta = strength(X, y, loss=loss, bias=bias, activation=activation)
+    assert_certified(rx.solve(X, y, beta, loss=loss, bias=bias, activation=activation))
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_agrees_with_all_patterns_in_clarabel(bias, loss):
+    for n, d in ((16, 2), (8, 3)):
+        if bias != "none" and d == 3:
+            n = 6
+        X, y = data(loss, n, d, seed=1)
+        beta = strength(X, y, 0.1, loss=loss, bias=bias)
+        ours = rx.solve(X, y, beta, loss=loss, bias=bias)
+        conic = rx.solve(X, y, beta, loss=loss, bias=bias, solver="conic")
+        assert_certified(ours)
+        assert ours.objective == pytest.approx(conic.objective, rel=1e-6)
+        assert conic.certificate.rel_gap <= 1e-5
+        assert_same_value(ours, conic)
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("name", sorted(degenerate_bank()))
+def test_degenerate_bank(name, bias):
+    sample = degenerate_bank()[name]
+    top = rx.beta_max(sample.X, sample.Y, bias=bias)[1]
+    for share in (0.02, 0.5):
+        beta = share * top if top > 1e-40 else 1.0
+        solution = rx.solve(sample.X, sample.Y, beta, bias=bias)
+        assert_certified(solution)
+
+
+@pytest.mark.parametrize(
+    "name", ["zero_row", "conflicting_rows", "lattice", "rank_deficient", "one_feature", "huge_inputs"]
+)
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge", "huber"])
+def test_degenerate_inputs_under_other_losses(name, loss):
+    sample = degenerate_bank()[name]
+    y = sample.Y if loss == "huber" else np.where(sample.Y >= np.median(sample.Y), 1.0, -1.0)
+    for bias in ("none", "all"):
+        beta = strength(sample.X, y, loss=loss, bias=bias) or 1.0
+        assert_certified(rx.solve(sample.X, y, beta, loss=loss, bias=bias))
+
+
+@examples(40)
+@given(problems(max_n=6, max_d=2), st.integers(0, 10**6))
+def test_random_small_problems(problem, seed):
+    solution = rx.solve(
+        problem.X,
+        problem.Y[:, 0],
+        problem.beta,
+        loss=problem.loss,
+        bias=problem.bias,
+        activation=problem.activation,
+        sample_weight=problem.sample_weight,
+        rng=seed,
+    )
+    assert_certified(solution)
+    networks = adversarial_networks(problem, solution.network, np.random.default_rng(seed))
+    assert_below(problem, solution.certificate.lower, networks)
+
+
+# ---------------------------------------------------------------------- metamorphic relations
+@pytest.mark.parametrize("loss", ["squared", "hinge", "logistic"])
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_equivalent_problems_have_one_value(bias, loss):
+    X, y = data(loss, n=10)
+    beta = strength(X, y, loss=loss, bias=bias)
+    rng = np.random.default_rng(3)
+    weight = rng.integers(1, 3, 10).astype(float)
+    options = {"loss": loss, "bias": bias}
+    base = rx.solve(X, y, beta, sample_weight=weight, **options)
+    order = rng.permutation(10)
+    rotation = np.linalg.qr(rng.standard_normal((2, 2)))[0]
+    repeated = np.repeat(np.arange(10), weight.astype(int))
+    extra = np.concatenate([np.arange(10), [0, 3, 5]])
+    zeros = np.append(weight, np.zeros(3))
+    twins = {
+        "permuted samples": (X[order], y[order], beta, weight[order]),
+        "rotated features": (X @ rotation, y, beta, weight),
+        "an extra zero feature": (np.column_stack([X, np.zeros(10)]), y, beta, weight),
+        "weight 2 = twice": (X[repeated], y[repeated], beta, None),
+        "weight 0 = absent": (X[extra], y[extra], beta, zeros),
+        "weights and beta scaled": (X, y, 7.0 * beta, 7.0 * weight),
+    }
+    if bias in ("none", "free"):
+        twins["inputs and beta scaled"] = (1e3 * X, y, 1e3 * beta, weight)
+    if bias == "free":
+        twins["shifted inputs"] = (X + 5.0, y, beta, weight)
+    for name, (inputs, targets, strength_, weights) in twins.items():
+        other = rx.solve(inputs, targets, strength_, sample_weight=weights, **options)
+        assert_certified(other)
+        factor = 7.0 if name == "weights and beta scaled" else 1.0
+        assert other.objective == pytest.approx(factor * base.objective, rel=3e-6), name
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_flipped_targets_mirror_the_solution(bias):
+    X, y = data(n=12)
+    beta = strength(X, y, bias=bias)
+    assert rx.solve(X, y, beta, bias=bias).objective == pytest.approx(
+        rx.solve(X, -y, beta, bias=bias).objective, rel=3e-6
+    )
+
+
+@pytest.mark.parametrize("bias", ["none", "hidden", "free"])
+def test_scaled_targets_scale_the_solution(bias):
+    X, y = data(n=12)
+    beta = strength(X, y, bias=bias)
+    base = rx.solve(X, y, beta, bias=bias).objective
+    for factor in (1e-6, 1e6):
+        scaled = rx.solve(X, factor * y, factor * beta, bias=bias)
+        assert_certified(scaled)
+        assert scaled.objective == pytest.approx(factor**2 * base, rel=3e-6)
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_objective_is_increasing_and_concave_in_beta(bias):
+    X, y = data(n=12)
+    betas = strength(X, y, 1.0, bias=bias) * np.array([0.01, 0.1, 0.3, 0.5, 0.9, 1.2])
+    path = list(rx.beta_path(X, y, betas, bias=bias))
+    for solution in path:
+        assert_certified(solution)
+    values = np.array([s.objective for s in path])
+    assert (np.diff(values) >= -1e-6 * values[1:]).all()
+    slopes = np.diff(values) / np.diff(betas)
+    assert (np.diff(slopes) <= 1e-5 * np.abs(slopes[:-1]) + 1e-6).all()
+
+
+def test_path_by_count_starts_at_the_null_network():
+    X, y = data(n=10)
+    path = list(rx.beta_path(X, y, 4))
+    assert len(path) == 4
+    assert path[0].network.width == 0
+    assert path[-1].network.width > 0
+    betas = [s.problem.beta for s in path]
+    assert betas[0] / betas[-1] == pytest.approx(1000.0)
+
+
+# ---------------------------------------------------------------------- beta_max
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("bias", ["none", "hidden", "free"])
+def test_beta_max_separates_null_from_active(bias, loss):
+    X, y = data(loss, n=12)
+    lo, hi = rx.beta_max(X, y, loss=loss, bias=bias)
+    assert 0 < lo <= hi <= lo * (1 + 1e-6)
+    above = rx.solve(X, y, hi * (1 + 1e-6), loss=loss, bias=bias)
+    assert_certified(above)
+    assert above.objective == pytest.approx(above.problem.null_value(), rel=1e-12)
+    assert above.network.width == 0
+    below = rx.solve(X, y, lo * 0.97, loss=loss, bias=bias, tol=1e-9)
+    assert below.network.width > 0
+    assert below.objective < below.problem.null_value()
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_beta_max_with_decayed_output_bias(loss):
+    X, y = data(loss, n=12)
+    y[0] = 1.0
+    lo, hi = rx.beta_max(X, y, loss=loss, bias="all")
+    assert 0 < lo <= hi <= lo * (1 + 1e-6)
+    above = rx.solve(X, y, hi * (1 + 1e-6), loss=loss, bias="all")
+    assert above.objective == pytest.approx(above.problem.null_value(), rel=1e-9)
+    assert rx.solve(X, y, lo * 0.95, loss=loss, bias="all", tol=1e-9).network.width > 0
+
+
+def test_beta_max_sees_the_last_of_several_crossings():
+    """With bias "all" neurons may pay on an interval of beta above one where they do not."""
+    X, y = np.array([[-0.6], [-1.6]]), np.array([1.182285188, 0.856722462])
+    hi = rx.beta_max(X, y, bias="all")[1]
+    active = rx.solve(X, y, 0.419, bias="all")
+    assert active.network.width == 1
+    assert active.objective < active.problem.null_value() * (1 - 1e-6)
+    assert hi > 0.419
+
+
+# ---------------------------------------------------------------------- save, load, resume
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_save_load_resume(tmp_path, bias):
+    X, y = data("hinge", n=10)
+    beta = strength(X, y, loss="hinge", bias=bias)
+    solution = rx.solve(X, y, beta, loss="hinge", bias=bias, activation="leaky_relu", sample_weight=np.arange(1, 11))
+    path = solution.save(tmp_path / "run.one")
+    assert path.name == "run.one.npz"
+    again = rx.load(path)
+    assert repr(again) == repr(solution)
+    assert again.status is solution.status
+    assert again.problem.beta == beta
+    assert again.stats == solution.stats
+    for name in ("weights_in", "weights_out", "bias_in", "bias_out"):
+        np.testing.assert_array_equal(getattr(again.network, name), getattr(solution.network, name))
+    np.testing.assert_array_equal(again.network.predict(X), solution.network.predict(X))
+    mine, theirs = solution.certificate.to_dict(), again.certificate.to_dict()
+    assert {k: v for k, v in mine.items() if k != "dual"} == {k: v for k, v in theirs.items() if k != "dual"}
+    np.testing.assert_array_equal(again.dual, solution.dual)
+    fresh = rx.certify(again, X, y, beta, loss="hinge", bias=bias, sample_weight=np.arange(1, 11), dual=again.dual)
+    assert fresh.rel_gap <= 1e-6
+    resumed = rx.solve(
+        X, y, beta, loss="hinge", bias=bias, activation="leaky_relu", sample_weight=np.arange(1, 11), start=again
+    )
+    assert_certified(resumed)
+    assert_same_value(resumed, solution)
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_load_refuses_other_files(tmp_path):
+    with pytest.raises(rx.RelucvxError, match="no file"):
+        rx.load(tmp_path / "missing.npz")
+    text = tmp_path / "text.npz"
+    text.write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.ones(3))
+    np.save(tmp_path / "array.npy", np.ones(3))
+    solution = rx.solve(*data(n=6), 1.0)
+    good = solution.save(tmp_path / "good")
+    (tmp_path / "cut.npz").write_bytes(good.read_bytes()[:400])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    for name in ("text.npz", "other.npz", "array.npy", "cut.npz", "empty.npz"):
+        with pytest.raises(rx.RelucvxError, match="a solution saved by relucvx"):
+            rx.load(tmp_path / name)
+    with pytest.raises(rx.RelucvxError, match="path that can be written"):
+        solution.save(tmp_path / "no" / "such" / "folder")
+
+
+def test_load_refuses_a_newer_format(tmp_path):
+    import json
+
+    path = rx.solve(*data(n=6), 1.0).save(tmp_path / "new")
+    with np.load(path) as archive:
+        arrays = {k: archive[k] for k in archive.files}
+    meta = json.loads(str(arrays.pop("meta")))
+    meta["format"] = 99
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
+    with pytest.raises(rx.RelucvxError, match="format 99"):
+        rx.load(path)
+
+
+# ---------------------------------------------------------------------- warm starts
+@pytest.mark.parametrize("bias", BIAS_MODES)
+def test_warm_starts_reach_the_same_value(bias):
+    X, y = data(n=14)
+    beta = strength(X, y, bias=bias)
+    base = rx.solve(X, y, beta, bias=bias)
+    rng = np.random.default_rng(0)
+    net = base.network
+    starts = [base, net, rescaled(net, rng, 4), rx.solve(X, y, 3 * beta, bias=bias)]
+    for start in starts:
+        warm = rx.solve(X, y, beta, bias=bias, start=start)
+        assert_certified(warm)
+        assert_same_value(warm, base)
+    stopped = rx.solve(X, y, beta, bias=bias, start=rescaled(net, rng, 4), callback=lambda p: True)
+    assert stopped.status is Status.INTERRUPTED
+    assert stopped.objective <= base.objective * (1 + 1e-6), (
+        "an unbalanced start must be balanced before it is returned"
+    )
+
+
+def test_warm_start_from_torch():
+    torch = pytest.importorskip("torch")
+    X, y = data(n=10)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    assert_certified(rx.solve(X, y, 1.0, bias="all", start=module))
+
+
+def test_starts_that_do_not_fit_are_refused():
+    X, y = data(n=8)
+    with pytest.raises(InvalidInputError, match="2 features"):
+        rx.solve(X, y, 1.0, start=TwoLayerReLU(np.ones((1, 3)), np.ones(1)))
+    with pytest.raises(InvalidInputError, match="activation"):
+        rx.solve(X, y, 1.0, start=TwoLayerReLU(np.ones((1, 2)), np.ones(1), activation="abs"))
+    with pytest.raises(InvalidInputError, match="hidden bias"):
+        rx.solve(X, y, 1.0, start=TwoLayerReLU(np.ones((1, 2)), np.ones(1), bias_in=[1.0]))
+    with pytest.raises(InvalidInputError, match="a TwoLayerReLU"):
+        rx.solve(X, y, 1.0, start=np.ones(3))
+
+
+# ---------------------------------------------------------------------- stops
+def assert_valid_stop(solution, status, reference):
+    """A stopped solve still proves what it says."""
+    assert solution.status is status
+    assert 0 <= solution.certificate.lower <= reference.certificate.upper
+    assert reference.certificate.lower <= solution.objective
+    assert solution.certificate.scope in (Scope.ALL_PATTERNS, Scope.RELAXED)
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_callback_stops(bias, stop_at):
+    X, y = data(n=20, d=3)
+    beta = strength(X, y, 0.02, bias=bias)
+    reference = rx.solve(X, y, beta, bias=bias)
+    calls = []
+
+    def callback(progress):
+        calls.append(progress)
+        return len(calls) >= stop_at
+
+    solution = rx.solve(X, y, beta, bias=bias, callback=callback)
+    if solution.status is not Status.CONVERGED:
+        assert_valid_stop(solution, Status.INTERRUPTED, reference)
+        assert len(calls) <= stop_at + 1
+    assert all(p.seconds >= 0 and p.upper >= p.lower for p in calls)
+
+
+def test_keyboard_interrupt_in_the_callback():
+    X, y = data(n=20, d=3)
+    beta = strength(X, y, 0.02)
+    reference = rx.solve(X, y, beta)
+
+    def callback(progress):
+        raise KeyboardInterrupt
+
+    assert_valid_stop(rx.solve(X, y, beta, callback=callback), Status.INTERRUPTED, reference)
+
+
+def test_exceptions_in_the_callback_are_not_swallowed():
+    X, y = data(n=20, d=3)
+
+    def callback(progress):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        rx.solve(X, y, strength(X, y, 0.02), callback=callback)
+
+
+@pytest.mark.parametrize("loss", ["squared", "hinge"])
+@pytest.mark.parametrize("limit", [1e-9, 1e-3, 0.05])
+def test_time_limits(limit, loss):
+    X, y = data(loss, n=40, d=4)
+    solution = rx.solve(X, y, strength(X, y, 0.02, loss=loss), loss=loss, time_limit=limit)
+    assert solution.stats["seconds"] < limit + 3.0
+    assert solution.certificate.lower <= solution.certificate.upper
+    assert np.isfinite(solution.objective)
+    assert solution.status in (Status.TIME_LIMIT, Status.CONVERGED)
+    if limit < 1e-6:
+        assert solution.status is Status.TIME_LIMIT
+
+
+# ---------------------------------------------------------------------- determinism
+def test_same_rng_same_answer():
+    X, y = data(n=16)
+    first = rx.solve(X, y, 0.3, rng=7)
+    second = rx.solve(X, y, 0.3, rng=7)
+    np.testing.assert_array_equal(first.network.weights_in, second.network.weights_in)
+    assert first.certificate.lower == second.certificate.lower
+    state = np.random.get_state()[1].copy()
+    third = rx.solve(X, y, 0.3, rng=np.random.default_rng(8))
+    fourth = rx.solve(X, y, 0.3, rng=None)
+    np.testing.assert_array_equal(state, np.random.get_state()[1])
+    assert_same_value(first, third)
+    assert_same_value(first, fourth)
+
+
+def test_inputs_are_not_modified_and_column_targets_keep_their_shape():
+    X, y = data(n=10)
+    X0, y0 = X.copy(), y.copy()
+    X.setflags(write=False)
+    flat = rx.solve(X, y, 0.5)
+    column = rx.solve(X, y[:, None], 0.5)
+    np.testing.assert_array_equal(X, X0)
+    np.testing.assert_array_equal(y, y0)
+    assert flat.network.predict(X).shape == (10,)
+    assert column.network.predict(X).shape == (10, 1)
+    assert flat.objective == pytest.approx(column.objective, rel=1e-12)
+    ints = rx.solve([[1, 2], [3, -1], [0, 1]], [1, 0, 2], 1)
+    floats = rx.solve(np.array([[1, 2], [3, -1], [0, 1]], np.float32), np.array([1.0, 0, 2]), 1.0)
+    assert ints.objective == floats.objective
+
+
+# ---------------------------------------------------------------------- bad inputs
+GOOD_X, GOOD_Y = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0, 1.0])
+BAD = [
+    ({"X": GOOD_X * np.nan}, "X to be finite"),
+    ({"Y": np.array([1.0, np.inf, 0.0])}, "Y to be finite"),
+    ({"Y": np.ones(4)}, r"as many rows as X \(3\)"),
+    ({"X": np.ones(3)}, "X of shape"),
+    ({"X": np.ones((3, 2, 1))}, "X of shape"),
+    ({"X": np.ones((0, 2)), "Y": np.ones(0)}, "at least one row"),
+    ({"X": GOOD_X + 1j}, "complex numbers"),
+    ({"X": [["a", "b"]] * 3}, "text"),
+    ({"X": [[1.0], [1.0, 2.0], [3.0]]}, "ragged"),
+    ({"beta": 0}, "beta to be a finite number > 0"),
+    ({"beta": -1.0}, "beta to be a finite number > 0"),
+    ({"beta": np.nan}, "beta to be a finite number > 0"),
+    ({"beta": "much"}, "beta to be a finite number > 0"),
+    ({"loss": "mse"}, "a loss among"),
+    ({"bias": "some"}, "a bias mode among"),
+    ({"bias": None}, "a bias mode among"),
+    ({"activation": "gelu"}, "an activation among"),
+    ({"activation": (0.0, 0.0)}, "two finite slopes"),
+    ({"loss": "logistic", "Y": np.array([0.0, 1.0, 1.0])}, "labels coded as 0 and 1"),
+    ({"loss": "hinge", "Y": np.array([0.3, 1.0, 1.0])}, "labels -1 or"),
+    ({"sample_weight": [1.0, 2.0]}, "sample_weight of shape"),
+    ({"sample_weight": [1.0, -2.0, 1.0]}, "sample_weight >= 0"),
+    ({"sample_weight": [0.0, 0.0, 0.0]}, "positive sum"),
+    ({"tol": 0.0}, "tol to be a finite number > 0"),
+    ({"tol": -1e-6}, "tol to be a finite number > 0"),
+    ({"time_limit": 0}, "time_limit to be a finite number > 0"),
+    ({"solver": "simplex"}, "a solver among"),
+    ({"rng": "seed"}, "rng to be None"),
+    ({"loss": "logistic", "bias": "free", "Y": np.ones(3)}, "labels of both kinds"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_bad_inputs_are_refused(change, message):
+    arguments = {"X": GOOD_X, "Y": GOOD_Y, "beta": 0.1, **change}
+    with pytest.raises(InvalidInputError, match=message):
+        rx.solve(arguments.pop("X"), arguments.pop("Y"), arguments.pop("beta"), **arguments)
+
+
+def test_several_outputs_are_unsupported_and_said_so():
+    with pytest.raises(UnsupportedError, match="one output, received 2"):
+        rx.solve(GOOD_X, np.ones((3, 2)), 0.1)
+
+
+def test_bad_betas_of_a_path():
+    with pytest.raises(InvalidInputError, match="beta"):
+        list(rx.beta_path(GOOD_X, GOOD_Y, [1.0, -1.0]))
