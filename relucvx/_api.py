@@ -6,6 +6,7 @@ Every result that leaves this module carries a certificate recomputed by :mod:`r
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,10 +20,19 @@ from relucvx.program.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution
-from relucvx.solver import Progress, interpolate_problem, interpolates, solve_problem
+from relucvx.solver import Progress, SolverResult, interpolate_problem, interpolates, solve_problem
 from relucvx.tolerances import SOLVE
-from relucvx.types import Activation, Array, Rng
+from relucvx.types import Activation, Array, Rng, Status
 from relucvx.validation import as_positive
+
+SOLVER_SHARE = 0.7
+"""Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
+
+PROOF_SECONDS = 120.0
+"""Seconds the certificate's proof may take when there is no time limit."""
+
+INTERRUPTED_SECONDS = 10.0
+"""Seconds it may take after Ctrl-C."""
 
 CertifyCallback = Callable[[object], bool | None]
 
@@ -107,12 +117,30 @@ def _solve(
     tol = as_positive(tol, "tol", fix="tol=1e-6")
     if time_limit is not None:
         time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+    began = time.perf_counter()
     first = _start_network(problem, start)
-    found = solve_problem(
-        problem, method=solver, tol=tol, time_limit=time_limit, start=first, callback=callback, rng=rng
-    )
-    certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=time_limit or 60.0)
+    share = None if time_limit is None else SOLVER_SHARE * time_limit
+    found = solve_problem(problem, method=solver, tol=tol, time_limit=share, start=first, callback=callback, rng=rng)
+    left = PROOF_SECONDS if time_limit is None else max(time_limit - (time.perf_counter() - began), 0.0)
+    return _certified(problem, found, tol, left)
+
+
+def _certified(problem: Problem, found: SolverResult, tol: float, seconds: float) -> Solution:
+    """Certify what a solver found; Ctrl-C now cuts the proof short, never the result."""
+    if found.status is Status.INTERRUPTED:
+        seconds = min(seconds, INTERRUPTED_SECONDS)
+    try:
+        certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=seconds)
+    except KeyboardInterrupt:
+        found.status = Status.INTERRUPTED
+        certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=0.0)
     return Solution.build(problem, found, certificate, tol)
+
+
+def _seconds_to_certify(status: Status, time_limit: float | None) -> float:
+    """Time for the final certificate: little after Ctrl-C, when somebody is waiting."""
+    limit = 60.0 if time_limit is None else time_limit
+    return min(limit, 10.0) if status is Status.INTERRUPTED else limit
 
 
 def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
@@ -173,7 +201,9 @@ def interpolate(
         time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
     data = make_problem(X, Y, 1.0, "squared", bias, activation)
     problem, found = interpolate_problem(data, tol=tol, time_limit=time_limit, callback=callback, rng=rng)
-    certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=time_limit or 60.0)
+    certificate = certify_network(
+        problem, found.network, found.dual, tol=tol, time_limit=_seconds_to_certify(found.status, time_limit)
+    )
     if not interpolates(data, found.network):
         certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
     solution = Solution.build(problem, found, certificate, tol)

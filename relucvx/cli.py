@@ -85,10 +85,13 @@ app = typer.Typer(
 Data = Annotated[
     str,
     typer.Argument(
-        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, spiral:80, … or a .csv, .npy or .npz file"
+        metavar="DATA",
+        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, spiral:80, … or a .csv, .npy or .npz file",
     ),
 ]
-OptionalData = Annotated[str | None, typer.Argument(help=f"as for `patterns`; default: {' '.join(EXAMPLE)}")]
+OptionalData = Annotated[
+    str | None, typer.Argument(metavar="[DATA]", help=f"as for `patterns`; default: {' '.join(EXAMPLE)}")
+]
 Target = Annotated[str | None, typer.Option(help="target column of a file (name or index; default: the last)")]
 Columns = Annotated[str | None, typer.Option(help="input columns of a file, comma-separated (default: all others)")]
 OneVsRest = Annotated[str | None, typer.Option(help="class of an embedded set that is +1; the others are -1")]
@@ -216,7 +219,9 @@ def solve(
 
 @app.command()
 def certify(
-    solution: Annotated[Path, typer.Argument(help=".npz file written by `relucvx solve --out`")],
+    solution: Annotated[
+        Path, typer.Argument(metavar="SOLUTION.npz", help=".npz file written by `relucvx solve --out`")
+    ],
     tol: Annotated[float | None, typer.Option(help="relative gap to prove (default: the one it was solved to)")] = None,
     time_limit: Annotated[
         float, typer.Option(help="seconds for the oracle; when they run out the bound is valid")
@@ -254,7 +259,8 @@ def certify(
 @app.command()
 def path(
     data: OptionalData = None,
-    count: Annotated[int, typer.Option(min=1, help="so many strengths from beta_max down to beta_max/1000")] = 10,
+    count: Annotated[int, typer.Option(min=1, help="so many strengths, equally spaced in the logarithm")] = 10,
+    smallest: Annotated[float, typer.Option(help="the last of them, as a share of beta_max")] = 0.01,
     betas: Annotated[str | None, typer.Option(help="these strengths instead, e.g. 1,0.1,0.01")] = None,
     loss: LossName = None,
     bias: Bias = None,
@@ -276,7 +282,7 @@ def path(
     source = Source(data or "", target, columns, one_vs_rest, components, standardize, samples, seed)
     source, bias = or_example(source, data, bias)
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
-    wanted = strengths(task, count) if betas is None else floats(betas, "--betas")
+    wanted = strengths(task, count, smallest) if betas is None else floats(betas, "--betas")
     if not as_json:
         cli_output.show(f"{task.title}; {cli_output.beta_max_text(task)}", {})
         typer.echo(cli_output.PATH_HEADER)

@@ -126,12 +126,15 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
     return Task(name, found.X, found.Y, options, share * lo, (lo, hi))
 
 
-def strengths(task: Task, count: int) -> list[float]:
-    """So many strengths from the upper end of beta_max down to a thousandth, equally spaced in the logarithm."""
+def strengths(task: Task, count: int, smallest: float) -> list[float]:
+    """So many strengths from the upper end of beta_max down to a share of it, equally spaced in the logarithm."""
     import numpy as np
 
+    from relucvx.validation import as_positive
+
     top = task.beta if task.range is None else task.range[1]
-    return [float(b) for b in np.geomspace(top, top / 1000.0, count)]
+    last = top * as_positive(smallest, "--smallest", fix="--smallest 0.01")
+    return [float(b) for b in np.geomspace(top, last, count)]
 
 
 def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
