@@ -29,7 +29,8 @@ ZERO_TOL = 1e-14
 WALL_SHARE = 0.2
 """Split at the heaviest wall when it carries at least this share of the relaxation's loss, else bisect."""
 
-CHUNK = 2_000
+CHUNK_WORK = 4_000_000
+"""Multiplications between two looks at the clock, the callback and Ctrl-C: a few hundredths of a second."""
 
 
 @dataclass
@@ -117,8 +118,9 @@ def branch_and_bound(
     ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
     cap = int(max(4 * size, FRONTIER_BYTES // (8 * dim * dim)))
     cones, dropped, depth_first, outcome = size, 0.0, False, "budget"
+    chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * dim), 10, 5_000))
     while True:
-        steps = int(min(CHUNK, max_cones - cones))
+        steps = int(min(chunk, max_cones - cones))
         if not depth_first and size + steps + 2 > cap:
             order = np.argsort(bounds[:size])
             nodes, bounds, depth_first = nodes[order], bounds[order], True

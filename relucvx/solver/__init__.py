@@ -1,9 +1,10 @@
 """Ways to get a primal and a dual point: the conic reference and our active set."""
 
-from relucvx.solver.active_set import Progress, SolverResult, active_set
+from relucvx.solver.active_set import active_set
 from relucvx.solver.choose import solve_problem
 from relucvx.solver.conic import check_mosek, solve_conic
 from relucvx.solver.interpolate import interpolate_problem, interpolates
+from relucvx.solver.result import Progress, SolverResult
 
 __all__ = [
     "Progress",

@@ -16,7 +16,6 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,13 +23,14 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.errors import BackendError, UnsupportedError
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
-from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.oracle.search import SAME_DIRECTION, local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.polish import polish
 from relucvx.solver.restricted import Blocks, solve_restricted
+from relucvx.solver.result import Progress, SolverResult
 from relucvx.types import Array, BoolArray, Rng, Status, resolve_rng
 
 log = logging.getLogger(__name__)
@@ -45,37 +45,11 @@ SLIDE_ABOVE = 1e-4
 """Slide only while the dual norm exceeds beta by more than this share: closer in, the cells are already right."""
 
 
+COLUMN_VARIABLES = 300
+"""New columns of a round are limited to this many variables, between 8 and 60 columns."""
+
 PROOF_SECONDS = 120.0
 """Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback sees after each round; returning True from it stops the solver cleanly."""
-
-    round: int
-    upper: float
-    lower: float
-    rel_gap: float
-    neurons: int
-    cells: int
-    violation: float
-    seconds: float
-    phase: str
-
-
-@dataclass
-class SolverResult:
-    """What a solver hands to the certificate: a network, a dual point, and how it stopped."""
-
-    network: TwoLayerReLU
-    dual: Array
-    lower: float
-    status: Status
-    rounds: int
-    seconds: float
-    history: list[Progress] = field(default_factory=list)
-    dual_norm_upper: float = float("nan")
 
 
 def active_set(
@@ -178,7 +152,8 @@ class _Run:
                 self._solve()
             except BackendError as error:
                 log.warning("round %d: %s", self.round, error)
-                self.status = Status.BACKEND_FAILED
+                late = time.perf_counter() > self.deadline
+                self.status = Status.TIME_LIMIT if late else Status.BACKEND_FAILED
                 return
             self.idle = self.idle + 1 if self.upper >= before * (1 - 1e-13) else 0
             if self.idle >= 6:
@@ -199,7 +174,8 @@ class _Run:
         form = make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=self.problem.bias == "free")
         threshold = self._threshold()
         starts = np.concatenate([random_directions(form, self.n_starts, self.rng), self._own_starts(form.to_reduced)])
-        directions, values = local_maxima(form, starts, above=threshold)
+        limit = int(np.clip(COLUMN_VARIABLES // form.X.shape[1], 8, 60))
+        directions, values = local_maxima(form, starts, above=threshold, limit=limit)
         if len(values):
             self.violation = float(values[0]) / self.problem.beta - 1.0
             return np.array([form.to_original(w) for w in directions])
@@ -264,20 +240,19 @@ class _Run:
         self._add_cells(columns)
         first = self.round == 1
         if first and start is None:
-            width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 10, 80))
+            dim = self.problem.n_inputs
+            width = int(np.clip(self.problem.n_samples * dim // 6, 10, 80))
+            # In many dimensions conic steps are dear and cells plentiful: let descent do more of the work.
+            iterations = 600 if dim <= 6 else 3000
             W, V, b = random_start(self.problem, width, self.rng)
-            self._slide(
-                np.concatenate([W, 1e-2 * np.abs(W).max() * columns]), np.vstack([V, self._small(columns)]), b, 600
-            )
+            gain = 1e-2 * np.abs(W).max()
+            self._slide(np.vstack([W, gain * columns]), np.vstack([V, 1e-2 * self._signs(columns)]), b, iterations)
         elif self.violation > SLIDE_ABOVE:
             W, V, b = self._own_neurons()
             gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
             self._slide(np.vstack([W, gain * columns]), np.vstack([V, gain * self._signs(columns)]), b, 150)
         if start is not None:
             self._add_cells(self._own_neurons()[0])
-
-    def _small(self, columns: Array) -> Array:
-        return 1e-2 * self._signs(columns)
 
     def _signs(self, columns: Array) -> Array:
         """Output direction (k, c) of each column: Nᵀ phi(Xw), normalised."""
@@ -300,6 +275,8 @@ class _Run:
         self._offer(self._as_network(W, V, b))
         size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
         alive = size > 1e-6 * size.max(initial=0.0)
+        if self.problem.n_inputs > 6:
+            alive &= _distinct(W, V, size)
         self._add_cells(W[alive], V[alive])
 
     def _add_cells(self, W: Array, outputs: Array | None = None) -> None:
@@ -323,7 +300,7 @@ class _Run:
     # ------------------------------------------------------------------ the convex step
     def _solve(self) -> None:
         """Restricted convex program, polished; the best network and the dual point follow from it."""
-        out = solve_restricted(self.problem, self.blocks)
+        out = solve_restricted(self.problem, self.blocks, deadline=self.deadline)
         size = np.linalg.norm(out.u[:, : self.problem.penalized], axis=1)
         candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
@@ -399,3 +376,13 @@ class _Run:
             self.network, dual, self.lower, self.status, self.round, time.perf_counter() - self.began, self.history,
             self.dual_norm_upper,
         )  # fmt: skip
+
+
+def _distinct(W: Array, V: Array, size: Array) -> BoolArray:
+    """One neuron of each bundle that points nearly the same way: in many dimensions each has a cell of its own."""
+    unit = W / np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-300)
+    chosen: list[int] = []
+    for i in np.argsort(-size):
+        if not chosen or not ((unit[chosen] @ unit[i] > SAME_DIRECTION) & (V[chosen] @ V[i] > 0)).any():
+            chosen.append(int(i))
+    return np.isin(np.arange(len(W)), chosen)

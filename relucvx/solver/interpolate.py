@@ -22,7 +22,8 @@ from relucvx.program.interpolation import check_consistent
 from relucvx.program.losses import EXACT_PENALTY
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
-from relucvx.solver.active_set import Progress, SolverResult, active_set
+from relucvx.solver.active_set import active_set
+from relucvx.solver.result import Progress, SolverResult
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Rng, Status
 
