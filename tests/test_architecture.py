@@ -1,0 +1,214 @@
+"""The tree is the theory: imports go downwards only, heavy packages load lazily, and modules stay readable.
+
+The order is that of DESIGN: each name may import the layers below its own, never its own siblings or anything above.
+"""
+
+import ast
+import dataclasses
+import enum
+import inspect
+from pathlib import Path
+
+import pytest
+
+import relucvx
+
+ROOT = Path(relucvx.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+LAYERS = (
+    ("errors", "tolerances", "types", "references", "validation"),
+    ("network",),
+    ("arrangement", "metrics", "kernel"),
+    ("datasets",),
+    ("program",),
+    ("oracle",),
+    ("solver", "certificate"),
+    ("solution",),
+    ("_api",),
+    ("training",),
+    ("theory",),
+    ("report",),
+    ("estimator", "cli"),
+    ("__main__",),
+)
+"""From the bottom up. Parts of one layer do not see each other, except inside the foundation."""
+
+FOUNDATION = LAYERS[0]
+FRONT = ("cli", "cli_input", "cli_output")
+"""The command line is one part in three files."""
+
+LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "joblib", "pandas")
+"""Never imported while a module loads."""
+
+LONG = {"oracle/simplicial.py": 520}
+"""Modules allowed beyond 400 lines: the compiled kernels of branch-and-bound call each other and share their layout."""
+
+
+def rank(part: str) -> int:
+    """Layer of a part of the package, from the bottom."""
+    for k, names in enumerate(LAYERS):
+        if part in names:
+            return k
+    raise KeyError(f"{part} has no place in LAYERS")
+
+
+def part_of(module: str) -> str:
+    """``relucvx.solver.conic`` belongs to ``solver``; the package itself holds only names and is "relucvx"."""
+    words = module.split(".")
+    part = words[1] if len(words) > 1 else words[0]
+    return "cli" if part in FRONT else part
+
+
+def imports_of(source: str, module: str) -> list[tuple[str, bool]]:
+    """(imported module, whether while loading) for every import in a source, relative ones resolved."""
+    tree = ast.parse(source)
+    delayed: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        if checking or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            delayed.update(inner for inner in ast.walk(node) if inner is not node)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node not in delayed) for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            base = ".".join(module.split(".")[: -node.level]) if node.level else ""
+            name = ".".join(word for word in (base, node.module) if word)
+            # `from relucvx import x` may name a module or a value; modules are what matters here
+            names = [f"{name}.{alias.name}" for alias in node.names] if name == "relucvx" else [name]
+            found += [(name, node not in delayed) for name in names]
+    return found
+
+
+def violations(source: str, module: str) -> list[str]:
+    """What a module's imports break, in words."""
+    out = []
+    here = part_of(module)
+    for name, loading in imports_of(source, module):
+        if loading and name.split(".")[0] in LAZY:
+            out.append(f"{module} imports {name} while it loads")
+        if name.split(".")[0] != "relucvx":
+            continue
+        there = part_of(name)
+        public = name.count(".") == 1 and there in {*relucvx.__all__, "__version__", "relucvx"}
+        if public and not (ROOT / there).is_dir():
+            # a public name of the package stands for the module it comes from
+            there = part_of(relucvx._PUBLIC.get(there, "relucvx"))
+        if there in (here, "relucvx"):
+            continue
+        below = rank(there) < rank(here) or (here in FOUNDATION and there in FOUNDATION)
+        if not below:
+            out.append(f"{module} imports {name}, which is not below it")
+    return out
+
+
+def module_name(file: Path) -> str:
+    """Dotted name of a file of the package."""
+    words = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_imports_go_downwards_and_heavy_ones_are_lazy(file):
+    assert violations(file.read_text(), module_name(file)) == []
+
+
+def test_every_part_has_a_layer():
+    for file in FILES:
+        part = part_of(module_name(file))
+        assert part == "relucvx" or rank(part) >= 0
+
+
+def test_the_certificate_does_not_know_the_solver():
+    for file in (ROOT / "certificate").rglob("*.py"):
+        assert not [name for name, _ in imports_of(file.read_text(), module_name(file)) if "solver" in name]
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "complaint"),
+    [
+        ("import relucvx.solver", "relucvx.certificate.x", "not below it"),
+        ("from relucvx.certificate import Certificate", "relucvx.solver.x", "not below it"),
+        ("from relucvx.kernel import gram", "relucvx.metrics.x", "not below it"),
+        ("def f():\n    from relucvx.solver import solve_problem", "relucvx.certificate.x", "not below it"),
+        ("from relucvx import solve", "relucvx.program.x", "not below it"),
+        ("from relucvx import solver", "relucvx.program.x", "not below it"),
+        ("from ..solver import active_set", "relucvx.certificate.x", "not below it"),
+        ("from relucvx._api import solve", "relucvx.solution", "not below it"),
+        ("from relucvx.types import Array", "relucvx.errors", None),
+        ("from relucvx.network import balance", "relucvx.errors", "not below it"),
+        ("import torch", "relucvx.network.x", "while it loads"),
+        ("try:\n    import cvxpy.error\nexcept ImportError:\n    pass", "relucvx.program.x", "while it loads"),
+        ("class A:\n    from sklearn import base", "relucvx.program.x", "while it loads"),
+        ("def f():\n    import torch", "relucvx.network.x", None),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import cvxpy", "relucvx.program.x", None),
+        ("from relucvx.oracle import dual_norm", "relucvx.solver.x", None),
+        ("from relucvx.cli_input import Source", "relucvx.cli", None),
+    ],
+)
+def test_the_checker_can_fail(source, module, complaint):
+    found = violations(source, module)
+    assert (len(found) == 1 and complaint in found[0]) if complaint else found == []
+
+
+def test_a_module_without_a_layer_is_an_error():
+    with pytest.raises(KeyError, match="utils has no place"):
+        violations("from relucvx.utils import helper", "relucvx.solver.x")
+
+
+def test_modules_stay_short():
+    lengths = {str(f.relative_to(ROOT)): len(f.read_text().splitlines()) for f in FILES}
+    assert {name: n for name, n in lengths.items() if n > LONG.get(name, 400)} == {}
+    assert all(lengths[name] > 400 for name in LONG), "an exception that is no longer needed"
+
+
+def undocumented(source: str) -> list[str]:
+    """Public functions and classes at the top level, and public methods, without a docstring."""
+    out = []
+    for node in ast.parse(source).body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
+            continue
+        inner = node.body if isinstance(node, ast.ClassDef) else []
+        members = [m for m in inner if isinstance(m, ast.FunctionDef) and not m.name.startswith("_")]
+        out += [d.name for d in (node, *members) if not ast.get_docstring(d)]
+    return out
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_everything_public_is_documented(file):
+    source = file.read_text()
+    assert ast.get_docstring(ast.parse(source)), "the module itself"
+    assert undocumented(source) == []
+
+
+def test_the_documentation_check_can_fail():
+    source = "class A:\n    'doc'\n    def f(self): ...\ndef g(): ...\ndef _h(): ..."
+    assert undocumented(source) == ["f", "g"]
+
+
+PUBLIC = [name for name in relucvx.__all__ if callable(getattr(relucvx, name))]
+
+
+def lacks_status(obj: object) -> bool:
+    """Functions, and classes that stand for a theorem, say what they rest on; records, enums and errors need not."""
+    doc = inspect.getdoc(obj) or ""
+    record = inspect.isclass(obj) and (dataclasses.is_dataclass(obj) or issubclass(obj, (enum.Enum, BaseException)))
+    return not doc or not (record or "Status:" in doc)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_state_what_they_rest_on(name):
+    assert not lacks_status(getattr(relucvx, name))
+
+
+def test_the_status_check_can_fail():
+    def silent():
+        """Computes something."""
+
+    class Program:
+        """Stands for a theorem."""
+
+    assert lacks_status(silent)
+    assert lacks_status(Program)
+    assert not lacks_status(relucvx.Scope)
