@@ -21,7 +21,7 @@ from relucvx.cli_input import (
     Source,
     Task,
     check_folder,
-    floats,
+    given_strengths,
     or_example,
     pose,
     pose_again,
@@ -281,8 +281,9 @@ def path(
     check_folder(out)
     source = Source(data or "", target, columns, one_vs_rest, components, standardize, samples, seed)
     source, bias = or_example(source, data, bias)
+    given = None if betas is None else given_strengths(betas)
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
-    wanted = strengths(task, count, smallest) if betas is None else floats(betas, "--betas")
+    wanted = strengths(task, count, smallest) if given is None else given
     if not as_json:
         cli_output.show(f"{task.title}; {cli_output.beta_max_text(task)}", {})
         typer.echo(cli_output.PATH_HEADER)

@@ -137,6 +137,13 @@ def strengths(task: Task, count: int, smallest: float) -> list[float]:
     return [float(b) for b in np.geomspace(top, last, count)]
 
 
+def given_strengths(text: str) -> list[float]:
+    """The strengths of ``--betas``, checked before anything is printed."""
+    from relucvx.validation import as_positive
+
+    return [as_positive(beta, "beta", fix="every beta > 0") for beta in floats(text, "--betas")]
+
+
 def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
     """The problem that a solution file holds, for another strength if one is given."""
     p = stored.problem
