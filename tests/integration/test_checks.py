@@ -108,8 +108,8 @@ def test_assert_kkt_fails(solution):
     problem, net, rng = solution.problem, solution.network, np.random.default_rng(0)
     with pytest.raises(AssertionError, match="a direction reaches"):
         assert_kkt(problem, problem.null_network(), rng)
-    with pytest.raises(AssertionError, match="active neuron pulls|not parallel"):
-        weaker = dataclasses.replace(problem, beta=1.3 * problem.beta)
+    weaker = dataclasses.replace(problem, beta=1.3 * problem.beta)
+    with pytest.raises(AssertionError, match="active neuron pulls"):
         assert_kkt(weaker, net, rng)
     with pytest.raises(AssertionError):
         assert_kkt(problem, edited(net, weights_out=-net.weights_out), rng)
