@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.arrangement import Arrangement
-from relucvx.certificate import Certificate, beta_max_interval, certify_network
+from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm import Method
 from relucvx.program.losses import Loss
@@ -261,9 +262,54 @@ def certify(
     net = network.network if isinstance(network, Solution) else as_network(network)
     problem = make_problem(X, Y, beta, loss, bias, net.activation if activation is None else activation, sample_weight)
     return certify_network(
-        problem, net, None if dual is None else np.asarray(dual, dtype=float), tol=as_positive(tol, "tol"),
+        problem, net, dual, tol=as_positive(tol, "tol"),
         method=method, arrangement=arrangement, time_limit=time_limit, callback=callback,
     )  # fmt: skip
+
+
+def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
+    """All optima of a solved problem with one output, and whether there is more than one.
+
+    With the optimal dual point N*, a network is optimal iff its neurons lie on active directions (unit w with
+    ``|N*·phi(Xw)| = beta``) and its coefficients c >= 0 give the optimal fit: ``Σ c_k s_k phi(X w_k) + b_out = F*``. Networks
+    that differ only in the order or the free rescaling of neurons count as one.
+
+    Parameters
+    ----------
+    solution : Solution
+        With a relative gap of at most 1e-3; the tighter, the more can be decided (``tol=1e-10``).
+    time_limit : float
+        Seconds for the proof that no other direction is active.
+
+    Returns
+    -------
+    OptimalSet
+        Fit, directions, coefficients with their ranges, ``verdict`` (UNIQUE, NOT_UNIQUE with a second optimum, or
+        UNDECIDED with the reason), the smallest network found and a lower bound on the width.
+
+    Raises
+    ------
+    InvalidInputError
+        For something other than a Solution, or one that is not certified well enough.
+    UnsupportedError
+        For several outputs.
+
+    Notes
+    -----
+    UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows,
+    and on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding.
+    Hinge and absolute losses have no such distance: there only NOT_UNIQUE or UNDECIDED are possible.
+
+    Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
+    """
+    if not isinstance(solution, Solution):
+        raise InvalidInputError(
+            explain(
+                "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
+            )
+        )
+    limit = as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)")
+    return optimal_set_of(solution.problem, solution.network, solution.certificate, time_limit=limit, rng=rng)
 
 
 def beta_max(

@@ -2,5 +2,6 @@
 
 from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network
+from relucvx.certificate.optimal_set import OptimalSet, Uniqueness, optimal_set_of
 
-__all__ = ["Certificate", "beta_max_interval", "certify_network"]
+__all__ = ["Certificate", "OptimalSet", "Uniqueness", "beta_max_interval", "certify_network", "optimal_set_of"]

@@ -1,0 +1,262 @@
+"""All directions on which the dual constraint |N·phi(Xw)| <= beta is active, with a proof that there are no others.
+
+The optimal dual point N* is known up to a distance delta. A direction that is active for N* has |N·phi(Xw)| >= beta -
+delta·max||phi(Xw)||. Regions (see :mod:`relucvx.certificate.separation`) with a larger maximum are kept, each with its one
+maximiser; branch-and-bound proves that the rest of the sphere stays below.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from relucvx.certificate.separation import separate
+from relucvx.network import TwoLayerReLU
+from relucvx.oracle import Form, make_form
+from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+
+STARTS = 512
+REACHED = 1e-9
+"""A direction is active when its value is within this share of beta."""
+
+LOOSELY_REACHED = 1e-6
+"""The same where the dual point's own accuracy is not bounded."""
+
+SAME = 1e-12
+"""Two refined directions with 1 - cosine below this are one."""
+
+NEAR = 0.2
+"""Samples with |x_i·w| above this share of ||x_i|| ||w|| are held on their side when a region's maximum is computed."""
+
+FLAT = 1e-6
+"""Share of the bias range over which the value must not fall for an unpenalised bias to count as undetermined."""
+
+BIAS_WEIGHT = 1e5
+SPARE_REGIONS = 64
+"""Regions a proof may add to four times those it starts from."""
+
+
+@dataclass
+class Region:
+    """A convex cone on which sign·F is concave: the sides kept, an upper bound, its maximiser (reduced), bias range."""
+
+    sides: Array
+    sign: float
+    bound: float
+    point: Array
+    flat: tuple[float, float] | None
+
+
+@dataclass
+class ActiveSet:
+    """Active directions in augmented coordinates (k, D), the sign of F there, and what is proven about the rest."""
+
+    directions: Array
+    signs: Array
+    values: Array
+    complete: bool
+    separation: float
+    ambiguous: bool
+    flat: bool
+    cones: int
+    regions: list[Region] = field(default_factory=list)
+
+
+def reach(form: Form) -> float:
+    """Upper bound of ||phi(Xw)|| per unit of the penalised norm (biases within their range)."""
+    lead = float(np.linalg.norm(form.X[:, : form.penalized], 2)) if form.penalized else 0.0
+    return lead + form.bias_range * float(np.sqrt(len(form.X)))
+
+
+def find_active(
+    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, time_limit: float
+) -> ActiveSet:
+    """Directions active for the optimal dual point, which lies within ``delta`` of N (None: not bounded).
+
+    Notes
+    -----
+    ``complete`` is proven with ``delta``; without it the search is heuristic.
+
+    Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
+    """
+    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    empty = np.zeros((0, problem.n_inputs))
+    if form.trivial:
+        zero = delta is not None and delta * problem_reach(problem) < problem.beta
+        return ActiveSet(empty, np.zeros(0), np.zeros(0), zero, 1.0 if zero else 0.0, False, False, 0)
+    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    needed = 0.0 if delta is None else steepest * delta * reach(form)
+    share = REACHED if delta is not None else LOOSELY_REACHED
+    cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
+    finder = _Finder(form, abs(problem.activation.hinge) * (delta or 0.0), cut)
+    starts = random_directions(form, STARTS, rng)
+    own = [form.to_reduced(w) for w in _lifted(problem, network)]
+    points, values = local_maxima(form, np.concatenate([starts, *(w[None] for w in own)]), iterations=300, limit=1000)
+    second = 0.0
+    for w, value in zip([*own, *points], [np.inf] * len(own) + list(values), strict=True):
+        region = finder.add(w) if value >= cut - 1e-3 * problem.beta else None
+        below = min(value, region.bound if region is not None else value)
+        second = max(second, below if below < cut else 0.0)
+    # a wide margin says more; where samples barely matter (N_i near 0) only a narrow one keeps the regions few
+    wide, narrow = 0.01 * problem.beta, max(needed, 1e-6 * problem.beta)
+    complete = False
+    for margin, part in ((wide, 0.2), (narrow, 0.8)) if delta is not None else ():
+        finder.threshold = cut - min(0.25 * (cut - second), margin)
+        complete = finder.prove(part * time_limit)
+        if complete:
+            break
+    return finder.collect(problem, complete)
+
+
+def problem_reach(problem: Problem) -> float:
+    """Upper bound of ||phi(Xw)|| for N = 0, where there is no form to ask."""
+    act = problem.activation
+    size = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
+    if problem.bias == "free":
+        size = size + size.max(initial=0.0)
+    return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(size))
+
+
+def _lifted(problem: Problem, network: TwoLayerReLU) -> Array:
+    W = np.array(network.lifted_in)
+    if problem.bias != "none" and W.shape[1] == problem.n_features:
+        W = np.column_stack([W, np.zeros(len(W))])
+    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
+    alive = lead[:, 0] > 0
+    return np.asarray(W[alive] / lead[alive])
+
+
+class _Finder:
+    """Regions found so far, and the proof that no other matters."""
+
+    def __init__(self, form: Form, kink_error: float, cut: float) -> None:
+        self.form, self.kink_error, self.cut = form, kink_error, cut
+        self.threshold = cut
+        self.lengths = np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range
+        self.regions: dict[bytes, Region] = {}
+        self.cones = 0
+
+    def add(self, w: Array) -> Region | None:
+        """The region of a reduced direction; None when it is known already."""
+        form = self.form
+        z = form.X @ w
+        sign = 1.0 if form.M[:, 0] @ np.maximum(z, 0.0) + form.L[:, 0] @ w >= 0 else -1.0
+        convex = (sign * form.M[:, 0] >= -self.kink_error) & (self.lengths > 0)
+        if not form.M.any():
+            convex[:] = False
+        sides = np.where(convex, np.where(z >= 0, 1.0, -1.0), 0.0)
+        key = sides.tobytes() + (b"+" if sign > 0 else b"-")
+        if key in self.regions:
+            return None
+        bound, point, flat = region_maximum(form, sides, sign, w)
+        region = Region(sides, sign, bound, point, flat)
+        self.regions[key] = region
+        return region
+
+    def prove(self, time_limit: float) -> bool:
+        """Branch-and-bound outside the regions; what it finds instead is a new region."""
+        deadline = time.perf_counter() + time_limit
+        limit = 4 * len(self.regions) + SPARE_REGIONS
+        while len(self.regions) < limit and time.perf_counter() < deadline:
+            known = list(self.regions.values())
+            sides = np.array([r.sides for r in known]).reshape(len(known), len(self.form.X))
+            out = separate(
+                self.form, sides, np.array([r.sign for r in known]), self.threshold,
+                time_limit=max(0.0, deadline - time.perf_counter()),
+            )  # fmt: skip
+            self.cones += out.cones
+            if out.outcome != "witness":
+                return out.outcome == "proved"
+            points, _ = local_maxima(self.form, out.witness[None], iterations=300, limit=1)
+            new = [self.add(w) for w in (out.witness, *points)]
+            if all(region is None for region in new):
+                return False
+        return False
+
+    def collect(self, problem: Problem, complete: bool) -> ActiveSet:
+        """Distinct maximisers of the regions that reach the cut."""
+        act = problem.activation
+        mirror = abs(act.slope_neg) == abs(act.slope_pos)
+        kept: list[tuple[Array, float, float]] = []
+        ambiguous = flat = False
+        alive = [r for r in self.regions.values() if r.bound >= self.cut]
+        for region in sorted(alive, key=lambda r: -r.bound):
+            for w in self._points(region):
+                unit = self.form.to_original(w)
+                cosines = [abs(unit @ u) if mirror else unit @ u for u in (k[0] / np.linalg.norm(k[0]) for k in kept)]
+                if cosines and 1.0 - max(cosines) / np.linalg.norm(unit) < SAME:
+                    # one direction, two regions: for N* each may have a maximiser of its own, unless they are mirrored
+                    twin = kept[int(np.argmax(cosines))]
+                    ambiguous |= not (mirror and unit @ twin[0] < 0)
+                    continue
+                kept.append((unit, region.sign, float(self.form.values(w[:, None])[0])))
+            flat |= region.flat is not None
+        return ActiveSet(
+            np.array([k[0] for k in kept]).reshape(-1, problem.n_inputs), np.array([k[1] for k in kept]),
+            np.array([k[2] for k in kept]), complete, 1.0 - self.threshold / problem.beta, ambiguous, flat, self.cones,
+            alive,
+        )  # fmt: skip
+
+    def _points(self, region: Region) -> list[Array]:
+        if region.flat is None:
+            return [region.point]
+        low, high = region.flat
+        return [np.append(region.point[:-1], b) for b in (low, high, 0.5 * (low + high))]
+
+
+def region_maximum(
+    form: Form, sides: Array, sign: float, near: Array
+) -> tuple[float, Array, tuple[float, float] | None]:
+    """Maximum of sign·F over a region: upper bound, maximiser, and the interval of biases that attain it if there is one.
+
+    By duality it is the least ``||c + Σ g_i s M_i x_i + Σ μ_i side_i x_i||`` over gates g in [0, 1] of the concave samples
+    and μ >= 0 of the others. Any choice bounds it from above, so samples far from ``near`` may be held where they are.
+    """
+    X, p = form.X, form.penalized
+    lengths = np.linalg.norm(X[:, :p], axis=1) + form.bias_range
+    z = X @ near / max(float(np.linalg.norm(near[:p])), 1e-300)
+    pull = sign * form.M[:, 0]
+    close = (np.abs(z) <= NEAR * lengths) & (lengths > 0)
+    on = np.where(sides != 0, sides > 0, z > 0)
+    fixed = ~close | (sides != 0)
+    c = sign * form.L[:, 0] + X.T @ np.where(fixed & on, pull, 0.0)
+    gates, walls = np.flatnonzero(close & (sides == 0) & (pull != 0)), np.flatnonzero(close & (sides != 0))
+    columns = np.concatenate([pull[gates, None] * X[gates], sides[walls, None] * X[walls]]).T
+    weight = np.ones(X.shape[1])
+    weight[p:] = BIAS_WEIGHT
+    rest = c
+    if columns.shape[1]:
+        top = np.concatenate([np.ones(len(gates)), np.full(len(walls), np.inf)])
+        scale = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+        out = lsq_linear(
+            weight[:, None] * columns / scale, -weight * c, (np.zeros(len(top)), top * scale), method="bvls", tol=1e-15
+        )
+        rest = c + (columns / scale) @ np.clip(out.x, 0.0, top * scale)
+    lead = float(np.linalg.norm(rest[:p]))
+    bound = lead + form.bias_range * float(np.abs(rest[p:]).sum())
+    if lead <= 0.0:
+        return bound, np.asarray(near), None
+    if not form.free_bias:
+        return bound, rest / lead, None
+    b, flat = _best_bias(form, sides, sign, rest[:p] / lead)
+    return bound, np.append(rest[:p] / lead, b), flat
+
+
+def _best_bias(form: Form, sides: Array, sign: float, w: Array) -> tuple[float, tuple[float, float] | None]:
+    """Maximise the concave b -> sign·F(w, b) over the region; with the interval of maximisers when it is not a point."""
+    joints = -form.X[:, :-1] @ w
+    low = max(-form.bias_range, float(joints[sides > 0].max(initial=-np.inf)))
+    high = min(form.bias_range, float(joints[sides < 0].min(initial=np.inf)))
+    if low >= high:
+        return 0.5 * (low + high), None
+    knots = np.unique(np.concatenate([joints[(joints > low) & (joints < high)], [low, high]]))
+    points = np.concatenate([np.tile(w[:, None], len(knots)), knots[None]])
+    values = sign * (form.M[:, 0] @ np.maximum(form.X @ points, 0.0) + form.L[:, 0] @ points)
+    best = knots[values >= values.max() * (1.0 - 1e-10)]
+    flat = (float(best[0]), float(best[-1])) if best[-1] - best[0] > FLAT * form.bias_range else None
+    return float(knots[int(values.argmax())]), flat

@@ -1,0 +1,431 @@
+"""All optima of a solved problem, and whether there is more than one.
+
+For a fixed optimal dual point N*, a network is optimal iff its neurons are active (|N*·phi(Xw)| = beta for unit w, output of
+the sign of N*·phi(Xw)) and its fit satisfies -∇loss(F) = N*. Where the loss is strictly convex that fixes F, and the optima
+are {c >= 0 : Σ c_k s_k phi(X w_k) (+ output bias) = F*}: a polytope over the active directions.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucvx.certificate.active_directions import ActiveSet, find_active
+from relucvx.certificate.certificate import Certificate
+from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
+from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.network import TwoLayerReLU
+from relucvx.program.objective import fit, objective
+from relucvx.program.problem import Problem
+from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+
+MAX_REL_GAP = 1e-3
+"""Beyond this relative gap the network's neurons say nothing about the optimum's."""
+
+INDEPENDENT = 1e-6
+"""Smallest singular value of the normalised atoms that counts as independence, well above rounding (1e-15)."""
+
+EQUAL = 1e-10
+"""The network rebuilt from the active directions may be this much worse, relative to the loss at zero, than the one given."""
+
+ROUNDED = 1e-13
+"""Two networks rebuilt from the same directions this close, relative to the loss at zero, are equally good."""
+
+COEFFICIENTS = 100
+"""Up to this many coefficients are minimised and maximised one by one."""
+
+DIFFERENT = 1e-3
+"""Share of the coefficients (in total norm) that must differ between two optima."""
+
+COSTS = 24
+"""Random linear functionals tried on the polytope, besides each coefficient."""
+
+
+class Uniqueness(enum.Enum):
+    """Whether the optimum is unique, up to the order and the free rescaling of neurons."""
+
+    UNIQUE = "one optimum: no other direction can be active, and the atoms are linearly independent"
+    NOT_UNIQUE = "a second optimum with the same objective is given"
+    UNDECIDED = "neither could be shown; the reason and the next step are given"
+
+    @property
+    def help(self) -> str:
+        """What this verdict means, in one sentence."""
+        return str(self.value)
+
+
+@dataclass(frozen=True, repr=False)
+class OptimalSet(Result):
+    """The optima of a problem with one output.
+
+    Attributes
+    ----------
+    verdict : Uniqueness
+    reason : str
+        What the verdict rests on, or what is missing.
+    fit : ndarray, shape (n, 1)
+        Optimal fit F* on the samples.
+    fit_unique : bool
+        Whether every optimum has this fit: for strictly convex losses always, else where the dual point fixes it.
+    directions : ndarray, shape (k, D)
+        Active directions in augmented coordinates [w, b], of unit norm in the penalised ones.
+    signs : ndarray, shape (k,)
+        Sign of the output weight on each.
+    coefficients : ndarray, shape (k,)
+        One solution c of F* = Σ c_k s_k phi(X w_k) (+ output bias); c_k is the neuron's ||w||·||v||.
+    coefficient_range : ndarray, shape (k, 2)
+        Least and largest value of each coefficient over the polytope.
+    complete : bool
+        Whether it is proven that no other direction can be active.
+    separation : float
+        Relative distance from beta below which |N·phi(Xw)| stays everywhere else.
+    singular_value : float
+        Smallest singular value of the normalised atoms (1 where there is none).
+    network : TwoLayerReLU
+        The optimum with the fewest neurons found.
+    second : TwoLayerReLU or None
+        Another optimum that is not a reordering or rescaling of ``network``, when the verdict is NOT_UNIQUE.
+    objective, second_objective : float
+        Objectives of the two (NaN where there is none).
+    width, width_lower : int
+        Fewest neurons found; no optimum has fewer than ``width_lower``.
+    problem : Problem
+    polytope : Polytope
+    seconds : float
+    """
+
+    verdict: Uniqueness
+    reason: str
+    fit: Array
+    fit_unique: bool
+    directions: Array
+    signs: Array
+    coefficients: Array
+    coefficient_range: Array
+    complete: bool
+    separation: float
+    singular_value: float
+    network: TwoLayerReLU
+    second: TwoLayerReLU | None
+    objective: float
+    second_objective: float
+    width: int
+    width_lower: int
+    problem: Problem
+    polytope: Polytope
+    seconds: float
+
+    def __repr__(self) -> str:
+        return (
+            f"OptimalSet({self.verdict.name}, directions={len(self.directions)}, complete={self.complete}, "
+            f"width={self.width} (at least {self.width_lower}), singular_value={self.singular_value:.2g})"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.verdict.name}: {self.verdict.help}\n{self.reason}\n{self!r}"
+
+    def vertex(self, cost: Array) -> TwoLayerReLU:
+        """The optimum that minimises Σ cost_k c_k, cost of shape (k,): vertices of the polytope, one by one.
+
+        Raises
+        ------
+        InvalidInputError
+            For a cost of another shape, or one without a minimum that float64 can represent.
+
+        Notes
+        -----
+        Status: certified numerically. Source: [mishkin-pilanci-2023]
+        """
+        cost = np.asarray(cost, dtype=float)
+        if cost.shape != self.coefficients.shape:
+            raise InvalidInputError(
+                explain(f"one cost per active direction, shape {self.coefficients.shape}", f"shape {cost.shape}")
+            )
+        x = self.polytope.vertex(cost, _with_bias(self.polytope, self.coefficients))
+        if x is None:
+            raise InvalidInputError(
+                explain("a cost with a minimum over the polytope", "none found", "an ill-conditioned set of atoms")
+            )
+        return _network(self.problem, self.directions, self.signs, self.polytope, x, self.network)
+
+
+def optimal_set_of(
+    problem: Problem,
+    network: TwoLayerReLU,
+    certificate: Certificate,
+    *,
+    time_limit: float = 30.0,
+    rng: Rng = 0,
+) -> OptimalSet:
+    """All optima of a problem, from a certified near-optimal network; see :func:`relucvx.optimal_set`.
+
+    Raises
+    ------
+    UnsupportedError
+        For several outputs.
+    InvalidInputError
+        When the certificate's relative gap exceeds 1e-3.
+    """
+    began = time.perf_counter()
+    _check(problem, certificate)
+    generator = resolve_rng(rng)
+    delta = dual_error(problem, certificate.gap)
+    N = certificate.dual
+    active = find_active(problem, N, network, delta, generator, time_limit)
+    F = fit(problem, network)
+    polytope = _polytope(problem, N, F, active, delta or 0.0, network)
+    x = polytope.point()
+    values = polytope.singular_values()
+    least = float(values.min(initial=1.0)) if len(values) else 1.0
+    reproduced = polytope.misfit(x) <= FITS
+    found = _Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
+    if reproduced and least < INDEPENDENT:
+        found.explore(generator)
+    second = found.second()
+    verdict, reason, fixed_fit = _verdict(problem, certificate, active, polytope, least, found, delta)
+    ranges = found.ranges()
+    return OptimalSet(
+        verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,
+        directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=ranges,
+        complete=active.complete, separation=active.separation, singular_value=least, network=found.smallest,
+        second=second[0] if second else None, objective=objective(problem, found.smallest),
+        second_objective=second[1] if second else float("nan"),
+        width=found.smallest.width, width_lower=_width_lower(problem, F, active, found, verdict, fixed_fit),
+        problem=problem, polytope=polytope, seconds=time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _check(problem: Problem, certificate: Certificate) -> None:
+    if problem.n_outputs != 1:
+        raise UnsupportedError(
+            f"the optimal set is a polytope for one output, received {problem.n_outputs}; "
+            "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
+        )
+    if not certificate.rel_gap <= MAX_REL_GAP:
+        raise InvalidInputError(
+            explain(
+                f"a solution proven to a relative gap of at most {MAX_REL_GAP:g}",
+                f"rel_gap {certificate.rel_gap:.2g}",
+                "the solver was stopped early, or the problem is too large to certify",
+                "relucvx.solve(..., tol=1e-10, start=solution) without a time limit",
+            )
+        )
+
+
+def dual_error(problem: Problem, gap: float) -> float | None:
+    """Largest ||N - N*|| for a feasible dual point whose gap is known; None where the dual is not strongly concave.
+
+    The dual function has curvature at least 1/w (squared, Huber), 4/w (logistic) or 1/(2 w) (squared hinge), w the
+    largest sample weight, and N* maximises it over a convex set.
+    """
+    modulus = {"squared": 1.0, "huber": 1.0, "logistic": 4.0, "squared_hinge": 0.5}.get(problem.loss.name)
+    if modulus is None:
+        return None
+    return float(np.sqrt(2.0 * max(gap, 0.0) * problem.sample_weight.max() / modulus))
+
+
+def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU) -> Polytope:
+    """Which coefficients are optimal: rows where N is inside its box fix the fit, the others bound it from one side."""
+    lo, hi = (b[:, 0] for b in problem.loss.dual_bounds(problem.Y, problem.sample_weight))
+    n, used = N[:, 0], problem.sample_weight > 0
+    margin = delta + 1e-9 * problem.sample_weight
+    at_low, at_high = (n <= lo + margin) & used, (n >= hi - margin) & used
+    fixed: BoolArray = used & ~at_low & ~at_high
+    if problem.loss.name in ("squared", "logistic"):
+        fixed = used
+    ends = problem.loss.dual_gradient(np.clip(N, lo[:, None], hi[:, None]), problem.Y, problem.sample_weight)[:, 0]
+    low, high = np.where(at_low & ~fixed, ends, -np.inf), np.where(at_high & ~fixed, ends, np.inf)
+    shift = float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
+    X = problem.inputs
+    atoms = (active.signs[:, None] * problem.activation(active.directions @ X.T)).T if len(active.signs) else None
+    slack = 1e-9 * max(float(np.abs(F).max()), 1.0)
+    # the network's own fit lies inside, whatever the rounding of the ends
+    return Polytope(
+        np.zeros((len(X), 0)) if atoms is None else np.ascontiguousarray(atoms), F[:, 0] - shift, fixed,
+        np.minimum(low - shift, F[:, 0] - shift) - slack, np.maximum(high - shift, F[:, 0] - shift) + slack,
+        problem.bias == "free",
+    )  # fmt: skip
+
+
+def _with_bias(polytope: Polytope, c: Array) -> Array:
+    if not polytope.free:
+        return c
+    rows = polytope.fixed if polytope.fixed.any() else np.ones(len(polytope.fit), bool)
+    return np.append(c, float(np.mean((polytope.fit - polytope.atoms @ c)[rows])))
+
+
+def _network(
+    problem: Problem, directions: Array, signs: Array, polytope: Polytope, x: Array, like: TwoLayerReLU
+) -> TwoLayerReLU:
+    """The balanced network with neuron norms c on the active directions."""
+    c = x[: polytope.size]
+    alive = c > 0
+    root = np.sqrt(c[alive])[:, None]
+    W = directions[alive] * root
+    bias_out = like.bias_out
+    if problem.bias == "free":
+        bias_out = x[-1:]
+    return TwoLayerReLU(
+        weights_in=W[:, : problem.n_features],
+        weights_out=signs[alive][:, None] * root,
+        bias_in=None if problem.bias == "none" else W[:, -1],
+        bias_out=bias_out,
+        activation=problem.activation,
+        scalar_output=problem.scalar_output,
+    )
+
+
+class _Optima:
+    """Optimal networks met so far: the given one, vertices of the polytope, the smallest, and one that differs."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        active: ActiveSet,
+        polytope: Polytope,
+        network: TwoLayerReLU,
+        x: Array | None,
+        value: float,
+    ) -> None:
+        self.problem, self.active, self.polytope = problem, active, polytope
+        self.smallest, self.value, self.at = network, value, 0
+        self.points: list[Array] = []
+        self.explored = False
+        self.scale = max(problem.loss_at(np.zeros_like(problem.Y)), value)
+        if x is not None:
+            self._begin(x)
+
+    def _begin(self, x: Array) -> None:
+        """Take the reconstructed network as reference, unless it is worse than the one given."""
+        network, value = self._at(x)
+        if value <= self.value + EQUAL * self.scale:
+            self.points.append(x)
+            self.value = value
+            if network.width <= self.smallest.width:
+                self.smallest = network
+
+    def explore(self, rng: np.random.Generator) -> None:
+        """Vertices for each coefficient, down and up, and for random costs."""
+        if not self.points:
+            return
+        k = self.polytope.size
+        reached = [self._visit(sign * e) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
+        for cost in rng.standard_normal((COSTS, k)):
+            self._visit(cost)
+        self.explored = k <= COEFFICIENTS and all(reached)
+
+    def _visit(self, cost: Array) -> bool:
+        """Look at the vertex of least cost; False when it could not be computed to rounding."""
+        x = self.polytope.vertex(cost, self.points[0])
+        if x is None:
+            return False
+        network, value = self._at(x)
+        if abs(value - self.value) > ROUNDED * self.scale:
+            return False
+        if network.width < self.smallest.width:
+            self.smallest, self.at = network, len(self.points)
+        self.points.append(x)
+        return True
+
+    def second(self) -> tuple[TwoLayerReLU, float] | None:
+        """The optimum farthest from the smallest one, if it differs by more than rounding can explain."""
+        if len(self.points) < 2:
+            return None
+        c = np.array([x[: self.polytope.size] for x in self.points])
+        apart = np.abs(c - c[self.at]).sum(axis=1)
+        far = int(apart.argmax())
+        return self._at(self.points[far]) if apart[far] > DIFFERENT * c[self.at].sum() else None
+
+    def _at(self, x: Array) -> tuple[TwoLayerReLU, float]:
+        network = _network(self.problem, self.active.directions, self.active.signs, self.polytope, x, self.smallest)
+        return network, objective(self.problem, network)
+
+    def ranges(self) -> Array:
+        """Least and largest coefficient met; NaN where nothing was met."""
+        k = self.polytope.size
+        if not self.points or k == 0:
+            return np.full((k, 2), np.nan)
+        c = np.array([x[:k] for x in self.points]).reshape(-1, k)
+        return np.stack([c.min(axis=0), c.max(axis=0)], axis=1)
+
+
+def _verdict(
+    problem: Problem,
+    certificate: Certificate,
+    active: ActiveSet,
+    polytope: Polytope,
+    least: float,
+    found: _Optima,
+    delta: float | None,
+) -> tuple[Uniqueness, str, bool]:
+    """Verdict, what it rests on, and whether the fit is fixed by the dual point."""
+    fixed_fit = bool(polytope.fixed.all())
+    tighter = "try: relucvx.solve(..., tol=1e-12, start=solution)."
+    second = found.second()
+    if second is not None:
+        apart = abs(second[1] - found.value)
+        return (
+            Uniqueness.NOT_UNIQUE,
+            f"{polytope.size} active directions, their atoms dependent (smallest singular value {least:.1e}); "
+            f"the second optimum's objective differs by {apart:.1e}.",
+            fixed_fit,
+        )
+    undecided = Uniqueness.UNDECIDED
+    if delta is None:
+        return (
+            undecided,
+            f"the dual of the {problem.loss.name} loss does not bound the distance to the optimum.",
+            fixed_fit,
+        )
+    if not found.points:
+        gap = f"the active directions found do not reproduce the fit (misfit {polytope.misfit(polytope.point()):.1e})"
+        return (
+            undecided,
+            f"{gap}: the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}",
+            fixed_fit,
+        )
+    if not active.complete:
+        reason = (
+            f"it is not proven that no other direction is active (rel_gap {certificate.rel_gap:.1e}, "
+            f"{problem.penalized} dimensions); {tighter}"
+        )
+        return undecided, reason, fixed_fit
+    if active.ambiguous or active.flat:
+        return (
+            undecided,
+            "a direction touches a wall on which the dual point vanishes, or its bias is free to move.",
+            fixed_fit,
+        )
+    if least < INDEPENDENT:
+        kind = "dependent, with no room between signs" if least <= DEPENDENT else "nearly dependent"
+        return undecided, f"the atoms are {kind} (smallest singular value {least:.1e}).", fixed_fit
+    return (
+        Uniqueness.UNIQUE,
+        f"outside the regions of {len(active.signs)} active directions |N·phi(Xw)| < {1 - active.separation:.6g} beta; "
+        f"atoms independent (smallest singular value {least:.1e}).",
+        fixed_fit,
+    )
+
+
+def _width_lower(
+    problem: Problem, F: Array, active: ActiveSet, found: _Optima, verdict: Uniqueness, fixed_fit: bool
+) -> int:
+    """Neurons no optimum can do without."""
+    if verdict is Uniqueness.UNIQUE:
+        return found.smallest.width
+    if not fixed_fit:
+        return 0
+    act = problem.activation
+    tol = 1e-6 * float(np.abs(problem.Y).max())
+    signed = act.slope_neg * act.slope_pos <= 0.0
+    if problem.bias in ("all", "free"):
+        needed = int(np.ptp(F) > tol)
+    else:
+        needed = int(F.max() > tol) + int(F.min() < -tol) if signed else int(np.abs(F).max() > tol)
+    if active.complete and found.explored and not active.flat:
+        ranges = found.ranges()
+        needed = max(needed, int((ranges[:, 0] > 1e-6 * ranges[:, 1].max(initial=0.0)).sum()))
+    return min(needed, found.smallest.width)

@@ -1,0 +1,174 @@
+"""Proof that a dual constraint is active nowhere but in known places: branch-and-bound with regions cut out.
+
+For one output and a sign s, s·F(w) = s·N·phi(Xw) is concave on every convex cone on which the samples with a convex kink
+(s·hinge·N_i > 0) keep their side. A positively homogeneous concave function has at most one maximiser on the unit sphere
+of such a cone. So it is enough to know one maximiser per *region* and to show that outside the regions |F| stays below a
+threshold. The cones that branch-and-bound need not bound are those inside a region.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from relucvx.oracle.branch_and_bound import MAX_DIMENSION, WALL_SHARE, ZERO_TOL, rounding_slack, starting_cones
+from relucvx.oracle.form import Form
+from relucvx.oracle.simplicial import cone_bound, relax, split_point
+from relucvx.types import Array
+
+PROVED, WITNESS, RUNNING = 0, 1, 2
+CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Outcome: "proved", "witness" (a reduced direction outside the regions above the threshold) or "budget"."""
+
+    outcome: str
+    witness: Array
+    cones: int
+
+
+@njit(cache=True, nogil=True)
+def inside(Z: Any, ids: Any, M: Any, LG: Any, sides: Any, sign: float, ztol: Any) -> bool:
+    """Whether every generator keeps the sides (±1; 0 is free) and has sign·F >= 0: then so does the whole cone."""
+    for k in range(ids.shape[0]):
+        total = LG[k]
+        for i in range(sides.shape[0]):
+            z = Z[ids[k], i]
+            if sides[i] * z < -ztol[i]:
+                return False
+            if z > 0.0:
+                total += M[i, 0] * z
+        if sign * total < 0.0:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def sweep(
+    X: Any, M: Any, L: Any, p: int, mnorm: Any, ztol: Any, nodes: Any, size: int, prune: float, wall_share: float,
+    steps: int, sides: Any, signs: Any, witness: Any,
+) -> Any:  # fmt: skip
+    """Depth first over the stack ``nodes[:size]``; return (size, cones done, outcome)."""
+    n, dim = X.shape
+    G = np.empty((dim, dim))
+    Z = np.empty((dim, n))
+    LG = np.empty(dim)
+    a = np.empty((dim, 1))
+    rho = np.empty(dim)
+    ids = np.arange(dim)
+    middle = np.empty(dim)
+    point = np.empty(dim)
+    done = 0
+    while size > 0 and done < steps and size + 2 <= nodes.shape[0]:
+        size -= 1
+        done += 1
+        G[:] = nodes[size]
+        for k in range(dim):
+            LG[k] = 0.0
+            for j in range(dim):
+                LG[k] += L[j, 0] * G[k, j]
+            for i in range(n):
+                total = 0.0
+                for j in range(dim):
+                    total += X[i, j] * G[k, j]
+                Z[k, i] = total
+        known = False
+        for r in range(sides.shape[0]):
+            if inside(Z, ids, M, LG, sides[r], signs[r], ztol):
+                known = True
+                break
+        if known:
+            continue
+        mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
+        if cone_bound(G, p, a, rho, prune, point) <= prune:
+            continue
+        k, l = split_point(G, Z, p, mixed, heavy, share, wall_share, middle)
+        value = 0.0
+        for j in range(dim):
+            value += L[j, 0] * middle[j]
+        for i in range(n):
+            total = 0.0
+            for j in range(dim):
+                total += X[i, j] * middle[j]
+            Z[0, i] = total
+            if total > 0.0:
+                value += M[i, 0] * total
+        if abs(value) > prune:
+            LG[0] = 0.0
+            for j in range(dim):
+                LG[0] += L[j, 0] * middle[j]
+            known = False
+            for r in range(sides.shape[0]):
+                known = known or inside(Z, ids[:1], M, LG, sides[r], signs[r], ztol)
+            if not known:
+                witness[:] = middle
+                return size, done, WITNESS
+        nodes[size] = G
+        nodes[size, k] = middle
+        nodes[size + 1] = G
+        nodes[size + 1, l] = middle
+        size += 2
+    return size, done, PROVED if size == 0 else RUNNING
+
+
+def separate(
+    form: Form, sides: Array, signs: Array, threshold: float, *, max_cones: float = 2e7, time_limit: float = 30.0
+) -> Separation:
+    """Prove |F| <= threshold outside the regions, or find a direction that shows otherwise.
+
+    Parameters
+    ----------
+    form : Form
+        One output.
+    sides : ndarray, shape (r, n)
+        For each region the side (±1) on which samples stay, 0 where it does not matter.
+    signs : ndarray, shape (r,)
+        Sign of F in each region.
+
+    Notes
+    -----
+    Status: certified numerically (rounding is taken off the threshold). Source: [relucvx]
+    """
+    dim = form.X.shape[1]
+    prune = threshold - rounding_slack(form, 10**7)
+    witness = np.zeros(dim)
+    if dim > MAX_DIMENSION or prune <= 0.0:
+        return Separation("budget", witness, 0)
+    if dim == 1:
+        for w in (np.ones(1), -np.ones(1)):
+            value = float(form.values(w[:, None])[0])
+            z = form.X @ w
+            known = any(
+                (side * z >= 0).all() and s * _signed(form, w) >= 0 for side, s in zip(sides, signs, strict=True)
+            )
+            if value > prune and not known:
+                return Separation("witness", w, 2)
+        return Separation("proved", witness, 2)
+    start = starting_cones(form)
+    nodes = np.empty((len(start) + 4096, dim, dim))
+    nodes[: len(start)] = start
+    size, cones, deadline = len(start), 0, time.perf_counter() + time_limit
+    mnorm = np.abs(form.M[:, 0])
+    ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
+    while True:
+        if size + 2 > len(nodes):
+            nodes = np.concatenate([nodes, np.empty_like(nodes)])
+        size, done, code = sweep(
+            form.X, form.M, form.L, form.penalized, mnorm, ztol, nodes, size, prune, WALL_SHARE, CHUNK,
+            np.ascontiguousarray(sides), np.ascontiguousarray(signs), witness,
+        )  # fmt: skip
+        cones += done
+        if code != RUNNING:
+            return Separation("proved" if code == PROVED else "witness", witness, cones)
+        if cones >= max_cones or time.perf_counter() > deadline:
+            return Separation("budget", witness, cones)
+
+
+def _signed(form: Form, w: Array) -> float:
+    return float(form.M[:, 0] @ np.maximum(form.X @ w, 0.0) + form.L[:, 0] @ w)
