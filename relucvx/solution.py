@@ -130,7 +130,7 @@ def load(path: str | os.PathLike[str]) -> Solution:
     if not source.is_file():
         raise DataFileError(explain("a solution saved by relucvx", f"no file {source}", "a typo, or another folder"))
     try:
-        with np.load(source, allow_pickle=False) as archive:
+        with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             data = {name: archive[name] for name in archive.files}
         meta = json.loads(str(data["meta"]))
         return _rebuild(data, meta)

@@ -14,6 +14,7 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement
 from relucvx.certificate.dual_choice import choose_dual
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, balance
 from relucvx.oracle import DualNormBound, dual_norm, make_form
 from relucvx.oracle.dual_norm import MAX_CONES, Method
@@ -23,6 +24,7 @@ from relucvx.program.objective import balanced_objective, fit, objective, statio
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
 from relucvx.types import Array, Result, Scope
+from relucvx.validation import as_matrix
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,7 +150,7 @@ def certify_network(
     best: tuple[float, Array, DualNormBound, Array] | None = None
     candidates = [N for N in (dual, choose_dual(problem, network) if dual is None else None) if N is not None]
     for N in candidates:
-        point = balance_dual(problem, np.asarray(N, dtype=float).reshape(problem.Y.shape))
+        point = balance_dual(problem, _as_dual(problem, N))
         bound = dual_norm(
             problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
             starts=_directions(problem, network), arrangement=complete, time_limit=time_limit, max_cones=max_cones,
@@ -173,6 +175,14 @@ def certify_network(
         tolerances={"tol": tol, "gap_abs": GAP_ABS.value, "pattern": PATTERN.value}, cones=bound.cones,
         seconds=time.perf_counter() - began,
     )  # fmt: skip
+
+
+def _as_dual(problem: Problem, N: Array) -> Array:
+    """A dual point as (n, c), from (n,) for one output."""
+    N = as_matrix(N, "dual", allow_vector=True)
+    if N.shape != problem.Y.shape:
+        raise InvalidInputError(explain(f"a dual point of shape {problem.Y.shape}", f"dual of shape {N.shape}"))
+    return N
 
 
 def _finite(value: float) -> float:

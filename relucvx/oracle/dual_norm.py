@@ -167,7 +167,7 @@ def dual_norm(
             deadline=deadline, callback=callback,
         )  # fmt: skip
         lower, witness, cones, outcome = found.lower, found.witness, found.cones, found.outcome
-        scope = Scope.ALL_PATTERNS if found.upper < upper else Scope.RELAXED
+        scope = Scope.ALL_PATTERNS if outcome == "proved" or found.upper < upper else Scope.RELAXED
         upper = min(upper, found.upper)
     elif upper <= max(target, lower):
         outcome = "proved"

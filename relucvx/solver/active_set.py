@@ -28,9 +28,11 @@ from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.descent import descend, random_start
+from relucvx.solver.normalise import Normalisation
 from relucvx.solver.polish import polish
 from relucvx.solver.restricted import Blocks, solve_restricted
 from relucvx.solver.result import Progress, SolverResult
+from relucvx.tolerances import CONIC
 from relucvx.types import Array, BoolArray, Rng, Status, resolve_rng
 
 log = logging.getLogger(__name__)
@@ -45,8 +47,17 @@ SLIDE_ABOVE = 1e-4
 """Slide only while the dual norm exceeds beta by more than this share: closer in, the cells are already right."""
 
 
+RELAXATIONS = (1.0, 1.0, 10.0, 100.0, 0.1, 1000.0)
+"""Factors on the conic tolerance after so many rounds without progress."""
+
 COLUMN_VARIABLES = 300
 """New columns of a round are limited to this many variables, between 8 and 60 columns."""
+
+KEPT_AT_KINKS = 400
+"""With a kinked loss cells without a neuron stay, up to this many: they hold the dual point in place."""
+
+CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
+"""Stalled when this many rounds lower the objective by less than this share while columns violate by over a percent."""
 
 PROOF_SECONDS = 120.0
 """Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
@@ -87,12 +98,15 @@ def active_set(
             f"this version solves problems with one output, received {problem.n_outputs}; "
             "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
         )
-    run = _Run(problem, tol, time_limit, max_rounds, callback, resolve_rng(rng))
+    units = Normalisation(problem)
+    run = _Run(units.problem, tol, time_limit, max_rounds, callback, resolve_rng(rng))
     try:
-        run.loop(start)
+        run.loop(None if start is None else units.forward(start))
     except KeyboardInterrupt:
         run.status = Status.INTERRUPTED
-    return run.result()
+    result = run.result()
+    result.network = balance(units.backward(result.network), penalize_bias=problem.bias != "free")
+    return result
 
 
 class _Run:
@@ -136,6 +150,8 @@ class _Run:
         """Rounds of price, slide, solve until the gap is proven or a limit is reached."""
         if start is not None:
             self._offer(start)
+        if not self.problem.loss.smooth and self.problem.bias in ("all", "free"):
+            self._solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
         columns = self._price()
         while self.status is Status.ITERATION_LIMIT and self.round < self.max_rounds and not self.exhausted:
             if columns is None:
@@ -147,7 +163,7 @@ class _Run:
             before, known = self.upper, len(self.blocks)
             self._extend(columns, start)
             start = None
-            known = len(self.blocks) - known
+            grown = len(self.blocks) > known
             try:
                 self._solve()
             except BackendError as error:
@@ -155,12 +171,20 @@ class _Run:
                 late = time.perf_counter() > self.deadline
                 self.status = Status.TIME_LIMIT if late else Status.BACKEND_FAILED
                 return
-            self.idle = self.idle + 1 if self.upper >= before * (1 - 1e-13) else 0
-            if self.idle >= 6:
+            # At a kink the program is degenerate: new cells can move the dual point alone for many rounds.
+            degenerate = grown and not self.problem.loss.smooth
+            self.idle = self.idle + 1 if self.upper >= before * (1 - 1e-13) and not degenerate else 0
+            if self.idle >= 6 or self._creeping():
                 self.status = Status.STALLED
                 self._prove()
                 return
             columns = self._price()
+
+    def _creeping(self) -> bool:
+        """Whether many rounds brought next to nothing although the dual point is far from feasible."""
+        solved = [p.upper for p in self.history if p.phase == "solved"]
+        slow = len(solved) > CREEP_ROUNDS and solved[-CREEP_ROUNDS] - solved[-1] < CREEP_SHARE * solved[-1]
+        return slow and self.violation > 0.01 and self.problem.loss.smooth
 
     # ------------------------------------------------------------------ pricing
     def _threshold(self) -> float:
@@ -300,7 +324,9 @@ class _Run:
     # ------------------------------------------------------------------ the convex step
     def _solve(self) -> None:
         """Restricted convex program, polished; the best network and the dual point follow from it."""
-        out = solve_restricted(self.problem, self.blocks, deadline=self.deadline)
+        # An interior point pushed past what the program allows ends worse than one asked for less.
+        level = CONIC.value * RELAXATIONS[min(self.idle, len(RELAXATIONS) - 1)]
+        out = solve_restricted(self.problem, self.blocks, tol=level, deadline=self.deadline)
         size = np.linalg.norm(out.u[:, : self.problem.penalized], axis=1)
         candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
@@ -316,7 +342,8 @@ class _Run:
             if improved:
                 keep = mask
                 break
-        self.blocks = self.blocks.keep(keep)
+        if self.problem.loss.smooth or len(self.blocks) > KEPT_AT_KINKS:
+            self.blocks = self.blocks.keep(keep)
         self._offer(candidate)
         # Without a polished point the multipliers are the better dual: at a kink, or where Newton found no support.
         N = residual(self.problem, fit(self.problem, candidate)) if improved else out.dual

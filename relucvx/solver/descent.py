@@ -60,7 +60,8 @@ def descend(
 def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Small random neurons whose hyperplanes pass through the data cloud."""
     X = problem.inputs
-    rms = np.sqrt((X**2).mean(axis=0)) + 1e-300
+    rms = np.sqrt((X**2).mean(axis=0))
+    rms = np.where(rms > 0, rms, 1.0)
     W = rng.standard_normal((width, X.shape[1])) / rms / np.sqrt(X.shape[1])
     V = rng.standard_normal((width, problem.n_outputs))
     size = max(float(np.abs(problem.Y).max()), 1e-12)

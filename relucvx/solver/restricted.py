@@ -26,6 +26,7 @@ VIOLATION = 1e-9
 """A cell row is added when violated by more than this, relative to ||x_i|| times the largest ||u_j||."""
 
 ROUNDS = 30
+LARGEST_GAIN = 1e6
 
 
 @dataclass
@@ -124,11 +125,12 @@ class _Model:
     def __init__(self, problem: Problem, blocks: Blocks) -> None:
         self.problem, self.blocks = problem, blocks
         X = problem.inputs
-        self.sx = float(np.abs(X).max()) or 1.0
+        counted = X[:, : problem.penalized]
+        self.sx = float(np.abs(counted).max()) or 1.0
         regression = problem.loss.name in ("squared", "huber", "absolute")
         self.sy = (float(np.abs(problem.Y).max()) or 1.0) if regression else 1.0
-        # a loss without curvature sets no scale of its own: state the penalty in units of the scaled norms
-        self.gain = self.sx * self.sy / problem.beta if problem.loss.name == "absolute" else 1.0
+        # The certificate is about N/beta: state the objective in units of the penalty, within reason.
+        self.gain = min(self.sx * self.sy / problem.beta, LARGEST_GAIN)
         self.k, (self.n, self.dim), self.c = len(blocks), X.shape, problem.n_outputs
         self.p = problem.penalized
         self.bias = problem.bias in ("all", "free")
@@ -145,9 +147,10 @@ class _Model:
         width = self.at_extra + extra.width
         P = sp.lil_matrix((width, width)).tocsc() + sp.diags(self._quadratic(extra), format="csc")
         q = np.zeros(width)
-        q[self.at_t : self.at_b] = self.gain * self.problem.beta / (self.sx * self.sy)
+        q[self.at_t : self.at_b] = self.problem.beta / (self.sx * self.sy)
         q[self.at_f : self.at_extra] = extra.linear_fit
-        q[self.at_extra :] = self.gain * extra.linear
+        q[self.at_extra :] = extra.linear
+        P, q = P * self.gain, q * self.gain
         eq = self._fit_rows(width)
         cells = self._cell_rows(width)
         norms = self._norm_rows(width)
@@ -197,7 +200,7 @@ class _Model:
         return X
 
     def _quadratic(self, extra: _LossCones) -> Array:
-        bias = np.full(self.at_f - self.at_b, self.gain * self.problem.beta if self.problem.bias == "all" else 0.0)
+        bias = np.full(self.at_f - self.at_b, self.problem.beta if self.problem.bias == "all" else 0.0)
         return np.concatenate([np.zeros(self.at_b), bias, extra.quadratic_fit, extra.quadratic])
 
     def _fit_rows(self, width: int) -> sp.csc_matrix:
