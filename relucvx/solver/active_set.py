@@ -12,7 +12,6 @@ next column.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -23,10 +22,11 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.errors import BackendError, UnsupportedError
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
-from relucvx.oracle.search import SAME_DIRECTION, local_maxima, random_directions
+from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
+from relucvx.solver.columns import distinct, lifted_neurons, own_starts
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.normalise import Normalisation
 from relucvx.solver.polish import polish
@@ -36,9 +36,6 @@ from relucvx.tolerances import CONIC
 from relucvx.types import Array, BoolArray, Rng, Status, resolve_rng
 
 log = logging.getLogger(__name__)
-
-NEAR_WALL = 1e-6
-"""A neuron with |x_i·w| below this, relative to ||x_i|| ||w||, is started from both sides of the wall."""
 
 SUPPORT = (1e-5, 1e-8)
 """Blocks below this share of the largest are left out of the polished support; the second is tried if the first hurts."""
@@ -163,6 +160,8 @@ class _Run:
             before, known = self.upper, len(self.blocks)
             self._extend(columns, start)
             start = None
+            if self.status is not Status.ITERATION_LIMIT:
+                return
             grown = len(self.blocks) > known
             try:
                 self._solve()
@@ -197,7 +196,9 @@ class _Run:
         """Directions (k, D) above beta, or None when the gap is proven."""
         form = make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=self.problem.bias == "free")
         threshold = self._threshold()
-        starts = np.concatenate([random_directions(form, self.n_starts, self.rng), self._own_starts(form.to_reduced)])
+        starts = np.concatenate(
+            [random_directions(form, self.n_starts, self.rng), own_starts(self.problem, self.network, form.to_reduced)]
+        )
         limit = int(np.clip(COLUMN_VARIABLES // form.X.shape[1], 8, 60))
         directions, values = local_maxima(form, starts, above=threshold, limit=limit)
         if len(values):
@@ -209,28 +210,6 @@ class _Run:
         self.n_starts = min(4 * self.n_starts, 4096)
         near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200)
         return np.array([witness, *(form.to_original(w) for w in near)])
-
-    def _own_starts(self, reduce: Callable[[Array], Array]) -> Array:
-        """The current neurons, and both sides of the walls they lie on."""
-        lifted = self.network.lifted_in
-        if self.problem.bias != "none" and lifted.shape[1] == self.problem.n_features:
-            lifted = np.column_stack([lifted, np.zeros(len(lifted))])
-        X = self.problem.inputs
-        lengths = np.linalg.norm(X, axis=1)
-        out = []
-        for w in lifted:
-            size = np.linalg.norm(w)
-            if size == 0:
-                continue
-            out.append(w)
-            z = np.abs(X @ w)
-            walls = np.flatnonzero((z <= NEAR_WALL * lengths * size) & (lengths > 0))[:3]
-            for signs in itertools.product((1.0, -1.0), repeat=len(walls)):
-                step = sum(s * X[i] / lengths[i] for s, i in zip(signs, walls, strict=True))
-                out.append(w + 1e-3 * size * np.asarray(step))
-        if not out:
-            return np.zeros((0, len(reduce(np.zeros(X.shape[1])))))
-        return np.array([reduce(w) for w in out])
 
     def _prove(self, threshold: float | None = None) -> Array | None:
         """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""
@@ -287,20 +266,18 @@ class _Run:
     def _own_neurons(self) -> tuple[Array, Array, Array]:
         """Lifted neurons, outputs and output bias of the best network, balanced."""
         net = self.network
-        W = net.lifted_in
-        if self.problem.bias != "none" and W.shape[1] == self.problem.n_features:
-            W = np.column_stack([W, np.zeros(len(W))])
         b = self.problem.null_bias() * 0.0 if net.bias_out is None else net.bias_out
-        return np.array(W), np.array(net.weights_out), np.array(b)
+        return lifted_neurons(self.problem, net), np.array(net.weights_out), np.array(b)
 
     def _slide(self, W: Array, V: Array, b: Array, iterations: int) -> None:
         """Descend from the given neurons, keep the outcome if it is the best network so far, and add its cells."""
         W, V, b, _ = descend(self.problem, W, V, b, iterations)
         self._offer(self._as_network(W, V, b))
+        self._stopped("slid")
         size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
         alive = size > 1e-6 * size.max(initial=0.0)
         if self.problem.n_inputs > 6:
-            alive &= _distinct(W, V, size)
+            alive &= distinct(W, V, size)
         self._add_cells(W[alive], V[alive])
 
     def _add_cells(self, W: Array, outputs: Array | None = None) -> None:
@@ -381,13 +358,15 @@ class _Run:
             self.round, self.upper, self.lower, gap(self.problem, self.upper, self.lower)[1], self.network.width,
             len(self.blocks), self.violation, time.perf_counter() - self.began, phase,
         )  # fmt: skip
-        self.history.append(progress)
+        if phase != "proving":
+            self.history.append(progress)
         log.debug("%s", progress)
         return progress
 
     def _stopped(self, phase: str) -> bool:
         """Tell the callback; True when it asks to stop or the time is up."""
-        if self.callback is not None and self.callback(self._record(phase)):
+        progress = self._record(phase)
+        if self.callback is not None and self.callback(progress):
             self.status = Status.INTERRUPTED
         elif time.perf_counter() > self.deadline:
             self.status = Status.TIME_LIMIT
@@ -403,13 +382,3 @@ class _Run:
             self.network, dual, self.lower, self.status, self.round, time.perf_counter() - self.began, self.history,
             self.dual_norm_upper,
         )  # fmt: skip
-
-
-def _distinct(W: Array, V: Array, size: Array) -> BoolArray:
-    """One neuron of each bundle that points nearly the same way: in many dimensions each has a cell of its own."""
-    unit = W / np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-300)
-    chosen: list[int] = []
-    for i in np.argsort(-size):
-        if not chosen or not ((unit[chosen] @ unit[i] > SAME_DIRECTION) & (V[chosen] @ V[i] > 0)).any():
-            chosen.append(int(i))
-    return np.isin(np.arange(len(W)), chosen)

@@ -8,6 +8,7 @@ Objective, fit and dual point stay what they are.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Normalisation:
         X = problem.X - self.centre
         largest = float(np.abs(X).max()) if problem.bias in ("none", "free") else 0.0
         # A power of two changes no digit.
-        self.scale = 2.0 ** np.round(np.log2(largest)) if largest > 0 else 1.0
+        self.scale = 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
         self.problem = problem
         if self.scale != 1.0 or self.centre.any():
             self.problem = dataclasses.replace(problem, X=X / self.scale, beta=problem.beta / self.scale)

@@ -1,0 +1,53 @@
+"""Directions a round starts from: the network's own neurons, both sides of their walls, one of each bundle."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from relucvx.network import TwoLayerReLU
+from relucvx.oracle.search import SAME_DIRECTION
+from relucvx.program.problem import Problem
+from relucvx.types import Array, BoolArray
+
+NEAR_WALL = 1e-6
+"""A neuron with |x_i·w| below this, relative to ||x_i|| ||w||, is started from both sides of the wall."""
+
+
+def lifted_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
+    """Input weights (m, D) in the problem's augmented coordinates; a bias the network lacks is zero."""
+    W = np.array(network.lifted_in)
+    if problem.bias != "none" and W.shape[1] == problem.n_features:
+        W = np.column_stack([W, np.zeros(len(W))])
+    return W
+
+
+def own_starts(problem: Problem, network: TwoLayerReLU, reduce: Callable[[Array], Array]) -> Array:
+    """The network's neurons, and points just off each side of up to three walls they lie on, reduced by ``reduce``."""
+    X = problem.inputs
+    lengths = np.linalg.norm(X, axis=1)
+    out = []
+    for w in lifted_neurons(problem, network):
+        size = np.linalg.norm(w)
+        if size == 0:
+            continue
+        out.append(w)
+        walls = np.flatnonzero((np.abs(X @ w) <= NEAR_WALL * lengths * size) & (lengths > 0))[:3]
+        for signs in itertools.product((1.0, -1.0), repeat=len(walls)):
+            step = sum(s * X[i] / lengths[i] for s, i in zip(signs, walls, strict=True))
+            out.append(w + 1e-3 * size * np.asarray(step))
+    if not out:
+        return np.zeros((0, len(reduce(np.zeros(X.shape[1])))))
+    return np.array([reduce(w) for w in out])
+
+
+def distinct(W: Array, V: Array, size: Array) -> BoolArray:
+    """Mask of one neuron, the largest, of each bundle that points nearly the same way with the same outputs."""
+    unit = W / np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-300)
+    chosen: list[int] = []
+    for i in np.argsort(-size):
+        if not chosen or not ((unit[chosen] @ unit[i] > SAME_DIRECTION) & (V[chosen] @ V[i] > 0)).any():
+            chosen.append(int(i))
+    return np.isin(np.arange(len(W)), chosen)
