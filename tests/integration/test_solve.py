@@ -118,7 +118,7 @@ def test_random_small_problems(problem, seed):
 
 
 # ---------------------------------------------------------------------- metamorphic relations
-@pytest.mark.parametrize("loss", ["squared", "hinge", "logistic"])
+@pytest.mark.parametrize("loss", ["squared", "hinge"])
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_equivalent_problems_have_one_value(bias, loss):
     X, y = data(loss, n=10)

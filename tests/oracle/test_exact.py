@@ -27,14 +27,14 @@ def dual_points(problem, seed):
         yield balance_dual(problem, N[:, None])
 
 
-@examples(100)
+@examples(60)
 @given(problems(max_n=5, max_d=2, losses=("squared",)), st.sampled_from(METHODS), st.integers(0, 10**6))
 def test_interval_contains_the_exact_value(problem, method, seed):
     for N in dual_points(problem, seed):
         assert_exact_bound(problem, N, dual_norm(problem, N, method=method))
 
 
-@examples(40)
+@examples(20)
 @given(
     problems(max_n=5, max_d=2, losses=("squared",)),
     st.floats(0.2, 1.3),
@@ -83,11 +83,11 @@ def test_far_away_data(bias):
                 assert_exact_bound(problem, N, dual_norm(problem, N, method=method))
 
 
-@pytest.mark.parametrize("power", [-45, -30, -8, -4, 4, 8, 30, 45])
+@pytest.mark.parametrize("power", [-45, -8, 8, 45])
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_extreme_scales(bias, power):
     rng = np.random.default_rng(6)
-    problem = make_problem(10.0**power * rng.standard_normal((5, 2)), np.ones(5), 1.0, bias=bias)
+    problem = make_problem(10.0**power * rng.standard_normal((4, 2)), np.ones(4), 1.0, bias=bias)
     for N in dual_points(problem, 2):
         for method in METHODS:
             assert_exact_bound(problem, N, dual_norm(problem, N, method=method))
