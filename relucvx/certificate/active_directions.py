@@ -36,7 +36,13 @@ NEAR = 0.2
 FLAT = 1e-6
 """Share of the bias range over which the value must not fall for an unpenalised bias to count as undetermined."""
 
+HOPELESS = 0.1
+"""Where N* may move the value by more than this share of beta, no proof is attempted."""
+
 BIAS_WEIGHT = 1e5
+EDGE = 1e-9
+"""A maximiser this close to a wall of its region, relative to ||x_i||, lies on it."""
+
 SPARE_REGIONS = 64
 """Regions a proof may add to four times those it starts from."""
 
@@ -91,6 +97,8 @@ def find_active(
         return ActiveSet(empty, np.zeros(0), np.zeros(0), zero, 1.0 if zero else 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     needed = 0.0 if delta is None else steepest * delta * reach(form)
+    if needed > HOPELESS * problem.beta:
+        needed, delta = 0.0, None
     share = REACHED if delta is not None else LOOSELY_REACHED
     cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
     finder = _Finder(form, abs(problem.activation.hinge) * (delta or 0.0), cut)
@@ -102,15 +110,23 @@ def find_active(
         region = finder.add(w) if value >= cut - 1e-3 * problem.beta else None
         below = min(value, region.bound if region is not None else value)
         second = max(second, below if below < cut else 0.0)
-    # a wide margin says more; where samples barely matter (N_i near 0) only a narrow one keeps the regions few
-    wide, narrow = 0.01 * problem.beta, max(needed, 1e-6 * problem.beta)
-    complete = False
-    for margin, part in ((wide, 0.2), (narrow, 0.8)) if delta is not None else ():
-        finder.threshold = cut - min(0.25 * (cut - second), margin)
-        complete = finder.prove(part * time_limit)
-        if complete:
-            break
+    complete = delta is not None and not finder.on_edge() and _prove(finder, second, needed, problem.beta, time_limit)
     return finder.collect(problem, complete)
+
+
+def _prove(finder: _Finder, second: float, needed: float, beta: float, time_limit: float) -> bool:
+    """Prove with a wide margin, which says more, or with a narrow one, which needs fewer regions.
+
+    Where a sample barely matters (N_i near 0) one maximum spreads over several regions; their edges must stay below the
+    threshold too, so it is raised above the largest bound of a region without an active direction.
+    """
+    narrow = max(needed, 1e-6 * beta)
+    for margin in (0.01 * beta, narrow, narrow, narrow):
+        idle = [region.bound for region in finder.regions.values() if region.bound < finder.cut]
+        finder.threshold = finder.cut - min(0.25 * (finder.cut - max([second, *idle])), margin)
+        if finder.prove((0.1 if margin > narrow else 0.3) * time_limit):
+            return True
+    return False
 
 
 def problem_reach(problem: Problem) -> float:
@@ -158,6 +174,15 @@ class _Finder:
         self.regions[key] = region
         return region
 
+    def on_edge(self) -> bool:
+        """Whether a maximiser lies on the edge of its region: then no cone around it is inside, and no proof ends."""
+        for region in self.regions.values():
+            if region.bound >= self.cut:
+                z = np.abs(self.form.X @ region.point)
+                if (z[region.sides != 0] <= EDGE * self.lengths[region.sides != 0]).any():
+                    return True
+        return False
+
     def prove(self, time_limit: float) -> bool:
         """Branch-and-bound outside the regions; what it finds instead is a new region."""
         deadline = time.perf_counter() + time_limit
@@ -183,7 +208,7 @@ class _Finder:
         act = problem.activation
         mirror = abs(act.slope_neg) == abs(act.slope_pos)
         kept: list[tuple[Array, float, float]] = []
-        ambiguous = flat = False
+        ambiguous, flat = self.on_edge(), False
         alive = [r for r in self.regions.values() if r.bound >= self.cut]
         for region in sorted(alive, key=lambda r: -r.bound):
             for w in self._points(region):

@@ -15,6 +15,7 @@ import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet, find_active
 from relucvx.certificate.certificate import Certificate
+from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network import TwoLayerReLU
@@ -28,20 +29,9 @@ MAX_REL_GAP = 1e-3
 INDEPENDENT = 1e-6
 """Smallest singular value of the normalised atoms that counts as independence, well above rounding (1e-15)."""
 
-EQUAL = 1e-10
-"""The network rebuilt from the active directions may be this much worse, relative to the loss at zero, than the one given."""
 
-ROUNDED = 1e-13
-"""Two networks rebuilt from the same directions this close, relative to the loss at zero, are equally good."""
-
-COEFFICIENTS = 100
-"""Up to this many coefficients are minimised and maximised one by one."""
-
-DIFFERENT = 1e-3
-"""Share of the coefficients (in total norm) that must differ between two optima."""
-
-COSTS = 24
-"""Random linear functionals tried on the polytope, besides each coefficient."""
+SHARP = 1e-8
+"""Relative gap up to which directions count as active rather than nearly so, and two networks as two optima."""
 
 
 class Uniqueness(enum.Enum):
@@ -144,12 +134,12 @@ class OptimalSet(Result):
             raise InvalidInputError(
                 explain(f"one cost per active direction, shape {self.coefficients.shape}", f"shape {cost.shape}")
             )
-        x = self.polytope.vertex(cost, _with_bias(self.polytope, self.coefficients))
+        x = self.polytope.vertex(cost, with_bias(self.polytope, self.coefficients))
         if x is None:
             raise InvalidInputError(
                 explain("a cost with a minimum over the polytope", "none found", "an ill-conditioned set of atoms")
             )
-        return _network(self.problem, self.directions, self.signs, self.polytope, x, self.network)
+        return network_of(self.problem, self.directions, self.signs, self.polytope, x, self.network)
 
 
 def optimal_set_of(
@@ -181,15 +171,14 @@ def optimal_set_of(
     values = polytope.singular_values()
     least = float(values.min(initial=1.0)) if len(values) else 1.0
     reproduced = polytope.misfit(x) <= FITS
-    found = _Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
+    found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
     if reproduced and least < INDEPENDENT:
         found.explore(generator)
-    second = found.second()
     verdict, reason, fixed_fit = _verdict(problem, certificate, active, polytope, least, found, delta)
-    ranges = found.ranges()
+    second = found.second() if verdict is Uniqueness.NOT_UNIQUE else None
     return OptimalSet(
         verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,
-        directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=ranges,
+        directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=found.ranges(),
         complete=active.complete, separation=active.separation, singular_value=least, network=found.smallest,
         second=second[0] if second else None, objective=objective(problem, found.smallest),
         second_objective=second[1] if second else float("nan"),
@@ -250,121 +239,20 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
     )  # fmt: skip
 
 
-def _with_bias(polytope: Polytope, c: Array) -> Array:
-    if not polytope.free:
-        return c
-    rows = polytope.fixed if polytope.fixed.any() else np.ones(len(polytope.fit), bool)
-    return np.append(c, float(np.mean((polytope.fit - polytope.atoms @ c)[rows])))
-
-
-def _network(
-    problem: Problem, directions: Array, signs: Array, polytope: Polytope, x: Array, like: TwoLayerReLU
-) -> TwoLayerReLU:
-    """The balanced network with neuron norms c on the active directions."""
-    c = x[: polytope.size]
-    alive = c > 0
-    root = np.sqrt(c[alive])[:, None]
-    W = directions[alive] * root
-    bias_out = like.bias_out
-    if problem.bias == "free":
-        bias_out = x[-1:]
-    return TwoLayerReLU(
-        weights_in=W[:, : problem.n_features],
-        weights_out=signs[alive][:, None] * root,
-        bias_in=None if problem.bias == "none" else W[:, -1],
-        bias_out=bias_out,
-        activation=problem.activation,
-        scalar_output=problem.scalar_output,
-    )
-
-
-class _Optima:
-    """Optimal networks met so far: the given one, vertices of the polytope, the smallest, and one that differs."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        active: ActiveSet,
-        polytope: Polytope,
-        network: TwoLayerReLU,
-        x: Array | None,
-        value: float,
-    ) -> None:
-        self.problem, self.active, self.polytope = problem, active, polytope
-        self.smallest, self.value, self.at = network, value, 0
-        self.points: list[Array] = []
-        self.explored = False
-        self.scale = max(problem.loss_at(np.zeros_like(problem.Y)), value)
-        if x is not None:
-            self._begin(x)
-
-    def _begin(self, x: Array) -> None:
-        """Take the reconstructed network as reference, unless it is worse than the one given."""
-        network, value = self._at(x)
-        if value <= self.value + EQUAL * self.scale:
-            self.points.append(x)
-            self.value = value
-            if network.width <= self.smallest.width:
-                self.smallest = network
-
-    def explore(self, rng: np.random.Generator) -> None:
-        """Vertices for each coefficient, down and up, and for random costs."""
-        if not self.points:
-            return
-        k = self.polytope.size
-        reached = [self._visit(sign * e) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
-        for cost in rng.standard_normal((COSTS, k)):
-            self._visit(cost)
-        self.explored = k <= COEFFICIENTS and all(reached)
-
-    def _visit(self, cost: Array) -> bool:
-        """Look at the vertex of least cost; False when it could not be computed to rounding."""
-        x = self.polytope.vertex(cost, self.points[0])
-        if x is None:
-            return False
-        network, value = self._at(x)
-        if abs(value - self.value) > ROUNDED * self.scale:
-            return False
-        if network.width < self.smallest.width:
-            self.smallest, self.at = network, len(self.points)
-        self.points.append(x)
-        return True
-
-    def second(self) -> tuple[TwoLayerReLU, float] | None:
-        """The optimum farthest from the smallest one, if it differs by more than rounding can explain."""
-        if len(self.points) < 2:
-            return None
-        c = np.array([x[: self.polytope.size] for x in self.points])
-        apart = np.abs(c - c[self.at]).sum(axis=1)
-        far = int(apart.argmax())
-        return self._at(self.points[far]) if apart[far] > DIFFERENT * c[self.at].sum() else None
-
-    def _at(self, x: Array) -> tuple[TwoLayerReLU, float]:
-        network = _network(self.problem, self.active.directions, self.active.signs, self.polytope, x, self.smallest)
-        return network, objective(self.problem, network)
-
-    def ranges(self) -> Array:
-        """Least and largest coefficient met; NaN where nothing was met."""
-        k = self.polytope.size
-        if not self.points or k == 0:
-            return np.full((k, 2), np.nan)
-        c = np.array([x[:k] for x in self.points]).reshape(-1, k)
-        return np.stack([c.min(axis=0), c.max(axis=0)], axis=1)
-
-
 def _verdict(
     problem: Problem,
     certificate: Certificate,
     active: ActiveSet,
     polytope: Polytope,
     least: float,
-    found: _Optima,
+    found: Optima,
     delta: float | None,
 ) -> tuple[Uniqueness, str, bool]:
     """Verdict, what it rests on, and whether the fit is fixed by the dual point."""
     fixed_fit = bool(polytope.fixed.all())
     tighter = "try: relucvx.solve(..., tol=1e-12, start=solution)."
-    second = found.second()
+    sharp = certificate.rel_gap <= SHARP
+    second = found.second() if sharp else None
     if second is not None:
         apart = abs(second[1] - found.value)
         return (
@@ -401,7 +289,10 @@ def _verdict(
         )
     if least < INDEPENDENT:
         kind = "dependent, with no room between signs" if least <= DEPENDENT else "nearly dependent"
-        return undecided, f"the atoms are {kind} (smallest singular value {least:.1e}).", fixed_fit
+        hint = (
+            "" if sharp else f"; rel_gap {certificate.rel_gap:.1e} leaves candidates that may not be active, {tighter}"
+        )
+        return undecided, f"the atoms are {kind} (smallest singular value {least:.1e}){hint or '.'}", fixed_fit
     return (
         Uniqueness.UNIQUE,
         f"outside the regions of {len(active.signs)} active directions |N·phi(Xw)| < {1 - active.separation:.6g} beta; "
@@ -411,7 +302,7 @@ def _verdict(
 
 
 def _width_lower(
-    problem: Problem, F: Array, active: ActiveSet, found: _Optima, verdict: Uniqueness, fixed_fit: bool
+    problem: Problem, F: Array, active: ActiveSet, found: Optima, verdict: Uniqueness, fixed_fit: bool
 ) -> int:
     """Neurons no optimum can do without."""
     if verdict is Uniqueness.UNIQUE:
@@ -425,7 +316,7 @@ def _width_lower(
         needed = int(np.ptp(F) > tol)
     else:
         needed = int(F.max() > tol) + int(F.min() < -tol) if signed else int(np.abs(F).max() > tol)
-    if active.complete and found.explored and not active.flat:
+    if active.complete and found.explored and verdict is Uniqueness.NOT_UNIQUE and not active.flat:
         ranges = found.ranges()
         needed = max(needed, int((ranges[:, 0] > 1e-6 * ranges[:, 1].max(initial=0.0)).sum()))
     return min(needed, found.smallest.width)

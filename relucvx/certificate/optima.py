@@ -1,0 +1,129 @@
+"""Optimal networks built from active directions: the one nearest at hand, vertices of the polytope, the smallest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.certificate.active_directions import ActiveSet
+from relucvx.certificate.polytope import Polytope
+from relucvx.network import TwoLayerReLU
+from relucvx.program.objective import objective
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+
+EQUAL = 1e-10
+"""The network rebuilt from the active directions may be this much worse, relative to the loss at zero, than the one given."""
+
+ROUNDED = 1e-13
+"""Two networks rebuilt from the same directions this close, relative to the loss at zero, are equally good."""
+
+COEFFICIENTS = 100
+"""Up to this many coefficients are minimised and maximised one by one."""
+
+DIFFERENT = 1e-3
+"""Share of the coefficients (in total norm) that must differ between two optima."""
+
+COSTS = 24
+"""Random linear functionals tried on the polytope, besides each coefficient."""
+
+
+def with_bias(polytope: Polytope, c: Array) -> Array:
+    if not polytope.free:
+        return c
+    rows = polytope.fixed if polytope.fixed.any() else np.ones(len(polytope.fit), bool)
+    return np.append(c, float(np.mean((polytope.fit - polytope.atoms @ c)[rows])))
+
+
+def network_of(
+    problem: Problem, directions: Array, signs: Array, polytope: Polytope, x: Array, like: TwoLayerReLU
+) -> TwoLayerReLU:
+    """The balanced network with neuron norms c on the active directions."""
+    c = x[: polytope.size]
+    alive = c > 0
+    root = np.sqrt(c[alive])[:, None]
+    W = directions[alive] * root
+    bias_out = like.bias_out
+    if problem.bias == "free":
+        bias_out = x[-1:]
+    return TwoLayerReLU(
+        weights_in=W[:, : problem.n_features],
+        weights_out=signs[alive][:, None] * root,
+        bias_in=None if problem.bias == "none" else W[:, -1],
+        bias_out=bias_out,
+        activation=problem.activation,
+        scalar_output=problem.scalar_output,
+    )
+
+
+class Optima:
+    """Optimal networks met so far: the given one, vertices of the polytope, the smallest, and one that differs."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        active: ActiveSet,
+        polytope: Polytope,
+        network: TwoLayerReLU,
+        x: Array | None,
+        value: float,
+    ) -> None:
+        self.problem, self.active, self.polytope = problem, active, polytope
+        self.smallest, self.value, self.at = network, value, 0
+        self.points: list[Array] = []
+        self.explored = False
+        self.scale = max(problem.loss_at(np.zeros_like(problem.Y)), value)
+        if x is not None:
+            self._begin(x)
+
+    def _begin(self, x: Array) -> None:
+        """Take the reconstructed network as reference, unless it is worse than the one given."""
+        network, value = self._at(x)
+        if value <= self.value + EQUAL * self.scale:
+            self.points.append(x)
+            self.value = value
+            if network.width <= self.smallest.width:
+                self.smallest = network
+
+    def explore(self, rng: np.random.Generator) -> None:
+        """Vertices for each coefficient, down and up, and for random costs."""
+        if not self.points:
+            return
+        k = self.polytope.size
+        reached = [self._visit(sign * e) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
+        for cost in rng.standard_normal((COSTS, k)):
+            self._visit(cost)
+        self.explored = k <= COEFFICIENTS and all(reached)
+
+    def _visit(self, cost: Array) -> bool:
+        """Look at the vertex of least cost; False when it could not be computed to rounding."""
+        x = self.polytope.vertex(cost, self.points[0])
+        if x is None:
+            return False
+        network, value = self._at(x)
+        if abs(value - self.value) > ROUNDED * self.scale:
+            return False
+        if network.width < self.smallest.width:
+            self.smallest, self.at = network, len(self.points)
+        self.points.append(x)
+        return True
+
+    def second(self) -> tuple[TwoLayerReLU, float] | None:
+        """The optimum farthest from the smallest one, if it differs by more than rounding can explain."""
+        if len(self.points) < 2:
+            return None
+        c = np.array([x[: self.polytope.size] for x in self.points])
+        apart = np.abs(c - c[self.at]).sum(axis=1)
+        far = int(apart.argmax())
+        return self._at(self.points[far]) if apart[far] > DIFFERENT * c[self.at].sum() else None
+
+    def _at(self, x: Array) -> tuple[TwoLayerReLU, float]:
+        network = network_of(self.problem, self.active.directions, self.active.signs, self.polytope, x, self.smallest)
+        return network, objective(self.problem, network)
+
+    def ranges(self) -> Array:
+        """Least and largest coefficient met; NaN where nothing was met."""
+        k = self.polytope.size
+        if not self.points or k == 0:
+            return np.full((k, 2), np.nan)
+        c = np.array([x[:k] for x in self.points]).reshape(-1, k)
+        return np.stack([c.min(axis=0), c.max(axis=0)], axis=1)
