@@ -111,7 +111,7 @@ ActivationName = Annotated[
     str | None, typer.Option("--activation", help="relu, leaky_relu, abs, linear, or two slopes: 0.1,1")
 ]
 Tol = Annotated[float, typer.Option(help="relative gap to prove")]
-TimeLimit = Annotated[float | None, typer.Option(help="seconds for the solver, and again for the final certificate")]
+TimeLimit = Annotated[float | None, typer.Option(help="seconds in all; the bound is valid when they run out")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output")]
 
 

@@ -1,0 +1,60 @@
+"""What the README prints and what the examples do, run as a reader would run them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+
+def run(*args):
+    """Standard output of a Python process that must succeed without a warning."""
+    command = [sys.executable, "-W", "error", *args]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def blocks(kind):
+    """Fenced blocks of the README."""
+    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def bounds(text):
+    """The certified interval in a printed certificate."""
+    found = re.search(r"(\S+) <= p\* <= (\S+)", text)
+    assert found, text
+    return [float(found[1]), float(found[2])]
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
+def test_example_runs(script):
+    assert run(str(script)).strip()
+
+
+def test_readme_prints_what_it_says():
+    (script,) = blocks("python")
+    table, printed = blocks("text")[:2]
+    found = run("-c", script)
+    assert bounds(found) == pytest.approx(bounds(printed), rel=2e-6)
+    assert bounds(table) == pytest.approx(bounds(printed), rel=2e-6)
+    assert found.splitlines()[-1] == printed.splitlines()[-1] == "True"
+
+
+def test_readme_commands_exist():
+    commands = [
+        line.split("relucvx ", 1)[1] for block in blocks("sh") for line in block.splitlines() if "relucvx " in line
+    ]
+    assert len(commands) >= 5
+    for command in commands:
+        words = command.split("#")[0].split()
+        shown = run("-m", "relucvx", words[0], "--help")
+        assert all(word in shown for word in words if word.startswith("--"))
