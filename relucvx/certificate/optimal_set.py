@@ -269,12 +269,12 @@ def _verdict(
             fixed_fit,
         )
     if not found.points:
-        gap = f"the active directions found do not reproduce the fit (misfit {polytope.misfit(polytope.point()):.1e})"
-        return (
-            undecided,
-            f"{gap}: the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}",
-            fixed_fit,
+        misfit = polytope.misfit(polytope.point())
+        reason = (
+            f"a network on the active directions found is off the fit by {misfit:.1e} of its norm, or has a larger objective: "
+            f"the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}"
         )
+        return undecided, reason, fixed_fit
     if not active.complete:
         reason = (
             f"it is not proven that no other direction is active (rel_gap {certificate.rel_gap:.1e}, "
@@ -288,11 +288,19 @@ def _verdict(
             fixed_fit,
         )
     if least < INDEPENDENT:
-        kind = "dependent, with no room between signs" if least <= DEPENDENT else "nearly dependent"
+        kind = (
+            "dependent, but no second network has the same objective to rounding,"
+            if least <= DEPENDENT
+            else "nearly dependent"
+        )
         hint = (
             "" if sharp else f"; rel_gap {certificate.rel_gap:.1e} leaves candidates that may not be active, {tighter}"
         )
-        return undecided, f"the atoms are {kind} (smallest singular value {least:.1e}){hint or '.'}", fixed_fit
+        return (
+            undecided,
+            f"the candidate atoms are {kind} (smallest singular value {least:.1e}){hint or '.'}",
+            fixed_fit,
+        )
     return (
         Uniqueness.UNIQUE,
         f"outside the regions of {len(active.signs)} active directions |N·phi(Xw)| < {1 - active.separation:.6g} beta; "
