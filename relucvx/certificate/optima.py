@@ -28,6 +28,7 @@ COSTS = 24
 
 
 def with_bias(polytope: Polytope, c: Array) -> Array:
+    """Coefficients c (k,) with the free output bias that completes the fit appended, where there is one."""
     if not polytope.free:
         return c
     rows = polytope.fixed if polytope.fixed.any() else np.ones(len(polytope.fit), bool)

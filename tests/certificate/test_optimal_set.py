@@ -185,6 +185,16 @@ def test_noise_fitted_closely_has_a_polytope_of_optima(options):
     assert (out.coefficients <= high + 1e-9).all()
 
 
+def test_an_interpolation_can_have_a_second_optimum_but_is_never_called_unique():
+    solution = rx.interpolate(SQUARE, np.ones(4))
+    out = rx.optimal_set(solution)
+    assert out.verdict is NOT_UNIQUE, out.reason
+    np.testing.assert_allclose(fit(solution.problem, out.second), 1.0, atol=1e-12)
+    single = rx.optimal_set(rx.interpolate([[2.0]], [3.0]))
+    assert single.verdict is UNDECIDED
+    assert "absolute loss" in single.reason
+
+
 def test_a_second_optimum_can_be_rejected():
     solution = rx.solve(SQUARE, np.ones(4), 0.2, tol=1e-11)
     out = rx.optimal_set(solution)
