@@ -26,7 +26,7 @@ FRONTIER_BYTES = 600_000_000
 ZERO_TOL = 1e-14
 """|x_i·g| <= ZERO_TOL ||x_i|| counts as on the wall; paid for in :func:`rounding_slack`."""
 
-WALL_SHARE = 0.2
+WALL_SHARE = 0.3
 """Split at the heaviest wall when it carries at least this share of the relaxation's loss, else bisect."""
 
 CHUNK_WORK = 4_000_000

@@ -9,7 +9,7 @@ difference of the two (both linear in α),
 
 The right-hand side is bounded over ||Σ_k α_k g_k||_p <= 1 in three ways (entrywise, least-norm majorant, spectral), and
 a cone is split either at a wall that crosses it (so that cones come to lie inside cells, where the bound is exact) or at
-the middle of its longest edge. Every function works on plain arrays, so it can be tested against literal definitions.
+the middle of its worst edge. Every function works on plain arrays, so it can be tested against literal definitions.
 """
 
 from __future__ import annotations
@@ -311,8 +311,15 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
 
 
 @njit(cache=True, nogil=True)
-def split_point(G: Any, Z: Any, p: int, mixed: int, heavy: int, share: float, wall_share: float, out: Any) -> Any:
-    """Choose an edge (k, l) and the generator that splits it: on the heaviest wall, or in the middle of the longest edge."""
+def split_point(
+    G: Any, Z: Any, p: int, mnorm: Any, mixed: int, heavy: int, share: float, wall_share: float, out: Any
+) -> Any:
+    """Choose an edge (k, l) and the generator that splits it: on the heaviest wall, or in the middle of the worst edge.
+
+    The worst edge is the one whose crossings of walls cost the relaxation most, Σ_i ||M_i|| min(|z_ik|, |z_il|) over the
+    samples that change sign along it; it does not depend on the units of the coordinates. Without a mixed sample it is the
+    longest edge.
+    """
     size, dim = G.shape
     if heavy >= 0 and share >= wall_share:
         k = l = 0
@@ -325,14 +332,19 @@ def split_point(G: Any, Z: Any, p: int, mixed: int, heavy: int, share: float, wa
         for j in range(dim):
             out[j] = G[k, j] * (-zl / (zk - zl)) + G[l, j] * (zk / (zk - zl))
     else:
-        k, l, longest = 0, 1, -1.0
+        k, l, worst = 0, 1, -1.0
         for q in range(size):
             for s in range(q):
-                total = 0.0
-                for j in range(dim):
-                    total += (G[q, j] - G[s, j]) ** 2
-                if total > longest:
-                    k, l, longest = q, s, total
+                cost = 0.0
+                if mixed > 0:
+                    for i in range(Z.shape[1]):
+                        if Z[q, i] * Z[s, i] < 0.0:
+                            cost += mnorm[i] * min(abs(Z[q, i]), abs(Z[s, i]))
+                else:
+                    for j in range(dim):
+                        cost += (G[q, j] - G[s, j]) ** 2
+                if cost > worst:
+                    k, l, worst = q, s, cost
         for j in range(dim):
             out[j] = 0.5 * (G[k, j] + G[l, j])
     norm = 0.0
@@ -466,7 +478,7 @@ def run(
         for k in range(dim):
             ids[k] = k
         mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
-        k, l = split_point(G, Z, p, mixed, heavy, share, wall_share, middle)
+        k, l = split_point(G, Z, p, mnorm, mixed, heavy, share, wall_share, middle)
         value = value_at(X, M, L, middle, Z[dim])
         if value > best:
             best = value

@@ -199,7 +199,7 @@ class _Run:
         starts = np.concatenate(
             [random_directions(form, self.n_starts, self.rng), own_starts(self.problem, self.network, form.to_reduced)]
         )
-        limit = int(np.clip(COLUMN_VARIABLES // form.X.shape[1], 8, 60))
+        limit = int(np.clip(COLUMN_VARIABLES // max(form.X.shape[1], 1), 8, 60))
         directions, values = local_maxima(form, starts, above=threshold, limit=limit)
         if len(values):
             self.violation = float(values[0]) / self.problem.beta - 1.0

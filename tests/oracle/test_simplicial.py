@@ -210,7 +210,7 @@ def test_splitting_covers_the_cone(bias):
         mixed_rows = np.flatnonzero((Z[:dim] > 0).any(axis=0) & (Z[:dim] < 0).any(axis=0))
         heavy = int(mixed_rows[0]) if len(mixed_rows) and trial % 2 else -1
         middle = np.empty(dim)
-        k, l = split_point(G, Z, p, len(mixed_rows), heavy, 1.0, 0.2, middle)
+        k, l = split_point(G, Z, p, np.ones(Z.shape[1]), len(mixed_rows), heavy, 1.0, 0.2, middle)
         assert k != l
         assert np.linalg.norm(middle[:p]) == pytest.approx(1.0)
         if heavy >= 0:
