@@ -18,6 +18,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, make_form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.problem import Problem
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 
 STARTS = 512
@@ -39,7 +40,7 @@ FLAT = 1e-6
 HOPELESS = 0.1
 """Where N* may move the value by more than this share of beta, no proof is attempted."""
 
-BIAS_WEIGHT = 1e5
+BIAS_WEIGHT = 1e4
 EDGE = 1e-9
 """A maximiser this close to a wall of its region, relative to ||x_i||, lies on it."""
 
@@ -261,7 +262,10 @@ def region_maximum(
         out = lsq_linear(
             weight[:, None] * columns / scale, -weight * c, (np.zeros(len(top)), top * scale), method="bvls", tol=1e-15
         )
-        rest = c + (columns / scale) @ np.clip(out.x, 0.0, top * scale)
+        x = np.clip(out.x, 0.0, top * scale)
+        if form.free_bias:
+            x = _without_bias_pull(columns / scale, c, x, top * scale)
+        rest = c + (columns / scale) @ x
     lead = float(np.linalg.norm(rest[:p]))
     bound = lead + form.bias_range * float(np.abs(rest[p:]).sum())
     if lead <= 0.0:
@@ -270,6 +274,22 @@ def region_maximum(
         return bound, rest / lead, None
     b, flat = _best_bias(form, sides, sign, rest[:p] / lead)
     return bound, np.append(rest[:p] / lead, b), flat
+
+
+def _without_bias_pull(A: Array, c: Array, x: Array, top: Array) -> Array:
+    """Refine x so that the last row of c + A x vanishes exactly, the others in least squares, where x is strictly inside."""
+    free = (x > EDGE * np.maximum(x, 1.0)) & (x < top - EDGE)
+    row = A[-1, free]
+    size = float(row @ row)
+    if size <= EPS**2:
+        return x
+    held = c + A[:, ~free] @ x[~free]
+    start = -row * held[-1] / size
+    moves = np.linalg.svd(row[None])[2][1:].T
+    step = np.linalg.lstsq(A[:-1, free] @ moves, -(held[:-1] + A[:-1, free] @ start), rcond=1e-12)[0]
+    refined = x.copy()
+    refined[free] = start + moves @ step
+    return refined if ((refined >= 0.0) & (refined <= top)).all() else x
 
 
 def _best_bias(form: Form, sides: Array, sign: float, w: Array) -> tuple[float, tuple[float, float] | None]:

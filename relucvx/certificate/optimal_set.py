@@ -34,6 +34,10 @@ SHARP = 1e-8
 """Relative gap up to which directions count as active rather than nearly so, and two networks as two optima."""
 
 
+WITHIN = 1e-4
+"""Largest misfit, relative to the fit, that the distance to the optimum may excuse."""
+
+
 class Uniqueness(enum.Enum):
     """Whether the optimum is unique, up to the order and the free rescaling of neurons."""
 
@@ -170,7 +174,10 @@ def optimal_set_of(
     x = polytope.point()
     values = polytope.singular_values()
     least = float(values.min(initial=1.0)) if len(values) else 1.0
-    reproduced = polytope.misfit(x) <= FITS
+    # the optimal fit is within delta of the given one; from here on the rebuilt network's own fit is kept
+    reproduced = polytope.misfit(x) <= max(FITS, min(WITHIN, (delta or 0.0) / polytope.scale))
+    if reproduced:
+        polytope = polytope.through(x)
     found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
     if reproduced and least < INDEPENDENT:
         found.explore(generator)

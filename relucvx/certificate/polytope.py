@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linprog, nnls
@@ -55,7 +55,12 @@ class Polytope:
         off = np.where(self.fixed, np.abs(F - self.fit), np.maximum(np.maximum(self.low - F, F - self.high), 0.0))
         return float(np.linalg.norm(off) / self.scale)
 
-    def point(self, rows: BoolArray | None = None) -> Array:
+    def through(self, x: Array) -> Polytope:
+        """The polytope whose fit is the one at x."""
+        F = self.columns() @ x
+        return replace(self, fit=F, low=np.minimum(self.low, F), high=np.maximum(self.high, F))
+
+    def point(self) -> Array:
         """Some x with exactly this fit, in the least-squares sense: the coefficients are non-negative."""
         A = self.columns()
         if self.free:
