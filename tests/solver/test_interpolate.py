@@ -47,6 +47,17 @@ def test_one_dimension_without_bias_is_a_sum_of_two_rays():
     assert rx.interpolate(X, y).objective == pytest.approx(0.5 + 3.0, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_free_biases_in_one_dimension_cost_the_variation_of_the_slope(seed):
+    """max(∫|f''|, |f'(-∞) + f'(∞)|) over interpolants; the linear spline attains it (Savarese et al. 2019)."""
+    X, y = random_data(30 + seed, 12, 1)
+    y = y + 3.0 * seed * X[:, 0]
+    order = np.argsort(X[:, 0])
+    slopes = np.diff(y[order]) / np.diff(X[order, 0])
+    expected = max(np.abs(np.diff(slopes)).sum(), abs(slopes[0] + slopes[-1]))
+    assert rx.interpolate(X, y, bias="free").objective == pytest.approx(expected, rel=2e-6)
+
+
 @pytest.mark.parametrize(
     ("n", "d", "bias", "activation"),
     [
