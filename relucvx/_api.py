@@ -115,33 +115,41 @@ def _solve(
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
 ) -> Solution:
-    tol = as_positive(tol, "tol", fix="tol=1e-6")
-    if time_limit is not None:
-        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
-    began = time.perf_counter()
-    first = _start_network(problem, start)
-    share = None if time_limit is None else SOLVER_SHARE * time_limit
-    found = solve_problem(problem, method=solver, tol=tol, time_limit=share, start=first, callback=callback, rng=rng)
-    left = PROOF_SECONDS if time_limit is None else max(time_limit - (time.perf_counter() - began), 0.0)
-    return _certified(problem, found, tol, left)
+    budget = _Budget(tol, time_limit)
+    found = solve_problem(
+        problem, method=solver, tol=budget.tol, time_limit=budget.for_solver(), start=_start_network(problem, start),
+        callback=callback, rng=rng,
+    )  # fmt: skip
+    return Solution.build(problem, found, _certified(problem, found, budget), budget.tol)
 
 
-def _certified(problem: Problem, found: SolverResult, tol: float, seconds: float) -> Solution:
+class _Budget:
+    """Tolerance and time of one call, checked, and split between the solver and the certificate."""
+
+    def __init__(self, tol: float, time_limit: float | None) -> None:
+        self.began = time.perf_counter()
+        self.tol = as_positive(tol, "tol", fix="tol=1e-6")
+        self.limit = time_limit
+        if time_limit is not None:
+            self.limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+
+    def for_solver(self) -> float | None:
+        return None if self.limit is None else SOLVER_SHARE * self.limit
+
+    def for_certificate(self, status: Status) -> float:
+        """What is left; little after Ctrl-C, when somebody is waiting."""
+        left = PROOF_SECONDS if self.limit is None else max(self.limit - (time.perf_counter() - self.began), 0.0)
+        return min(left, INTERRUPTED_SECONDS) if status is Status.INTERRUPTED else left
+
+
+def _certified(problem: Problem, found: SolverResult, budget: _Budget) -> Certificate:
     """Certify what a solver found; Ctrl-C now cuts the proof short, never the result."""
-    if found.status is Status.INTERRUPTED:
-        seconds = min(seconds, INTERRUPTED_SECONDS)
+    seconds = budget.for_certificate(found.status)
     try:
-        certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=seconds)
+        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=seconds)
     except KeyboardInterrupt:
         found.status = Status.INTERRUPTED
-        certificate = certify_network(problem, found.network, found.dual, tol=tol, time_limit=0.0)
-    return Solution.build(problem, found, certificate, tol)
-
-
-def _seconds_to_certify(status: Status, time_limit: float | None) -> float:
-    """Time for the final certificate: little after Ctrl-C, when somebody is waiting."""
-    limit = 60.0 if time_limit is None else time_limit
-    return min(limit, 10.0) if status is Status.INTERRUPTED else limit
+        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=0.0)
 
 
 def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
@@ -197,17 +205,15 @@ def interpolate(
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
-    tol = as_positive(tol, "tol", fix="tol=1e-6")
-    if time_limit is not None:
-        time_limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+    budget = _Budget(tol, time_limit)
     data = make_problem(X, Y, 1.0, "squared", bias, activation)
-    problem, found = interpolate_problem(data, tol=tol, time_limit=time_limit, callback=callback, rng=rng)
-    certificate = certify_network(
-        problem, found.network, found.dual, tol=tol, time_limit=_seconds_to_certify(found.status, time_limit)
+    problem, found = interpolate_problem(
+        data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng
     )
+    certificate = _certified(problem, found, budget)
     if not interpolates(data, found.network):
         certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
-    solution = Solution.build(problem, found, certificate, tol)
+    solution = Solution.build(problem, found, certificate, budget.tol)
     solution.stats["residual"] = float(np.abs(fit(data, found.network) - data.Y).max())
     return solution
 

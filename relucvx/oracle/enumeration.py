@@ -71,8 +71,12 @@ def bound_cells(
                 for _ in range(1 if p == dim else MULTIPLIER_STEPS):
                     least_norm(B, dim, b, x, w)
                     slack = 0.0
+                    w[:] = 0.0
                     for i in range(n):
                         slack += x[i]
+                        if x[i] > 0.0:
+                            for j in range(dim):
+                                w[j] += x[i] * B[i, j]
                     for j in range(dim):
                         point[j] = c[j] * weight[j] + w[j]
                         trial[j] = point[j] / weight[j]

@@ -26,25 +26,19 @@ RUNNING, EMPTY, VIOLATED = 0, 1, 2
 def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
     """Least ||w|| over the leading p coordinates with g_k·w >= b_k: fills multipliers x >= 0 and w = Σ x_k g_k.
 
-    Lawson-Hanson on the dual. It may stop early; x >= 0 and w = Σ x_k g_k hold whenever it does.
+    Lawson-Hanson on the dual, with an orthogonal factorisation so that thin cones keep their digits. It may stop early;
+    x >= 0 holds whenever it does, and w is Σ x_k g_k to the accuracy of the factorisation.
     """
     size = G.shape[0]
     x[:] = 0.0
     w[:] = 0.0
     passive = np.zeros(size, np.bool_)
-    gram = np.empty((size, size))
-    for k in range(size):
-        for l in range(k + 1):
-            total = 0.0
-            for j in range(p):
-                total += G[k, j] * G[l, j]
-            gram[k, l] = total
-            gram[l, k] = total
+    s = np.empty(size)
     top = b.max()
     if top <= 0.0:
         return
     for _ in range(3 * min(size, p + 1) + 6):
-        worst, pick = 1e-13 * top, -1
+        worst, pick = 1e-14 * top, -1
         for k in range(size):
             if not passive[k]:
                 slack = b[k]
@@ -56,11 +50,12 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
             break
         passive[pick] = True
         while True:
-            s = solve_passive(gram, b, passive)
-            if s[0] != s[0]:  # numerically dependent rows: give the last one up
+            if not solve_passive(G, p, b, passive, s, w):  # numerically dependent rows: give the last one up
                 passive[pick] = False
-                x[pick] = 0.0
-                break
+                solve_passive(G, p, b, passive, x, w)
+                for k in range(size):
+                    x[k] = max(0.0, x[k])
+                return
             step = 1.0
             for k in range(size):
                 if passive[k] and s[k] <= 0.0:
@@ -74,12 +69,61 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
                 if passive[k] and x[k] <= 1e-14 * top:
                     passive[k] = False
                     x[k] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
+    """Least-norm w with g_k·w = b_k for the passive k, and s with w = Σ s_k g_k; False when they are dependent.
+
+    Modified Gram-Schmidt, each vector orthogonalised twice: g_k = Σ_a R[a, k] q_a.
+    """
+    size = G.shape[0]
+    Q = np.empty((size, p))
+    R = np.zeros((size, size))
+    y = np.empty(size)
+    index = np.empty(size, np.int64)
+    count = 0
+    for k in range(size):
+        s[k] = 0.0
+        if not passive[k]:
+            continue
+        if count == p:
+            return False
         for j in range(p):
-            w[j] = 0.0
-            for k in range(size):
-                w[j] += x[k] * G[k, j]
-        if not passive[pick]:
-            break
+            Q[count, j] = G[k, j]
+        for _ in range(2):
+            for a in range(count):
+                along = 0.0
+                for j in range(p):
+                    along += Q[a, j] * Q[count, j]
+                R[a, count] += along
+                for j in range(p):
+                    Q[count, j] -= along * Q[a, j]
+        norm = 0.0
+        for j in range(p):
+            norm += Q[count, j] * Q[count, j]
+        norm = np.sqrt(norm)
+        if norm <= 1e-12:
+            return False
+        for j in range(p):
+            Q[count, j] /= norm
+        R[count, count] = norm
+        total = b[k]
+        for a in range(count):
+            total -= R[a, count] * y[a]
+        y[count] = total / norm
+        index[count] = k
+        count += 1
+    for j in range(p):
+        w[j] = 0.0
+        for a in range(count):
+            w[j] += y[a] * Q[a, j]
+    for a in range(count - 1, -1, -1):
+        total = y[a]
+        for e in range(a + 1, count):
+            total -= R[a, e] * s[index[e]]
+        s[index[a]] = total / R[a, a]
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -100,45 +144,6 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
     if b.max() <= 0.0:
         return 0.0
     return repaired_norm(G, p, b, w)
-
-
-@njit(cache=True, nogil=True)
-def solve_passive(gram: Any, b: Any, passive: Any) -> Any:
-    """Solve gram[P, P] x = b[P] by Cholesky, zeros elsewhere; NaN in the first entry when not positive definite."""
-    size = gram.shape[0]
-    index = np.empty(size, np.int64)
-    count = 0
-    for k in range(size):
-        if passive[k]:
-            index[count] = k
-            count += 1
-    chol = np.zeros((count, count))
-    y = np.zeros(count)
-    out = np.zeros(size)
-    for a in range(count):
-        for c in range(a + 1):
-            total = gram[index[a], index[c]]
-            for e in range(c):
-                total -= chol[a, e] * chol[c, e]
-            if a == c:
-                if total <= 1e-15:
-                    out[0] = np.nan
-                    return out
-                chol[a, a] = np.sqrt(total)
-            else:
-                chol[a, c] = total / chol[c, c]
-    for a in range(count):
-        total = b[index[a]]
-        for e in range(a):
-            total -= chol[a, e] * y[e]
-        y[a] = total / chol[a, a]
-    for a in range(count - 1, -1, -1):
-        total = y[a]
-        for e in range(a + 1, count):
-            total -= chol[e, a] * y[e]
-        y[a] = total / chol[a, a]
-        out[index[a]] = y[a]
-    return out
 
 
 @njit(cache=True, nogil=True)

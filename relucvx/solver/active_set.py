@@ -30,7 +30,7 @@ from relucvx.solver.columns import distinct, lifted_neurons, own_starts
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.normalise import Normalisation
 from relucvx.solver.polish import polish
-from relucvx.solver.restricted import Blocks, solve_restricted
+from relucvx.solver.restricted import Blocks, RestrictedSolution, solve_restricted
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.tolerances import CONIC
 from relucvx.types import Array, BoolArray, Rng, Status, resolve_rng
@@ -305,6 +305,8 @@ class _Run:
         level = CONIC.value * RELAXATIONS[min(self.idle, len(RELAXATIONS) - 1)]
         out = solve_restricted(self.problem, self.blocks, tol=level, deadline=self.deadline)
         size = np.linalg.norm(out.u[:, : self.problem.penalized], axis=1)
+        if self.problem.bias == "free":
+            self._move_constants(out, size)
         candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
         keep = size > SUPPORT[-1] * size.max(initial=0.0)
@@ -326,6 +328,16 @@ class _Run:
         N = residual(self.problem, fit(self.problem, candidate)) if improved else out.dual
         self.dual = balance_dual(self.problem, N)
         self._record("solved")
+
+    def _move_constants(self, out: RestrictedSolution, size: Array) -> None:
+        """With free biases a block can be all bias: the same constant as an output bias, where polishing expects it."""
+        act = self.problem.activation
+        for j in np.flatnonzero(size <= SUPPORT[-1] * size.max(initial=0.0)):
+            pattern = self.blocks.patterns[j]
+            if pattern.all() or not pattern.any():
+                slope = act.slope_pos if pattern.all() else act.slope_neg
+                out.bias_out = out.bias_out + slope * out.u[j, -1] * self.blocks.outputs[j]
+                out.u[j] = 0.0
 
     def _from_blocks(self, u: Array, outputs: Array, bias_out: Array) -> TwoLayerReLU:
         """Network with w = u / sqrt||u||, v = v̂ sqrt||u||."""

@@ -128,16 +128,25 @@ def test_repair_makes_any_point_feasible_or_admits_defeat():
     assert entrywise_bound(flat, 2, np.ones((2, 1)), np.zeros(2)) == np.inf
 
 
-def test_solve_passive_solves_or_returns_nan():
+def test_solve_passive_solves_or_refuses():
     rng = np.random.default_rng(1)
+    x, w = np.empty(4), np.empty(6)
     for _ in range(50):
-        A = rng.standard_normal((4, 6))
-        gram, b = A @ A.T, rng.standard_normal(4)
+        G, b = rng.standard_normal((4, 6)), rng.standard_normal(4)
         passive = rng.random(4) < 0.6
-        out = solve_passive(gram, b, passive)
-        assert not out[~passive].any()
-        np.testing.assert_allclose(gram[np.ix_(passive, passive)] @ out[passive], b[passive], atol=1e-8)
-    assert np.isnan(solve_passive(np.ones((2, 2)), np.ones(2), np.ones(2, bool))[0])
+        assert solve_passive(G, 6, b, passive, x, w)
+        assert not x[~passive].any()
+        np.testing.assert_allclose(x @ G, w, atol=1e-10)
+        np.testing.assert_allclose(G[passive] @ w, b[passive], atol=1e-10)
+    assert not solve_passive(np.ones((2, 6)), 6, np.ones(2), np.ones(2, bool), x[:2], w)
+
+
+def test_thin_cones_keep_their_digits():
+    """Generators 1e-9 apart: a Gram matrix would have lost the difference, the factorisation must not."""
+    G = np.array([[1.0, 0.0, 0.0], [1.0, 1e-9, 0.0], [0.8, 0.0, 0.6]])
+    q = np.array([0.9, 0.3, 0.2])
+    value = least_norm_majorant(G, 3, G @ q, np.empty(3))
+    assert value <= np.linalg.norm(q) * (1 + 1e-6)
 
 
 def form_for(rng, bias, c, activation, n=6, d=2):
