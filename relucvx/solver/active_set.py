@@ -203,6 +203,8 @@ class _Run:
         directions, values = local_maxima(form, starts, above=threshold, limit=limit)
         if len(values):
             self.violation = float(values[0]) / self.problem.beta - 1.0
+            if len(values) < limit // 2:
+                self.n_starts = min(2 * self.n_starts, 4096)
             return np.array([form.to_original(w) for w in directions])
         witness = self._prove(threshold)
         if witness is None:

@@ -150,7 +150,6 @@ class _Model:
         q[self.at_t : self.at_b] = self.problem.beta / (self.sx * self.sy)
         q[self.at_f : self.at_extra] = extra.linear_fit
         q[self.at_extra :] = extra.linear
-        P, q = P * self.gain, q * self.gain
         eq = self._fit_rows(width)
         cells = self._cell_rows(width)
         norms = self._norm_rows(width)
@@ -160,35 +159,40 @@ class _Model:
         if cells.shape[0]:
             cones.append(clarabel.NonnegativeConeT(cells.shape[0]))
         cones += [clarabel.SecondOrderConeT(self.p + 1)] * self.k + extra.cones
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_threads = 1
-        settings.max_iter = 200
-        settings.time_limit = max(time_limit, 0.0)
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tol
-        # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
-        settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5
-        out = clarabel.DefaultSolver(P, q, A, b, cones, settings).solve()
-        x, z = np.array(out.x), np.array(out.z)
-        if str(out.status) not in ("Solved", "AlmostSolved") and not self._usable(out, x):
+        began = time.perf_counter()
+        # Pushed past what the program allows the interior point breaks down: then ask for less, in other units.
+        for level, gain in ((tol, self.gain), (100 * tol, self.gain), (100 * tol, 1.0), (1e4 * tol, self.gain)):
+            settings = clarabel.DefaultSettings()
+            settings.verbose = False
+            settings.max_threads = 1
+            settings.max_iter = 200
+            settings.time_limit = max(time_limit - (time.perf_counter() - began), 0.0)
+            settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = level
+            # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
+            settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5
+            out = clarabel.DefaultSolver(P * gain, q * gain, A, b, cones, settings).solve()
+            x, z = np.array(out.x), np.array(out.z) / gain
+            if self._usable(out, x) or time.perf_counter() - began > time_limit:
+                break
+        if not self._usable(out, x):
+            late = time.perf_counter() - began > time_limit
+            cause = "the time limit" if late else "badly scaled data; try: standardise the columns of X"
             raise BackendError(
                 f"CLARABEL stopped with status {out.status} on a restricted program of {self.k} cells, "
-                f"{self.n} samples; likely cause: badly scaled data; try: standardise the columns of X."
+                f"{self.n} samples; likely cause: {cause}."
             )
         u = x[: self.at_t].reshape(self.k, self.dim) * (self.sy / self.sx)
         if self.problem.bias == "free":
             u[:, -1] *= self.sx  # the bias column was not scaled
         bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
         dual = z[: self.n * self.c].reshape(self.n, self.c)
-        scale = self.sy / self.gain
-        return u, bias_out, -dual * scale, float(out.solve_time)
+        return u, bias_out, -dual * self.sy, time.perf_counter() - began
 
     @staticmethod
     def _usable(out: object, x: Array) -> bool:
-        """Whether a solve that ran out of steps still left a finite, nearly feasible point."""
-        return str(getattr(out, "status", "")) in ("MaxIterations", "InsufficientProgress") and bool(
-            np.isfinite(x).all()
-        )
+        """Whether a solve ended, or ran out of steps, with a finite point."""
+        finished = ("Solved", "AlmostSolved", "MaxIterations", "InsufficientProgress")
+        return str(getattr(out, "status", "")) in finished and bool(np.isfinite(x).all())
 
     @property
     def scaled_inputs(self) -> Array:

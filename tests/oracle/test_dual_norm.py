@@ -135,7 +135,7 @@ def test_budgets_only_loosen(c):
 def test_depth_first_finish(monkeypatch):
     """A frontier that outgrows memory is finished depth first, with the same result."""
     for bias in ("none", "free"):
-        problem, N = case(bias, d=4 if bias == "none" else 3, n=30, c=2)
+        problem, N = case(bias, d=5 if bias == "none" else 3, n=40, c=2)
         free = dual_norm(problem, N, method="branch_and_bound", max_cones=50_000)
         calls = []
         original = bnb.simplicial.run
