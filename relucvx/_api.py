@@ -326,16 +326,29 @@ def beta_max(
     bias: str | bool = "none",
     activation: str | tuple[float, float] | Activation = "relu",
     sample_weight: Any = None,
+    time_limit: float | None = 60.0,
 ) -> tuple[float, float]:
     """Certified interval (lo, hi) of the strength from which the null network is optimal.
 
-    At beta >= hi no neuron pays (the zero network, or the best constant with an output bias, is optimal); below lo one does.
+    At every beta >= hi no neuron pays (the zero network, or the best constant with an output bias, is optimal); at lo one
+    does, and for bias modes other than "all" anywhere below.
+
+    Parameters
+    ----------
+    X, Y, loss, bias, activation, sample_weight
+        As in :func:`solve`.
+    time_limit : float or None
+        Seconds, about; the interval stays valid, and gets wider, when they run out.
+
+    Returns
+    -------
+    lo, hi : float
 
     Notes
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020]
     """
-    return beta_max_interval(make_problem(X, Y, 1.0, loss, bias, activation, sample_weight))
+    return beta_max_interval(make_problem(X, Y, 1.0, loss, bias, activation, sample_weight), time_limit=time_limit)
 
 
 def beta_path(

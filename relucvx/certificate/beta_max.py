@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def beta_max_interval(problem: Problem, *, time_limit: float | None = 60.0) -> t
     problem : Problem
         Its beta is ignored.
     time_limit : float or None
-        Seconds for each evaluation of a dual norm.
+        Seconds in all, about; the interval stays valid, and gets wider, when they run out.
 
     Notes
     -----
@@ -55,14 +56,19 @@ class _DecayedBias:
     """Largest solution of D(N0(beta)) = beta when the output bias b(beta) of the null network is decayed."""
 
     def __init__(self, problem: Problem, time_limit: float | None) -> None:
-        self.problem, self.time_limit = problem, time_limit
+        self.problem, self.time_limit, self.began = problem, time_limit, time.perf_counter()
         act = problem.activation
         steepest = max(abs(act.slope_neg), abs(act.slope_pos))
         self.reach = steepest * np.linalg.norm(problem.inputs, axis=1)
 
     def norm(self, N: Array) -> tuple[float, float]:
-        bound = dual_norm(self.problem, N, time_limit=self.time_limit)
+        share = None if self.time_limit is None else max(min(0.25 * self.time_limit, self.left()), 0.0)
+        bound = dual_norm(self.problem, N, time_limit=share)
         return bound.lower, bound.upper
+
+    def left(self) -> float:
+        """Seconds until the time limit."""
+        return np.inf if self.time_limit is None else self.time_limit - (time.perf_counter() - self.began)
 
     def residual_at(self, bias: Array) -> Array:
         return balance_dual(self.problem, residual(self.problem, np.tile(bias, (self.problem.n_samples, 1))))
@@ -84,7 +90,7 @@ class _DecayedBias:
             return self._kinked()
         hi, N, upper = self._top()
         step = 1.0
-        while hi > 0.0 and step > 1e-3 and hi - upper > 0.25 * WIDTH * hi:
+        while hi > 0.0 and step > 1e-3 and self.left() > 0 and hi - upper > 0.25 * WIDTH * hi:
             # D stays at most the bound over [trial, hi], so the null network is optimal all the way down to trial.
             trial = hi - step * (hi - upper)
             M = self.dual_at(trial)
@@ -99,7 +105,7 @@ class _DecayedBias:
         """The beta closest below hi, on a logarithmic ladder, at which a neuron is certain to pay; 0 without one."""
         for power in range(12, 0, -1):
             beta = hi * (1.0 - 10.0**-power)
-            if beta > 0 and self.norm(self.dual_at(beta))[0] > beta:
+            if beta > 0 and self.left() > 0 and self.norm(self.dual_at(beta))[0] > beta:
                 return beta
         return 0.0
 
