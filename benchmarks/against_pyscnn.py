@@ -75,12 +75,13 @@ def run_peer(python: Path, problem: Any, call: str, neurons: int) -> dict[str, A
 
 
 def watched(problem: Any, time_limit: float | None) -> tuple[Any, list[tuple[float, float]]]:
-    """Our solution, and (CPU seconds, best objective) each time the callback hears of it."""
-    seen = []
+    """Our solution, and (CPU seconds, best objective) each time the callback hears of a better one."""
+    seen: list[tuple[float, float]] = []
     start = time.process_time()
 
     def note(progress: Any) -> None:
-        seen.append((time.process_time() - start, progress.upper))
+        if not seen or progress.upper < seen[-1][1]:
+            seen.append((time.process_time() - start, progress.upper))
 
     solution = solve(problem, time_limit=time_limit, callback=note)
     return solution, [*seen, (time.process_time() - start, solution.objective)]
