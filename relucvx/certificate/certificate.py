@@ -19,7 +19,7 @@ from relucvx.network import TwoLayerReLU, balance
 from relucvx.oracle import DualNormBound, dual_norm, make_form
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_cells
-from relucvx.program.duality import balance_dual, gap, scale_dual
+from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit, objective, stationarity
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
@@ -167,7 +167,10 @@ def certify_network(
     restricted = None
     scope = bound.scope
     if arrangement is not None and not arrangement.complete:
-        restricted, scope = _restricted_lower(problem, point, arrangement), Scope.GIVEN_PATTERNS
+        # Refinement aims at all patterns; for the given ones the network's own residual may be the better point.
+        own = balance_dual(problem, residual(problem, fit(problem, network)))
+        bounds = [_restricted_lower(problem, N, arrangement) for N in (point, own)]
+        restricted, scope = max((b for b in bounds if b is not None), default=None), Scope.GIVEN_PATTERNS
     return Certificate(
         upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=scope, method=bound.method,
         dual_norm=bound.upper, dual_norm_reached=bound.lower, upper_balanced=upper_balanced,

@@ -1,24 +1,31 @@
 """Which dual point to try for a network that comes without one.
 
-For smooth losses there is one choice, minus the gradient at the network's fit. The hinge has a kink at margin 1, where
-trained networks put many samples, and an arbitrary subgradient can prove next to nothing: there the point comes from a
-cutting-plane linear program.
+For smooth losses the natural point is minus the gradient at the network's fit. It proves little while the network is not
+stationary: a fit that is off by a part in ten thousand can violate D(N) <= beta by tens of percents. So it is refined: a few
+rounds of refitting the output weights over the network's own directions and the ones that violate (an l1 problem), whose
+residual is nearly feasible. The hinge has a kink at margin 1, where trained networks put many samples, and an arbitrary
+subgradient can prove next to nothing: there the point comes from a cutting-plane linear program.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima, random_directions
-from relucvx.program.duality import balance_dual, residual
+from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
 ROUNDS = 60
+
+MOST_ATOMS = 300
+REFITS = 15
+REFINED = 1e-4
+"""Refits of the output weights at most, until no direction found violates by more than this share."""
 
 
 def choose_dual(problem: Problem, network: TwoLayerReLU) -> Array:
@@ -31,11 +38,63 @@ def choose_dual(problem: Problem, network: TwoLayerReLU) -> Array:
     F = fit(problem, network)
     if problem.loss.smooth or problem.n_outputs > 1 or not np.isfinite(F).all():
         N = residual(problem, F)
-        return N if np.isfinite(N).all() else np.zeros_like(N)
+        N = N if np.isfinite(N).all() else np.zeros_like(N)
+        return _refined(problem, network, N) if problem.loss.smooth and problem.n_outputs == 1 else N
     total = problem.beta * float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
     atoms = _unit_atoms(problem, network)
     N, _ = cutting_planes(problem, atoms, None if problem.bias in ("none", "hidden") else total)
     return N
+
+
+def _refined(problem: Problem, network: TwoLayerReLU, N: Array) -> Array:
+    """The best of N and the residuals of l1 refits over growing sets of directions, judged by local search."""
+    atoms = _unit_atoms(problem, network)
+    rng = np.random.default_rng(0)
+    best, value = N, -np.inf
+    bias = 0.0 if network.bias_out is None else float(network.bias_out[0])
+    for round_ in range(REFITS + 1):
+        point = balance_dual(problem, N)
+        form = make_form(problem.inputs, point, problem.activation, free_bias=problem.bias == "free")
+        directions, norms = local_maxima(form, random_directions(form, 200, rng), limit=40)
+        estimate = scale_dual(problem, point, float(norms[0]) if len(norms) else form.rounding())[1]
+        if estimate > value:
+            best, value = point, estimate
+        directions = directions[norms > problem.beta * (1 + REFINED)]
+        if round_ == REFITS or not len(directions):
+            break
+        W = np.array([form.to_original(d) for d in directions])
+        atoms = np.concatenate([atoms, problem.activation(W @ problem.inputs.T)])
+        atoms, N, bias = _refit(problem, atoms, bias)
+    return best
+
+
+def _refit(problem: Problem, atoms: Array, bias: float) -> tuple[Array, Array, float]:
+    """min loss(Σ a_k atom_k + b) + beta Σ|a_k| (+ beta/2 b²) by bounded L-BFGS; atoms in use, residual, b."""
+    k = len(atoms)
+    has_bias = problem.bias in ("all", "free")
+    decay = problem.beta if problem.bias == "all" else 0.0
+
+    def value(t: Array) -> tuple[float, Array]:
+        F = (atoms.T @ (t[:k] - t[k : 2 * k]) + t[-1])[:, None]
+        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)[:, 0]
+        slope = atoms @ G
+        b = G.sum() + decay * t[-1] if has_bias else 0.0
+        total = problem.loss_at(F) + problem.beta * t[: 2 * k].sum() + 0.5 * decay * t[-1] ** 2
+        return float(total), np.concatenate([slope + problem.beta, problem.beta - slope, [b]])
+
+    bounds = [(0.0, None)] * (2 * k) + [(None, None) if has_bias else (0.0, 0.0)]
+    start = np.append(np.zeros(2 * k), bias if has_bias else 0.0)
+    out = minimize(
+        value,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta},
+    )
+    a = out.x[:k] - out.x[k : 2 * k]
+    F = (atoms.T @ a + out.x[-1])[:, None]
+    return atoms[a != 0], residual(problem, F), float(out.x[-1])
 
 
 def cutting_planes(
@@ -93,11 +152,12 @@ def cutting_planes(
 
 
 def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> Array:
-    """phi(Xw) (m, n) of the network's neurons, each scaled to unit penalised norm."""
+    """phi(Xw) (m, n) of the network's neurons, the MOST_ATOMS largest, each scaled to unit penalised norm."""
     W = np.array(network.lifted_in)
     if problem.bias != "none" and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     lead = np.linalg.norm(W[:, : problem.penalized], axis=1)
     keep = (lead > 1e-150) & (np.linalg.norm(W, axis=1) < 1e6 * lead)
-    W = W[keep] / lead[keep, None]
+    largest = np.argsort(-lead[keep] * np.linalg.norm(network.weights_out, axis=1)[keep])[:MOST_ATOMS]
+    W = (W[keep] / lead[keep, None])[largest]
     return np.asarray(problem.activation(W @ problem.inputs.T))

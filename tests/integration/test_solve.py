@@ -63,8 +63,8 @@ def test_agrees_with_all_patterns_in_clarabel(bias, loss):
     for n, d in ((16, 2), (8, 3)):
         if bias != "none" and d == 3:
             n = 6
-        # CLARABEL gives up on the logistic loss with free biases for seed 1 (BackendError at every tolerance).
-        X, y = data(loss, n, d, seed=2 if (bias, loss) == ("free", "logistic") else 1)
+        # CLARABEL gives up on the logistic loss with free biases for seeds 1 and 2 (BackendError at every tolerance).
+        X, y = data(loss, n, d, seed=3 if (bias, loss) == ("free", "logistic") else 1)
         beta = strength(X, y, 0.1, loss=loss, bias=bias)
         ours = rx.solve(X, y, beta, loss=loss, bias=bias)
         conic = rx.solve(X, y, beta, loss=loss, bias=bias, solver="conic")
