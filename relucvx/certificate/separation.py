@@ -16,8 +16,9 @@ import numpy as np
 from numba import njit
 
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, WALL_SHARE, ZERO_TOL, rounding_slack, starting_cones
+from relucvx.oracle.cone_bounds import cone_bound
 from relucvx.oracle.form import Form
-from relucvx.oracle.simplicial import cone_bound, relax, split_point
+from relucvx.oracle.simplicial import relax, split_point
 from relucvx.types import Array
 
 PROVED, WITNESS, RUNNING = 0, 1, 2

@@ -14,8 +14,9 @@ from numba import njit
 
 from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
 from relucvx.errors import UnsupportedError
+from relucvx.oracle.cone_bounds import least_norm
 from relucvx.oracle.form import Form
-from relucvx.oracle.simplicial import least_norm, value_along
+from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
 
 BIAS_WEIGHT = 1e2

@@ -8,22 +8,17 @@ from scipy.optimize import nnls
 
 from relucvx.oracle import simplicial
 from relucvx.oracle.branch_and_bound import starting_cones
-from relucvx.oracle.form import make_form
-from relucvx.oracle.simplicial import (
+from relucvx.oracle.cone_bounds import (
     cone_bound,
     entrywise_bound,
-    heap_pop,
-    heap_push,
     least_norm,
     least_norm_majorant,
-    relax,
     repaired_norm,
     solve_passive,
     spectral_on_cell,
-    split_point,
-    value_along,
-    value_at,
 )
+from relucvx.oracle.form import make_form
+from relucvx.oracle.simplicial import heap_pop, heap_push, relax, split_point, value_along, value_at
 from relucvx.types import ACTIVATIONS
 
 ROUNDING = 1 + 1e-12
