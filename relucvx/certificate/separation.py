@@ -89,7 +89,7 @@ def sweep(
         mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
         if cone_bound(G, p, a, rho, prune, point) <= prune:
             continue
-        k, l = split_point(G, Z, p, mixed, heavy, share, wall_share, middle)
+        k, l = split_point(G, Z, p, mnorm, mixed, heavy, share, wall_share, middle)
         value = 0.0
         for j in range(dim):
             value += L[j, 0] * middle[j]
