@@ -16,6 +16,7 @@ from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, as_network
+from relucvx.oracle import compile_kernels
 from relucvx.oracle.dual_norm import Method
 from relucvx.program.losses import Loss
 from relucvx.program.objective import fit
@@ -127,6 +128,7 @@ class _Budget:
     """Tolerance and time of one call, checked, and split between the solver and the certificate."""
 
     def __init__(self, tol: float, time_limit: float | None) -> None:
+        compile_kernels()
         self.began = time.perf_counter()
         self.tol = as_positive(tol, "tol", fix="tol=1e-6")
         self.limit = time_limit

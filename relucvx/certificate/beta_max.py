@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from relucvx.certificate.dual_choice import cutting_planes
-from relucvx.oracle import dual_norm
+from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -56,6 +56,7 @@ class _DecayedBias:
     """Largest solution of D(N0(beta)) = beta when the output bias b(beta) of the null network is decayed."""
 
     def __init__(self, problem: Problem, time_limit: float | None) -> None:
+        compile_kernels()
         self.problem, self.time_limit, self.began = problem, time_limit, time.perf_counter()
         act = problem.activation
         steepest = max(abs(act.slope_neg), abs(act.slope_pos))

@@ -149,7 +149,7 @@ def test_huge_and_tiny_networks_still_get_valid_numbers():
 def test_null_network(bias, width):
     problem = small_problem(bias=bias)
     net = problem.null_network()
-    certificate = certify_network(problem, net)
+    certificate = certify_network(problem, net, residual(problem, fit(problem, net)))
     assert certificate.upper == pytest.approx(problem.null_value(), rel=1e-12)
     assert certificate.lower < certificate.upper
     assert certificate.dual_norm_reached > problem.beta
