@@ -65,6 +65,9 @@ TOY = "toy 12x2"
 
 def pick(names: list[str], quick: bool) -> list[Family]:
     """The named families, or the toy problem for a quick run."""
+    unknown = [name for name in names if name not in FAMILIES]
+    if unknown:
+        raise SystemExit(f"unknown families {unknown}; known: {', '.join(FAMILIES)}")
     return [FAMILIES[TOY]] if quick else [FAMILIES[name] for name in names]
 
 
