@@ -13,7 +13,7 @@ import numpy as np
 
 from relucvx.certificate import Certificate
 from relucvx.errors import DataFileError, explain
-from relucvx.network import TwoLayerReLU, balance
+from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
@@ -161,8 +161,3 @@ def _rebuild(data: dict[str, Array], meta: dict[str, Any]) -> Solution:
     return Solution(
         problem, network, data["dual"], certificate.upper, Status[meta["status"]], certificate, meta["stats"]
     )
-
-
-def balanced(problem: Problem, network: TwoLayerReLU) -> TwoLayerReLU:
-    """The network with every neuron rescaled for free under the problem's penalty."""
-    return balance(network, penalize_bias=problem.bias != "free")

@@ -15,7 +15,7 @@ import numpy as np
 from relucvx.arrangement import Arrangement
 from relucvx.certificate.dual_choice import choose_dual
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network import TwoLayerReLU, balance
+from relucvx.network import TwoLayerReLU
 from relucvx.oracle import DualNormBound, dual_norm, make_form
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_cells
@@ -224,8 +224,3 @@ def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement) -> f
         form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, 0.0, PATTERN.value, witness
     )
     return scale_dual(problem, N, float(upper) + form.rounding())[1]
-
-
-def balanced(problem: Problem, network: TwoLayerReLU) -> TwoLayerReLU:
-    """The network with every neuron rescaled for free under the problem's penalty."""
-    return balance(network, penalize_bias=problem.bias != "free")
