@@ -33,6 +33,7 @@ _PUBLIC = {
     "recover_network": "relucvx.program",
     "lift_network": "relucvx.program",
     "TwoLayerReLU": "relucvx.network",
+    "DeepNetwork": "relucvx.network",
     "balance": "relucvx.network",
     "merge": "relucvx.network",
     "prune": "relucvx.network",

@@ -1,17 +1,24 @@
-"""Two-layer networks as values, their conversion from and to torch, and function-preserving transforms."""
+"""Networks as values, their conversion from and to torch, and function-preserving transforms."""
 
+from relucvx.network.activations import SMOOTH, SmoothActivation, is_exact, resolve_activation
 from relucvx.network.convert import as_network, from_torch, is_torch_module, to_torch
+from relucvx.network.deep import DeepNetwork
 from relucvx.network.transform import balance, merge, path_norm, prune
 from relucvx.network.two_layer import TwoLayerReLU
 
 __all__ = [
+    "SMOOTH",
+    "DeepNetwork",
+    "SmoothActivation",
     "TwoLayerReLU",
     "as_network",
     "balance",
     "from_torch",
+    "is_exact",
     "is_torch_module",
     "merge",
     "path_norm",
     "prune",
+    "resolve_activation",
     "to_torch",
 ]

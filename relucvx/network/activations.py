@@ -1,0 +1,159 @@
+"""Smooth and threshold activations: no exact convex program exists for them, so everything built on them is heuristic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
+
+_SQRT_2 = math.sqrt(2.0)
+_DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class SmoothActivation:
+    """An activation outside the piecewise-linear family, by name.
+
+    ======================  =================================================================
+    ``tanh``, ``erf``       odd and bounded
+    ``sigmoid``             1 / (1 + exp(-t))
+    ``softplus``            log(1 + exp(t))
+    ``gelu``                t Φ(t), with the normal distribution function Φ
+    ``silu``                t sigmoid(t)
+    ``relu_squared``        max(t, 0)², homogeneous of degree two
+    ``threshold``           1 for t >= 0, else 0 (the gate of the arrangement)
+    ======================  =================================================================
+
+    Attributes
+    ----------
+    name : str
+        One of the names above; the objects are in :data:`SMOOTH`.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: heuristic (programs, kernels and training with these activations carry no certificate).
+    """
+
+    name: str
+
+    @property
+    def exact(self) -> bool:
+        """False: the convex reformulation holds for piecewise-linear activations only."""
+        return False
+
+    def __call__(self, t: Any) -> Array:
+        return np.asarray(_VALUES[self.name](np.asarray(t, dtype=np.float64)))
+
+    def derivative(self, t: Any) -> Array:
+        """phi'(t); for ``threshold`` the true derivative 0, although training uses a surrogate."""
+        return np.asarray(_DERIVATIVES[self.name](np.asarray(t, dtype=np.float64)))
+
+    def torch(self, t: Any) -> Any:
+        """phi(t) of a torch tensor, differentiable.
+
+        ``threshold`` passes gradients straight through where |t| <= 1 (a surrogate: its own derivative is 0).
+        """
+        return _torch_values()[self.name](t)
+
+
+def _normal_cdf(t: Array) -> Array:
+    return np.asarray(special.ndtr(t))
+
+
+def _silu_derivative(t: Array) -> Array:
+    s = special.expit(t)
+    return np.asarray(s * (1.0 + t * (1.0 - s)))
+
+
+_VALUES: dict[str, Callable[[Array], Any]] = {
+    "tanh": np.tanh,
+    "erf": special.erf,
+    "sigmoid": special.expit,
+    "softplus": lambda t: np.logaddexp(0.0, t),
+    "gelu": lambda t: t * _normal_cdf(t),
+    "silu": lambda t: t * special.expit(t),
+    "relu_squared": lambda t: np.maximum(t, 0.0) ** 2,
+    "threshold": lambda t: (t >= 0).astype(np.float64),
+}
+
+_DERIVATIVES: dict[str, Callable[[Array], Any]] = {
+    "tanh": lambda t: 1.0 - np.tanh(t) ** 2,
+    "erf": lambda t: 2.0 / math.sqrt(math.pi) * np.exp(-(t**2)),
+    "sigmoid": lambda t: special.expit(t) * special.expit(-t),
+    "softplus": special.expit,
+    "gelu": lambda t: _normal_cdf(t) + t * _DENSITY * np.exp(-0.5 * t**2),
+    "silu": _silu_derivative,
+    "relu_squared": lambda t: 2.0 * np.maximum(t, 0.0),
+    "threshold": np.zeros_like,
+}
+
+
+def _torch_values() -> dict[str, Callable[[Any], Any]]:
+    import torch
+    from torch.nn import functional
+
+    def threshold(t: Any) -> Any:
+        surrogate = t.clamp(-1.0, 1.0)
+        return surrogate + ((t >= 0).to(t.dtype) - surrogate).detach()
+
+    return {
+        "tanh": torch.tanh,
+        "erf": torch.erf,
+        "sigmoid": torch.sigmoid,
+        # torch's default threshold of 20 is off by 2e-9
+        "softplus": lambda t: functional.softplus(t, threshold=40.0),
+        "gelu": functional.gelu,
+        "silu": functional.silu,
+        "relu_squared": lambda t: functional.relu(t) ** 2,
+        "threshold": threshold,
+    }
+
+
+SMOOTH: dict[str, SmoothActivation] = {name: SmoothActivation(name) for name in _VALUES}
+"""Every activation that is only supported heuristically, by name."""
+
+
+def resolve_activation(
+    activation: str | tuple[float, float] | Activation | SmoothActivation,
+) -> Activation | SmoothActivation:
+    """Resolve an activation given by name, by two slopes, or as an object; smooth ones included.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name, or slopes that are not two finite numbers (not both zero).
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    if isinstance(activation, SmoothActivation):
+        return activation
+    if not isinstance(activation, str):
+        return as_activation(activation)
+    if activation in SMOOTH:
+        return SMOOTH[activation]
+    if activation in ACTIVATIONS:
+        return ACTIVATIONS[activation]
+    raise InvalidInputError(
+        explain(
+            f"an activation among {', '.join([*ACTIVATIONS, *SMOOTH])}, or a pair (slope_neg, slope_pos)",
+            repr(activation),
+            "",
+            'activation="relu"',
+        )
+    )
+
+
+def is_exact(activation: Activation | SmoothActivation) -> bool:
+    """Whether the convex reformulation is exact for this activation: it is for the piecewise-linear ones."""
+    return isinstance(activation, Activation)

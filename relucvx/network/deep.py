@@ -1,0 +1,296 @@
+"""Networks of any depth as values: a tuple of weight matrices, optional biases, one activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.network.activations import SMOOTH, SmoothActivation, resolve_activation
+from relucvx.network.convert import _flatten, _linear, _values, is_torch_module
+from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers
+from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
+from relucvx.validation import as_matrix
+
+ACCEPTED = "torch.nn.Sequential of Linear layers with one kind of activation between them"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DeepNetwork(Result):
+    r"""Deep network F = phi(... phi(X W_1 + b_1) ...) W_L + b_L, immutable.
+
+    Rows are samples, so each weight matrix has shape (fan_in, fan_out): the transpose of torch's ``Linear.weight``.
+
+    Parameters
+    ----------
+    weights : sequence of L array_like
+        Matrices W_l of shape (fan_in, fan_out) that fit together; ``L >= 1``.
+    biases : sequence of L array_like or None, optional
+        One bias (fan_out,) or None per matrix; None alone means no bias anywhere.
+    activation : Activation, SmoothActivation, str or pair of floats, default "relu"
+        Applied after every matrix but the last; ``"linear"`` makes a deep linear network.
+    scalar_output : bool, default False
+        With one output, whether ``predict`` returns shape (n,) instead of (n, 1).
+
+    Raises
+    ------
+    InvalidInputError
+        For matrices or biases that do not fit together, and non-finite or non-real entries.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition; nothing is approximated).
+
+    Examples
+    --------
+    >>> DeepNetwork(([[1.0], [-1.0]], [[2.0]], [[1.0]])).predict([[3.0, 1.0]])
+    array([[4.]])
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array | None, ...] | None = None
+    activation: Activation | SmoothActivation = field(default=ACTIVATIONS["relu"])
+    scalar_output: bool = False
+
+    def __post_init__(self) -> None:
+        weights = _matrices(self.weights)
+        object.__setattr__(self, "activation", resolve_activation(self.activation))
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", _bias_tuple(self.biases, weights))
+        object.__setattr__(self, "scalar_output", bool(self.scalar_output))
+        if self.scalar_output and self.n_outputs != 1:
+            raise InvalidInputError(
+                explain("one output when scalar_output=True", f"{self.n_outputs} outputs", "", "scalar_output=False")
+            )
+
+    @classmethod
+    def from_two_layer(cls, net: TwoLayerReLU) -> DeepNetwork:
+        """The same function as a DeepNetwork with two matrices; Status: theorem (the same function)."""
+        biases = None if net.bias_in is None and net.bias_out is None else (net.bias_in, net.bias_out)
+        return cls((net.weights_in.T, net.weights_out), biases, net.activation, net.scalar_output)
+
+    @classmethod
+    def from_torch(cls, module: Any) -> DeepNetwork:
+        """Read a torch Sequential (nested or not) exactly, in float64.
+
+        Parameters
+        ----------
+        module : torch.nn.Sequential
+            Linear layers with the same activation between every two of them: ReLU, LeakyReLU, Identity (or nothing at
+            all: a deep linear network), Tanh, Sigmoid, Softplus, GELU or SiLU.
+
+        Raises
+        ------
+        InvalidInputError
+            For any other structure (the first offending layer is named), mixed activations, hooks.
+
+        Notes
+        -----
+        Source: [relucvx].
+        Status: theorem (the same function; rounding only).
+        """
+        if not is_torch_module(module):
+            raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
+        return _read(module)
+
+    @property
+    def depth(self) -> int:
+        """Number L of weight matrices."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Sizes (d, m_1, ..., m_{L-1}, c) of all layers."""
+        return (self.n_features, *(int(w.shape[1]) for w in self.weights))
+
+    @property
+    def n_features(self) -> int:
+        """Number d of input features."""
+        return int(self.weights[0].shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number c of outputs."""
+        return int(self.weights[-1].shape[1])
+
+    def hidden(self, X: Any) -> tuple[Array, ...]:
+        """Post-activation representations H_1, ..., H_{L-1}, each (n, m_l).
+
+        Raises
+        ------
+        InvalidInputError
+            When X is not a finite real matrix with ``n_features`` columns.
+        """
+        out = as_matrix(X, "X")
+        if out.shape[1] != self.n_features:
+            raise InvalidInputError(
+                explain(
+                    f"X with {self.n_features} columns, as many as the network has features",
+                    f"shape {out.shape}",
+                    "X is transposed, or was standardised or reduced differently from the training data",
+                    "X of shape (n, d), one row per sample",
+                )
+            )
+        layers = []
+        for layer in range(self.depth - 1):
+            out = self.activation(self._affine(layer, out))
+            layers.append(out)
+        return tuple(layers)
+
+    def predict(self, X: Any) -> Array:
+        """Outputs of the network, of shape (n, c), or (n,) when ``scalar_output``."""
+        layers = self.hidden(X)
+        out = self._affine(self.depth - 1, layers[-1] if layers else as_matrix(X, "X"))
+        return out[:, 0] if self.scalar_output else out
+
+    def to_torch(self) -> Any:
+        """The network as ``torch.nn.Sequential(Linear, activation, ..., Linear)`` in float64 on the CPU.
+
+        Raises
+        ------
+        UnsupportedError
+            When torch has no layer for the activation (``erf``, ``relu_squared``, ``threshold``, positive slope not 1).
+
+        Notes
+        -----
+        Source: [relucvx].
+        Status: theorem (the same function; rounding only).
+        """
+        from torch import nn
+
+        layers: list[Any] = []
+        for layer, weight in enumerate(self.weights):
+            if layer:
+                layers.append(_torch_layer(self.activation))
+            layers.append(_linear(weight.T, self._bias(layer)))
+        return nn.Sequential(*layers)
+
+    def _bias(self, layer: int) -> Array | None:
+        return None if self.biases is None else self.biases[layer]
+
+    def _affine(self, layer: int, H: Array) -> Array:
+        out = H @ self.weights[layer]
+        bias = self._bias(layer)
+        return out if bias is None else out + bias
+
+    def __repr__(self) -> str:
+        sizes = " -> ".join(str(w) for w in self.widths)
+        biases = "" if self.biases is None else ", biases"
+        return f"DeepNetwork({sizes}, {self.activation.name}{biases})"
+
+
+def _matrices(weights: Any) -> tuple[Array, ...]:
+    if isinstance(weights, np.ndarray) or not hasattr(weights, "__len__") or len(weights) == 0:
+        raise InvalidInputError(
+            explain(
+                "weights to be a sequence of matrices (fan_in, fan_out)",
+                f"{type(weights).__name__}",
+                "one matrix instead of a sequence, or no matrix at all",
+                "weights=(W_1, W_2)",
+            )
+        )
+    out: list[Array] = []
+    for k, weight in enumerate(weights):
+        w = _numbers(weight, f"weights[{k}]")
+        fan_in = out[-1].shape[1] if out else None
+        if w.ndim != 2 or 0 in (w.shape[0] if k == 0 else 1, w.shape[-1] if k == len(weights) - 1 else 1):
+            raise InvalidInputError(explain(f"weights[{k}] of shape (fan_in, fan_out)", f"shape {w.shape}"))
+        if fan_in is not None and w.shape[0] != fan_in:
+            raise InvalidInputError(
+                explain(
+                    f"weights[{k}] with {fan_in} rows, as many as weights[{k - 1}] has columns",
+                    f"shape {w.shape}",
+                    "torch stores (fan_out, fan_in)",
+                    "pass the transpose",
+                )
+            )
+        out.append(freeze(w))
+    return tuple(out)
+
+
+def _bias_tuple(biases: Any, weights: tuple[Array, ...]) -> tuple[Array | None, ...] | None:
+    if biases is None:
+        return None
+    if isinstance(biases, np.ndarray) or not hasattr(biases, "__len__") or len(biases) != len(weights):
+        raise InvalidInputError(
+            explain(
+                f"biases to be None or a sequence of {len(weights)} vectors or Nones, one per matrix",
+                f"{type(biases).__name__} of length {len(biases) if hasattr(biases, '__len__') else 'none'}",
+            )
+        )
+    pairs = zip(biases, weights, strict=True)
+    out = tuple(_bias(b, f"biases[{k}]", w.shape[1], "one per column of its matrix") for k, (b, w) in enumerate(pairs))
+    return None if all(b is None for b in out) else out
+
+
+def _torch_layer(phi: Activation | SmoothActivation) -> Any:
+    from torch import nn
+
+    smooth = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU}
+    if phi.name in smooth:
+        return smooth[phi.name]()
+    if phi.name == "softplus":
+        return nn.Softplus(threshold=40.0)
+    if not isinstance(phi, Activation) or phi.slope_pos != 1.0:
+        raise UnsupportedError(
+            explain(
+                "an activation that is a torch layer",
+                phi.name,
+                "torch has no layer of that shape",
+                "DeepNetwork.predict, or phi.torch inside your own module",
+            )
+        )
+    return nn.ReLU() if phi.slope_neg == 0.0 else nn.LeakyReLU(phi.slope_neg)
+
+
+def _read(module: Any) -> DeepNetwork:
+    from torch import nn
+
+    layers = _flatten(module, "")
+    names = ", ".join(type(layer).__name__ for _, layer in layers)
+    linear: list[Any] = []
+    kinds: list[Activation | SmoothActivation] = []
+    for name, layer in layers:
+        if type(layer).forward is nn.Linear.forward:
+            if len(kinds) < len(linear):  # two Linear layers in a row
+                kinds.append(ACTIVATIONS["linear"])
+            linear.append(layer)
+            continue
+        phi = _read_activation(layer)
+        if phi is None or len(kinds) != len(linear) - 1:
+            raise InvalidInputError(explain(ACCEPTED, f"layer {name!r} of type {type(layer).__name__} ({names})"))
+        kinds.append(phi)
+    if not linear or len(kinds) != len(linear) - 1:
+        raise InvalidInputError(explain(f"{ACCEPTED}, ending with Linear", f"layers {names or 'none'}"))
+    if len(set(kinds)) > 1:
+        found = ", ".join(sorted({phi.name for phi in kinds}))
+        raise InvalidInputError(explain("the same activation in every layer", found, "mixed activations"))
+    return DeepNetwork(
+        tuple(_values(layer.weight).T for layer in linear),
+        tuple(None if layer.bias is None else _values(layer.bias) for layer in linear),
+        kinds[0] if kinds else ACTIVATIONS["linear"],
+    )
+
+
+def _read_activation(layer: Any) -> Activation | SmoothActivation | None:
+    """The activation a torch layer computes; None for any other layer."""
+    from torch import nn
+
+    forward = type(layer).forward
+    if forward in (nn.ReLU.forward, nn.LeakyReLU.forward):
+        return as_activation((float(getattr(layer, "negative_slope", 0.0)), 1.0))
+    if forward is nn.Identity.forward:
+        return ACTIVATIONS["linear"]
+    smooth = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "silu": nn.SiLU}
+    for name, kind in smooth.items():
+        if forward is kind.forward:
+            return SMOOTH[name]
+    # the tanh approximation of gelu and scaled softplus are other functions
+    if forward is nn.GELU.forward and layer.approximate == "none":
+        return SMOOTH["gelu"]
+    if forward is nn.Softplus.forward and layer.beta == 1.0:
+        return SMOOTH["softplus"]
+    return None
