@@ -43,6 +43,7 @@ _PUBLIC = {
     "Scope": "relucvx.types",
     "RelucvxError": "relucvx.errors",
     "datasets": "relucvx.datasets",
+    "metrics": "relucvx.metrics",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -17,6 +17,16 @@ REFERENCES: dict[str, str] = {
     "Applications in Pattern Recognition. IEEE Trans. Electronic Computers, 1965.",
     "bach-2017": "F. Bach. Breaking the Curse of Dimensionality with Convex Neural Networks. JMLR 2017.",
     "wang-2025": "B. Wang. The Geometry of Representations and Hidden Convexity (lecture), 2025.",
+    "papyan-2020": "V. Papyan, X. Y. Han, D. L. Donoho. Prevalence of Neural Collapse during the Terminal Phase of Deep "
+    "Learning Training. PNAS 2020.",
+    "bernardi-2020": "S. Bernardi, M. K. Benna, M. Rigotti, J. Munuera, S. Fusi, C. D. Salzman. The Geometry of "
+    "Abstraction in the Hippocampus and Prefrontal Cortex. Cell 2020.",
+    "kornblith-2019": "S. Kornblith, M. Norouzi, H. Lee, G. Hinton. Similarity of Neural Network Representations "
+    "Revisited. ICML 2019.",
+    "lewandowski-2025": "M. Lewandowski, H. Eghbalzadeh, B. Heinzl, R. Pisoni, B. A. Moser. On Space Folds of ReLU "
+    "Neural Networks. arXiv:2502.09954, 2025.",
+    "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
+    "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
     "relucvx": "Derived and tested in this package; no published source.",
 }
 

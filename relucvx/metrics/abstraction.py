@@ -1,0 +1,248 @@
+"""Abstract representations: parallel coding directions, generalisation across conditions, tuning of neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.groups import Factors, Indices, as_factors, as_features, as_gram
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix, as_positive
+
+
+@dataclass(frozen=True)
+class FactorScore(Result):
+    """A score per binary variable.
+
+    Attributes
+    ----------
+    per_factor : ndarray of shape (d_Y,)
+        Score of each variable; NaN where it is undefined.
+    mean : float
+        Average over the variables; NaN if one is undefined.
+    n_contexts : tuple of int
+        Settings of the other variables in which both values of a variable occur.
+    """
+
+    per_factor: Array
+    mean: float
+    n_contexts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NeuronTuning(Result):
+    """How strongly each neuron follows one variable.
+
+    Attributes
+    ----------
+    per_neuron : ndarray of shape (p,)
+        max_k |corr(neuron, y_k)|; NaN for a constant neuron.
+    best_factor : ndarray of shape (p,)
+        The variable that attains it; -1 for a constant neuron.
+    correlations : ndarray of shape (p, d_Y)
+        Signed correlations.
+    mean : float
+        Average of ``per_neuron`` over the neurons that vary; NaN when none does.
+    """
+
+    per_neuron: Array
+    best_factor: Indices
+    correlations: Array
+    mean: float
+
+
+def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None) -> FactorScore:
+    """Parallelism score: cosine between the directions in which a variable is coded in different contexts.
+
+    With f(y) the average feature of a condition and v_{k,c} = f(y_k=+, c) - f(y_k=-, c) for every setting c of the
+    other variables, PS_k is the mean over pairs c != c' of cos(v_{k,c}, v_{k,c'}).
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p), optional
+        Features.
+    factors : array_like of shape (n, d_Y)
+        Binary variables; each column holds two different values of any type.
+    kernel : array_like of shape (n, n), optional
+        Gram matrix Z Z^T in place of Z.
+
+    Returns
+    -------
+    FactorScore
+        NaN for a variable with fewer than two contexts (always so for d_Y = 1), or one that some context does not
+        code at all (v = 0 has no direction).
+
+    Raises
+    ------
+    InvalidInputError
+        For shapes that do not fit, or a column of factors without exactly two values.
+
+    Notes
+    -----
+    Contexts in which only one value of the variable occurs are left out. This is the cosine of coding directions;
+    Pearson correlation, which removes each vector's mean over neurons, is another quantity and depends on the basis.
+
+    Source: [bernardi-2020].
+    Status: theorem (a definition).
+    """
+    K = as_gram(Z, kernel, "parallelism_score")
+    design = _design(factors, len(K))
+    A = design.averaging
+    # differences of means do not see a common shift; removing it first saves the digits it would cost
+    if kernel is None:
+        rows = as_matrix(Z, "Z")
+        means = A @ (rows - rows.mean(axis=0))
+        G = means @ means.T
+        floor = float(np.abs(rows).max()) ** 2 * 1e-28
+    else:
+        G = A @ K @ A.T
+        floor = float(np.abs(K).max()) * 1e-13
+    scores, counts = [], []
+    for k in range(design.table.shape[1]):
+        above, below = design.contexts(k)
+        counts.append(len(above))
+        scores.append(_mean_cosine(G, above, below, floor))
+    per_factor = np.array(scores)
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
+
+
+def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1.0) -> FactorScore:
+    """Cross-condition generalisation: accuracy of a linear classifier of a variable in a context it was not trained in.
+
+    For every variable and every context c (a setting of the other variables), a linear support vector machine is
+    trained on all contexts but c and tested on c; the score is the average over c of the mean accuracy on the two
+    values of the variable.
+
+    Parameters
+    ----------
+    Z, factors, kernel
+        As in :func:`parallelism_score`.
+    C : float, default 1.0
+        Inverse regularisation of the classifier, for features scaled to unit mean squared distance from their mean.
+
+    Returns
+    -------
+    FactorScore
+        Between 0 and 1; chance is 0.5. NaN for a variable with fewer than two contexts.
+
+    Raises
+    ------
+    InvalidInputError
+        As in :func:`parallelism_score`, and for C <= 0.
+
+    Notes
+    -----
+    Deterministic: the splits are the contexts and the classifier's optimum does not depend on the order of the rows.
+    Both values of the variable weigh alike in training. A test sample on the boundary counts one half.
+
+    Source: [bernardi-2020].
+    Status: heuristic (an estimate that depends on the classifier; the splits are exhaustive).
+    """
+    C = as_positive(C, "C")
+    features = as_features(Z, kernel, "ccgp")
+    design = _design(factors, len(features))
+    centred = features - features.mean(axis=0)
+    spread = float(np.sqrt(np.mean(np.sum(centred**2, axis=1))))
+    centred = centred / (spread or 1.0)
+    scores, counts = [], []
+    for k in range(design.table.shape[1]):
+        above, below = design.contexts(k)
+        counts.append(len(above))
+        folds = [np.isin(design.condition, pair) for pair in zip(above, below, strict=True)]
+        used = np.any(folds, axis=0) if folds else np.zeros(len(centred), dtype=bool)
+        side = design.sides[:, k]
+        accuracies = [_generalise(centred, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
+        scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
+    per_factor = np.array(scores)
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
+
+
+def neuron_tuning(Z: Any, factors: Any) -> NeuronTuning:
+    """Largest absolute correlation of each neuron with a single variable: max_k |corr(z_j, y_k)|.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Activity, one column per neuron.
+    factors : array_like of shape (n, d_Y)
+        Binary variables, or real ones when the column holds numbers.
+
+    Returns
+    -------
+    NeuronTuning
+        1 for a neuron that is an affine function of one variable (a modular neuron).
+
+    Raises
+    ------
+    InvalidInputError
+        For shapes that do not fit, or a constant factor.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    Z = as_matrix(Z, "Z")
+    Y = _numeric_factors(factors, len(Z))
+    size = np.abs(Z).max(axis=0)
+    centred = Z / np.where(size > 0, size, 1.0)
+    centred = centred - centred.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    varies = norms > 1e-13 * np.sqrt(len(Z))
+    targets = Y - Y.mean(axis=0)
+    targets = targets / np.linalg.norm(targets, axis=0)
+    correlations = np.full((Z.shape[1], Y.shape[1]), np.nan)
+    correlations[varies] = np.clip((centred[:, varies] / norms[varies]).T @ targets, -1.0, 1.0)
+    strength = np.abs(np.where(varies[:, None], correlations, 0.0))
+    per_neuron = np.where(varies, strength.max(axis=1), np.nan)
+    best = np.where(varies, strength.argmax(axis=1), -1).astype(np.intp)
+    return NeuronTuning(per_neuron, best, correlations, float(per_neuron[varies].mean()) if varies.any() else np.nan)
+
+
+def _design(factors: Any, n: int) -> Factors:
+    if factors is None:
+        raise InvalidInputError(explain(f"factors of shape ({n}, d_Y)", "None", "", "factors=Y"))
+    return as_factors(factors, n)
+
+
+def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> float:
+    """Mean off-diagonal cosine of the difference vectors whose inner products G gives."""
+    if len(above) < 2:
+        return np.nan
+    inner = G[np.ix_(above, above)] - G[np.ix_(above, below)] - G[np.ix_(below, above)] + G[np.ix_(below, below)]
+    squares = np.diag(inner)
+    if squares.min() <= floor:
+        return np.nan
+    cosines = inner / np.sqrt(np.outer(squares, squares))
+    return float(np.mean(cosines[np.triu_indices(len(cosines), 1)]))
+
+
+def _generalise(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
+    """Mean accuracy on the two sides of the held-out samples."""
+    from sklearn.svm import SVC
+
+    model = SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)
+    model.fit(features[train], side[train])
+    trained, value = model.decision_function(features[train]), model.decision_function(features[test])
+    undecided = np.abs(value) <= 1e-7 * float(np.abs(trained).max())
+    right = np.where(undecided, 0.5, (value > 0) == side[test])
+    return float(np.mean([right[side[test] == s].mean() for s in (False, True)]))
+
+
+def _numeric_factors(factors: Any, n: int) -> Array:
+    """Columns of numbers as they are, other columns as ±1."""
+    raw = factors.detach().cpu().numpy() if hasattr(factors, "detach") else np.asarray(factors)
+    if raw.dtype.kind not in "biuf":
+        return np.where(as_factors(factors, n).sides, 1.0, -1.0)
+    Y = as_matrix(raw, "factors", allow_vector=True)
+    if len(Y) != n:
+        raise InvalidInputError(explain(f"factors of shape ({n}, d_Y), one row per sample", f"shape {Y.shape}"))
+    flat = np.flatnonzero(np.ptp(Y, axis=0) == 0)
+    if len(flat):
+        raise InvalidInputError(
+            explain("factors that vary", f"column {flat[0]} is constant", "no correlation with a constant", "drop it")
+        )
+    return Y
