@@ -55,19 +55,23 @@ def solve(
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
 ) -> Solution:
-    """Global optimum of a two-layer network with weight decay, with a proof.
+    """Global optimum of a two-layer network with weight decay, with a proof, for one output or several.
 
     ``min over widths m and weights of loss(phi(X W_in) W_out) + beta/2 (||W_in||² + ||W_out||²)``
+
+    Several outputs share their neurons: the penalty is the exact atomic norm ``beta Σ_j ||w_j||·||v_j||``, not one norm per
+    output.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
-    Y : array_like, shape (n,) or (n, 1)
-        Targets; labels ±1 for the logistic, hinge and squared hinge losses.
+    Y : array_like, shape (n,) or (n, c)
+        Targets; labels ±1 for the logistic, hinge and squared hinge losses; for the cross-entropy one-hot rows, rows of the
+        simplex, or class labels (n,).
     beta : float
         Weight decay, relative to a loss summed over samples (the squared loss carries 1/2).
     loss : str or Loss
-        "squared", "logistic", "hinge", "squared_hinge" or "huber".
+        "squared", "logistic", "hinge", "squared_hinge", "huber" or "cross_entropy".
     bias : {"none", "hidden", "all", "free"} or bool
         Which biases the network has and whether they are decayed; False and True mean "none" and "all".
     activation : str, pair of floats or Activation
@@ -94,14 +98,12 @@ def solve(
     ------
     InvalidInputError
         For data or options outside what is described here.
-    UnsupportedError
-        For several outputs.
 
     Notes
     -----
     Ctrl-C stops cleanly with the best certified result so far (status INTERRUPTED).
 
-    Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+    Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
     """
     problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
     return _solve(problem, tol, time_limit, solver, start, callback, rng)

@@ -86,6 +86,10 @@ class Loss(ABC):
         """Diagonal (n, c) of the second derivative; at joints, that of the curved side."""
         return np.asarray(w[:, None] * self._curvatures(F, Y))
 
+    def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:
+        """The second derivative (n c, n c), samples major, times a matrix J (n c, k)."""
+        return np.asarray(self.hessian(F, Y, w).ravel()[:, None] * J)
+
     def dual_bounds(self, Y: Array, w: Array) -> tuple[Array, Array]:
         """The domain of ``N -> -loss*(-N)`` as a box (lo, hi) with ``lo <= 0 <= hi``; rows of zero weight are {0}."""
         lo, hi = self._dual_bounds(Y)

@@ -149,7 +149,7 @@ def _release(problem: Problem, support: Support, bias: Array) -> bool:
 
 def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25) -> tuple[Array, bool]:
     """Damped Newton in the subspaces of the walls held; updates ``support.u``, returns output bias and convergence."""
-    bases = [_wall_basis(problem, support.walls[j], support.u[j]) for j in range(len(support.u))]
+    bases = [wall_basis(problem, support.walls[j], support.u[j]) for j in range(len(support.u))]
     X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
     cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in bases])]).astype(int)
     maps = [
@@ -215,7 +215,7 @@ def _newton_direction(H: Array, g: Array) -> Array:
         return np.asarray(-np.linalg.lstsq(H, g, rcond=1e-12)[0])
 
 
-def _wall_basis(problem: Problem, walls: BoolArray, u: Array) -> Array:
+def wall_basis(problem: Problem, walls: BoolArray, u: Array) -> Array:
     """Orthonormal basis of the directions that keep u on its walls; all of them when the walls leave none."""
     rows = problem.inputs[walls]
     if not len(rows):

@@ -9,7 +9,7 @@ from strategies import LABEL_LOSSES, rescaled
 
 import relucvx as rx
 from relucvx.datasets import planted
-from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.errors import InvalidInputError
 from relucvx.network import TwoLayerReLU
 from relucvx.types import BIAS_MODES, Scope, Status
 
@@ -257,11 +257,6 @@ def test_bad_inputs_are_refused(change, message):
     arguments = {"X": GOOD_X, "Y": GOOD_Y, "beta": 0.1, **change}
     with pytest.raises(InvalidInputError, match=message):
         rx.solve(arguments.pop("X"), arguments.pop("Y"), arguments.pop("beta"), **arguments)
-
-
-def test_several_outputs_are_unsupported_and_said_so():
-    with pytest.raises(UnsupportedError, match="one output, received 2"):
-        rx.solve(GOOD_X, np.ones((3, 2)), 0.1)
 
 
 def test_bad_betas_of_a_path():

@@ -9,7 +9,7 @@ from scipy.optimize import check_grad, minimize
 from strategies import LABEL_LOSSES, random_network
 
 from relucvx.arrangement import enumerate_patterns
-from relucvx.errors import BackendError, InvalidInputError, UnsupportedError
+from relucvx.errors import BackendError, InvalidInputError
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, dual_objective
@@ -273,14 +273,11 @@ def test_methods_and_errors():
     assert objective(problem, conic.network) == pytest.approx(objective(problem, active_set(problem).network), rel=1e-6)
     with pytest.raises(InvalidInputError, match="a solver among auto, active_set, conic"):
         solve_problem(problem, method="newton")
-    vector = make_problem(problem.X, np.ones((7, 2)), 0.1)
-    with pytest.raises(UnsupportedError, match=r"Y\[:, \[k\]\]"):
-        active_set(vector)
 
 
 def test_branch_and_bound_alone_suffices(monkeypatch):
     """Without enumeration every proof comes from the tree, and violations come back as columns."""
-    module = importlib.import_module("relucvx.solver.active_set")
+    module = importlib.import_module("relucvx.solver.run")
     monkeypatch.setattr(module, "choose_method", lambda form: "branch_and_bound")
     for bias in BIAS_MODES:
         problem = problem_for(n=15, beta=0.05, bias=bias)

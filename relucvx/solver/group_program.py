@@ -1,0 +1,162 @@
+"""One conic solve: group norms over vectors that enter the fit linearly, handed to CLARABEL directly.
+
+    min loss(F) + beta Σ_j ||x_j||_p (+ beta/2 ||b_out||²),  vec F = Σ_j A_j x_j + 1 b_out,  rows·x >= 0
+
+The fit is a variable of its own, so the multiplier of its defining equation is the dual point, for every loss. The steps of
+the solver state what x_j is: a neuron's input vector with its output direction fixed, or the reverse.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from relucvx.errors import BackendError
+from relucvx.program.problem import Problem
+from relucvx.solver.loss_cones import LossCones, loss_cones
+from relucvx.types import Array
+
+LARGEST_GAIN = 1e6
+
+
+@dataclass
+class GroupProgram:
+    """Data of one solve, in the scaled variables x' = x / x_unit and f' = f / sy.
+
+    Attributes
+    ----------
+    problem : Problem
+        Gives loss, targets, beta and the output bias.
+    design : ndarray, shape (n c, k q)
+        The matrices A_j side by side, samples major; already in the scaled variables.
+    k, q, p : int
+        Number of groups, length of each, and how many of its leading entries the norm counts.
+    sx : float
+        Scale of the inputs that ``design`` was divided by.
+    rows : sparse matrix, shape (r, k q)
+        Linear constraints ``rows @ x <= 0``.
+    """
+
+    problem: Problem
+    design: Array
+    k: int
+    q: int
+    p: int
+    sx: float
+    rows: sp.csc_matrix
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        self.n, self.c = problem.Y.shape
+        self.sy = target_scale(problem)
+        # The certificate is about N/beta: state the objective in units of the penalty, within reason.
+        self.gain = min(self.sx * self.sy / problem.beta, LARGEST_GAIN)
+        self.bias = problem.bias in ("all", "free")
+        self.at_t = self.k * self.q
+        self.at_b = self.at_t + self.k
+        self.at_f = self.at_b + (self.c if self.bias else 0)
+        self.at_extra = self.at_f + self.n * self.c
+
+    def solve(self, tol: float, time_limit: float) -> tuple[Array, Array, Array, float]:
+        """Minimiser x' (k, q) in scaled variables, output bias (c,), dual point (n, c), seconds.
+
+        Raises
+        ------
+        BackendError
+            When CLARABEL returns a status from which no usable point follows, running out of time included.
+        """
+        import clarabel
+
+        extra = loss_cones(self.problem, self.sy)
+        width = self.at_extra + extra.width
+        P = sp.diags(self._quadratic(extra), format="csc")
+        q = np.zeros(width)
+        q[self.at_t : self.at_b] = self.problem.beta / (self.sx * self.sy)
+        q[self.at_f : self.at_extra] = extra.linear_fit
+        q[self.at_extra :] = extra.linear
+        eq, norms = self._fit_rows(width), self._norm_rows(width)
+        cells = sp.hstack([self.rows, sp.csc_matrix((self.rows.shape[0], width - self.at_t))], format="csc")
+        A = sp.vstack([eq, cells, norms, *extra.rows(width, self.at_f)], format="csc")
+        b = np.concatenate([np.zeros(eq.shape[0] + cells.shape[0] + norms.shape[0]), *extra.offsets])
+        cones = [clarabel.ZeroConeT(eq.shape[0])]
+        if cells.shape[0]:
+            cones.append(clarabel.NonnegativeConeT(cells.shape[0]))
+        cones += [clarabel.SecondOrderConeT(self.p + 1)] * self.k + extra.cones
+        began = time.perf_counter()
+        # Pushed past what the program allows the interior point breaks down: then ask for less, in other units.
+        for level, gain in ((tol, self.gain), (100 * tol, self.gain), (100 * tol, 1.0), (1e4 * tol, self.gain)):
+            settings = clarabel.DefaultSettings()
+            settings.verbose = False
+            settings.max_threads = 1
+            settings.max_iter = 200
+            settings.time_limit = max(time_limit - (time.perf_counter() - began), 0.0)
+            settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = level
+            # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
+            settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5
+            out = clarabel.DefaultSolver(P * gain, q * gain, A, b, cones, settings).solve()
+            x, z = np.array(out.x), np.array(out.z) / gain
+            if self._usable(out, x) or time.perf_counter() - began > time_limit:
+                break
+        if not self._usable(out, x):
+            late = time.perf_counter() - began > time_limit
+            cause = "the time limit" if late else "badly scaled data; try: standardise the columns of X"
+            raise BackendError(
+                f"CLARABEL stopped with status {out.status} on a restricted program of {self.k} cells, "
+                f"{self.n} samples; likely cause: {cause}."
+            )
+        bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
+        dual = z[: self.n * self.c].reshape(self.n, self.c)
+        return x[: self.at_t].reshape(self.k, self.q), bias_out, -dual * self.sy, time.perf_counter() - began
+
+    @staticmethod
+    def _usable(out: object, x: Array) -> bool:
+        """Whether a solve ended, or ran out of steps, with a finite point."""
+        finished = ("Solved", "AlmostSolved", "MaxIterations", "InsufficientProgress")
+        return str(getattr(out, "status", "")) in finished and bool(np.isfinite(x).all())
+
+    def _quadratic(self, extra: LossCones) -> Array:
+        bias = np.full(self.at_f - self.at_b, self.problem.beta if self.problem.bias == "all" else 0.0)
+        return np.concatenate([np.zeros(self.at_b), bias, extra.quadratic_fit, extra.quadratic])
+
+    def _fit_rows(self, width: int) -> sp.csc_matrix:
+        """Σ_j A_j x_j + 1 bᵀ - f = 0, samples major."""
+        parts = [sp.csc_matrix(self.design), sp.csc_matrix((self.n * self.c, self.k))]
+        if self.bias:
+            parts.append(sp.csc_matrix(np.tile(np.eye(self.c), (self.n, 1))))
+        parts.append(-sp.identity(self.n * self.c, format="csc"))
+        rest = width - self.at_extra
+        if rest:
+            parts.append(sp.csc_matrix((self.n * self.c, rest)))
+        return sp.hstack(parts, format="csc")
+
+    def _norm_rows(self, width: int) -> sp.csc_matrix:
+        """(t_j, x_j) in the second-order cone, over the counted coordinates."""
+        step = self.p + 1
+        rows = np.arange(self.k * step)
+        cols = np.empty((self.k, step), dtype=int)
+        cols[:, 0] = self.at_t + np.arange(self.k)
+        cols[:, 1:] = np.arange(self.k)[:, None] * self.q + np.arange(self.p)
+        return sp.csc_matrix((np.full(self.k * step, -1.0), (rows, cols.ravel())), shape=(self.k * step, width))
+
+
+def target_scale(problem: Problem) -> float:
+    """Unit of the fit: the largest target where the loss compares with targets, 1 for labels."""
+    regression = problem.loss.name in ("squared", "huber", "absolute")
+    return (float(np.abs(problem.Y).max()) or 1.0) if regression else 1.0
+
+
+def input_scale(problem: Problem) -> float:
+    """Largest entry of the counted columns of the augmented inputs."""
+    return float(np.abs(problem.inputs[:, : problem.penalized]).max()) or 1.0
+
+
+def scaled_inputs(problem: Problem, sx: float) -> Array:
+    """Augmented inputs divided by their scale; an unpenalised bias column keeps its ones."""
+    X = problem.inputs / sx
+    if problem.bias == "free":
+        X = X.copy()
+        X[:, -1] = 1.0
+    return X

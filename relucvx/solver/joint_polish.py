@@ -1,0 +1,229 @@
+"""Newton's method on networks with several outputs, neurons held on their walls.
+
+Between walls the weight-decay objective is smooth in all weights at once,
+
+    f(q, V, b) = loss(Σ_j D_j X Z_j q_j v_jᵀ + 1 bᵀ) + beta/2 Σ_j (||w_j||_p² + ||v_j||²) (+ beta/2 ||b||²),  w_j = Z_j q_j,
+
+where the columns of Z_j span the directions that keep neuron j on its walls. Damped Newton steps give the fit, hence the dual
+point, to rounding; the walls are corrected like an active set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from relucvx.program.problem import Problem
+from relucvx.solver.polish import FIRST_GUESS, STATIONARY, VANISHING, wall_basis
+from relucvx.tolerances import EPS
+from relucvx.types import Array, BoolArray
+
+CORRECTIONS = 25
+STEPS = 40
+
+
+@dataclass
+class Neurons:
+    """Lifted neurons W (k, D), outputs V (k, c), output bias (c,), cell sides (k, n) as ±1, walls held (k, n)."""
+
+    W: Array
+    V: Array
+    bias: Array
+    sides: Array
+    walls: BoolArray
+
+    def keep(self, mask: BoolArray) -> Neurons:
+        """The neurons where ``mask`` is True."""
+        return Neurons(self.W[mask], self.V[mask], self.bias, self.sides[mask], self.walls[mask])
+
+
+def joint_polish(problem: Problem, W: Array, V: Array, bias: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """Refined candidates (W, V, output bias), one for each first guess of the walls.
+
+    Notes
+    -----
+    Status: heuristic (the caller compares objectives, the certificate judges). Source: [relucvx]
+    """
+    if not problem.loss.smooth or not len(W):
+        return
+    X = problem.inputs
+    lengths = np.linalg.norm(X, axis=1)
+    seen: list[BoolArray] = []
+    for guess in FIRST_GUESS:
+        T = W @ X.T
+        near = (np.abs(T) <= guess * lengths * np.linalg.norm(W, axis=1, keepdims=True)) & (lengths > 0)
+        if any(np.array_equal(near, walls) for walls in seen):
+            continue
+        seen.append(near.copy())
+        root = np.sqrt(
+            np.maximum(np.linalg.norm(V, axis=1), 1e-300) / np.linalg.norm(W[:, : problem.penalized], axis=1)
+        )
+        neurons = Neurons(W * root[:, None], V / root[:, None], bias.copy(), np.where(T >= 0, 1.0, -1.0), near)
+        neurons = _correct(problem, neurons)
+        yield neurons.W, neurons.V, neurons.bias
+
+
+def _correct(problem: Problem, neurons: Neurons) -> Neurons:
+    """Newton with the walls held, then add violated and release wrongly held walls, until neither happens."""
+    X = problem.inputs
+    lengths = np.linalg.norm(X, axis=1)
+    for _ in range(CORRECTIONS):
+        before = Neurons(neurons.W.copy(), neurons.V.copy(), neurons.bias.copy(), neurons.sides, neurons.walls.copy())
+        converged = _Newton(problem, neurons).run()
+        size = np.linalg.norm(neurons.W[:, : problem.penalized], axis=1)
+        if not converged and len(size) > 1 and size.min() < VANISHING * size.max():
+            neurons = neurons.keep(np.arange(len(size)) != int(size.argmin()))
+            continue
+        reach = np.linalg.norm(neurons.W, axis=1, keepdims=True) * lengths
+        beyond = (neurons.sides * (neurons.W @ X.T) < -1e-12 * reach) & ~neurons.walls & (size > 0)[:, None]
+        if beyond.any():
+            _first_crossings(problem, before, neurons, beyond)
+            continue
+        if not _release(problem, neurons):
+            break
+    return neurons
+
+
+def _first_crossings(problem: Problem, before: Neurons, neurons: Neurons, beyond: BoolArray) -> None:
+    """Hold each neuron on the first wall it crossed, from where it started."""
+    old, new = before.W @ problem.inputs.T, neurons.W @ problem.inputs.T
+    move = np.where(beyond, np.abs(old) / np.maximum(np.abs(old - new), 1e-300), np.inf)
+    for j in np.flatnonzero(beyond.any(axis=1)):
+        neurons.walls[j] |= beyond[j] & (move[j] <= move[j].min() * (1 + 1e-9) + 1e-12)
+
+
+def _release(problem: Problem, neurons: Neurons) -> bool:
+    """Let go of the most wrongly held wall of each neuron, on the side where that pays; True if any was released.
+
+    With multiplier m of the neuron's own side, the other side has ``-m + hinge·(G v)_i ||x_i||``: there sample i has the
+    other slope. Both must be non-negative on a wall that is rightly held.
+    """
+    X, p = problem.inputs, problem.penalized
+    gates = problem.activation.gate(neurons.sides > 0)
+    F = (gates * (neurons.W @ X.T)).T @ neurons.V + neurons.bias
+    G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+    released = False
+    for j in range(len(neurons.W)):
+        rows = np.flatnonzero(neurons.walls[j])
+        if not len(rows):
+            continue
+        pull = X.T @ (gates[j] * (G @ neurons.V[j]))
+        pull[:p] += problem.beta * neurons.W[j, :p]
+        lengths = np.linalg.norm(X[rows], axis=1)
+        normals = neurons.sides[j, rows, None] * X[rows] / lengths[:, None]
+        own = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0]
+        other = -own + problem.activation.hinge * (G[rows] @ neurons.V[j]) * lengths
+        worst = int(np.argmin(np.minimum(own, other)))
+        if min(own[worst], other[worst]) < -1e-9 * problem.beta * np.linalg.norm(neurons.W[j, :p]):
+            neurons.walls[j, rows[worst]] = False
+            neurons.sides[j, rows[worst]] *= 1.0 if own[worst] <= other[worst] else -1.0
+            released = True
+    return released
+
+
+class _Newton:
+    """Damped Newton on the smooth objective; writes the neurons back where it ends."""
+
+    def __init__(self, problem: Problem, neurons: Neurons) -> None:
+        self.problem, self.neurons = problem, neurons
+        self.n, self.c = problem.Y.shape
+        self.k, self.p = len(neurons.W), problem.penalized
+        self.has_bias = problem.bias in ("all", "free")
+        self.decay = problem.beta if problem.bias == "all" else 0.0
+        self.bases = [wall_basis(problem, neurons.walls[j], neurons.W[j]) for j in range(self.k)]
+        gates = problem.activation.gate(neurons.sides > 0)
+        self.maps = [(gates[j][:, None] * problem.inputs) @ self.bases[j] for j in range(self.k)]
+        self.metrics = [Z[: self.p].T @ Z[: self.p] for Z in self.bases]
+        self.cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in self.bases])]).astype(int)
+        self.at_v = int(self.cuts[-1])
+        self.at_b = self.at_v + self.k * self.c
+
+    def run(self) -> bool:
+        """Iterate until the gradient is down to rounding or no step helps; True when it is small against beta."""
+        neurons = self.neurons
+        bias = [neurons.bias] if self.has_bias else []
+        x = np.concatenate([Z.T @ w for Z, w in zip(self.bases, neurons.W, strict=True)] + [neurons.V.ravel(), *bias])
+        value = self.value(x)
+        size, noise = np.inf, 0.0
+        for _ in range(STEPS):
+            g, H, noise = self.derivatives(x)
+            size = float(np.abs(g).max(initial=0.0))
+            direction = _descent(H, g)
+            step, fresh = 1.0, self.value(x + direction)
+            while not fresh <= value * (1 + 1e-15) and step > 1e-4:
+                step *= 0.5
+                fresh = self.value(x + step * direction)
+            if not fresh <= value * (1 + 1e-15):
+                break
+            moved = step * np.linalg.norm(direction) > 1e-15 * np.linalg.norm(x)
+            x, value = x + step * direction, fresh
+            if not moved:
+                break
+        neurons.W = np.array([Z @ self.part(x, j) for j, Z in enumerate(self.bases)])
+        neurons.V = x[self.at_v : self.at_b].reshape(self.k, self.c).copy()
+        if self.has_bias:
+            neurons.bias = x[self.at_b :].copy()
+        scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
+        return size <= STATIONARY * scale + noise
+
+    def part(self, x: Array, j: int) -> Array:
+        """The coordinates q_j."""
+        return x[self.cuts[j] : self.cuts[j + 1]]
+
+    def fit(self, x: Array) -> tuple[Array, Array]:
+        """Fit (n, c) and hidden activity (n, k)."""
+        hidden = np.stack([A @ self.part(x, j) for j, A in enumerate(self.maps)], axis=1)
+        F = hidden @ x[self.at_v : self.at_b].reshape(self.k, self.c)
+        return (F + x[self.at_b :] if self.has_bias else F), hidden
+
+    def value(self, x: Array) -> float:
+        """The objective with gates held."""
+        norms = sum(float(self.part(x, j) @ M @ self.part(x, j)) for j, M in enumerate(self.metrics))
+        v, b = x[self.at_v : self.at_b], x[self.at_b :]
+        decay = 0.5 * self.problem.beta * (norms + float(v @ v)) + 0.5 * self.decay * float(b @ b)
+        return self.problem.loss_at(self.fit(x)[0]) + decay
+
+    def derivatives(self, x: Array) -> tuple[Array, Array, float]:
+        """Gradient, Hessian, and the rounding of the gradient."""
+        problem, c = self.problem, self.c
+        V = x[self.at_v : self.at_b].reshape(self.k, c)
+        F, hidden = self.fit(x)
+        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        J = np.zeros((self.n, c, len(x)))
+        for j, A in enumerate(self.maps):
+            J[:, :, self.cuts[j] : self.cuts[j + 1]] = A[:, None, :] * V[j][None, :, None]
+        for a in range(c):
+            J[:, a, self.at_v + a : self.at_b : c] = hidden
+            if self.has_bias:
+                J[:, a, self.at_b + a] = 1.0
+        flat = J.reshape(self.n * c, -1)
+        g = flat.T @ G.ravel()
+        noise = 64 * EPS * float((np.abs(flat).T @ np.abs(G.ravel())).max(initial=0.0))
+        H = flat.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, flat)
+        for j, A in enumerate(self.maps):
+            at, out = slice(self.cuts[j], self.cuts[j + 1]), slice(self.at_v + j * c, self.at_v + (j + 1) * c)
+            cross = A.T @ G
+            H[at, out] += cross
+            H[out, at] += cross.T
+            H[at, at] += problem.beta * self.metrics[j]
+            g[at] += problem.beta * self.metrics[j] @ x[at]
+        decay = np.concatenate([np.full(self.k * c, problem.beta), np.full(len(x) - self.at_b, self.decay)])
+        g[self.at_v :] += decay * x[self.at_v :]
+        H[self.at_v :, self.at_v :] += np.diag(decay)
+        return g, H, noise
+
+
+def _descent(H: Array, g: Array) -> Array:
+    """-H⁻¹g where H is positive definite, else with its eigenvalues made positive; flat directions are left alone."""
+    if not len(H):
+        return -g
+    try:
+        return np.asarray(-scipy.linalg.cho_solve(scipy.linalg.cho_factor(H), g))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(H)
+        size = np.abs(values)
+        flat = size <= 1e-11 * size.max()
+        return np.asarray(-vectors @ (np.where(flat, 0.0, 1.0) * (vectors.T @ g) / np.where(flat, 1.0, size)))

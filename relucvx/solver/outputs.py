@@ -1,0 +1,42 @@
+"""The convex step with the input directions held: a group lasso over the output vectors.
+
+For unit directions w_j (in the norm the penalty counts) and atoms phi(Xa w_j) (n,)
+
+    min loss(Σ_j phi(Xa w_j) v_jᵀ + 1 b_outᵀ) + beta Σ_j ||v_j|| (+ beta/2 ||b_out||²)
+
+With several outputs this is what chooses the output directions that :mod:`relucvx.solver.restricted` holds.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import scipy.sparse as sp
+
+from relucvx.program.problem import Problem
+from relucvx.solver.group_program import GroupProgram, input_scale, target_scale
+from relucvx.tolerances import CONIC
+from relucvx.types import Array
+
+
+def solve_outputs(
+    problem: Problem, W: Array, tol: float = CONIC.value, deadline: float = np.inf
+) -> tuple[Array, Array, Array]:
+    """Output vectors (k, c), output bias (c,) and dual point (n, c) for the unit directions W (k, D).
+
+    Raises
+    ------
+    BackendError
+        When CLARABEL returns a status from which no usable point follows, running out of time included.
+
+    Notes
+    -----
+    Status: certified numerically (by the caller: the certificate recomputes everything). Source: [sahiner-2021]
+    """
+    sx, sy, c = input_scale(problem), target_scale(problem), problem.n_outputs
+    atoms = problem.activation(problem.inputs @ W.T) / sx
+    design = np.einsum("nk,ab->nakb", atoms, np.eye(c)).reshape(len(atoms) * c, len(W) * c)
+    program = GroupProgram(problem, design, len(W), c, c, sx, sp.csc_matrix((0, len(W) * c)))
+    V, bias_out, dual, _ = program.solve(tol, deadline - time.perf_counter())
+    return V * (sy / sx), bias_out, dual

@@ -1,0 +1,159 @@
+"""Several outputs: sliding column generation whose convex step alternates between input and output vectors.
+
+The atomic norm Σ ||w_j||·||v_j|| is not a sum over finitely many fixed vectors, so the convex step has two halves,
+
+* *outputs*: directions w_j held, output vectors free (a group lasso, :mod:`relucvx.solver.outputs`);
+* *inputs*: output directions held, input vectors free in their cells (:mod:`relucvx.solver.restricted`), a neuron near a wall
+  getting a block on each side so that it can cross;
+
+and a joint Newton step takes what they identify to rounding. Pricing, proofs and limits are those of the scalar case.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from relucvx.network import TwoLayerReLU
+from relucvx.program.duality import balance_dual, residual
+from relucvx.program.objective import balanced_objective, fit
+from relucvx.solver.descent import descend, random_start
+from relucvx.solver.joint_polish import joint_polish
+from relucvx.solver.outputs import solve_outputs
+from relucvx.solver.restricted import Blocks, solve_restricted
+from relucvx.solver.run import SLIDE_ABOVE, Run
+from relucvx.tolerances import CONIC, WALL
+from relucvx.types import Array
+
+ALIVE = (1e-5, 1e-8)
+"""Neurons below this share of the largest are left out of the polished support; the second is tried if the first hurts."""
+
+PARALLEL = 1e-10
+"""Directions with 1 - cosine below this are one dictionary entry."""
+
+DICTIONARY = 400
+"""At most so many directions enter the outputs step."""
+
+NEAR_WALLS = 3
+ALTERNATIONS = 2
+
+
+class VectorRun(Run):
+    """A run whose columns are directions, each with an output vector chosen by the convex step."""
+
+    directions: Array
+
+    def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
+        """The dictionary of the round: the network's neurons, the new columns, and where a descent slides both."""
+        W, V, b = self._own_neurons()
+        parts = [W, columns]
+        first = self.round == 1 and start is None
+        if first:
+            width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 12, 80))
+            W, V, b = random_start(self.problem, width, self.rng)
+        if first or self.violation > SLIDE_ABOVE:
+            gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
+            iterations = (600 if self.problem.n_inputs <= 6 else 3000) if first else 300
+            W = np.vstack([W, gain * columns])
+            V = np.vstack([V, gain * self._signs(columns)])
+            W, V, b, _ = descend(self.problem, W, V, b, iterations)
+            self._offer(self._as_network(W, V, b))
+            self._stopped("slid")
+            size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
+            parts.append(W[np.argsort(-size)][: int((size > 1e-6 * size.max(initial=0.0)).sum())])
+        self.directions = self._distinct(np.concatenate(parts))
+
+    def _distinct(self, W: Array) -> Array:
+        """Unit directions (in the penalised norm), one of each bundle, first come first kept."""
+        lead = np.linalg.norm(W[:, : self.problem.penalized], axis=1)
+        W = W[lead > 1e-150] / lead[lead > 1e-150, None]
+        unit = W / np.linalg.norm(W, axis=1, keepdims=True)
+        chosen: list[int] = []
+        for i in range(len(W)):
+            if not chosen or float(np.max(unit[chosen] @ unit[i])) < 1.0 - PARALLEL:
+                chosen.append(i)
+        return W[chosen[:DICTIONARY]]
+
+    def _solve(self) -> None:
+        """Alternate the two convex steps, polish, and take the dual point of the best network."""
+        problem = self.problem
+        level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(self.idle, 3)]
+        V, b, dual = solve_outputs(problem, self.directions, level, self.deadline)
+        W, V = self._live(self.directions, V)
+        self._offer(self._as_network(*_balanced(W, V), b))
+        for _ in range(ALTERNATIONS):
+            if not len(W) or self._stopped("alternating"):
+                break
+            blocks = self._blocks_around(W, V)
+            moved = solve_restricted(problem, blocks, tol=level, deadline=self.deadline)
+            self._offer(self._from_blocks(moved.u, blocks.outputs, moved.bias_out))
+            sizes = np.linalg.norm(moved.u[:, : problem.penalized], axis=1)
+            W = self._distinct(np.concatenate([moved.u[sizes > ALIVE[-1] * sizes.max(initial=0.0)], W]))
+            V, b, dual = solve_outputs(problem, W, level, self.deadline)
+            W, V = self._live(W, V)
+            self._offer(self._as_network(*_balanced(W, V), b))
+        improved = self._polish(W, V, b)
+        N = residual(problem, fit(problem, self.network)) if improved else dual
+        self.dual = balance_dual(problem, N)
+        self._record("solved")
+
+    def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
+        size = np.linalg.norm(V, axis=1)
+        keep = size > ALIVE[-1] * size.max(initial=0.0)
+        return W[keep], V[keep]
+
+    def _polish(self, W: Array, V: Array, b: Array) -> bool:
+        """Offer the polished networks; True when one is at least as good as the convex steps' own."""
+        before = balanced_objective(self.problem, self._as_network(W, V, b))
+        size = np.linalg.norm(V, axis=1)
+        for share in ALIVE:
+            mask = size > share * size.max(initial=0.0)
+            found = False
+            for candidate in joint_polish(self.problem, *merged(W[mask], V[mask]), b):
+                network = self._as_network(*candidate)
+                if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
+                    self._offer(network)
+                    found = True
+            if found:
+                return True
+        return False
+
+    def _blocks_around(self, W: Array, V: Array) -> Blocks:
+        """Each neuron's cell, and the cells across up to three walls it is nearly on."""
+        X = self.problem.inputs
+        lengths = np.linalg.norm(X, axis=1)
+        blocks = self._no_blocks()
+        for w, v in zip(W, V / np.linalg.norm(V, axis=1, keepdims=True), strict=True):
+            distance = np.abs(X @ w) / np.maximum(lengths * np.linalg.norm(w), 1e-300)
+            walls = [int(i) for i in np.argsort(distance)[:NEAR_WALLS] if distance[i] < WALL.value and lengths[i] > 0]
+            pattern = self._patterns(w[None])[0]
+            cells = []
+            for flips in itertools.product((False, True), repeat=len(walls)):
+                cell = pattern.copy()
+                cell[walls] ^= np.array(flips, dtype=bool)
+                cells.append(cell)
+            blocks = blocks.extend(np.array(cells), np.repeat(v[None], len(cells), axis=0))
+        return blocks
+
+
+def _balanced(W: Array, V: Array) -> tuple[Array, Array]:
+    """Neurons of equal input and output norm, from unit directions and output vectors."""
+    root = np.sqrt(np.linalg.norm(V, axis=1, keepdims=True))
+    return W * root, V / np.where(root > 0, root, 1.0)
+
+
+def merged(W: Array, V: Array, tol: float = 1e-8) -> tuple[Array, Array]:
+    """Unit directions with 1 - cosine below ``tol`` as one neuron, their contributions added to first order."""
+    unit = W / np.linalg.norm(W, axis=1, keepdims=True)
+    size = np.linalg.norm(V, axis=1)
+    groups: list[list[int]] = []
+    for j in np.argsort(-size):
+        for group in groups:
+            if 1.0 - float(unit[group[0]] @ unit[j]) < tol:
+                group.append(int(j))
+                break
+        else:
+            groups.append([int(j)])
+    W = np.array([size[g] @ W[g] / size[g].sum() for g in groups]).reshape(-1, W.shape[1])
+    return W, np.array([V[g].sum(axis=0) for g in groups]).reshape(-1, V.shape[1])
