@@ -43,6 +43,8 @@ _PUBLIC = {
     "Scope": "relucvx.types",
     "RelucvxError": "relucvx.errors",
     "datasets": "relucvx.datasets",
+    "representation_kernel": "relucvx.kernel",
+    "kernel": "relucvx.kernel",
     "metrics": "relucvx.metrics",
 }
 

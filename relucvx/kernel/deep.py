@@ -1,0 +1,190 @@
+"""Deep networks on whitened inputs: singular values shrink one by one, with a hard threshold from three layers on.
+
+min 1/2 ||X W_1 ... W_L - Y||² + beta/2 Σ ||W_l||²; the cheapest factors of W cost L Σ_i s_i^(2/L) with s_i its singular
+values, so Y = A diag(sigma) B^T and X X^T = I leave one scalar problem per singular value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.kernel.prediction import Prediction, add_note, as_one_hot, as_targets, build_prediction, whitened_condition
+from relucvx.network import DeepNetwork, TwoLayerReLU
+from relucvx.types import ACTIVATIONS, Array
+from relucvx.validation import as_positive
+
+TIE = 1e-12
+"""Relative distance of beta from a singular value's threshold inside which keeping and killing it cost the same."""
+
+
+def scalar_threshold(sigma: Array, depth: int) -> Array:
+    """Largest beta at which sigma survives: sigma·s^(1-2/L)/(L-1) with s = sigma (L-2)/(L-1); sigma itself for L = 2."""
+    s = sigma * (depth - 2) / (depth - 1)
+    out: Array = sigma * s ** (1 - 2 / depth) / (depth - 1)
+    return out
+
+
+def shrink_depth(sigma: Array, beta: float, depth: int) -> Array:
+    """argmin_{s >= 0} (s - sigma)²/2 + (beta L/2) s^(2/L) for every sigma >= 0.
+
+    Above the threshold it is the largest root of s - sigma + beta s^(2/L-1), convex and increasing there, so that
+    Newton's method from sigma falls to it monotonically; below, 0.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (exact up to rounding).
+    """
+    if depth == 2:
+        return np.maximum(sigma - beta, 0.0)
+    keep = beta < scalar_threshold(sigma, depth)
+    s, power = sigma[keep].copy(), 2 / depth - 1
+    for _ in range(100):
+        slope = 1 + beta * power * s ** (power - 1)
+        step = (s - sigma[keep] + beta * s**power) / slope
+        s = s - step
+        if (np.abs(step) <= 4e-16 * s).all():
+            break
+    out = np.zeros_like(sigma)
+    out[keep] = s
+    return out
+
+
+def predict_deep_linear(Y: Any, beta: float, depth: int, X: Any = None) -> Prediction:
+    """Deep linear network with L = depth weight matrices: K_l = A diag(s_i^(2l/L)) A^T for l = 1 .. L-1.
+
+    Parameters
+    ----------
+    Y : array_like of shape (n, c)
+        Targets, Y = A diag(sigma) B^T.
+    beta : float
+        Strength of the weight decay, > 0.
+    depth : int
+        Number of weight matrices, >= 2.
+    X : array_like of shape (n, d), optional
+        Inputs; None assumes X X^T = I.
+
+    Returns
+    -------
+    Prediction
+        s_i = argmin_{s >= 0} (s - sigma_i)²/2 + (beta L/2) s^(2/L), p* the sum of the minima; ``kernels`` first to
+        last. Shrinkage (sigma - beta)_+ for L = 2, a hard threshold for L >= 3, where ``unique`` is False exactly at a
+        tie. The widths must be at least the rank.
+
+    Raises
+    ------
+    InvalidInputError
+        For malformed arrays, beta <= 0 or depth < 2.
+
+    Notes
+    -----
+    Source: [wang-2025], [relucvx].
+    Status: theorem (whitened data, linear activation, squared loss, no bias), uniqueness included.
+    """
+    beta, depth, Y = as_positive(beta, "beta"), _as_depth(depth), as_targets(Y)
+    X, conditions, note = whitened_condition(X, len(Y))
+    A, sigma, Bt = np.linalg.svd(Y, full_matrices=False)
+    s = shrink_depth(sigma, beta, depth)
+    limits = scalar_threshold(sigma, depth)
+    tie = depth > 2 and bool((np.abs(limits - beta) <= TIE * beta).any())
+    network = _linear_network(X, A, s, Bt, depth) if X is not None and all(conditions.values()) else None
+    return build_prediction(
+        f"deep linear, {depth} layers",
+        conditions,
+        kernels=_layer_kernels(A, s, depth),
+        objective=_value(sigma, s, beta, depth),
+        unique=not tie,
+        beta_max=limits.max(),
+        source="wang-2025",
+        status="theorem, kernels included (linear activation)",
+        network=network,
+        note=add_note(note, "a singular value at its threshold: keeping and killing it cost the same" if tie else ""),
+    )
+
+
+def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) -> Prediction:
+    """Deep ReLU network on whitened one-hot data: K_l = Σ_k s_k^(2l/L)/n_k · 1_k 1_k^T, that of the linear network.
+
+    Parameters
+    ----------
+    labels : array_like of shape (n,) or (n, c)
+        Class labels, or one-hot rows.
+    beta : float
+        Strength of the weight decay, > 0.
+    depth : int
+        Number of weight matrices, >= 2.
+    X : array_like of shape (n, d), optional
+        Inputs; None assumes X X^T = I.
+
+    Returns
+    -------
+    Prediction
+        s_k as in :func:`predict_deep_linear` with sigma_k = sqrt(n_k). ``unique`` is True for depth 2 and None beyond.
+
+    Raises
+    ------
+    InvalidInputError
+        For malformed arrays, beta <= 0 or depth < 2. Rows that are not one-hot are a failed condition instead.
+
+    Notes
+    -----
+    Source: [ergen-pilanci-2021], [wang-2025].
+    Status: theorem for depth 2; beyond, the network is explicit and its optimality rests on training at depth 3.
+    """
+    beta, depth = as_positive(beta, "beta"), _as_depth(depth)
+    Y = as_one_hot(labels)
+    X, conditions, note = whitened_condition(X, len(as_targets(labels)) if Y is None else len(Y))
+    conditions = {"one-hot rows": Y is not None, **conditions}
+    common: dict[str, Any] = {
+        "source": "ergen-pilanci-2021, wang-2025",
+        "status": "theorem, kernel included" if depth == 2 else "optimality measured by training at depth 3",
+    }
+    name = f"deep one-hot, {depth} layers"
+    if Y is None:
+        return build_prediction(name, conditions, note=note, **common)
+    present = Y.sum(axis=0) > 0
+    sigma = np.sqrt(Y.sum(axis=0)[present])
+    frame, back = Y[:, present] / sigma, np.eye(Y.shape[1])[present]
+    s = shrink_depth(sigma, beta, depth)
+    gone = int((s == 0).sum())
+    network = None
+    if X is not None and all(conditions.values()):
+        network = _linear_network(X, frame, s, back, depth, "relu")
+    return build_prediction(
+        name,
+        conditions,
+        kernels=_layer_kernels(frame, s, depth),
+        objective=_value(sigma, s, beta, depth),
+        unique=True if depth == 2 else None,
+        beta_max=scalar_threshold(sigma, depth).max(),
+        network=network,
+        note=add_note(note, f"minority collapse: {gone} of {len(s)} classes vanish" if gone else ""),
+        **common,
+    )
+
+
+def _value(sigma: Array, s: Array, beta: float, depth: int) -> float:
+    return float((0.5 * (s - sigma) ** 2 + 0.5 * beta * depth * s ** (2 / depth)).sum())
+
+
+def _layer_kernels(A: Array, s: Array, depth: int) -> tuple[Array, ...]:
+    return tuple((A * s ** (2 * l / depth)) @ A.T for l in range(1, depth))
+
+
+def _linear_network(X: Array, A: Array, s: Array, Bt: Array, depth: int, activation: str = "linear") -> Any:
+    """Balanced factors X^T A S^(1/L), S^(1/L), ..., S^(1/L) B^T; through ReLU too when A >= 0 (X X^T = I)."""
+    kept = s > 0
+    A, root, Bt = A[:, kept], s[kept] ** (1 / depth), Bt[kept]
+    first, last, phi = X.T @ (A * root), root[:, None] * Bt, ACTIVATIONS[activation]
+    if depth == 2:
+        return TwoLayerReLU(first.T, last, activation=phi)
+    return DeepNetwork((first, *[np.diag(root)] * (depth - 2), last), activation=phi)
+
+
+def _as_depth(depth: Any) -> int:
+    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 2:
+        raise InvalidInputError(explain("depth, the number of weight matrices, to be an int >= 2", repr(depth)))
+    return int(depth)

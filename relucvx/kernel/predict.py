@@ -1,0 +1,86 @@
+"""Every closed form tried on one problem."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from relucvx.kernel.deep import predict_deep_linear
+from relucvx.kernel.energy import as_function
+from relucvx.kernel.factorial import predict_factorial
+from relucvx.kernel.prediction import Prediction, as_targets, with_hidden_bias
+from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
+from relucvx.network import TwoLayerReLU
+from relucvx.types import Activation, as_bias
+from relucvx.validation import as_matrix, as_positive, check_same_length
+
+
+def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: Any = "relu") -> list[Prediction]:
+    """Try every closed form of the two-layer optimum (squared loss) on a problem.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+    Y : array_like of shape (n, c) or (n,)
+    beta : float
+        Strength of the weight decay, > 0.
+    bias : {"none", "hidden", "all", "free"}, default "none"
+        "hidden" is a ones column, K_X -> K_X + 11^T; the other two have no closed form, which is a failed condition.
+    activation : str, pair of slopes, Activation or callable, default "relu"
+        The forms are for "relu", except the linear network's.
+
+    Returns
+    -------
+    list of Prediction
+        One per form (one-hot, svd, scalar, factorial, linear); those that hold have ``applicable`` True, and the
+        others say which condition fails.
+
+    Raises
+    ------
+    InvalidInputError
+        For malformed arrays, beta <= 0 or an unknown bias mode.
+
+    Notes
+    -----
+    Source: [wang-2025].
+    Status: as stated by each prediction.
+    """
+    X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), as_bias(bias)
+    check_same_length(X, Y)
+    inputs = np.hstack([X, np.ones((len(X), 1))]) if mode == "hidden" else X
+    found = [
+        predict_one_hot(Y, beta, inputs),
+        predict_svd(Y, beta, inputs),
+        predict_scalar(Y, beta, inputs),
+        predict_factorial(Y, beta, X=inputs),
+        predict_deep_linear(Y, beta, 2, inputs),
+    ]
+    name = _activation_name(activation)
+    wanted = ["relu"] * (len(found) - 1) + ["linear"]
+    return [
+        _finish(
+            prediction, {f"activation {phi}": name == phi, 'bias "none" or "hidden"': mode in ("none", "hidden")}, mode
+        )
+        for prediction, phi in zip(found, wanted, strict=True)
+    ]
+
+
+def _activation_name(activation: Any) -> str:
+    """ "relu", "linear" or something else; names, slopes and objects are understood."""
+    phi = as_function(activation)
+    if not isinstance(phi, Activation):
+        return "other"
+    return {(0.0, 1.0): "relu", (1.0, 1.0): "linear"}.get((phi.slope_neg, phi.slope_pos), "other")
+
+
+def _finish(prediction: Prediction, extra: dict[str, bool], mode: str) -> Prediction:
+    """Add the conditions on activation and bias, and read the ones column's weight as the hidden bias."""
+    conditions = {**prediction.conditions, **extra}
+    applicable = all(conditions.values())
+    network = prediction.network if applicable else None
+    if mode == "hidden" and isinstance(network, TwoLayerReLU):
+        network = with_hidden_bias(network)
+    unique = prediction.unique if applicable else None
+    return dataclasses.replace(prediction, conditions=conditions, applicable=applicable, network=network, unique=unique)

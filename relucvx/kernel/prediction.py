@@ -1,0 +1,161 @@
+"""A predicted optimum: kernel, objective, and which of the assumptions it rests on hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.kernel.representation import whitened
+from relucvx.network import TwoLayerReLU
+from relucvx.tolerances import EPS
+from relucvx.types import Array, Result, freeze
+from relucvx.validation import as_matrix, check_same_length
+
+ASSUMED = "X not given: X X^T = I is assumed"
+
+THEOREM = "theorem"
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction(Result):
+    """What a closed form says about the global optimum, and whether it may be believed here.
+
+    Attributes
+    ----------
+    name : str
+        Which closed form.
+    kernel : ndarray of shape (n, n) or None
+        Kernel of the last hidden layer by the formula; None where the formula cannot be evaluated. A prediction only
+        when ``applicable``.
+    kernels : tuple of ndarray
+        Kernels of all hidden layers, first to last.
+    objective : float or None
+        p* by the formula, in the units of the package (loss + beta/2·||weights||²).
+    unique : bool or None
+        Whether every optimum has this kernel; None where that is unknown or the form does not apply.
+    conditions : dict of str to bool
+        Each assumption and whether it holds.
+    applicable : bool
+        Whether all of them hold.
+    beta_max : float or None
+        From this beta on the zero network is optimal, by the formula.
+    source, status : str
+        Where the form comes from, and what optimality and uniqueness rest on.
+    network : TwoLayerReLU, DeepNetwork or None
+        An optimal network in the given X, where the form applies and provides one.
+    note : str
+        Caveats, in words.
+    """
+
+    name: str
+    kernel: Array | None
+    kernels: tuple[Array, ...]
+    objective: float | None
+    unique: bool | None
+    conditions: dict[str, bool]
+    applicable: bool
+    beta_max: float | None
+    source: str
+    status: str
+    network: Any = None
+    note: str = ""
+
+    def __repr__(self) -> str:
+        if not self.applicable:
+            failed = ", ".join(name for name, holds in self.conditions.items() if not holds)
+            return f"Prediction({self.name}, not applicable: {failed})"
+        verdict = {True: "unique kernel", False: "one of many optimal kernels", None: "uniqueness unknown"}
+        value = "" if self.objective is None else f"p* = {self.objective:.10g}, "
+        return f"Prediction({self.name}, {value}{verdict[self.unique]})"
+
+
+def build_prediction(
+    name: str,
+    conditions: dict[str, bool],
+    *,
+    kernels: tuple[Array, ...] = (),
+    objective: float | None = None,
+    unique: bool | None = None,
+    beta_max: float | None = None,
+    source: str,
+    status: str,
+    network: Any = None,
+    note: str = "",
+) -> Prediction:
+    """Assemble a prediction; uniqueness and the network are withheld where an assumption fails."""
+    conditions = {key: bool(holds) for key, holds in conditions.items()}
+    applicable = all(conditions.values())
+    return Prediction(
+        name=name,
+        kernel=kernels[-1] if kernels else None,
+        kernels=tuple(freeze(K) for K in kernels),
+        objective=None if objective is None else float(objective),
+        unique=unique if applicable else None,
+        conditions=conditions,
+        applicable=applicable,
+        beta_max=None if beta_max is None else float(beta_max),
+        source=source,
+        status=status,
+        network=network if applicable else None,
+        note=note,
+    )
+
+
+def add_note(note: str, more: str) -> str:
+    """Join two notes."""
+    return "; ".join(part for part in (note, more) if part)
+
+
+def whitened_condition(X: Any, n: int) -> tuple[Array | None, dict[str, bool], str]:
+    """(X checked, {"X X^T = I": holds}, note) for closed forms of whitened data."""
+    if X is None:
+        return None, {"X X^T = I": True}, ASSUMED
+    X = as_matrix(X, "X")
+    check_same_length(X, np.empty((n, 1)))
+    return X, {"X X^T = I": whitened(X)}, ""
+
+
+def as_targets(Y: Any) -> Array:
+    """Targets (n, c)."""
+    return as_matrix(Y, "Y", allow_vector=True)
+
+
+def as_one_hot(labels: Any) -> Array | None:
+    """Labels (n,), or one-hot rows (n, c), as one-hot rows; None when the rows are not one-hot.
+
+    A 1-D array holds labels of any kind (whole numbers or text), numbered in sorted order.
+    """
+    raw = np.asarray(labels.detach().cpu().numpy() if hasattr(labels, "detach") else labels)
+    if raw.ndim == 1 and raw.dtype.kind in "biuU" and raw.size:
+        classes = np.unique(raw)
+        return (raw[:, None] == classes).astype(np.float64)
+    if raw.ndim == 1 and raw.dtype.kind == "f" and raw.size and (np.rint(raw) != raw).any():
+        raise InvalidInputError(
+            explain(
+                "labels that are whole numbers or text, or one-hot rows",
+                f"a 1-D float array with fractions, e.g. {raw[np.rint(raw) != raw][0]!r}",
+                "real targets instead of classes",
+                "predict_scalar(y, beta) for real targets",
+            )
+        )
+    Y = as_matrix(raw, "labels", allow_vector=True)
+    if raw.ndim == 1:
+        return (np.unique(Y) == Y).astype(np.float64)
+    binary = np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1.0).all()
+    return Y if binary else None
+
+
+def network_from_hidden(X: Array, H: Array, out: Array) -> TwoLayerReLU:
+    """The network of least input norm with preactivations H (n, m) on X and output weights (m, c)."""
+    scale = EPS * max(X.shape)
+    return TwoLayerReLU(np.asarray(np.linalg.lstsq(X, H, rcond=scale)[0].T, dtype=np.float64), out)
+
+
+def with_hidden_bias(network: TwoLayerReLU) -> TwoLayerReLU:
+    """Read the last input weight (of a ones column) as the hidden bias."""
+    W = network.weights_in
+    return dataclasses.replace(network, weights_in=W[:, :-1], bias_in=W[:, -1])

@@ -1,0 +1,190 @@
+"""Gram matrices of hidden layers, their spectra, and how far two of them are apart."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network import TwoLayerReLU, is_torch_module
+from relucvx.types import Array
+from relucvx.validation import as_matrix, as_positive
+
+WHITENED = 1e-9
+"""Largest deviation of an entry of X X^T from the identity: far above rounding, far below any effect on p*."""
+
+
+def representation_kernel(network: Any, X: Any, layer: int = -1) -> Array:
+    """Hidden kernel K = H H^T of a network on data, H the activations of one hidden layer.
+
+    Parameters
+    ----------
+    network : TwoLayerReLU, Solution or run, DeepNetwork, or torch.nn.Sequential
+        Anything with ``hidden(X)`` or a ``network`` that has it, or a torch Sequential (nested ones too), whose hidden
+        layers are the inputs of its Linear layers after the first; torch modules are evaluated in float64 and in
+        evaluation mode, on a copy.
+    X : array_like of shape (n, d)
+        Inputs, one row per sample.
+    layer : int, default -1
+        Which hidden layer, as a Python index: 0 is the first, -1 the last.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+        Not centred. Independent of the order, rotation or splitting of neurons; not of their rescaling against the
+        output layer, so compare balanced networks.
+
+    Raises
+    ------
+    InvalidInputError
+        For an object of another kind, a layer that does not exist, or X of another width than the network's.
+
+    Notes
+    -----
+    Source: [wang-2025].
+    Status: theorem (a definition).
+    """
+    H = _hidden_layers(network, X)
+    if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -len(H) <= layer < len(H):
+        raise InvalidInputError(
+            explain(f"layer to be an index into {len(H)} hidden layers", repr(layer), "layers count from 0", "layer=-1")
+        )
+    kernel = H[int(layer)] @ H[int(layer)].T
+    return np.asarray((kernel + kernel.T) / 2, dtype=np.float64)
+
+
+def spectrum(K: Any) -> Array:
+    """Eigenvalues of a symmetric kernel, largest first, shape (n,); rounding may leave tiny negative ones.
+
+    Raises
+    ------
+    InvalidInputError
+        When K is not a finite symmetric matrix.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    values: Array = np.linalg.eigvalsh(as_kernel(K, "K"))[::-1]
+    return values
+
+
+def kernel_distance(K: Any, reference: Any) -> float:
+    """Relative Frobenius distance ||K - K_ref||_F / ||K_ref||_F; 0 for two zero kernels, inf for only the reference zero.
+
+    Raises
+    ------
+    InvalidInputError
+        When the kernels are not finite symmetric matrices of one size.
+
+    Notes
+    -----
+    Sensitive to scale (unlike CKA), because the closed forms predict the scale too.
+
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    K, reference = as_kernel(K, "K"), as_kernel(reference, "reference")
+    if K.shape != reference.shape:
+        raise InvalidInputError(explain("two kernels of the same size", f"shapes {K.shape} and {reference.shape}"))
+    apart, size = float(np.linalg.norm(K - reference)), float(np.linalg.norm(reference))
+    if size == 0.0:
+        return 0.0 if apart == 0.0 else float("inf")
+    return apart / size
+
+
+def whitened(X: Any, tol: float = WHITENED) -> bool:
+    """Whether the rows of X are orthonormal, |X X^T - I| <= tol entrywise.
+
+    This is what every closed form of whitened data needs. ``X^T X = I_d`` with more samples than features is not
+    enough: the closed forms fail there.
+
+    Raises
+    ------
+    InvalidInputError
+        When X is not a finite matrix or tol is negative.
+
+    Notes
+    -----
+    Source: [wang-2025].
+    Status: theorem (a definition).
+    """
+    X, tol = as_matrix(X, "X"), as_positive(tol, "tol", allow_zero=True)
+    return bool(np.abs(X @ X.T - np.eye(len(X))).max() <= tol)
+
+
+def as_kernel(value: Any, name: str, size: int | None = None) -> Array:
+    """A finite symmetric (n, n) matrix, made exactly symmetric."""
+    K = as_matrix(value, name)
+    if K.shape[0] != K.shape[1] or (size is not None and len(K) != size):
+        raise InvalidInputError(
+            explain(
+                f"{name} of shape {'(n, n)' if size is None else (size, size)}",
+                f"shape {K.shape}",
+                "an array of features instead of its kernel",
+                f"{name} = X @ X.T",
+            )
+        )
+    asymmetry = float(np.abs(K - K.T).max())
+    if asymmetry > 1e-9 * max(float(np.abs(K).max()), np.finfo(float).tiny):
+        raise InvalidInputError(explain(f"{name} to be symmetric", f"|{name} - {name}^T| up to {asymmetry:.3g}"))
+    return (K + K.T) / 2
+
+
+def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
+    """Activations of every hidden layer."""
+    if is_torch_module(network):
+        return _torch_hidden(network, X)
+    carrier: Any = network if hasattr(network, "hidden") else getattr(network, "network", None)
+    if not hasattr(carrier, "hidden"):
+        raise InvalidInputError(
+            explain(
+                "a TwoLayerReLU, Solution, DeepNetwork or torch.nn.Sequential",
+                f"{type(network).__module__}.{type(network).__qualname__}",
+                "",
+                "representation_kernel(solution, X)",
+            )
+        )
+    H = carrier.hidden(as_matrix(X, "X"))
+    return (H,) if isinstance(carrier, TwoLayerReLU) else tuple(H)
+
+
+def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
+    """Inputs of the Linear layers after the first, in float64."""
+    import torch
+    from torch import nn
+
+    linear = [layer for layer in _flat(module) if isinstance(layer, nn.Linear)]
+    if len(linear) < 2:
+        raise InvalidInputError(
+            explain(
+                "a torch.nn.Sequential with at least two Linear layers",
+                f"{type(module).__name__} with {len(linear)}",
+                "",
+                "Sequential(Linear, ReLU, Linear)",
+            )
+        )
+    data = as_matrix(X, "X")
+    if data.shape[1] != linear[0].in_features:
+        raise InvalidInputError(explain(f"X with {linear[0].in_features} columns", f"shape {data.shape}"))
+    z = torch.from_numpy(data)
+    seen, found = 0, []
+    with torch.no_grad():
+        for layer in _flat(copy.deepcopy(module).double().cpu().eval()):
+            if isinstance(layer, nn.Linear):
+                found += [z.numpy()] if seen else []
+                seen += 1
+            z = layer(z)
+    return tuple(found)
+
+
+def _flat(module: Any) -> list[Any]:
+    """Layers of nested Sequentials in the order of application; any other module is one layer."""
+    from torch import nn
+
+    if not isinstance(module, nn.Sequential):
+        return [module]
+    return [layer for child in module._modules.values() for layer in _flat(child)]
