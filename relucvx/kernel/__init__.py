@@ -9,21 +9,33 @@ from relucvx.kernel.factorial import (
     optimal_family,
     predict_factorial,
 )
+from relucvx.kernel.preactivation import (
+    EnergyMinimum,
+    PreactivationCertificate,
+    minimize_energy,
+    preactivation_certificate,
+)
 from relucvx.kernel.predict import predict
 from relucvx.kernel.prediction import Prediction
 from relucvx.kernel.representation import kernel_distance, representation_kernel, spectrum, whitened
+from relucvx.kernel.spike_free import SpikeFree, spike_free
 from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
 
 __all__ = [
+    "EnergyMinimum",
     "OptimalFamily",
+    "PreactivationCertificate",
     "Prediction",
+    "SpikeFree",
     "energy",
     "factorial_network",
     "factorial_rotation_network",
     "first_variation",
     "kernel_distance",
+    "minimize_energy",
     "optimal_family",
     "optimal_readout",
+    "preactivation_certificate",
     "predict",
     "predict_deep_linear",
     "predict_deep_one_hot",
@@ -33,5 +45,6 @@ __all__ = [
     "predict_svd",
     "representation_kernel",
     "spectrum",
+    "spike_free",
     "whitened",
 ]

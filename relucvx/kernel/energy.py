@@ -17,7 +17,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.representation import as_kernel
 from relucvx.network import resolve_activation
 from relucvx.tolerances import RANK
-from relucvx.types import Array
+from relucvx.types import Activation, Array
 from relucvx.validation import as_matrix, as_positive, check_same_length
 
 RANGE = 1e-7
@@ -187,3 +187,8 @@ def as_preactivations(H: Any, n: int) -> Array:
 def as_function(activation: Any) -> Any:
     """An elementwise function: any callable as it is, names and slopes resolved."""
     return activation if callable(activation) else resolve_activation(activation)
+
+
+def is_exact(phi: Any) -> bool:
+    """Whether phi is piecewise linear, so that statements about optima are theorems."""
+    return isinstance(phi, Activation)

@@ -68,8 +68,7 @@ def spectrum(K: Any) -> Array:
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    values: Array = np.linalg.eigvalsh(as_kernel(K, "K"))[::-1]
-    return values
+    return np.asarray(np.linalg.eigvalsh(as_kernel(K, "K"))[::-1], dtype=np.float64)
 
 
 def kernel_distance(K: Any, reference: Any) -> float:

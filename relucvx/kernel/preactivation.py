@@ -1,0 +1,267 @@
+"""Optimality in preactivation space: a search for the direction that refutes a kernel, and descent on the energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.kernel.energy import as_function, curvature, is_exact, kernel_root
+from relucvx.kernel.representation import as_kernel
+from relucvx.types import Array, Result, Rng, resolve_rng
+from relucvx.validation import as_matrix, as_positive, check_same_length
+
+REFUTED = 1e-7
+"""Excess of the ratio over 1 that counts as a refutation: far above the rounding of a ratio of quadratic forms."""
+
+MAX_STEPS = 500
+"""L-BFGS steps from each start of the certificate."""
+
+
+@dataclass(frozen=True, repr=False)
+class PreactivationCertificate(Result):
+    """The best direction found against the optimality of a kernel.
+
+    Attributes
+    ----------
+    ratio : float
+        Largest phi(h)^T M phi(h) / (h^T K_X^+ h) found; an optimal kernel has the maximum 1 (<= 1 for K = 0).
+    refuted : bool
+        Whether the ratio exceeds 1 + tol: then ``witness`` proves that the kernel is not optimal.
+    witness : ndarray of shape (n,)
+        The preactivation h of that ratio, scaled to h^T K_X^+ h = 1.
+    starts : int
+        Number of ascents.
+    status : str
+        What the answer is worth.
+    """
+
+    ratio: float
+    refuted: bool
+    witness: Array
+    starts: int
+    status: str
+
+    def __repr__(self) -> str:
+        return f"PreactivationCertificate(ratio {self.ratio:.8g}, {'refuted' if self.refuted else 'not refuted'})"
+
+
+@dataclass(frozen=True, repr=False)
+class EnergyMinimum(Result):
+    """Where descent on the energy ended.
+
+    Attributes
+    ----------
+    energy : float
+        E, lowest of all starts.
+    objective : float
+        (beta/2)·E, the objective of the network.
+    preactivations : ndarray of shape (n, m)
+    kernel : ndarray of shape (n, n)
+        phi(H) phi(H)^T.
+    energies : ndarray
+        Final value of each start.
+    gradient : float
+        Largest entry of the gradient at the end, relative to max(1, E).
+    status : str
+        What the answer is worth.
+    """
+
+    energy: float
+    objective: float
+    preactivations: Array
+    kernel: Array
+    energies: Array
+    gradient: float
+    status: str
+
+    def __repr__(self) -> str:
+        return f"EnergyMinimum(E = {self.energy:.10g}, objective {self.objective:.10g}, {self.status})"
+
+
+def preactivation_certificate(
+    K_X: Any, K_Y: Any, beta: float, K: Any, activation: Any = "relu", rng: Rng = 0, n_starts: int = 64
+) -> PreactivationCertificate:
+    """Search for a preactivation that lowers the energy at a kernel: max_h phi(h)^T M phi(h) / (h^T K_X^+ h).
+
+    Parameters
+    ----------
+    K_X, K_Y, K : array_like of shape (n, n)
+        Input, target and hidden kernel.
+    beta : float
+        Strength of the weight decay, > 0.
+    activation : str, pair of slopes, or callable, default "relu"
+        Callables other than the package's need a ``derivative`` method.
+    rng : None, int or Generator, default 0
+    n_starts : int, default 64
+        Random starts; the eigenvectors of the problem are tried as well.
+
+    Returns
+    -------
+    PreactivationCertificate
+
+    Raises
+    ------
+    InvalidInputError
+        For malformed arrays, K_X = 0, or an activation without derivative.
+
+    Notes
+    -----
+    M = (beta I + K)^-1 K_Y (beta I + K)^-1. The condition ratio <= 1 everywhere is necessary and sufficient for the
+    kernel of positively homogeneous activations. A local search cannot prove it; ``relucvx.certify`` can.
+
+    Source: [wang-2025].
+    Status: refutations are theorems for piecewise linear activations; the absence of one is heuristic. For other
+    activations both are heuristic: a fractional mass is no network.
+    """
+    K_X = as_kernel(K_X, "K_X")
+    K_Y, K = as_kernel(K_Y, "K_Y", len(K_X)), as_kernel(K, "K", len(K_X))
+    beta, phi, rng = as_positive(beta, "beta"), as_function(activation), resolve_rng(rng)
+    slope, G, M = _slope(phi), kernel_root(K_X), curvature(K_Y, beta, K)
+    if G.shape[1] == 0:
+        raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
+    fixed = np.linalg.eigh(G.T @ M @ G)[1]
+    starts = np.hstack([fixed, -fixed, G.T @ M, rng.standard_normal((G.shape[1], _as_count(n_starts, "n_starts")))])
+    best, at = -np.inf, starts[:, 0]
+    for start in starts.T[np.linalg.norm(starts, axis=0) > 0]:
+        found = minimize(
+            _negative_ratio, start / np.linalg.norm(start), (G, M, phi, slope), jac=True, method="L-BFGS-B",
+            options={"maxiter": MAX_STEPS, "ftol": 1e-15, "gtol": 1e-12},
+        )  # fmt: skip
+        if np.isfinite(found.fun) and -found.fun > best and np.linalg.norm(found.x) > 0:
+            best, at = -float(found.fun), found.x
+    refuted = bool(best > 1 + REFUTED)
+    proof = is_exact(phi) and refuted
+    return PreactivationCertificate(
+        ratio=best,
+        refuted=refuted,
+        witness=G @ (at / np.linalg.norm(at)) if is_exact(phi) else G @ at,
+        starts=starts.shape[1],
+        status="theorem: the witness refutes optimality" if proof else "heuristic: multistart ascent",
+    )
+
+
+def minimize_energy(
+    K_X: Any,
+    Y: Any,
+    beta: float,
+    activation: Any = "relu",
+    width: int = 32,
+    rng: Rng = 0,
+    *,
+    n_starts: int = 10,
+    max_steps: int = 5000,
+) -> EnergyMinimum:
+    """Descend on the mean-field energy over m preactivations h_j = G w_j, G G^T = K_X, with L-BFGS.
+
+    Parameters
+    ----------
+    K_X : array_like of shape (n, n)
+        Input kernel.
+    Y : array_like of shape (n, c) or (n,)
+        Targets.
+    beta : float
+        Strength of the weight decay, > 0.
+    activation : str, pair of slopes, or callable, default "relu"
+        Smooth ones too; callables other than the package's need a ``derivative`` method.
+    width : int, default 32
+        Number m of neurons.
+    rng : None, int or Generator, default 0
+    n_starts, max_steps : int
+        Random starts and L-BFGS steps from each.
+
+    Returns
+    -------
+    EnergyMinimum
+        An upper bound: ``objective`` is that of an explicit network of this width.
+
+    Raises
+    ------
+    InvalidInputError
+        For malformed arrays, or an activation without derivative.
+    UnsupportedError
+        For the threshold activation, whose energy has no minimum: shrinking h costs less and changes nothing.
+
+    Notes
+    -----
+    dE/dPhi = -2 M Phi with M = (beta I + K)^-1 K_Y (beta I + K)^-1.
+
+    Source: [wang-2025].
+    Status: heuristic (local descent from random starts).
+    """
+    K_X, Y = as_kernel(K_X, "K_X"), as_matrix(Y, "Y", allow_vector=True)
+    check_same_length(K_X, Y)
+    beta, phi, rng = as_positive(beta, "beta"), as_function(activation), resolve_rng(rng)
+    width, n_starts = _as_count(width, "width"), _as_count(n_starts, "n_starts")
+    if getattr(phi, "name", "") == "threshold":
+        raise UnsupportedError(
+            explain(
+                "an activation whose energy has a minimum",
+                "threshold",
+                "scaling h down costs less and leaves phi(h) as it is, so the infimum is not attained",
+                "energy(..., activation='threshold') for given preactivations",
+            )
+        )
+    slope, G = _slope(phi), kernel_root(K_X)
+    if G.shape[1] == 0:
+        raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
+    runs = [
+        minimize(
+            _energy_and_gradient, rng.standard_normal(G.shape[1] * width) / np.sqrt(width), (G, Y, beta, phi, slope),
+            jac=True, method="L-BFGS-B", options={"maxiter": max_steps, "maxfun": 2 * max_steps, "ftol": 1e-15,
+            "gtol": 1e-10},
+        )
+        for _ in range(n_starts)
+    ]  # fmt: skip
+    best = min(runs, key=lambda run: run.fun)
+    H = G @ best.x.reshape(G.shape[1], width)
+    Phi = phi(H)
+    return EnergyMinimum(
+        energy=float(best.fun),
+        objective=float(beta / 2 * best.fun),
+        preactivations=H,
+        kernel=Phi @ Phi.T,
+        energies=np.array([run.fun for run in runs]),
+        gradient=float(np.abs(best.jac).max() / max(1.0, best.fun)),
+        status="heuristic: an upper bound, from local descent",
+    )
+
+
+def _negative_ratio(w: Array, G: Array, M: Array, phi: Any, slope: Any) -> tuple[float, Array]:
+    """Minus the ratio in the coordinates h = G w, where the cost is ||w||², and its gradient."""
+    size = float(w @ w)
+    h = G @ w
+    pulled = M @ phi(h)
+    value = float(phi(h) @ pulled) / size
+    gradient = 2 * (G.T @ (slope(h) * pulled) - value * w) / size
+    return -value, -gradient
+
+
+def _energy_and_gradient(x: Array, G: Array, Y: Array, beta: float, phi: Any, slope: Any) -> tuple[float, Array]:
+    W = x.reshape(G.shape[1], -1)
+    H = G @ W
+    Phi = phi(H)
+    solved = np.linalg.solve(beta * np.eye(len(Y)) + Phi @ Phi.T, Y)
+    value = float((solved * Y).sum() + (W**2).sum())
+    gradient = 2 * W - 2 * G.T @ (slope(H) * (solved @ (solved.T @ Phi)))
+    return value, gradient.ravel()
+
+
+def _slope(phi: Any) -> Any:
+    """The derivative of an activation as a function."""
+    if is_exact(phi):
+        return lambda h: phi.gate(h > 0)
+    if not callable(getattr(phi, "derivative", None)):
+        raise InvalidInputError(
+            explain("an activation with a derivative method", repr(phi), "a bare function", 'activation="tanh"')
+        )
+    return phi.derivative
+
+
+def _as_count(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InvalidInputError(explain(f"{name} to be an int >= 1", repr(value)))
+    return int(value)

@@ -1,0 +1,137 @@
+"""Whether data are spike-free, by linear algebra, with an input direction that shows the violation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import qr
+
+from relucvx.tolerances import EPS, RANK
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix
+
+POSITIVE = 1e-10
+"""P_ij/sqrt(P_ii P_jj) of P = (R R^T)^-1 up to this counts as 0 (plus the rounding of the inverse)."""
+
+SAME = 1e-8
+"""Distance of unit rows below which rank-deficient data count them as one direction."""
+
+
+@dataclass(frozen=True)
+class SpikeFree(Result):
+    """Whether {relu(Xw) : ||w|| <= 1} = {Xw : ||w|| <= 1, Xw >= 0}.
+
+    Attributes
+    ----------
+    spike_free : bool
+    witness : ndarray of shape (n,) or None
+        A preactivation h = X w whose relu(h) is outside: no w' with ||w'|| <= ||w|| has X w' = relu(h).
+    direction : ndarray of shape (d,) or None
+        That w, a unit vector.
+    reason : str
+        What decided, in words.
+    excess : float
+        min{||w'|| : X w' = relu(h)} for the witness, relative to ||w|| = 1: above 1 shows the violation, inf when there
+        is no such w' at all. NaN without a witness.
+    """
+
+    spike_free: bool
+    witness: Array | None
+    direction: Array | None
+    reason: str
+    excess: float = float("nan")
+
+
+def spike_free(X: Any) -> SpikeFree:
+    """Test whether data are spike-free in O(n³): iff all off-diagonal entries of (X X^T)^-1 are <= 0.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        Inputs (with a ones column for a hidden bias).
+
+    Returns
+    -------
+    SpikeFree
+        With a witness when they are not. For full row rank and P = (X X^T)^-1 with P_ij > 0 it is h = t e_i - e_j,
+        t = P_jj/P_ij, where relu(h) = t e_i costs P_ii/(P_ii - P_ij²/P_jj) times as much. Rank-deficient data are
+        spike-free iff the rows are non-negative multiples of linearly independent r_1 .. r_k whose (R R^T)^-1 has no
+        positive off-diagonal entry; otherwise some relu(Xw) leaves the range of X or costs too much.
+
+    Raises
+    ------
+    InvalidInputError
+        When X is not a finite matrix.
+
+    Notes
+    -----
+    For spike-free data and non-negative preactivations nothing is lost: the ReLU network is a linear one with cone
+    constraints. Borderline entries (zero up to rounding, as for orthogonal rows) count as spike-free.
+
+    Source: [relucvx].
+    Status: theorem (exact up to rounding).
+    """
+    X = as_matrix(X, "X")
+    norms = np.linalg.norm(X, axis=1)
+    rows = np.flatnonzero(norms > 0)
+    unit = X[rows] / norms[rows, None]
+    if rows.size == 0:
+        return SpikeFree(True, None, None, "X = 0")
+    rank = int(np.linalg.matrix_rank(unit, tol=float(RANK) * np.linalg.norm(unit, 2)))
+    chosen = _directions(unit) if rank < len(unit) else np.arange(len(unit))
+    if len(chosen) > rank:
+        return _dependent(X, unit[chosen], rank)
+    R = unit[chosen]
+    P = np.linalg.inv(R @ R.T)
+    scaled = P / np.sqrt(np.outer(np.diag(P), np.diag(P)))
+    np.fill_diagonal(scaled, -np.inf)
+    i, j = (int(k) for k in np.unravel_index(np.argmax(scaled), scaled.shape))
+    tol = POSITIVE + 10 * EPS * np.linalg.cond(R) ** 2
+    if scaled[i, j] <= tol:
+        text = "no off-diagonal entry of (X X^T)^-1 is positive"
+        return SpikeFree(True, None, None, text if rank == len(X) else text.replace("X X^T", "R R^T, R the directions"))
+    w = np.linalg.lstsq(R, _two(len(R), i, P[j, j] / P[i, j], j, -1.0), rcond=None)[0]
+    reason = f"(X X^T)^-1 has a positive entry between rows {rows[chosen[i]]} and {rows[chosen[j]]}"
+    return _violation(X, w, reason, float(1 / np.sqrt(1 - scaled[i, j] ** 2)))
+
+
+def _directions(unit: Array) -> Array:
+    """Index of one row for each distinct direction."""
+    kept: list[int] = []
+    for i, row in enumerate(unit):
+        if not kept or np.linalg.norm(unit[kept] - row, axis=1).min() > SAME:
+            kept.append(i)
+    return np.array(kept)
+
+
+def _dependent(X: Array, unit: Array, rank: int) -> SpikeFree:
+    """A row that is a combination of independent ones but no positive multiple of one: relu leaves range(X).
+
+    On range(X) the row's value is Σ c_i h_i. One c_i < 0: h_i = 1, the others 0, is positive on the left of
+    relu(Σ c_i h_i) = Σ c_i relu(h_i) and not on the right. Otherwise two c_i, c_j > 0: h_i = 1/c_i, h_j = -1/(2 c_j).
+    """
+    order = qr(unit.T, mode="economic", pivoting=True)[2]
+    basis, row = unit[order[:rank]], unit[order[rank]]
+    c = np.linalg.lstsq(basis.T, row, rcond=None)[0]
+    i, j = (int(k) for k in np.argsort(-np.abs(c))[:2]) if rank > 1 else (0, 0)
+    if c.min() < -SAME:
+        i = int(np.argmin(c))
+        target = _two(rank, i, 1.0, i, 1.0)
+    else:
+        target = _two(rank, i, 1 / c[i], j, -0.5 / c[j])
+    w = np.linalg.lstsq(basis, target, rcond=None)[0]
+    return _violation(X, w, "the rows have more directions than their rank: relu(Xw) leaves the range of X", np.inf)
+
+
+def _two(size: int, i: int, at_i: float, j: int, at_j: float) -> Array:
+    """A vector with two entries set."""
+    out = np.zeros(size)
+    out[i], out[j] = at_i, at_j
+    return out
+
+
+def _violation(X: Array, w: Any, reason: str, excess: float) -> SpikeFree:
+    w = np.asarray(w / np.linalg.norm(w), dtype=np.float64)
+    return SpikeFree(False, X @ w, w, reason, excess)
