@@ -3,14 +3,21 @@
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.dimension import participation_ratio
+from relucvx.metrics.folding import SpaceFolding, folding, space_folding
+from relucvx.metrics.lines import LineRegions, line_regions
 
 __all__ = [
     "FactorScore",
+    "LineRegions",
     "NeuralCollapse",
     "NeuronTuning",
+    "SpaceFolding",
     "ccgp",
+    "folding",
+    "line_regions",
     "neural_collapse",
     "neuron_tuning",
     "parallelism_score",
     "participation_ratio",
+    "space_folding",
 ]

@@ -122,8 +122,8 @@ def neural_collapse(
         nc2_equinorm=equinorm,
         nc2_cosine=cosine,
         nc2_etf=_distance(centred @ centred.T, simplex),
-        nc3=np.nan if W is None else _distance(W.T, centred, target_norm=None) ** 2,
-        nc3_frame=np.nan if W is None else _distance(W.T, means, target_norm=None) ** 2,
+        nc3=np.nan if W is None else _misalignment(W.T, centred),
+        nc3_frame=np.nan if W is None else _misalignment(W.T, means),
         nc4=np.nan if W is None else _agreement(unit, means, W * scale, b),
         cdnv=_cdnv(within, means, groups),
         frame=_distance(means @ means.T, np.eye(C) / np.sqrt(C)),
@@ -158,13 +158,19 @@ def _norms_and_cosines(rows: Array, target: float, scale: float = 1.0) -> tuple[
     return variation, float(np.mean(np.abs((units @ units.T)[above] - target)))
 
 
-def _distance(A: Array, target: Array, target_norm: float | None = 1.0) -> float:
-    """Frobenius distance of two matrices scaled to norm 1 (a target of known norm is left as it is)."""
+def _distance(A: Array, target: Array) -> float:
+    """Frobenius distance of A, scaled to norm 1, from a target of norm 1."""
     size = float(np.linalg.norm(A))
-    other = float(np.linalg.norm(target)) if target_norm is None else target_norm
-    if min(size, other) <= 1e-28:
+    return np.nan if size <= 1e-28 else float(np.linalg.norm(A / size - target))
+
+
+def _misalignment(head: Array, means: Array) -> float:
+    """Squared Frobenius distance of two matrices scaled to norm 1; the head may be of any size."""
+    head = head / (float(np.abs(head).max()) or 1.0)
+    size, other = float(np.linalg.norm(head)), float(np.linalg.norm(means))
+    if size == 0.0 or other <= 1e-14:
         return np.nan
-    return float(np.linalg.norm(A / size - target / other))
+    return float(np.linalg.norm(head / size - means / other) ** 2)
 
 
 def _head(weights: Any, bias: Any, p: int, groups: Groups) -> tuple[Array | None, Array]:

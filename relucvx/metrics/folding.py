@@ -1,0 +1,136 @@
+"""Space folding: how far a straight walk in input space walks back in the space of activation codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.layers import read_layers
+from relucvx.metrics.lines import line_regions
+from relucvx.types import BoolArray, Result
+
+
+@dataclass(frozen=True)
+class SpaceFolding(Result):
+    """Folding of one walk.
+
+    Attributes
+    ----------
+    chi : float
+        1 - r1/r2, between 0 and 1 - 1/r2; NaN when the code never changes.
+    r1 : int
+        Largest Hamming distance from the code at the start (from either end in the symmetric variant).
+    r2 : int
+        Length of the walk: sum of the Hamming distances between consecutive codes.
+    """
+
+    chi: float
+    r1: int
+    r2: int
+
+
+def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
+    """Space folding chi = 1 - r1/r2 of a sequence of activation codes pi_0, ..., pi_N.
+
+    r1 = max_i d(pi_i, pi_0) and r2 = sum_i d(pi_i, pi_{i+1}) with the Hamming distance d.
+
+    Parameters
+    ----------
+    codes : array_like of shape (N + 1, neurons)
+        Booleans, or the numbers 0 and 1; one row per step.
+    symmetric : bool, default False
+        Whether r1 is the larger of the distances from the first and from the last code. Without it chi depends on
+        the direction of the walk.
+
+    Returns
+    -------
+    SpaceFolding
+        chi is NaN when r2 = 0.
+
+    Raises
+    ------
+    InvalidInputError
+        When codes is not a matrix of zeros and ones with at least one row.
+
+    Notes
+    -----
+    Source: [lewandowski-2025].
+    Status: theorem (a definition; integer arithmetic).
+    """
+    pi = _as_codes(codes)
+    r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
+    if symmetric:
+        r1 = max(r1, int(np.count_nonzero(pi != pi[-1], axis=1).max()))
+    r2 = int(np.count_nonzero(pi[1:] != pi[:-1]))
+    return SpaceFolding(np.nan if r2 == 0 else 1.0 - r1 / r2, r1, r2)
+
+
+def folding(
+    module: Any,
+    start: Any,
+    end: Any,
+    layers: int | Sequence[int] | None = None,
+    symmetric: bool = False,
+    method: Literal["exact", "sampled"] = "exact",
+    n_steps: int = 1000,
+) -> SpaceFolding:
+    """Space folding of a network along the segment from start to end.
+
+    Parameters
+    ----------
+    module, start, end, layers
+        As in :func:`relucvx.metrics.line_regions`; ``layers`` chooses the neurons that make up the code.
+    symmetric : bool, default False
+        As in :func:`space_folding`.
+    method : {"exact", "sampled"}
+        ``"exact"`` visits every region; ``"sampled"`` the n_steps + 1 points t = i/n_steps, which may step over some.
+    n_steps : int, default 1000
+        Steps of the sampled walk.
+
+    Returns
+    -------
+    SpaceFolding
+        chi is NaN when the code is constant along the segment, and 0 for one hidden layer.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`relucvx.metrics.line_regions`; for an unknown method or n_steps < 1.
+
+    Notes
+    -----
+    Source: [lewandowski-2025].
+    Status: theorem (exact up to float64 rounding; ``"sampled"`` is heuristic).
+    """
+    if method == "exact":
+        return space_folding(line_regions(module, start, end, layers).codes, symmetric)
+    if method != "sampled":
+        raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
+    if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+        raise InvalidInputError(explain("n_steps to be an int >= 1", repr(n_steps)))
+    network = read_layers(module)
+    chosen = network.select(layers)
+    a, b = network.point(start, "start"), network.point(end, "end")
+    t = np.linspace(0.0, 1.0, int(n_steps) + 1)[:, None]
+    active = network.preactivations((1.0 - t) * a + t * b)
+    codes = [active[layer] > 0 for layer in chosen]
+    return space_folding(np.hstack(codes) if codes else np.zeros((len(t), 0), dtype=bool), symmetric)
+
+
+def _as_codes(codes: Any) -> BoolArray:
+    raw = codes.detach().cpu().numpy() if hasattr(codes, "detach") else np.asarray(codes)
+    if raw.ndim != 2 or len(raw) == 0 or raw.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            explain("codes of shape (steps, neurons), one row per step", f"shape {raw.shape}, dtype {raw.dtype}")
+        )
+    pi: BoolArray = raw.astype(bool)
+    if (pi != raw).any():
+        bad = raw[pi != raw].flat[0]
+        raise InvalidInputError(
+            explain("codes of zeros and ones", f"the value {bad}", "activations instead of codes", "codes = Z > 0")
+        )
+    return pi
