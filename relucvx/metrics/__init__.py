@@ -1,19 +1,25 @@
 """Geometry of representations: arrays or networks in, numbers out."""
 
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
+from relucvx.metrics.alignment import cka
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
+from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_convexity
 from relucvx.metrics.dimension import participation_ratio
 from relucvx.metrics.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.lines import LineRegions, line_regions
 
 __all__ = [
+    "Convexity",
     "FactorScore",
     "LineRegions",
     "NeuralCollapse",
     "NeuronTuning",
     "SpaceFolding",
     "ccgp",
+    "cka",
+    "euclidean_convexity",
     "folding",
+    "graph_convexity",
     "line_regions",
     "neural_collapse",
     "neuron_tuning",

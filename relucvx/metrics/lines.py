@@ -83,7 +83,7 @@ def line_regions(module: Any, start: Any, end: Any, layers: int | Sequence[int] 
     chosen = network.select(layers)
     a, b = network.point(start, "start"), network.point(end, "end")
     path = Path.straight(a, b)
-    kept = []
+    kept: list[Array] = []
     for position, (map_, phi) in enumerate(network.hidden[: max(chosen, default=-1) + 1]):
         path, kept = path.through(map_, phi, kept)
         if position not in chosen:
