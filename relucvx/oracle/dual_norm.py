@@ -83,6 +83,8 @@ def spectral_bound(form: Form) -> float:
 def choose_method(form: Form) -> Method:
     """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable."""
     n, dim = form.X.shape
+    if not form.M.any():
+        return "spectral"  # without a kink F is ||Lᵀw||, and its largest singular value is the dual norm
     cells = count_up_to(n, dim, CELL_LIMIT + 1)
     few = cells <= CELLS_PER_ORTHANT * 2**dim or dim >= MANY_DIMENSIONS
     if form.M.shape[1] == 1 and cells <= CELL_LIMIT and few and not form.free_bias:
@@ -179,6 +181,8 @@ def dual_norm(
         lower, witness, cones, outcome = found.lower, found.witness, found.cones, found.outcome
         scope = Scope.ALL_PATTERNS if outcome == "proved" or found.upper < upper else Scope.RELAXED
         upper = min(upper, found.upper)
+    elif not form.M.any():
+        scope, outcome = Scope.ALL_PATTERNS, "proved"
     elif upper <= max(target, lower):
         outcome = "proved"
     lower = max(0.0, lower - form.rounding())
