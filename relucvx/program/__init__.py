@@ -4,5 +4,16 @@ from relucvx.program.gated import GatedRelaxation
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import Problem, make_problem
 from relucvx.program.recovery import lift_network, recover_network
+from relucvx.program.relaxations import Relaxation, doubly_nonnegative_bound, nuclear_norm_bound
 
-__all__ = ["ConvexProgram", "GatedRelaxation", "Problem", "lift_network", "make_problem", "recover_network"]
+__all__ = [
+    "ConvexProgram",
+    "GatedRelaxation",
+    "Problem",
+    "Relaxation",
+    "doubly_nonnegative_bound",
+    "lift_network",
+    "make_problem",
+    "nuclear_norm_bound",
+    "recover_network",
+]

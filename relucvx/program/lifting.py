@@ -1,0 +1,171 @@
+"""Liftings: the set {(w, relu(X w))} as the non-negative vectors of a cone, and what a multiplier on it proves.
+
+A neuron with unit input vector w is written as a vector q with ``E q >= 0`` entrywise, ``q P q <= 1`` and
+``phi(X w) = J q``; some pairs of entries of ``E q`` have product zero. Products of non-negative numbers are
+non-negative, so for every symmetric S that is non-negative off those pairs
+
+    ||Nᵀ phi(X w)||² <= qᵀ (J^T N N^T J + E^T S E) q,
+
+and a bound on that quadratic form over ``q P q <= 1`` bounds the dual norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucvx.tolerances import EPS
+from relucvx.types import Activation, Array
+
+RIDGES = tuple(10.0**k for k in range(-14, 1))
+"""Weights tried for the redundant bound ||relu(X w)|| <= ||X||, relative to the size of the form."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lifting:
+    """One neuron's input side, lifted.
+
+    Attributes
+    ----------
+    J : (n, k) array
+        ``phi(X w) = J q``.
+    E : (m, k) array
+        Rows whose product with q is non-negative.
+    leading : int
+        ``P`` is ``1/reach²`` on the first ``leading`` coordinates and 0 on the others: ``qᵀ P q <= 1`` for ||w|| <= 1.
+    reach : float
+        See ``leading``.
+    rest : float
+        Bound on the norm of the other coordinates for ||w|| <= 1 (0 if there are none).
+    pairs : (p, 2) int array
+        Pairs of rows of E with product zero.
+    lost : (n,) array
+        Bound on what ``J q`` leaves out of ``phi(x_i·w)`` for ||w|| <= 1: rounding of a change of basis.
+    """
+
+    J: Array
+    E: Array
+    leading: int
+    reach: float
+    rest: float
+    pairs: Array
+    lost: Array
+
+    @property
+    def size(self) -> int:
+        """Number k of lifted coordinates."""
+        return int(self.J.shape[1])
+
+    @property
+    def cost(self) -> Array:
+        """Diagonal (k,) of P."""
+        return np.where(np.arange(self.size) < self.leading, 1.0 / self.reach**2, 0.0)
+
+    def free(self) -> Array:
+        """(m, m) bool: entries of S whose sign is free."""
+        out = np.zeros((len(self.E), len(self.E)), dtype=bool)
+        out[self.pairs[:, 0], self.pairs[:, 1]] = True
+        return np.asarray(out | out.T)
+
+
+def spectral_norm_above(X: Array) -> float:
+    """The largest singular value of X, rounded up."""
+    if not X.size:
+        return 0.0
+    return float(np.linalg.norm(X, 2)) + 8.0 * max(X.shape) * EPS * float(np.linalg.norm(X))
+
+
+def is_whitened(inputs: Array, tol: float = 1e-10) -> bool:
+    """Whether ``X Xᵀ = s I`` for some s > 0, up to ``tol·s``."""
+    K = inputs @ inputs.T
+    s = float(np.trace(K)) / len(K)
+    return s > 0.0 and bool(np.abs(K - s * np.eye(len(K))).max() <= tol * s)
+
+
+def nonnegative_lifting(inputs: Array, activation: Activation) -> Lifting:
+    """``q = relu(X w)`` with ``||q|| <= ||X||``: tight for whitened inputs and an activation with one zero slope.
+
+    The other sign of w serves activations that are zero on the right.
+    """
+    n = len(inputs)
+    slope = activation.slope_pos if activation.slope_neg == 0.0 else -activation.slope_neg
+    no_pairs = np.zeros((0, 2), dtype=int)
+    return Lifting(slope * np.eye(n), np.eye(n), n, spectral_norm_above(inputs), 0.0, no_pairs, np.zeros(n))
+
+
+def split_lifting(inputs: Array, activation: Activation) -> Lifting:
+    """``q = (w, s)`` with ``s = relu(X w) >= 0``, ``s - X w >= 0`` and ``s (s - X w) = 0`` entrywise."""
+    n, d = inputs.shape
+    X, lost = inputs, np.zeros(n)
+    reach = 1.0
+    if d > n:
+        _, _, basis = np.linalg.svd(inputs, full_matrices=False)
+        X = inputs @ basis.T
+        gain = max(abs(activation.slope_neg), abs(activation.slope_pos))
+        rounding = 8.0 * d * EPS * np.linalg.norm(inputs, axis=1)
+        lost = gain * (np.linalg.norm(inputs - X @ basis, axis=1) + rounding)
+        reach = 1.0 + 64.0 * d * EPS  # the rows of the basis are orthonormal up to rounding
+    eye = np.eye(n)
+    k = X.shape[1]
+    J = np.hstack([activation.linear * X, activation.hinge * eye])
+    E = np.block([[np.zeros((n, k)), eye], [-X, eye]])
+    pairs = np.column_stack([np.arange(n), n + np.arange(n)])
+    return Lifting(J, E, k, reach, reach * spectral_norm_above(X), pairs, lost)
+
+
+def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
+    """An upper bound on ``max over ||w|| <= 1 of ||Nᵀ phi(X w)||`` from any symmetric multiplier.
+
+    Parameters
+    ----------
+    lifting : Lifting
+    N : (n, c) array
+    S : (m, m) array
+        Made symmetric here, and non-negative where its sign is not free.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    With ``P = diag(1/reach², 0)`` and R the quadratic form above, ``t P + r diag(0, I) - R >= -e I`` proves
+    ``||Nᵀ phi||² <= t + r rest² + e (reach² + rest²)``. The first two are chosen by a Schur complement, e is what the
+    smallest eigenvalue falls short of, with its rounding. Status: certified numerically. Source: [relucvx]
+    """
+    S = 0.5 * (S + S.T)
+    S = np.where(lifting.free(), S, np.maximum(S, 0.0))
+    A, E = lifting.J.T @ N, lifting.E
+    R = A @ A.T + E.T @ S @ E
+    R = 0.5 * (R + R.T)
+    magnitude = np.abs(A) @ np.abs(A).T + np.abs(E).T @ np.abs(S) @ np.abs(E)
+    # forming R and its eigenvalues: inner products of up to n + m terms, then a backward stable symmetric solver
+    rounding = 8.0 * EPS * (len(E) + len(N) + lifting.size) * float(np.linalg.norm(magnitude))
+    squared = min(_bound_of_form(lifting, R, rounding, ridge) for ridge in _ridges(lifting, R))
+    lost = float(np.linalg.norm(N, axis=1) @ lifting.lost)
+    return float(np.sqrt(squared)) * (1.0 + 8.0 * EPS) + lost * (1.0 + len(N) * EPS)
+
+
+def _ridges(lifting: Lifting, R: Array) -> list[float]:
+    p = lifting.leading
+    if p == lifting.size:
+        return [0.0]
+    least = max(float(np.linalg.eigvalsh(R[p:, p:])[-1]), 0.0)
+    scale = float(np.linalg.norm(R, 2))
+    return [least + ridge * scale for ridge in RIDGES] if scale > 0.0 else [0.0]
+
+
+def _bound_of_form(lifting: Lifting, R: Array, rounding: float, ridge: float) -> float:
+    """A bound on max of q R q over ||q_lead|| <= reach, ||q_rest|| <= rest, spending ``ridge`` on the second."""
+    p, reach, rest = lifting.leading, lifting.reach, lifting.rest
+    top = R[:p, :p]
+    if p < lifting.size and ridge > 0.0:
+        block = ridge * np.eye(lifting.size - p) - R[p:, p:]
+        # a few percent of the ridge keep the block invertible where it is only semidefinite
+        top = top + R[:p, p:] @ np.linalg.lstsq(block + 0.01 * ridge * np.eye(len(block)), R[p:, :p], rcond=None)[0]
+    t = max(float(np.linalg.eigvalsh(0.5 * (top + top.T))[-1]), 0.0)
+    weights = np.where(np.arange(lifting.size) < p, t, 1.01 * ridge)
+    short = rounding + 4.0 * EPS * lifting.size * (t + ridge)
+    short += max(0.0, -float(np.linalg.eigvalsh(np.diag(weights) - R)[0]))
+    return (t * reach**2 + 1.01 * ridge * rest**2 + short * (reach**2 + rest**2)) * (1.0 + 32.0 * EPS)

@@ -1,0 +1,127 @@
+"""What the relaxations share: units that suit a conic backend, the loss and output bias in CVXPY, and the call."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
+from relucvx.program.cvxpy_form import loss_expression
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+from relucvx.validation import as_positive
+
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+BACKENDS = {"CLARABEL": 1e-9, "SCS": 1e-7}
+"""Conic backends and the tolerance asked of each: a digit above where semidefinite programs stall in float64."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The problem in units of its own: inputs / sx, targets / sy and the strengths that leave the optimum in place."""
+
+    problem: Problem
+    inputs: Array
+    beta: float
+    sx: float
+    sy: float
+
+
+def scale_problem(problem: Problem) -> Scaled:
+    """Powers of two, so that nothing is rounded; targets only where the loss is homogeneous."""
+    sx = _power_of_two(float(np.linalg.norm(problem.inputs, 2)))
+    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.name == "squared" else 1.0
+    scaled = dataclasses.replace(problem, Y=problem.Y / sy)
+    return Scaled(scaled, problem.inputs / sx, problem.beta / sx / sy, sx, sy)
+
+
+def _power_of_two(size: float) -> float:
+    return float(2.0 ** round(math.log2(size))) if size > 0.0 else 1.0
+
+
+def network_program(
+    scaled: Scaled, output: Any, penalty: Any, constraints: list[Any]
+) -> tuple[cp.Problem, cp.Variable, Any]:
+    """``min loss(fit) + penalty`` with ``fit == output (+ bias)``; the fit, and the link whose multiplier is N."""
+    import cvxpy as cp
+
+    problem = scaled.problem
+    fit = cp.Variable(problem.Y.shape)
+    if problem.bias == "all":
+        bias_out = cp.Variable((1, problem.n_outputs))
+        output = output + np.ones((problem.n_samples, 1)) @ bias_out
+        penalty = penalty + 0.5 * problem.beta * cp.sum_squares(bias_out)
+    link = fit == output
+    return cp.Problem(cp.Minimize(_loss(problem, fit) + penalty), [link, *constraints]), fit, link
+
+
+def _loss(problem: Problem, fit: cp.Variable) -> Any:
+    """The loss of several outputs as a CVXPY expression of the fit (n, c)."""
+    import cvxpy as cp
+
+    if problem.loss.name == "cross_entropy":
+        likelihood = cp.log_sum_exp(fit, axis=1) - cp.sum(cp.multiply(problem.Y, fit), axis=1)
+        return cp.sum(cp.multiply(problem.sample_weight, likelihood))
+    columns = (dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs))
+    return sum(loss_expression(column, fit[:, k]) for k, column in enumerate(columns))
+
+
+def multiplier(link: Any, problem: Problem) -> Array:
+    """The multiplier of the link as a dual point N (n, c): minus the gradient of the loss at the fit."""
+    return np.asarray(link.dual_value, dtype=np.float64).reshape(problem.Y.shape)
+
+
+def check_options(problem: Problem, backend: str, time_limit: float | None) -> None:
+    """Raise for an unknown backend, a time limit that is not positive, and free biases."""
+    if backend not in BACKENDS:
+        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend)))
+    if time_limit is not None:
+        as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
+    if problem.bias == "free":
+        raise UnsupportedError(
+            explain(
+                'bias "none", "hidden" or "all" for a relaxation',
+                '"free"',
+                "blocks outside their cells would fit anything with an unpenalised bias, so the bound would be zero",
+                "relucvx.solve, whose certificate covers free biases",
+            )
+        )
+
+
+def run_backend(cvx: cp.Problem, backend: str, time_limit: float | None) -> str:
+    """Solve, and return the status; a point short of the tolerance is good enough for a bound that is recomputed."""
+    import cvxpy as cp
+
+    tol = BACKENDS[backend]
+    if backend == "CLARABEL":
+        options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
+        limit = "time_limit"
+    else:
+        options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000}
+        limit = "time_limit_secs"
+    if time_limit is not None:
+        options[limit] = time_limit
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the bound is recomputed
+            cvx.solve(solver=backend, **options)
+        status = str(cvx.status)
+    except (cp.error.SolverError, ArithmeticError) as error:
+        status = str(error)
+    if cvx.status not in ("optimal", "optimal_inaccurate") or cvx.value is None:
+        raise BackendError(
+            explain(
+                f"{backend} to return a point of the relaxation",
+                f"status {status}",
+                "time or memory ran out, or the data are badly scaled",
+                "a larger time_limit, another backend, or fewer samples",
+            )
+        )
+    return status
