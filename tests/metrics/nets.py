@@ -1,0 +1,65 @@
+"""Networks with known folding, and exact rational arithmetic along a segment."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+
+from relucvx.network import DeepNetwork
+
+V1, B1, V2 = [[3, 0], [-3, 0], [0, 1]], [-2, 1, 0], [[1, 1, 0], [0, 0, 1]]
+
+
+def cantornet(k):
+    """k blocks h = relu(V1 z + b1), z = relu(V2 h); output z_2 - z_1/2 - 1/2."""
+    weights, biases = [], []
+    for _ in range(k):
+        weights += [np.array(V1, float).T, np.array(V2, float).T]
+        biases += [np.array(B1, float), None]
+    return DeepNetwork((*weights, np.array([[-0.5], [1.0]])), (*biases, np.array([-0.5])))
+
+
+def nested(x, k):
+    """The generating function A(x) = max(-3x + 1, 0, 3x - 2), nested k times."""
+    for _ in range(k):
+        x = max(-3 * x + 1, 0 * x, 3 * x - 2)
+    return x
+
+
+def sawtooth(d):
+    """d layers relu(2x), relu(4x - 2) whose difference is the next x."""
+    first, later = np.array([[2.0, 4.0]]), np.array([[2.0, 4.0], [-2.0, -4.0]])
+    bias = np.array([0.0, -2.0])
+    weights = (first, *[later] * (d - 1), np.array([[1.0], [-1.0]]))
+    return DeepNetwork(weights, (*[bias] * d, None))
+
+
+def exact_hidden(net, x):
+    """Preactivations of every hidden layer at one input, in rationals."""
+    out, h = [], [Fraction(v) for v in x]
+    for layer, W in enumerate(net.weights[:-1]):
+        b = np.zeros(W.shape[1]) if net.biases is None or net.biases[layer] is None else net.biases[layer]
+        p = [sum(h[i] * Fraction(W[i, j]) for i in range(W.shape[0])) + Fraction(b[j]) for j in range(W.shape[1])]
+        out.append(p)
+        phi = net.activation
+        h = [Fraction(phi.slope_pos) * v if v > 0 else Fraction(phi.slope_neg) * v for v in p]
+    return out
+
+
+def exact_regions(net, start, end):
+    """Breakpoints and codes along a segment in rationals: all kinks by bisection of layers, codes at midpoints."""
+    start, end = [Fraction(v) for v in start], [Fraction(v) for v in end]
+
+    def at(t):
+        return exact_hidden(net, [a + t * (b - a) for a, b in zip(start, end, strict=True)])
+
+    ts = [Fraction(0), Fraction(1)]
+    for layer in range(len(net.weights) - 1):
+        values = [at(t)[layer] for t in ts]
+        new = set(ts)
+        for t0, t1, p0, p1 in zip(ts, ts[1:], values, values[1:], strict=False):
+            new |= {t0 + (t1 - t0) * a / (a - b) for a, b in zip(p0, p1, strict=True) if a * b < 0}
+        ts = sorted(new)
+    codes = [[v > 0 for p in at((t0 + t1) / 2) for v in p] for t0, t1 in itertools.pairwise(ts)]
+    keep = [0] + [i for i in range(1, len(codes)) if codes[i] != codes[i - 1]]
+    return [ts[i] for i in keep[1:]], [codes[i] for i in keep]
