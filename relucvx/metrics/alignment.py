@@ -61,7 +61,7 @@ def cka(Z1: Any = None, Z2: Any = None, *, kernel1: Any = None, kernel2: Any = N
     if min(float(np.abs(K1).max()), float(np.abs(K2).max())) <= 1e-13:
         return np.nan
     squares = _unbiased(K1, K1), _unbiased(K2, K2)
-    if min(squares) <= 0:
+    if squares[0] <= 1e-12 * np.sum(K1**2) or squares[1] <= 1e-12 * np.sum(K2**2):
         return np.nan
     return float(_unbiased(K1, K2) / np.sqrt(squares[0] * squares[1]))
 

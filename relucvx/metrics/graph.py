@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 
 from relucvx.metrics.groups import Indices
-from relucvx.types import Array
+from relucvx.types import Array, BoolArray
 
 BLOCK = 2_000_000
 """Entries of the largest dense block of distances, which bounds the memory."""
@@ -60,9 +60,11 @@ class NeighbourGraph:
         half: Any = csr_array((np.concatenate([[], *lengths]), (start, end)), shape=(n, n))
         return cls(csr_array(half.maximum(half.T)))
 
-    def joined(self, pairs: Indices) -> Any:
+    def joined(self, pairs: Indices) -> BoolArray:
         """Whether each pair is an edge."""
-        return np.asarray(self.edges[pairs[:, 0], pairs[:, 1]]).ravel() > 0
+        start, end = self.edges.nonzero()
+        n = self.edges.shape[0]
+        return np.isin(pairs[:, 0] * n + pairs[:, 1], start.astype(np.intp) * n + end)
 
     def from_sources(self, sources: Indices) -> Iterator[tuple[Indices, Array, Indices]]:
         """Blocks of (sources, distances, predecessors), one run of Dijkstra per source."""
