@@ -77,13 +77,20 @@ class _DecayedBias:
     def dual_at(self, beta: float) -> Array:
         return self.residual_at(dataclasses.replace(self.problem, beta=beta).null_bias())
 
-    def between(self, N1: Array, N2: Array, upper1: float, upper2: float) -> float:
-        """Bound on D(N0) for every output bias between two: D is convex; N0 is affine in the bias for the squared loss.
+    def between(self, N1: Array, N2: Array, upper1: float, upper2: float, betas: tuple[float, float]) -> float:
+        """Bound on D(N0(beta)) for every beta between two: D is convex; N0 is affine in the bias for the squared loss.
 
-        For other losses N0 moves monotonically in each sample, so it stays within |N1 - N2| of either end.
+        For other losses of single outputs N0 moves monotonically in each sample, so it stays within |N1 - N2| of either
+        end. The cross-entropy's gradient is 1/2-Lipschitz in the bias, and monotone, so that
+        ``||b(s) - b(t)|| <= |s - t| ||b(t)|| / s``.
         """
-        if self.problem.loss.name == "squared":
+        name = self.problem.loss.name
+        if name == "squared":
             return max(upper1, upper2)
+        if name == "cross_entropy":
+            s, t = min(betas), max(betas)
+            move = (t - s) / s * float(np.linalg.norm(dataclasses.replace(self.problem, beta=t).null_bias()))
+            return upper2 + 0.5 * move * (1.0 + 1e-9) * float(self.reach @ self.problem.sample_weight)
         return min(upper1, upper2) + float(self.reach @ np.linalg.norm(N1 - N2, axis=1))
 
     def interval(self) -> tuple[float, float]:
@@ -96,7 +103,7 @@ class _DecayedBias:
             trial = hi - step * (hi - upper)
             M = self.dual_at(trial)
             high = self.norm(M)[1]
-            if self.between(M, N, high, upper) <= trial:
+            if self.between(M, N, high, upper, (trial, hi)) <= trial:
                 hi, N, upper, step = trial, M, high, 1.0
             else:
                 step *= 0.5
@@ -114,10 +121,16 @@ class _DecayedBias:
         """A beta at and above which the null network is optimal: b(beta) lies between 0 and the best constant."""
         start = self.residual_at(np.zeros(self.problem.n_outputs))
         upper = self.norm(start)[1]
+        if self.problem.loss.name == "cross_entropy":
+            # ||b(beta)|| <= ||Σ_i N0_i|| / beta, so D(N0(beta)) <= upper + slope / beta
+            slope = 0.5 * float(np.linalg.norm(start.sum(axis=0))) * float(self.reach @ self.problem.sample_weight)
+            hi = 0.5 * (upper + float(np.sqrt(upper**2 + 4.0 * slope))) * (1.0 + 1e-9)
+            N = self.dual_at(hi) if hi > 0 else start
+            return hi, N, self.norm(N)[1] if hi > 0 else 0.0
         best = self.problem.loss.best_constant(self.problem.Y, self.problem.sample_weight)
         # With labels of one kind the best constant is infinite and the residual there is zero.
         end = self.residual_at(best) if np.isfinite(best).all() else np.zeros_like(start)
-        hi = self.between(end, start, self.norm(end)[1], upper)
+        hi = self.between(end, start, self.norm(end)[1], upper, (0.0, np.inf))
         N = self.dual_at(hi) if hi > 0 else start
         return hi, N, self.norm(N)[1] if hi > 0 else 0.0
 

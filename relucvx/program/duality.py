@@ -64,53 +64,11 @@ def balance_dual(problem: Problem, N: Array) -> Array:
     Status: theorem (the result is dual feasible for the output bias; no claim that it is the best such point).
     Source: [relucvx]
     """
-    lo, hi = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
-    N = np.clip(N, lo, hi)
+    loss, Y, w = problem.loss, problem.Y, problem.sample_weight
+    N = loss.clip_dual(N, Y, w)
     if problem.bias != "free":
         return N
-    w = problem.sample_weight
-    shifted = [_shift_to_zero(N[:, k], lo[:, k], hi[:, k], w) for k in range(N.shape[1])]
-    return _exact_zero_sums(np.stack(shifted, axis=1))
-
-
-def _shift_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
-    """clip(v - t w, lo, hi) with t chosen so that the sum vanishes; the sum is monotone in t."""
-
-    def total(t: float) -> float:
-        return float(np.clip(v - t * w, lo, hi).sum())
-
-    used = w > 0
-    ratio = v[used] / w[used]
-    left, right = float(ratio.min()), float(ratio.max())
-    if left >= right or total(left) <= 0.0:
-        t = left
-    elif total(right) >= 0.0:
-        t = right
-    else:
-        t = float(brentq(total, left, right, xtol=EPS * max(abs(left), abs(right)), rtol=4 * EPS))
-    return np.asarray(np.clip(v - t * w, lo, hi))
-
-
-def _exact_zero_sums(N: Array) -> Array:
-    """Round N towards zero onto a binary grid and move entries towards zero until every column sums to exactly 0.
-
-    Towards zero keeps N inside any box around 0. On a grid of 2^(ceil log2(n max|N|) - 52) all partial sums are
-    exact in float64, whatever the order.
-    """
-    top = float(np.abs(N).max(initial=0.0)) * len(N)
-    if top == 0.0:
-        return np.zeros_like(N)
-    grid = math.ldexp(1.0, max(math.frexp(top)[1] - 52, -1000))
-    out = np.trunc(N / grid) * grid
-    for column in out.T:
-        excess = float(column.sum())
-        for i in np.argsort(-column * np.sign(excess), kind="stable"):
-            if excess == 0.0:
-                break
-            step = math.copysign(min(abs(excess), abs(float(column[i]))), excess)
-            column[i] -= step
-            excess -= step
-    return out + 0.0
+    return loss.exact_zero_sums(loss.shift_to_zero(N, Y, w), Y, w)
 
 
 def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Array, float]:
@@ -152,16 +110,16 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
         raise InvalidInputError(explain("dual_norm_upper >= 0", repr(dual_norm_upper), "the bound was not computed"))
     zero = np.zeros_like(N)
     # The point returned is not exactly s N: scaling rounds each entry (relative EPS) and, for free biases, the grid of
-    # _exact_zero_sums moves each column by at most 2 n grid steps, each below 2 n max|N| 2^-52. A move dN changes the
+    # exact_zero_sums moves each column by at most 2 n grid steps, each below 2 n max|N| 2^-52. A move dN changes the
     # dual norm by at most Σ_i ||dN_i|| · max ||phi(xa_i w)||, so that much is added to the bound before scaling.
     bound = dual_norm_upper * (1.0 + 8.0 * EPS) + _rounding_of_norm(problem, N)
     s = _best_scale(problem, N, problem.beta / bound if bound > 0.0 else math.inf)
     if s <= 0.0:
         return zero, 0.0
-    lo, hi = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
-    scaled = np.clip(s * N, lo, hi)
+    loss, Y, w = problem.loss, problem.Y, problem.sample_weight
+    scaled = loss.round_dual(s * N, Y, w)
     if problem.bias == "free":
-        scaled = _exact_zero_sums(scaled)
+        scaled = loss.exact_zero_sums(scaled, Y, w)
     lower = _dual_from_below(problem, scaled)
     return (scaled, lower) if lower > 0.0 else (zero, 0.0)
 
@@ -172,11 +130,12 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
     reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
     if problem.bias == "free":
         reach = reach + reach.max()  # |x_i·w + b| with ||w|| <= 1 and |b| <= max ||x_i||; beyond that D is constant
-    size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach)
+    size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach) + float(problem.loss.row_slack(N) @ reach)
     if problem.bias == "free":
         # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum
-        # (plus the column sum of the given N, which _exact_zero_sums cancels as well)
+        # (plus the column sum of the given N, which exact_zero_sums cancels as well)
         moved = 2.0 * len(N) * 2.0**-51 * len(N) * float(np.abs(N).max(initial=0.0)) * N.shape[1]
+        moved *= 2.0 * N.shape[1]  # a loss that couples the outputs moves whole rows
         moved += float(sum(abs(math.fsum(column)) for column in N.T)) * (1.0 + EPS)
         size += moved * float(reach.max())
     return steepest * size
@@ -185,19 +144,15 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
 def _best_scale(problem: Problem, N: Array, s_max: float) -> float:
     """The maximiser of the concave s -> dual_objective(s N) on [0, s_max] inside the domain, to working precision."""
     loss, Y, w = problem.loss, problem.Y, problem.sample_weight
-    lo, hi = loss.dual_bounds(Y, w)
-    limit = np.where(N > 0, hi, lo)
-    used = N != 0.0
-    if not used.any():
+    if not N.any():
         return 0.0
-    with np.errstate(over="ignore"):
-        # the cap keeps s N finite while the bracket grows; any s below the true limit is valid
-        s_max = min(s_max, float(np.min(limit[used] / N[used])), 1e100)
+    # the cap keeps s N finite while the bracket grows; any s below the true limit is valid
+    s_max = min(s_max, loss.largest_scale(N, Y, w), 1e100)
     total = N.sum(axis=0) if problem.bias == "all" else np.zeros(N.shape[1])
     quadratic = float(total @ total) / problem.beta
 
     def slope(s: float) -> float:
-        at = np.clip(s * N, lo, hi)
+        at = loss.round_dual(s * N, Y, w)
         return float(np.sum(loss.dual_gradient(at, Y, w) * N)) - s * quadratic
 
     if s_max <= 0.0 or slope(0.0) <= 0.0:
@@ -215,7 +170,7 @@ def _dual_from_below(problem: Problem, N: Array) -> float:
     loss, Y, w = problem.loss, problem.Y, problem.sample_weight
     value = loss.dual_value(N, Y, w) - loss.dual_error(N, Y, w)
     if problem.bias == "all":
-        total = np.abs(N.sum(axis=0)) + (len(N) + 2) * EPS * np.abs(N).sum(axis=0)
+        total = np.abs(N.sum(axis=0)) + (len(N) + 2) * EPS * np.abs(N).sum(axis=0) + loss.row_slack(N).sum()
         value -= float(total @ total) / (2.0 * problem.beta) * (1.0 + (N.shape[1] + 4) * EPS)
     # the subtractions above round as well, each by half a unit in the last place of its result
     return value - 4.0 * EPS * abs(value)

@@ -7,137 +7,15 @@ A loss acts entrywise on the fit ``F`` (n, c) with targets ``Y`` (n, c) and samp
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.program.cross_entropy import CrossEntropy
+from relucvx.program.loss import TINY, Loss
 from relucvx.tolerances import EPS
 from relucvx.types import Array
-
-# the smallest normal float64: logarithms are cut here, and no underflow loses more than this
-_TINY = np.finfo(np.float64).tiny
-
-
-@dataclass(frozen=True)
-class Loss(ABC):
-    """A convex loss ``Σ_ik w_i h(F_ik, Y_ik)`` with its conjugate. Base class: subclasses give the formulas.
-
-    Attributes
-    ----------
-    name : str
-        The name by which :func:`as_loss` finds it.
-    smooth : bool
-        Whether the gradient is continuous. Where it is not, :meth:`subgradient_bounds` gives the choice left.
-
-    Notes
-    -----
-    Shapes: ``F``, ``Y``, ``N`` (n, c); ``w`` (n,) with zeros allowed, whose rows of N must then be 0.
-
-    Status: theorem (closed forms of value, gradient and conjugate).
-    Source: [relucvx]
-    """
-
-    name: str
-    smooth: bool
-
-    @abstractmethod
-    def _entries(self, F: Array, Y: Array) -> Array:
-        """h(F_ik, Y_ik), unweighted."""
-
-    @abstractmethod
-    def _slopes(self, F: Array, Y: Array) -> Array:
-        """Derivative of h in its first argument, unweighted."""
-
-    def _curvatures(self, F: Array, Y: Array) -> Array:
-        """Second derivative of h, unweighted."""
-        return np.zeros_like(F)
-
-    def _dual_bounds(self, Y: Array) -> tuple[Array, Array]:
-        """Box of -h' for unit weight."""
-        return np.full_like(Y, -np.inf), np.full_like(Y, np.inf)
-
-    @abstractmethod
-    def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
-        """Two arrays of summands of -h*(-T, Y) for T inside the box."""
-
-    @abstractmethod
-    def _dual_slopes(self, T: Array, Y: Array) -> Array:
-        """Derivative of -h*(-T, Y) in T: a fit whose -h' is T."""
-
-    def value(self, F: Array, Y: Array, w: Array) -> float:
-        """``Σ_ik w_i h(F_ik, Y_ik)``."""
-        return float(np.sum(w[:, None] * self._entries(F, Y)))
-
-    def gradient(self, F: Array, Y: Array, w: Array) -> Array:
-        """Gradient (n, c) in F; where the loss has a kink, the slope on the flat side."""
-        return np.asarray(w[:, None] * self._slopes(F, Y))
-
-    def subgradient_bounds(self, F: Array, Y: Array, w: Array, tol: float = 0.0) -> tuple[Array, Array]:
-        """Entrywise bounds (lo, hi) of the subdifferential, joined over all fits within ``tol`` of a kink.
-
-        ``lo == hi`` away from kinks; ``tol`` is absolute, in units of the fit.
-        """
-        g = self.gradient(F, Y, w)
-        return g, g.copy()
-
-    def hessian(self, F: Array, Y: Array, w: Array) -> Array:
-        """Diagonal (n, c) of the second derivative; at joints, that of the curved side."""
-        return np.asarray(w[:, None] * self._curvatures(F, Y))
-
-    def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:
-        """The second derivative (n c, n c), samples major, times a matrix J (n c, k)."""
-        return np.asarray(self.hessian(F, Y, w).ravel()[:, None] * J)
-
-    def dual_bounds(self, Y: Array, w: Array) -> tuple[Array, Array]:
-        """The domain of ``N -> -loss*(-N)`` as a box (lo, hi) with ``lo <= 0 <= hi``; rows of zero weight are {0}."""
-        lo, hi = self._dual_bounds(Y)
-        weight = np.broadcast_to(w[:, None], Y.shape)
-        lo = np.multiply(lo, weight, where=weight > 0, out=np.zeros_like(Y))
-        hi = np.multiply(hi, weight, where=weight > 0, out=np.zeros_like(Y))
-        return lo, hi
-
-    def in_domain(self, N: Array, Y: Array, w: Array) -> bool:
-        """Whether ``-loss*(-N)`` is finite."""
-        lo, hi = self.dual_bounds(Y, w)
-        return bool(np.all((lo <= N) & (hi >= N)))
-
-    def _scaled(self, N: Array, w: Array) -> tuple[Array, Array]:
-        weight = np.broadcast_to(w[:, None], N.shape)
-        return np.divide(N, weight, where=weight > 0, out=np.zeros_like(N)), weight
-
-    def dual_value(self, N: Array, Y: Array, w: Array) -> float:
-        """``-loss*(-N) = min_F loss(F) + <N, F>``; -inf outside the domain, 0 at N = 0."""
-        if not self.in_domain(N, Y, w):
-            return -np.inf
-        T, weight = self._scaled(N, w)
-        first, second = self._dual_terms(T, Y)
-        return float(np.sum(weight * (first + second)))
-
-    def dual_error(self, N: Array, Y: Array, w: Array) -> float:
-        """A bound on the floating-point error of :meth:`dual_value` at N inside the domain."""
-        T, weight = self._scaled(N, w)
-        first, second = self._dual_terms(T, Y)
-        # each summand takes at most 8 roundings, their sum at most N.size more
-        size = float(np.sum(weight * (np.abs(first) + np.abs(second))))
-        return (N.size + 8) * EPS * size + N.size * _TINY * bool(size)
-
-    def dual_gradient(self, N: Array, Y: Array, w: Array) -> Array:
-        """Gradient (n, c) of :meth:`dual_value`: a fit whose negative (sub)gradient is N. 0 where w is 0."""
-        T, weight = self._scaled(N, w)
-        return np.where(weight > 0, self._dual_slopes(T, Y), 0.0)
-
-    def clip_dual(self, N: Array, Y: Array, w: Array) -> Array:
-        """The point of the conjugate's domain nearest to N."""
-        return np.clip(N, *self.dual_bounds(Y, w))
-
-    def check_targets(self, Y: Array) -> None:  # noqa: B027 (real targets suit most losses)
-        """Raise InvalidInputError when the loss is not defined for these targets (real targets by default)."""
-
-    @abstractmethod
-    def best_constant(self, Y: Array, w: Array) -> Array:
-        """The constants (c,) that minimise ``loss(1 bᵀ)``; ±inf where the infimum is approached only there."""
 
 
 @dataclass(frozen=True)
@@ -252,11 +130,11 @@ class _Logistic(_LabelLoss):
 
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
         t = np.clip(T * Y, 0.0, 1.0)
-        return -t * np.log(np.maximum(t, _TINY)), -(1.0 - t) * np.log(np.maximum(1.0 - t, _TINY))
+        return -t * np.log(np.maximum(t, TINY)), -(1.0 - t) * np.log(np.maximum(1.0 - t, TINY))
 
     def _dual_slopes(self, T: Array, Y: Array) -> Array:
         t = np.clip(T * Y, 0.0, 1.0)
-        return Y * (np.log(np.maximum(1.0 - t, _TINY)) - np.log(np.maximum(t, _TINY)))
+        return Y * (np.log(np.maximum(1.0 - t, TINY)) - np.log(np.maximum(t, TINY)))
 
     def dual_error(self, N: Array, Y: Array, w: Array) -> float:
         """As in the base class, plus the rounding of t = y N / w where the entropy is steep (near t = 1)."""
@@ -375,6 +253,7 @@ LOSSES: dict[str, Loss] = {
         _Hinge("hinge", False),
         _SquaredHinge("squared_hinge", True),
         _Huber("huber", True),
+        CrossEntropy("cross_entropy", True),
     )
 }
 

@@ -7,12 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.losses import Loss, as_loss
-from relucvx.tolerances import EPS
 from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
 from relucvx.validation import as_matrix, as_positive, as_sample_weight, check_same_length
 
@@ -129,29 +127,13 @@ class Problem(Result):
         w = self.sample_weight
         if self.loss.name == "squared":
             return np.asarray(w @ self.Y / (w.sum() + self.beta))
-        return np.array([_decayed_constant(self.loss, self.Y[:, [k]], w, self.beta) for k in range(self.n_outputs)])
+        return self.loss.decayed_constant(self.Y, w, self.beta)
 
     def null_value(self) -> float:
         """Objective of :meth:`null_network`."""
         b = self.null_bias()
         decay = 0.5 * self.beta * float(b @ b) if self.bias == "all" else 0.0
         return self.loss_at(np.tile(b, (self.n_samples, 1))) + decay
-
-
-def _decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
-    """Minimiser of loss(1 b) + beta/2 b² for one output: the sign change of a strictly increasing function."""
-
-    def slope(b: float) -> float:
-        return float(np.sum(loss.gradient(np.full_like(y, b), y, w))) + beta * b
-
-    start = slope(0.0)
-    # slope(b) - beta b is non-decreasing, so the root lies between 0 and -slope(0)/beta; never past the best constant
-    far = -start / beta
-    best = float(loss.best_constant(y, w)[0])
-    end = float(np.clip(best, min(far, 0.0), max(far, 0.0)))
-    if start == 0.0 or end == 0.0 or slope(end) * start >= 0.0:
-        return end if start != 0.0 else 0.0
-    return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
 
 
 def _check_magnitude(A: Array, name: str) -> None:
@@ -209,21 +191,20 @@ def make_problem(
     Source: [relucvx]
     """
     X = as_matrix(X, "X")
-    scalar_output = np.ndim(Y) == 1
-    Y = as_matrix(Y, "Y", allow_vector=True)
+    loss, mode = as_loss(loss), as_bias(bias)
+    Y, scalar_output = loss.read_targets(Y)
     check_same_length(X, Y)
     _check_magnitude(X, "X")
     _check_magnitude(Y, "Y")
     fix = "beta > 0; the limit beta -> 0+ is interpolation: relucvx.interpolate(X, Y)"
     beta = as_positive(beta, "beta", fix=fix)
-    loss, mode = as_loss(loss), as_bias(bias)
     weight = as_sample_weight(sample_weight, len(X))
     loss.check_targets(Y)
     if mode == "free" and not np.isfinite(loss.best_constant(Y, weight)).all():
         k = int(np.flatnonzero(~np.isfinite(loss.best_constant(Y, weight)))[0])
         raise InvalidInputError(
             explain(
-                "labels of both kinds in every output when the biases are free",
+                "labels of both kinds in every output (for the cross-entropy: every class) when the biases are free",
                 f"one kind only in column {k}",
                 "the loss falls forever as the free output bias grows, so no network is optimal",
                 'bias="all", which decays the output bias',

@@ -6,11 +6,10 @@ from checks import assert_below, assert_certified, assert_kkt, assert_same_value
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import objective_literal
-from strategies import LABEL_LOSSES, adversarial_networks, examples, problems
+from strategies import ENTRYWISE, LABEL_LOSSES, adversarial_networks, examples, problems
 
 import relucvx as rx
 from relucvx.datasets import degenerate_bank, planted
-from relucvx.program.losses import LOSSES
 from relucvx.types import BIAS_MODES, Status
 
 ACTS = ("relu", "leaky_relu", "abs", "linear", (0.3, -0.2))
@@ -29,7 +28,7 @@ def strength(X, y, share=0.05, **options):
     return share * rx.beta_max(X, y, **options)[1]
 
 
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_planted_is_certified(bias, loss):
     X, y = data(loss)
@@ -57,7 +56,7 @@ def test_every_activation(loss, bias, activation):
     assert_certified(rx.solve(X, y, beta, loss=loss, bias=bias, activation=activation))
 
 
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_agrees_with_all_patterns_in_clarabel(bias, loss):
     for n, d in ((16, 2), (8, 3)):
@@ -199,7 +198,7 @@ def test_path_by_count_starts_at_the_null_network():
 
 
 # ---------------------------------------------------------------------- beta_max
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 @pytest.mark.parametrize("bias", ["none", "hidden", "free"])
 def test_beta_max_separates_null_from_active(bias, loss):
     X, y = data(loss, n=12)
@@ -214,7 +213,7 @@ def test_beta_max_separates_null_from_active(bias, loss):
     assert below.objective < below.problem.null_value()
 
 
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_beta_max_with_decayed_output_bias(loss):
     X, y = data(loss, n=12)
     lo, hi = rx.beta_max(X, y, loss=loss, bias="all")

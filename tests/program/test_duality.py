@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import ENTRYWISE
 
 from relucvx.errors import InvalidInputError
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.duality import balance_dual, dual_objective, gap, residual, scale_dual
-from relucvx.program.losses import LOSSES
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES
@@ -48,7 +48,7 @@ def crude_upper(problem, N):
 
 @pytest.mark.parametrize("activation", ["relu", "abs", (0.2, -1.5)])
 @pytest.mark.parametrize("bias", BIAS_MODES)
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_every_network_is_above_every_scaled_dual(loss, bias, activation):
     problem = make(loss, bias, c=2, activation=activation)
     rng = np.random.default_rng(1)
@@ -66,7 +66,7 @@ def test_every_network_is_above_every_scaled_dual(loss, bias, activation):
 
 
 @pytest.mark.parametrize("bias", BIAS_MODES)
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_scale_dual_finds_the_best_scale_on_a_grid(loss, bias):
     for seed in range(3):
         problem = make(loss, bias, seed)
@@ -145,7 +145,7 @@ def test_outside_the_domain_is_minus_infinity():
 
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_dual_at_zero_is_zero(bias):
-    for loss in LOSSES:
+    for loss in ENTRYWISE:
         problem = make(loss, bias)
         assert dual_objective(problem, np.zeros_like(problem.Y)) == 0.0
 
@@ -153,7 +153,7 @@ def test_dual_at_zero_is_zero(bias):
 @settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    loss=st.sampled_from(list(LOSSES)),
+    loss=st.sampled_from(list(ENTRYWISE)),
     exponent=st.integers(-40, 40),
     n=st.integers(2, 40),
 )

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import ENTRYWISE
 
 from relucvx.errors import InvalidInputError
 from relucvx.program.losses import LOSSES, as_loss
 
-NAMES = list(LOSSES)
+NAMES = list(ENTRYWISE)
 LABELS = ("logistic", "hinge", "squared_hinge")
 quarters = st.integers(-12, 12).map(lambda k: k / 4)
 
@@ -211,5 +212,5 @@ def test_wrong_labels_are_explained(name, labels, message):
 def test_as_loss():
     assert as_loss("huber") is LOSSES["huber"]
     assert as_loss(LOSSES["hinge"]).name == "hinge"
-    with pytest.raises(InvalidInputError, match="squared, logistic, hinge, squared_hinge, huber; received 'mse'"):
+    with pytest.raises(InvalidInputError, match="squared, logistic, hinge, squared_hinge, huber, cross_entropy; received 'mse'"):
         as_loss("mse")

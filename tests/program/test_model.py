@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from strategies import ENTRYWISE
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.gated import GatedRelaxation
-from relucvx.program.losses import LOSSES
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES
@@ -33,7 +33,7 @@ def some_patterns(arrangement, keep):
 
 
 @pytest.mark.parametrize("bias", BIAS_MODES)
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_the_cvxpy_form_is_dpp_and_evaluates_to_the_objective(loss, bias):
     prog = program(loss, bias, (0.3, -1.2))
     form = prog.to_cvxpy()

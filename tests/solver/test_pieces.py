@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from checks import assert_kkt
 from scipy.optimize import check_grad, minimize
-from strategies import LABEL_LOSSES, random_network
+from strategies import ENTRYWISE, LABEL_LOSSES, random_network
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import BackendError, InvalidInputError
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, dual_objective
-from relucvx.program.losses import LOSSES
 from relucvx.program.objective import balanced_objective, fit, objective
 from relucvx.program.problem import make_problem
 from relucvx.solver.active_set import active_set
@@ -53,7 +52,7 @@ def network_of(problem, blocks, u, bias_out):
     )
 
 
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
 @pytest.mark.parametrize("bias", BIAS_MODES)
 def test_restricted_over_all_cells_is_the_global_optimum(bias, loss):
     weight = np.array([1.0, 2.0, 0.5, 0.0, 1.0, 1.0, 3.0])

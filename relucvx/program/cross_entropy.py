@@ -1,0 +1,202 @@
+"""Multinomial cross-entropy: the one loss here that couples the outputs of a sample.
+
+``loss(F) = Σ_i w_i Σ_k Y_ik (log Σ_l exp(F_il) - F_ik)`` for rows Y_i of the simplex (one-hot rows for class labels), so that
+the fit holds logits. With ``T = Y - N/w`` the dual function is the entropy ``Σ_i w_i Σ_k -T_ik log T_ik`` on the N whose T are
+rows of the simplex: the rows of N sum to zero and ``N <= w Y``.
+
+In float64 the rows of an array cannot sum to zero exactly. An array N stands for the exact point whose entry with the largest
+T absorbs the row's sum; :meth:`CrossEntropy.row_slack` bounds that move and enters every bound.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from scipy.special import logsumexp, softmax
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.program.loss import TINY, Loss, binary_grid
+from relucvx.tolerances import EPS
+from relucvx.types import Array
+from relucvx.validation import as_matrix
+
+INSIDE = 8.0 * EPS
+"""Dual points stay this share of Y away from T = 0 where Y > 0: rounding then cannot leave the simplex."""
+
+MANY_CLASSES = 0.5
+"""More distinct integer labels than this share of the samples (and than 20) are taken for regression targets."""
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """Multinomial cross-entropy on logits; see the module.
+
+    Notes
+    -----
+    Status: theorem (closed forms of value, gradient and conjugate). Source: [relucvx]
+    """
+
+    def read_targets(self, Y: Any) -> tuple[Array, bool]:
+        """Rows of the simplex (n, c), or labels (n,) of any type as one-hot rows of the sorted classes."""
+        if np.ndim(Y) != 1:
+            return as_matrix(Y, "Y"), False
+        if hasattr(Y, "detach"):
+            Y = Y.detach().cpu().numpy()
+        labels = np.asarray(Y)
+        if labels.dtype.kind == "f":
+            labels = as_matrix(labels, "Y", allow_vector=True)[:, 0]
+        classes, index = np.unique(labels, return_inverse=True)
+        whole = labels.dtype.kind not in "fiu" or np.array_equal(classes, np.round(classes))
+        if len(classes) < 2 or not whole or len(classes) > max(20, MANY_CLASSES * len(labels)):
+            raise InvalidInputError(
+                explain(
+                    "class labels of at least two classes, or one-hot rows, for the cross-entropy",
+                    f"{len(classes)} distinct values in {len(labels)} samples",
+                    "one class only" if len(classes) < 2 else "regression targets",
+                    'loss="squared" for regression',
+                )
+            )
+        return np.eye(len(classes))[index], False
+
+    def check_targets(self, Y: Array) -> None:
+        """Raise InvalidInputError unless every row is a point of the simplex, with two columns or more."""
+        off = np.abs(Y.sum(axis=1) - 1.0)
+        bad = (Y < 0).any(axis=1) | (off > 8 * Y.shape[1] * EPS)
+        if Y.shape[1] >= 2 and not bad.any():
+            return
+        i = int(np.argmax(bad)) if Y.shape[1] >= 2 else 0
+        raise InvalidInputError(
+            explain(
+                "rows of Y that are non-negative and sum to 1, two columns or more, for the cross-entropy",
+                f"row {i} with sum {Y[i].sum():.17g} and minimum {Y[i].min():g}, {Y.shape[1]} columns",
+                "labels coded as ±1, or unnormalised frequencies",
+                "class labels y of shape (n,), or Y / Y.sum(axis=1, keepdims=True)",
+            )
+        )
+
+    def _entries(self, F: Array, Y: Array) -> Array:
+        return np.where(Y > 0, Y * (logsumexp(F, axis=1, keepdims=True) - F), 0.0)
+
+    def _slopes(self, F: Array, Y: Array) -> Array:
+        return Y.sum(axis=1, keepdims=True) * softmax(F, axis=1) - Y
+
+    def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:
+        """w_i (diag p_i - p_i p_iᵀ) for each sample, times J (n c, k)."""
+        p = softmax(F, axis=1)[:, :, None]
+        rows = J.reshape(*F.shape, -1)
+        out = w[:, None, None] * p * (rows - (p * rows).sum(axis=1, keepdims=True))
+        return np.asarray(out.reshape(J.shape))
+
+    # ------------------------------------------------------------------ the dual
+    def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
+        t = np.clip(Y - T, 0.0, 1.0)
+        return -t * np.log(np.maximum(t, TINY)), np.zeros_like(t)
+
+    def _dual_slopes(self, T: Array, Y: Array) -> Array:
+        return np.log(np.maximum(Y - T, TINY))
+
+    def _largest(self, Y: Array, w: Array) -> Array:
+        """Upper bounds of N: w Y, a little inside where Y > 0."""
+        return np.asarray(w[:, None] * Y * (1.0 - INSIDE))
+
+    def in_domain(self, N: Array, Y: Array, w: Array) -> bool:
+        """Whether the exact point that N stands for has T in the simplex."""
+        sums = np.abs([math.fsum(row) for row in N])
+        below = np.all(self._largest(Y, w) >= N * (1.0 - INSIDE))
+        return bool(below and np.all(sums <= 1e-3 * w / Y.shape[1]))
+
+    def row_slack(self, N: Array) -> Array:
+        """|row sum|, and what scaling N may add to it."""
+        sums = np.abs([math.fsum(row) for row in N])
+        return np.asarray(sums * (1.0 + EPS) + 4.0 * N.shape[1] * EPS * np.abs(N).sum(axis=1))
+
+    def dual_error(self, N: Array, Y: Array, w: Array) -> float:
+        """As in the base class, plus the rounding of T = Y - N/w and the row sums that the largest T absorbs."""
+        c = Y.shape[1]
+        # the entropy's slope is at most log(1/EPS) < 40 one rounding away from 0, and 1 + log c at the largest T
+        steep = 48.0 * EPS * (float(np.abs(N).sum()) + c * float(w.sum()))
+        return super().dual_error(N, Y, w) + steep + (1.0 + math.log(c)) * float(self.row_slack(N).sum())
+
+    def clip_dual(self, N: Array, Y: Array, w: Array) -> Array:
+        """N with T = Y - N/w cut at 0 and normalised row by row."""
+        T = np.maximum(Y - self._scaled(N, w)[0], 2.0 * INSIDE * Y)
+        return self._from_simplex(T / T.sum(axis=1, keepdims=True), Y, w)
+
+    def _from_simplex(self, T: Array, Y: Array, w: Array) -> Array:
+        return np.minimum(w[:, None] * (Y - T), self._largest(Y, w))
+
+    def round_dual(self, N: Array, Y: Array, w: Array) -> Array:
+        """N cut at its upper bounds."""
+        return np.minimum(N, self._largest(Y, w))
+
+    def largest_scale(self, N: Array, Y: Array, w: Array) -> float:
+        """The largest s with s N <= w Y, taken a little inside."""
+        used = N > 0.0
+        return float(np.min(self._largest(Y, w)[used] / N[used], initial=np.inf))
+
+    def shift_to_zero(self, N: Array, Y: Array, w: Array) -> Array:
+        """T multiplied by exp(b) and normalised, as an output bias b does, with b such that all columns sum to zero."""
+        T = np.maximum(Y - self._scaled(N, w)[0], 2.0 * INSIDE * Y)
+        with np.errstate(divide="ignore"):
+            logits = np.log(T)
+        b = self._constant(Y, w, 0.0, logits)
+        return self._from_simplex(softmax(logits + b, axis=1), Y, w)
+
+    def exact_zero_sums(self, N: Array, Y: Array, w: Array) -> Array:
+        """N on a binary grid with all rows and columns summing to exactly 0.
+
+        Each row's sum goes to its largest T; then columns with too much give to columns with too little inside the row that
+        has the most room.
+        """
+        grid = binary_grid(N) * N.shape[1]
+        if grid == 0.0:
+            return np.zeros_like(N)
+        grid = 2.0 ** math.ceil(math.log2(grid))
+        out = np.floor(N / grid) * grid
+        T = Y - self._scaled(N, w)[0]
+        rows = np.arange(len(N))
+        out[rows, T.argmax(axis=1)] -= out.sum(axis=1)
+        out[w == 0] = 0.0
+        sums = out.sum(axis=0)
+        for taker in np.flatnonzero(sums < 0):
+            room = self._largest(Y, w)[:, taker] - out[:, taker]
+            i = int(room.argmax())
+            for giver in np.flatnonzero(sums > 0):
+                step = min(sums[giver], -sums[taker])
+                out[i, giver] -= step
+                out[i, taker] += step
+                sums[giver] -= step
+                sums[taker] += step
+        return out + 0.0
+
+    # ------------------------------------------------------------------ constants
+    def best_constant(self, Y: Array, w: Array) -> Array:
+        """Logarithms of the class frequencies, summing to zero; -inf for a class without weight."""
+        with np.errstate(divide="ignore"):
+            b = np.log(w @ Y / w.sum())
+        return b - b.mean() if np.isfinite(b).all() else b
+
+    def decayed_constant(self, Y: Array, w: Array, beta: float) -> Array:
+        """Newton on the strictly convex ``loss(1 bᵀ) + beta/2 ||b||²``."""
+        return self._constant(Y, w, beta, np.zeros_like(Y))
+
+    def _constant(self, Y: Array, w: Array, beta: float, logits: Array) -> Array:
+        """argmin over b with Σb = 0 of loss(logits + 1 bᵀ) + beta/2 ||b||² by damped Newton."""
+        c = Y.shape[1]
+        b, value = np.zeros(c), np.inf
+        for _ in range(200):
+            p = softmax(logits + b, axis=1)
+            g = w @ (p - Y) + beta * b
+            H = np.diag(w @ p) - (p * w[:, None]).T @ p + beta * np.eye(c) + w.sum() / c**2
+            step = -scipy.linalg.lstsq(H, g - g.mean())[0]
+            size = float(np.abs(g - g.mean()).max())
+            if not size < value * (1.0 - 1e-3) and size <= 1e3 * c * EPS * w.sum():
+                break
+            # steps of size one keep Newton inside the region where the logarithm of the partition sums is quadratic
+            b = b + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+            value = min(value, size)
+        return b - b.mean()
