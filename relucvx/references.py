@@ -24,7 +24,7 @@ REFERENCES: dict[str, str] = {
     "kornblith-2019": "S. Kornblith, M. Norouzi, H. Lee, G. Hinton. Similarity of Neural Network Representations "
     "Revisited. ICML 2019.",
     "lewandowski-2025": "M. Lewandowski, H. Eghbalzadeh, B. Heinzl, R. Pisoni, B. A. Moser. On Space Folds of ReLU "
-    "Neural Networks. arXiv:2502.09954, 2025.",
+    "Neural Networks. TMLR 2025 (arXiv:2502.09954).",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
     "relucvx": "Derived and tested in this package; no published source.",
