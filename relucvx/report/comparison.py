@@ -1,0 +1,203 @@
+"""What a comparison holds, and how it is read: as text, table, JSON or HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import DataFileError, MissingPackageError, explain
+from relucvx.network import TwoLayerReLU
+from relucvx.program.problem import Problem
+from relucvx.report.findings import Finding
+from relucvx.report.measure import Row, kernel_of
+from relucvx.report.uniqueness import KernelUniqueness
+from relucvx.solution import Solution
+from relucvx.types import Array, Result, plain
+
+KERNEL_SAMPLES = 300
+"""Largest number of samples whose kernels are written to JSON."""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """What :func:`compare` found; ``print`` it, or see ``to_frame``, ``to_json``, ``to_html``.
+
+    Attributes
+    ----------
+    problem : Problem
+    solution : Solution
+        The solved problem with its certificate.
+    predictions : tuple of Prediction
+        Closed forms tried, applicable or not (see ``relucvx.kernel.predict``); empty for other losses than the squared.
+    uniqueness : KernelUniqueness
+        Whether the optimal hidden kernel is unique, and why.
+    optimum : Row
+        The solved network's measurements.
+    rows : tuple of Row
+        One per run.
+    findings : tuple of Finding
+        A verdict in words per claim.
+    networks : tuple of TwoLayerReLU
+        The runs' networks, in the order of ``rows``.
+    histories : tuple of dict
+        Per run: arrays "step" and "objective", where the trainer recorded them.
+    labels, factors : ndarray or None
+    reach : float
+        Certified relative gap up to which a run counts as optimal.
+    """
+
+    problem: Problem
+    solution: Solution
+    predictions: tuple[Any, ...]
+    uniqueness: KernelUniqueness
+    optimum: Row
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    networks: tuple[TwoLayerReLU, ...]
+    histories: tuple[dict[str, Any], ...]
+    labels: Any
+    factors: Any
+    reach: float
+
+    @property
+    def share(self) -> float:
+        """Share of the runs whose certified relative gap is at most ``reach``; NaN without runs."""
+        return float(np.mean([row.reached for row in self.rows])) if self.rows else math.nan
+
+    @property
+    def best(self) -> int | None:
+        """Index of the run with the least objective."""
+        return int(np.argmin([row.objective for row in self.rows])) if self.rows else None
+
+    @property
+    def prediction(self) -> Any:
+        """The closed form that applies here (one with a unique kernel first), or None."""
+        return applicable(self.predictions)
+
+    @property
+    def kernels(self) -> dict[str, Array]:
+        """Hidden kernels by name: "optimum", "prediction" where one applies, and the best run's."""
+        found = {"optimum": kernel_of(self.problem, self.solution.network)}
+        if self.prediction is not None and self.prediction.kernel is not None:
+            found["prediction"] = np.asarray(self.prediction.kernel)
+        if self.best is not None:
+            found[f"best run ({self.rows[self.best].name})"] = kernel_of(self.problem, self.networks[self.best])
+        return found
+
+    def __repr__(self) -> str:
+        c = self.solution.certificate
+        return (
+            f"Comparison(p*={self.solution.objective:.8g}, rel_gap={c.rel_gap:.2g}, runs={len(self.rows)}, "
+            f"share={self.share:.2g})"
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(str(finding) for finding in self.findings)
+
+    def table(self) -> list[dict[str, Any]]:
+        """The optimum and the runs as rows of plain values; columns without any value are left out."""
+        rows = [self.optimum, *self.rows]
+        names = [f.name for f in fields(Row) if any(not _missing(getattr(row, f.name)) for row in rows)]
+        return [{name: plain(getattr(row, name)) for name in names} for row in rows]
+
+    def to_frame(self) -> Any:
+        """:meth:`table` as a pandas DataFrame.
+
+        Raises
+        ------
+        MissingPackageError
+            Without pandas, which is not a dependency; :meth:`table` needs nothing.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingPackageError(
+                explain("pandas", "no such package", "it is optional", "pip install pandas, or comparison.table()")
+            ) from error
+        return pandas.DataFrame(self.table())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the data as plain values; kernels up to 300 samples."""
+        p, c = self.problem, self.solution.certificate
+        small = p.n_samples <= KERNEL_SAMPLES
+        return {
+            "problem": {
+                "samples": p.n_samples, "features": p.n_features, "outputs": p.n_outputs, "beta": p.beta,
+                "loss": p.loss.name, "bias": p.bias, "activation": [p.activation.slope_neg, p.activation.slope_pos],
+            },
+            "certificate": {k: v for k, v in c.to_dict().items() if k != "dual"},
+            "status": self.solution.status.name,
+            "reach": self.reach,
+            "share": self.share,
+            "kernel_unique": self.uniqueness.unique,
+            "findings": plain(self.findings),
+            "optimum": plain(self.optimum),
+            "runs": plain(self.rows),
+            "predictions": [_prediction_facts(p) for p in self.predictions],
+            "networks": plain({"optimum": self.solution.network, "runs": self.networks}),
+            "kernels": plain(self.kernels) if small else None,
+            "histories": plain(self.histories),
+        }  # fmt: skip
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """:meth:`to_dict` as strict JSON text (null for NaN and infinity), also written to ``path`` if given."""
+        text = json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False)
+        if path is not None:
+            write_text(path, text + "\n")
+        return text
+
+    def to_html(self, path: str | os.PathLike[str], title: str | None = None) -> Path:
+        """Write one self-contained HTML file (figures inside, no scripts, nothing loaded); returns its path.
+
+        Raises
+        ------
+        DataFileError
+            When the path cannot be written.
+        """
+        from relucvx.report.html import page
+
+        return write_text(path, page(self, title))
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a file, or say why not."""
+    target = Path(path)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataFileError(
+            explain(
+                "a path that can be written", f"{target} ({error.strerror})", "the folder does not exist or is full"
+            )
+        ) from error
+    return target
+
+
+def applicable(predictions: Sequence[Any]) -> Any:
+    """The closed form that applies (one with a unique kernel first), or None."""
+    usable = [p for p in predictions if p.applicable]
+    return max(usable, key=lambda p: p.unique is True, default=None)
+
+
+def _prediction_facts(prediction: Any) -> dict[str, Any]:
+    names = ("name", "objective", "unique", "conditions", "applicable", "beta_max", "source", "status", "note")
+    return {name: plain(getattr(prediction, name)) for name in names}
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,220 @@
+"""What a comparison found, claim by claim, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.report.measure import Row, distance
+from relucvx.report.uniqueness import KernelUniqueness
+from relucvx.solution import Solution
+from relucvx.types import Array, Result, Scope
+
+Word = Literal["holds", "does not hold", "partly", "not applicable", "undecided"]
+
+MATCH = 1e-5
+"""Relative kernel distance up to which the optimum counts as equal to a prediction: objectives agree to 1e-6 or better, and
+a kernel moves with the square root of the gap, but most of that is not used up."""
+
+RUN_MATCH = 1e-2
+"""The same for gradient-trained networks."""
+
+VALUE = 1e-8
+"""Relative slack when a predicted value is compared with the certified interval: rounding of both."""
+
+PROVEN = 1e-9
+"""Certified relative gap below which a kernel that is off by more than MATCH refutes a prediction."""
+
+COLLAPSED = 1e-6
+"""NC1 below which the classes have collapsed to points."""
+
+ABSTRACT = 0.99
+"""Parallelism score from which a representation is called abstract."""
+
+TITLES = {
+    "one-hot": "neural collapse",
+    "svd": "singular-value shrinkage",
+    "scalar": "one output on whitened inputs",
+    "factorial": "abstract representation",
+    "deep linear": "deep linear network",
+    "deep one-hot": "deep neural collapse",
+}
+"""What the closed forms are called."""
+
+
+FAILURES = {
+    "X X^T = I": "X is not whitened (X X^T is not I)",
+    "one-hot rows": "the targets are not one-hot",
+    "one output": "there are several outputs",
+    "targets +-1": "the targets are not ±1",
+    "all combinations equally often": "the ±1 combinations do not occur equally often",
+    "completely positive kernel": "the linear optimum's kernel is not known to be completely positive",
+    'bias "none" or "hidden"': "there is an output bias",
+    "activation relu": "the activation is not ReLU",
+}
+"""How a failed condition reads."""
+
+
+@dataclass(frozen=True)
+class Finding(Result):
+    """A claim, whether it holds on these data, and what that rests on.
+
+    Attributes
+    ----------
+    claim : str
+    verdict : str
+        "holds", "does not hold", "partly", "not applicable" or "undecided".
+    text : str
+    """
+
+    claim: str
+    verdict: Word
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.claim}: {self.verdict}. {self.text}"
+
+
+def optimum_finding(solution: Solution, tol: float) -> Finding:
+    """Whether the global optimum was found and proven."""
+    c = solution.certificate
+    where = "every activation pattern" if c.scope is Scope.ALL_PATTERNS else c.scope.help
+    if c.rel_gap <= tol:
+        text = f"p* = {solution.objective:.8g}, proven {gap_words(c.rel_gap)} over {where}"
+        return Finding("global optimum", "holds", text)
+    text = (
+        f"{c.lower:.6g} <= p* <= {c.upper:.6g}: not proven to {tol:g} ({solution.status.name}); what follows speaks of the "
+        "best network found where it says optimum"
+    )
+    return Finding("global optimum", "undecided", text)
+
+
+def gap_words(rel_gap: float) -> str:
+    """A proven relative gap in words; 0 stands for one that rounding hides."""
+    return f"to a relative gap of {rel_gap:.1g}" if rel_gap > 0 else "to rounding"
+
+
+def training_finding(rows: Sequence[Row], solution: Solution, reach: float) -> Finding:
+    """How many runs reach the optimum, by their certified gaps."""
+    claim = "training reaches the optimum"
+    if not rows:
+        return Finding(claim, "not applicable", "no runs were given")
+    gaps = np.sort([row.rel_gap for row in rows])
+    count = sum(row.reached for row in rows)
+    text = (
+        f"{count} of {len(rows)} runs reach p* to {reach:g}; certified relative gaps: best {gaps[0]:.2g}, "
+        f"median {np.median(gaps):.2g}, worst {gaps[-1]:.2g}"
+    )
+    better = solution.objective - min(row.objective for row in rows)
+    if better > max(solution.certificate.rel_gap, 1e-12) * solution.objective:
+        return Finding(claim, "undecided", f"{text}; a run is better than the solver's network by {better:.2g}")
+    if count == 0 and solution.certificate.rel_gap > reach:
+        return Finding(claim, "undecided", f"{text}; the proof itself leaves {solution.certificate.rel_gap:.1g}")
+    return Finding(claim, "holds" if count == len(rows) else "partly" if count else "does not hold", text)
+
+
+def bound_finding(rows: Sequence[Row], lower: float) -> Finding:
+    """No network can be below the certified bound."""
+    below = [row.name for row in rows if row.objective < lower]
+    if below:
+        return Finding(
+            "no network beats the bound", "does not hold", f"below {lower:.10g}: {', '.join(below)}; please report"
+        )
+    if not rows:
+        return Finding("no network beats the bound", "not applicable", "no runs were given")
+    least = min(row.objective for row in rows)
+    return Finding("no network beats the bound", "holds", f"least objective {least:.10g} >= {lower:.10g}")
+
+
+def uniqueness_finding(found: KernelUniqueness) -> Finding:
+    """Whether the optimal hidden kernel is unique."""
+    word: Word = {True: "holds", False: "does not hold", None: "undecided"}[found.unique]  # type: ignore[assignment]
+    return Finding("the optimal kernel is unique", word, found.reason)
+
+
+def prediction_findings(prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row]) -> list[Finding]:
+    """Whether a closed form describes the optimum and the runs: its value and its kernel."""
+    claim = title_of(prediction)
+    if not prediction.applicable:
+        if prediction.name.startswith("deep"):
+            return []  # for linear networks: nothing a reader of a ReLU comparison asked
+        failed = [name for name, holds in prediction.conditions.items() if not holds]
+        parts = [FAILURES.get(name, f"the condition “{name}” fails") for name in failed]
+        if prediction.note and "X X^T = I" not in failed:  # notes of whitened forms assume that
+            parts.append(prediction.note)
+        return [Finding(claim, "not applicable", "; ".join(parts))]
+    found = []
+    if prediction.objective is not None:
+        found.append(_value_finding(claim, prediction.objective, solution))
+    if prediction.unique is False:
+        text = "the optimal kernel is not unique, so kernels are not compared" + _note(prediction)
+        found.append(Finding(f"{claim}: kernel", "not applicable", text))
+    elif prediction.kernel is not None:
+        found.append(_kernel_finding(claim, prediction, kernel, solution, rows))
+    return found
+
+
+def title_of(prediction: Any) -> str:
+    """What a closed form is called."""
+    return next((text for name, text in TITLES.items() if prediction.name.startswith(name)), prediction.name)
+
+
+def _note(prediction: Any) -> str:
+    return f"; {prediction.note}" if prediction.note else ""
+
+
+def _value_finding(claim: str, value: float, solution: Solution) -> Finding:
+    lower, upper = solution.certificate.lower, solution.certificate.upper
+    inside = lower - VALUE * upper <= value <= upper + VALUE * upper
+    text = (
+        f"predicted p* = {value:.8g} is {'in' if inside else 'not in'} [{lower:.8g}, {upper:.8g}], which is certified"
+    )
+    return Finding(f"{claim}: value", "holds" if inside else "does not hold", text)
+
+
+def _kernel_finding(claim: str, prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row]) -> Finding:
+    off = distance(kernel, prediction.kernel)
+    kind = "predicted kernel unique" if prediction.unique else "uniqueness of the predicted kernel unknown"
+    text = f"{kind}; optimum matches to {off:.1g}"
+    if rows and prediction.unique:
+        text += (
+            f"; {sum(row.kernel_to_prediction <= RUN_MATCH for row in rows)} of {len(rows)} runs match to {RUN_MATCH:g}"
+        )
+    if off <= MATCH:
+        word: Word = "holds"
+    else:
+        word = "does not hold" if prediction.unique and solution.certificate.rel_gap <= PROVEN else "undecided"
+    return Finding(f"{claim}: kernel", word, text + _note(prediction))
+
+
+def collapse_finding(optimum: Row, rows: Sequence[Row]) -> Finding:
+    """Measured neural collapse, whatever theory says."""
+    claim = "classes collapse (measured)"
+    if np.isnan(optimum.nc1):
+        return Finding(claim, "not applicable", "no labels of at least two classes, or no neuron is active")
+    ok = optimum.nc1 <= COLLAPSED
+    text = f"at the optimum NC1 = {optimum.nc1:.2g}"
+    if not np.isnan(optimum.nc2_etf):
+        text += f", deviation from a simplex ETF (NC2) {optimum.nc2_etf:.2g}"
+    return Finding(claim, "holds" if ok else "does not hold", text + _spread(rows, "nc1", "NC1"))
+
+
+def abstraction_finding(optimum: Row, rows: Sequence[Row]) -> Finding:
+    """Measured abstraction, whatever theory says."""
+    claim = "factors are abstract (measured)"
+    if np.isnan(optimum.parallelism):
+        return Finding(claim, "not applicable", "no two binary factors in all combinations")
+    text = f"at the optimum the parallelism score is {optimum.parallelism:.3f}"
+    if not np.isnan(optimum.ccgp):
+        text += f", CCGP {optimum.ccgp:.3f}"
+    ok = optimum.parallelism >= ABSTRACT
+    return Finding(claim, "holds" if ok else "does not hold", text + _spread(rows, "parallelism", "score"))
+
+
+def _spread(rows: Sequence[Row], field: str, label: str) -> str:
+    values = np.array([getattr(row, field) for row in rows], dtype=float)
+    values = values[~np.isnan(values)]
+    return "" if not len(values) else f"; {label} of the runs from {values.min():.2g} to {values.max():.2g}"

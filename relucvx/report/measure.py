@@ -1,0 +1,188 @@
+"""One row per network: how far it is from the optimum, and what its representation looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import RelucvxError
+from relucvx.network import TwoLayerReLU, balance
+from relucvx.program.duality import gap
+from relucvx.program.objective import fit, objective
+from relucvx.program.problem import Problem
+from relucvx.tolerances import DEAD
+from relucvx.types import Array, Result
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Row(Result):
+    """What was measured on one network; NaN where a number does not apply or does not exist.
+
+    Attributes
+    ----------
+    name : str
+        "optimum", "seed 3" or "network 0".
+    seed : int or None
+    objective : float
+    gap, rel_gap : float
+        Certified: ``objective`` minus the proven lower bound on p*, and that over ``objective``.
+    reached : bool
+        Whether ``rel_gap`` is at most the reach of the comparison.
+    width : int
+        Neurons with ||w||·||v|| above 1e-10 of the largest.
+    fit_distance : float
+        ||F - F*|| / ||F*||, F* the fit of the solved network; only for losses whose optimal fit is unique.
+    kernel_to_optimum, kernel_to_prediction : float
+        Relative Frobenius distances of hidden kernels, only where the optimal kernel is known to be unique.
+    nc1, nc2_equinorm, nc2_cosine, nc2_etf, nc3, nc4 : float
+        Neural collapse of the hidden layer (see ``relucvx.metrics.neural_collapse``); with labels.
+    parallelism, ccgp, tuning : float
+        Abstraction of the hidden layer: means over the factors, and over the neurons for ``tuning``; with factors.
+    participation_ratio : float
+        Effective dimension of the centred hidden layer.
+    stationarity, steps, seconds : float
+        As the trainer reported them.
+    status : str
+        How the trainer or the solver stopped.
+    """
+
+    name: str
+    seed: int | None
+    objective: float
+    gap: float
+    rel_gap: float
+    reached: bool
+    width: int
+    fit_distance: float = NAN
+    kernel_to_optimum: float = NAN
+    kernel_to_prediction: float = NAN
+    nc1: float = NAN
+    nc2_equinorm: float = NAN
+    nc2_cosine: float = NAN
+    nc2_etf: float = NAN
+    nc3: float = NAN
+    nc4: float = NAN
+    parallelism: float = NAN
+    ccgp: float = NAN
+    participation_ratio: float = NAN
+    tuning: float = NAN
+    stationarity: float = NAN
+    steps: float = NAN
+    seconds: float = NAN
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What every network is measured against.
+
+    Attributes
+    ----------
+    problem : Problem
+    lower : float
+        Proven lower bound on p*.
+    reach : float
+        Certified relative gap up to which a network counts as optimal.
+    fit : ndarray or None
+        Optimal fit, where it is unique.
+    kernel : ndarray or None
+        Optimal kernel, where it is known to be unique.
+    prediction : ndarray or None
+        Predicted kernel, where its theory applies and says that it is unique.
+    labels, factors : ndarray or None
+    """
+
+    problem: Problem
+    lower: float
+    reach: float
+    fit: Array | None = None
+    kernel: Array | None = None
+    prediction: Array | None = None
+    labels: Any = None
+    factors: Any = None
+
+
+def kernel_of(problem: Problem, network: TwoLayerReLU) -> Array:
+    """Hidden kernel Phi Phi^T on the samples of the problem, (n, n), after balancing: the scaling of neurons is free."""
+    Phi = balance(network, problem.bias != "free").hidden(problem.X)
+    return np.asarray(Phi @ Phi.T)
+
+
+def distance(kernel: Array, other: Array | None) -> float:
+    """Relative Frobenius distance ||K - K'|| / ||K'||, or NaN without a K'."""
+    if other is None:
+        return NAN
+    size, apart = float(np.linalg.norm(other)), float(np.linalg.norm(kernel - other))
+    return apart / size if size > 0 else (0.0 if apart == 0 else float("inf"))
+
+
+def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) -> Row:
+    """Every number of a :class:`Row` for one network.
+
+    Notes
+    -----
+    Weak duality makes one proof serve all: the lower bound does not depend on the network.
+
+    Status: theorem (the gap), otherwise as the metrics used. Source: [pilanci-ergen-2020], [relucvx]
+    """
+    problem = against.problem
+    value = objective(problem, network)
+    absolute, relative = gap(problem, value, against.lower)
+    kernel = kernel_of(problem, network)
+    balanced = balance(network, problem.bias != "free")
+    size = balanced.neuron_norms(problem.bias != "free")
+    keep = size > DEAD.value * size.max(initial=0.0)
+    Z = balanced.hidden(problem.X)[:, keep]
+    head = balanced.weights_out[keep], balanced.bias_out
+    return Row(
+        name=name,
+        objective=value,
+        gap=absolute,
+        rel_gap=relative,
+        reached=relative <= against.reach,
+        width=Z.shape[1],
+        fit_distance=distance(fit(problem, network), against.fit),
+        kernel_to_optimum=distance(kernel, against.kernel),
+        kernel_to_prediction=distance(kernel, against.prediction),
+        **{"seed": None, **geometry(Z, head, against.labels, against.factors), **facts},
+    )
+
+
+def geometry(Z: Array, head: tuple[Array, Array | None], labels: Any, factors: Any) -> dict[str, Any]:
+    """Collapse, abstraction and dimension of hidden activities Z (n, m); names without a defined value are left out.
+
+    ``head`` holds the output weights (m, c) and bias: with one output per class they enter NC3 and NC4.
+    """
+    from relucvx import metrics
+
+    if Z.shape[1] == 0:
+        return {}
+    found: dict[str, Any] = {}
+
+    def note(names: tuple[str, ...], compute: Callable[[], Sequence[Any]]) -> None:
+        try:
+            values = compute()
+        except RelucvxError:  # a metric that these labels or factors do not define
+            return
+        found.update({k: NAN if v is None else float(v) for k, v in zip(names, values, strict=True)})
+
+    if labels is not None:
+        names = ("nc1", "nc2_equinorm", "nc2_cosine", "nc2_etf", "nc3", "nc4")
+        weights, bias = head if head[0].shape[1] == len(np.unique(labels)) else (None, None)
+
+        def collapse() -> list[Any]:
+            result = metrics.neural_collapse(Z, labels, weights, bias)
+            return [getattr(result, name) for name in names]
+
+        note(names, collapse)
+    if factors is not None:
+        note(("parallelism",), lambda: [metrics.parallelism_score(Z, factors).mean])
+        note(("ccgp",), lambda: [metrics.ccgp(Z, factors).mean])
+        note(("tuning",), lambda: [metrics.neuron_tuning(Z, factors).mean])
+    note(("participation_ratio",), lambda: [metrics.participation_ratio(Z)])
+    return found

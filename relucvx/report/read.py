@@ -1,0 +1,84 @@
+"""What a comparison is given: networks from any trainer, and the labels and factors that targets imply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.network import TwoLayerReLU, as_network
+from relucvx.program.objective import check_network
+from relucvx.program.problem import Problem
+from relucvx.solution import Solution
+
+
+def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
+    carrier = run if isinstance(run, TwoLayerReLU) else getattr(run, "network", run)
+    try:
+        network = as_network(carrier, activation=problem.activation)
+        check_network(problem, network)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"run {index}: {error}") from error
+    return network
+
+
+def run_facts(run: Any, index: int) -> dict[str, Any]:
+    """Name and progress of a run, as far as it has them."""
+    seed = getattr(run, "seed", None)
+    numbers = {k: float(v) for k in ("stationarity", "steps", "seconds") if (v := getattr(run, k, None)) is not None}
+    status = getattr(run, "status", "")
+    name = f"network {index}" if seed is None else f"seed {seed}"
+    return {"name": name, "seed": seed, "status": getattr(status, "name", str(status)), **numbers}
+
+
+def read_history(run: Any) -> dict[str, Any]:
+    history = getattr(run, "history", None) or {}
+    return {k: np.asarray(history[k]) for k in ("step", "objective") if k in history}
+
+
+def read_labels(problem: Problem, labels: Any) -> Any:
+    """Class indices as given, or from one-hot or one column of ±1 targets."""
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (problem.n_samples,):
+            raise InvalidInputError(
+                explain(f"one label per sample, shape ({problem.n_samples},)", f"shape {labels.shape}")
+            )
+        return labels
+    Y = problem.Y
+    if Y.shape[1] > 1 and np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1.0).all():
+        return Y.argmax(axis=1)
+    if Y.shape[1] == 1 and np.isin(Y, (-1.0, 1.0)).all() and len(np.unique(Y)) == 2:
+        return (Y[:, 0] > 0).astype(int)
+    return None
+
+
+def read_factors(problem: Problem, factors: Any) -> Any:
+    """Binary variables as given, or several columns of ±1 targets."""
+    if factors is not None:
+        factors = np.asarray(factors)
+        if factors.ndim != 2 or len(factors) != problem.n_samples:
+            raise InvalidInputError(
+                explain(f"factors of shape ({problem.n_samples}, k)", f"shape {factors.shape}", "", "one column each")
+            )
+        return factors
+    Y = problem.Y
+    return Y if Y.shape[1] > 1 and np.isin(Y, (-1.0, 1.0)).all() else None
+
+
+def check_solution(problem: Problem, solution: Solution) -> None:
+    if not isinstance(solution, Solution):
+        raise InvalidInputError(explain("solution to be a Solution", type(solution).__name__, "", "relucvx.solve(…)"))
+    other = solution.problem
+    same = (
+        np.array_equal(problem.X, other.X), np.array_equal(problem.Y, other.Y), problem.beta == other.beta,
+        problem.loss.name == other.loss.name, problem.bias == other.bias, problem.activation == other.activation,
+        np.array_equal(problem.sample_weight, other.sample_weight),
+    )  # fmt: skip
+    if not all(same):
+        names = ("X", "Y", "beta", "loss", "bias", "activation", "sample_weight")
+        differ = ", ".join(name for name, ok in zip(names, same, strict=True) if not ok)
+        raise InvalidInputError(
+            explain("a solution of the same problem", f"another {differ}", "", "leave solution=None to solve it")
+        )

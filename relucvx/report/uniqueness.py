@@ -1,0 +1,61 @@
+"""Whether the optimal hidden kernel is unique: by a closed form where one applies, else from the set of all optima."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relucvx._api import optimal_set
+from relucvx.certificate import Uniqueness
+from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.report.measure import distance, kernel_of
+from relucvx.solution import Solution
+
+SECONDS = 10.0
+"""Time for the set of all optima."""
+
+DIFFERENT = 1e-6
+"""Relative distance from which the kernels of two optima differ."""
+
+
+@dataclass(frozen=True)
+class KernelUniqueness:
+    """Whether every optimum has the same hidden kernel (None: not known), and why.
+
+    Attributes
+    ----------
+    unique : bool or None
+    reason : str
+    """
+
+    unique: bool | None
+    reason: str
+
+
+def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], seconds: float = SECONDS) -> KernelUniqueness:
+    """Decide from closed forms first, then from the polytope of optima.
+
+    Notes
+    -----
+    A unique optimum has a unique kernel. Several optima may still share theirs: two of them with different kernels refute
+    uniqueness, two with equal ones decide nothing.
+
+    Status: theorem where a closed form applies, else certified numerically. Source: [wang-2025], [mishkin-pilanci-2023]
+    """
+    for prediction in predictions:
+        if prediction.applicable and prediction.unique is not None:
+            words = "it is unique" if prediction.unique else "there is a continuum of optimal kernels"
+            return KernelUniqueness(prediction.unique, f"{prediction.name} form: {words}")
+    try:
+        found = optimal_set(solution, time_limit=seconds)
+    except (InvalidInputError, UnsupportedError) as error:
+        return KernelUniqueness(None, str(error))
+    if found.verdict is Uniqueness.UNIQUE:
+        return KernelUniqueness(True, f"the optimum itself is unique: {found.reason}")
+    if found.second is not None:
+        apart = distance(kernel_of(solution.problem, found.second), kernel_of(solution.problem, found.network))
+        if apart > DIFFERENT:
+            return KernelUniqueness(False, f"two optima of equal objective have kernels {apart:.2g} apart")
+        return KernelUniqueness(None, "there are several optima; the two found have the same kernel")
+    return KernelUniqueness(None, found.reason)
