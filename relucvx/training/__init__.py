@@ -1,0 +1,22 @@
+"""Gradient-trained competitors on the same objective: many seeds as one tensor program, or one after the other."""
+
+from relucvx.training.losses import as_torch_loss
+from relucvx.training.objective import BatchedObjective, Shape
+from relucvx.training.recording import last_hidden, make_recorders
+from relucvx.training.runs import Run, Runs, RunStatus, TrainingProgress
+from relucvx.training.stepping import make_schedule
+from relucvx.training.train import train
+
+__all__ = [
+    "BatchedObjective",
+    "Run",
+    "RunStatus",
+    "Runs",
+    "Shape",
+    "TrainingProgress",
+    "as_torch_loss",
+    "last_hidden",
+    "make_recorders",
+    "make_schedule",
+    "train",
+]

@@ -1,0 +1,273 @@
+"""Objective and gradient of many networks of one shape at once, written by hand.
+
+The parameters of S networks are one tensor (S, P). Inside, units come before samples: hidden layers are (S, m, n), so
+that each network owns a contiguous block, the products with the shared inputs are one matrix product for all networks,
+and everything entrywise happens in place. No graph is recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relucvx.network import SmoothActivation
+from relucvx.network.deep import DeepNetwork
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.problem import Problem
+from relucvx.training.losses import as_torch_loss
+from relucvx.types import Activation, Array, freeze
+
+BLOCK_BYTES = 4_000_000
+"""Networks are evaluated in blocks whose hidden layer is about this large: small enough for caches, large for threads."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where the weights and biases of a network of given layer sizes lie in one flat vector.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        (d, m_1, ..., m_{L-1}, c).
+    bias : str
+        Bias mode. The first hidden bias is the last column of the first matrix: it multiplies a column of ones.
+    """
+
+    sizes: tuple[int, ...]
+    bias: str
+    weights: tuple[tuple[int, int, int], ...] = field(init=False)  # (start, rows = units, columns = inputs) per layer
+    biases: tuple[int | None, ...] = field(init=False)  # start of the separate biases per layer
+    total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        start, weights, biases = 0, [], []
+        last = len(self.sizes) - 2
+        for layer, (fan_in, units) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
+            columns = fan_in + (layer == 0 and self.bias != "none")
+            weights.append((start, units, columns))
+            start += units * columns
+            hidden_bias = 0 < layer < last and self.bias != "none"
+            has_bias = hidden_bias or (layer == last and self.bias in ("all", "free"))
+            biases.append(start if has_bias else None)
+            start += units if has_bias else 0
+        object.__setattr__(self, "weights", tuple(weights))
+        object.__setattr__(self, "biases", tuple(biases))
+        object.__setattr__(self, "total", start)
+
+    @property
+    def depth(self) -> int:
+        """Number L of weight matrices."""
+        return len(self.sizes) - 1
+
+    def decay(self) -> Array:
+        """1 for parameters under weight decay, 0 for free biases; (P,)."""
+        out = np.ones(self.total)
+        if self.bias != "free":
+            return out
+        for (start, units, _), bias in zip(self.weights, self.biases, strict=True):
+            if bias is not None:
+                out[bias : bias + units] = 0.0
+            if start == 0:
+                columns = self.sizes[0] + 1
+                out[columns - 1 : units * columns : columns] = 0.0
+        return out
+
+    def matrices(self, theta: Any) -> list[tuple[Any, Any]]:
+        """(weights (..., units, inputs), bias (..., units) or None) per layer, as views of (..., P)."""
+        out = []
+        for (start, units, columns), bias in zip(self.weights, self.biases, strict=True):
+            weight = theta[..., start : start + units * columns].reshape(*theta.shape[:-1], units, columns)
+            out.append((weight, None if bias is None else theta[..., bias : bias + units]))
+        return out
+
+    def initial(self, seed: int, scale: float) -> Array:
+        """Random parameters (P,): weights and hidden biases N(0, scale²/fan_in), output biases zero."""
+        rng = np.random.default_rng(seed)
+        out = np.zeros(self.total)
+        for layer, ((start, units, columns), bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            std = scale / np.sqrt(columns)
+            out[start : start + units * columns] = std * rng.standard_normal(units * columns)
+            if bias is not None and layer < self.depth - 1:
+                out[bias : bias + units] = std * rng.standard_normal(units)
+        return out
+
+    def network(
+        self, theta: Array, activation: Activation | SmoothActivation, scalar_output: bool
+    ) -> TwoLayerReLU | DeepNetwork:
+        """The network as a value: TwoLayerReLU where that class covers it, DeepNetwork otherwise."""
+        layers = self.matrices(np.asarray(theta, dtype=np.float64))
+        first, first_bias = layers[0]
+        if self.bias != "none":
+            first, first_bias = first[:, :-1], first[:, -1]
+        layers[0] = (first, first_bias)
+        if self.depth == 2 and isinstance(activation, Activation):
+            (w, b), (v, b_out) = layers
+            return TwoLayerReLU(w, v.T, b, b_out, activation, scalar_output)
+        weights, biases = tuple(w.T for w, _ in layers), tuple(b for _, b in layers)
+        return DeepNetwork(weights, biases, activation, scalar_output)
+
+
+class BatchedObjective:
+    """``loss(F) + beta/2 ||decayed parameters||²`` of S networks, and its gradient.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, loss, beta, bias mode. Its activation is overruled by ``activation``.
+    shape : Shape
+        Layer sizes.
+    activation : Activation or SmoothActivation
+        Gates of piecewise linear ones at exactly 0 take the slope ``slope_neg``.
+    dtype, device
+        torch dtype and device of everything inside.
+    """
+
+    def __init__(
+        self, problem: Problem, shape: Shape, activation: Activation | SmoothActivation, dtype: Any, device: Any
+    ) -> None:
+        import torch
+
+        def tensor(a: Array) -> Any:
+            return torch.tensor(a, dtype=dtype, device=device)
+
+        self.problem, self.shape, self.activation = problem, shape, activation
+        self.loss = as_torch_loss(problem.loss)
+        self.beta = problem.beta
+        self.inputs = tensor(problem.inputs)  # (n, D)
+        self.inputs_t = self.inputs.T.contiguous()
+        self.targets = tensor(problem.Y.T)  # (c, n)
+        weight = problem.sample_weight
+        self.weight = None if (weight == 1.0).all() else tensor(weight)
+        decay = shape.decay()
+        self.decay = None if decay.all() else tensor(decay)
+        self.dtype, self.device = dtype, device
+        widest = max(shape.sizes[1:])
+        per_network = widest * problem.n_samples * self.inputs.element_size()
+        self.block = max(1, BLOCK_BYTES // per_network) if self.inputs.device.type == "cpu" else 10**9
+
+    def evaluate(self, theta: Any, rows: Any = None) -> tuple[Any, Any]:
+        """Values (S,) and gradients (S, P).
+
+        With ``rows`` (S, b), each network sees its own b samples; the loss is scaled by n/b, so the estimate is unbiased.
+        """
+        import torch
+
+        values, grads = theta.new_empty(len(theta)), torch.empty_like(theta)
+        for start in range(0, len(theta), self.block):
+            part = slice(start, start + self.block)
+            values[part] = self._block(theta[part], None if rows is None else rows[part], grads[part])
+        decayed = self.decayed(theta)
+        values += 0.5 * self.beta * (decayed * decayed).sum(1)
+        grads.add_(decayed, alpha=self.beta)
+        return values, grads
+
+    def decayed(self, theta: Any) -> Any:
+        """The parameters under weight decay; free biases as zeros."""
+        return theta if self.decay is None else theta * self.decay
+
+    def stationarity(self, theta: Any, grads: Any) -> Any:
+        """||∇P|| / (||∇loss|| + ||beta theta||) per network, in [0, 1]; 0 for a network that has shrunk to nothing.
+
+        The zero network is approached at a linear rate without ever being reached, so a network counts as zero where
+        its decay has sunk below the square of the rounding unit and the gradient points on towards zero.
+        """
+        import torch
+
+        pull = self.beta * self.decayed(theta)
+        size, norm = torch.linalg.vector_norm(grads, dim=1), torch.linalg.vector_norm
+        scale = norm(grads - pull, dim=1) + norm(pull, dim=1)
+        return torch.where(scale > 0, size / scale.clamp_min(torch.finfo(self.dtype).tiny), torch.zeros_like(size))
+
+    def vanished(self, theta: Any, values: Any, grads: Any) -> Any:
+        """Networks (S,) that shrink towards zero and are already below rounding there."""
+        import torch
+
+        if self.problem.bias in ("all", "free"):  # an output bias stays
+            return torch.zeros(len(theta), dtype=torch.bool, device=self.device)
+        tiny = self.beta * (theta * theta).sum(1) <= torch.finfo(self.dtype).eps ** 2 * values
+        return tiny & ((theta * grads).sum(1) >= 0)
+
+    def _block(self, theta: Any, rows: Any, grads: Any) -> Any:
+        """Loss of one block of networks; the gradient of the loss is written into ``grads``."""
+        layers, out = self.shape.matrices(theta), self.shape.matrices(grads)
+        inputs, targets, weight = self._samples(rows)
+        hidden, gates = [], []
+        H: Any = None
+        for layer, (W, bias) in enumerate(layers):
+            A = self._first(W, inputs) if layer == 0 else _affine(W, bias, H)
+            if layer < len(layers) - 1:
+                H, gate = self._activate(A)
+                hidden.append(H)
+                gates.append(gate)
+        value, G = self.loss.value_and_slopes(A, targets, weight)
+        for layer in range(len(layers) - 1, 0, -1):
+            H = hidden[layer - 1]
+            # reshape() of a slice of contiguous rows is a view, so this writes into grads
+            out[layer][0].copy_(G @ H.mT)
+            if out[layer][1] is not None:
+                out[layer][1].copy_(G.sum(-1))
+            G = self._pull_back(layers[layer][0].mT @ G, H, gates[layer - 1])
+        if inputs is None:
+            size = G.shape
+            out[0][0].copy_((G.reshape(-1, size[-1]) @ self.inputs).view(size[0], size[1], -1))
+        else:
+            out[0][0].copy_(G @ inputs.mT)
+        return value
+
+    def _samples(self, rows: Any) -> tuple[Any, Any, Any]:
+        """(inputs (S, D, b) or None for all, targets, weight)."""
+        if rows is None:
+            return None, self.targets, self.weight
+        scale = len(self.inputs) / rows.shape[1]
+        weight = self.inputs.new_full((1, 1, 1), scale) if self.weight is None else scale * self.weight[rows][:, None]
+        return self.inputs[rows].mT, self.targets.T[rows].mT, weight
+
+    def _first(self, W: Any, inputs: Any) -> Any:
+        if inputs is not None:
+            return W @ inputs
+        count, units, columns = W.shape
+        return (W.reshape(-1, columns) @ self.inputs_t).view(count, units, -1)
+
+    def _activate(self, A: Any) -> tuple[Any, Any]:
+        """Post-activations (A itself is reused where possible) and what the way back needs."""
+        import torch
+
+        phi = self.activation
+        if not isinstance(phi, Activation):
+            with torch.enable_grad():
+                leaf = A.detach().requires_grad_()
+                value = phi.torch(leaf)
+            return value.detach(), (leaf, value)
+        if phi.hinge == 0.0:
+            return (A if phi.linear == 1.0 else A.mul_(phi.linear)), None
+        if phi.linear == 0.0 and phi.hinge == 1.0:
+            return A.relu_(), None
+        gate = torch.where(A > 0, A.new_tensor(phi.slope_pos), A.new_tensor(phi.slope_neg))
+        return A.mul_(gate), gate
+
+    def _pull_back(self, back: Any, H: Any, gate: Any) -> Any:
+        """Multiply by the slope of the activation, in place where possible."""
+        import torch
+
+        phi = self.activation
+        if not isinstance(phi, Activation):
+            leaf, value = gate
+            return torch.autograd.grad(value, leaf, back)[0]
+        if gate is not None:
+            return back.mul_(gate)
+        if phi.hinge == 0.0:
+            return back if phi.linear == 1.0 else back.mul_(phi.linear)
+        return torch.ops.aten.threshold_backward.grad_input(back, H, 0, grad_input=back)
+
+    def network(self, theta: Any) -> TwoLayerReLU | DeepNetwork:
+        """One row of parameters as a network."""
+        values = freeze(theta.detach().cpu().double().numpy())
+        return self.shape.network(values, self.activation, self.problem.scalar_output)
+
+
+def _affine(W: Any, bias: Any, H: Any) -> Any:
+    import torch
+
+    return W @ H if bias is None else torch.baddbmm(bias[..., None], W, H)

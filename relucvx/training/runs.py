@@ -1,0 +1,169 @@
+"""What training returns: one record per seed, and all of them together."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import MissingPackageError, explain
+from relucvx.network.deep import DeepNetwork
+from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.types import Array, Result, freeze
+
+
+class RunStatus(enum.Enum):
+    """How training of one seed stopped. None of these proves anything about the optimum."""
+
+    STATIONARY = "the relative gradient is at or below the tolerance: a stationary point, optimal or not"
+    STALLED = "no step makes progress any more, yet the gradient is above the tolerance: often an optimum on a kink"
+    STEP_LIMIT = "the step limit was reached first"
+    DIVERGED = "the objective left the finite numbers; the best point before that is returned (try a smaller step)"
+    INTERRUPTED = "stopped by Ctrl-C or by the callback; the best point so far is returned"
+
+    @property
+    def help(self) -> str:
+        """What this status means, in one sentence."""
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """What a callback sees; returning True from it stops training cleanly.
+
+    Attributes
+    ----------
+    step : int
+        Steps (L-BFGS: evaluations) so far.
+    max_steps : int
+        Their limit.
+    active : int
+        Seeds still training.
+    finished : int
+        Seeds done.
+    best : float
+        Lowest objective of any seed now training, in the training dtype.
+    seconds : float
+        Wall seconds since training began.
+    """
+
+    step: int
+    max_steps: int
+    active: int
+    finished: int
+    best: float
+    seconds: float
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Run(Result):
+    """One trained network.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of its initial weights (and of its minibatches).
+    network : TwoLayerReLU or DeepNetwork
+        TwoLayerReLU for two layers with a piecewise linear activation.
+    objective : float
+        Of ``network``, in float64, whatever the training dtype.
+    stationarity : float
+        ||∇P|| / (||∇loss|| + ||beta theta||) at ``network``, in float64; 0 is stationary, 1 nothing cancels.
+    steps : int
+        Optimizer steps.
+    seconds : float
+        Wall seconds from the start of its program to the end of this run; runs in one batch share them.
+    status : RunStatus
+        How it stopped.
+    history : dict of arrays
+        ``step``, ``objective`` (training dtype), with ``p_star`` given ``gap`` and ``rel_gap``, and what was recorded.
+    """
+
+    seed: int
+    network: TwoLayerReLU | DeepNetwork
+    objective: float
+    stationarity: float
+    steps: int
+    seconds: float
+    status: RunStatus
+    history: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "history", {name: freeze(value) for name, value in self.history.items()})
+
+    def __repr__(self) -> str:
+        return (
+            f"Run(seed={self.seed}, objective={self.objective:.9g}, stationarity={self.stationarity:.1e}, "
+            f"steps={self.steps}, {self.status.name})"
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Runs(Result):
+    """All trained networks, in the order of the seeds.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        One per seed.
+    optimizer : str
+        Name of the optimizer.
+    seconds : float
+        Wall seconds of all of training.
+    """
+
+    runs: tuple[Run, ...]
+    optimizer: str
+    seconds: float
+
+    @property
+    def objectives(self) -> Array:
+        """Final objectives, one per seed."""
+        return np.array([run.objective for run in self.runs])
+
+    @property
+    def best(self) -> Run:
+        """The run with the lowest final objective."""
+        return self.runs[int(np.argmin(self.objectives))]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds, in order."""
+        return tuple(run.seed for run in self.runs)
+
+    def share_within(self, value: float, rel_tol: float = 1e-6) -> float:
+        """Share of runs whose objective is at most ``value·(1 + rel_tol)``, e.g. of an optimum ``value``."""
+        return float(np.mean(self.objectives <= value + rel_tol * abs(value)))
+
+    def to_frame(self) -> Any:
+        """A pandas table with one row per seed, without networks and histories.
+
+        Raises
+        ------
+        MissingPackageError
+            When pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingPackageError(
+                explain("pandas to be installed", "no such package", "it is optional", "pip install pandas")
+            ) from error
+        names = ("seed", "objective", "stationarity", "steps", "seconds")
+        rows = [{**{n: getattr(run, n) for n in names}, "status": run.status.name} for run in self.runs]
+        return pd.DataFrame(rows)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Any:
+        return iter(self.runs)
+
+    def __getitem__(self, index: int) -> Run:
+        return self.runs[index]
+
+    def __repr__(self) -> str:
+        return f"Runs({len(self.runs)} seeds, {self.optimizer}, best objective {self.best.objective:.9g})"
