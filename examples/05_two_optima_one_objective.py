@@ -18,7 +18,7 @@ turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
 optima = {}
 for name, R in (("abstract", np.eye(2)), ("one neuron per condition", turn)):
     network = family.network(R)
-    proof = rx.certify(network, data.X, data.Y, BETA)
+    proof = rx.certify(network, data.X, data.Y, BETA, tol=1e-9)
     score = rx.metrics.parallelism_score(kernel=rx.representation_kernel(network, data.X), factors=data.Y).mean
     optima[name] = (network, proof, score)
     print(f"{name:25s} {proof.lower:.12f} <= p* <= {proof.upper:.12f}   parallelism {score:.6f}")

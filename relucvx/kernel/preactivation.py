@@ -17,8 +17,11 @@ from relucvx.validation import as_matrix, as_positive, check_same_length
 REFUTED = 1e-7
 """Excess of the ratio over 1 that counts as a refutation: far above the rounding of a ratio of quadratic forms."""
 
-MAX_STEPS = 500
+MAX_STEPS = 200
 """L-BFGS steps from each start of the certificate."""
+
+BOX = 100.0
+"""Largest |w_i| tried for activations that are not homogeneous of degree one, whose ratio depends on the size of h."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,8 +113,9 @@ def preactivation_certificate(
 
     Notes
     -----
-    M = (beta I + K)^-1 K_Y (beta I + K)^-1. The condition ratio <= 1 everywhere is necessary and sufficient for the
-    kernel of positively homogeneous activations. A local search cannot prove it; ``relucvx.certify`` can.
+    M = (beta I + K)^-1 K_Y (beta I + K)^-1. For positively homogeneous activations, ratio <= 1 everywhere with equality
+    at the kernel's own neurons is necessary and sufficient; a kernel that is merely too large is not refuted by added
+    mass. A local search cannot prove the bound; ``relucvx.certify`` can.
 
     Source: [wang-2025].
     Status: refutations are theorems for piecewise linear activations; the absence of one is heuristic. For other
@@ -129,10 +133,13 @@ def preactivation_certificate(
     for start in starts.T[np.linalg.norm(starts, axis=0) > 0]:
         found = minimize(
             _negative_ratio, start / np.linalg.norm(start), (G, M, phi, slope), jac=True, method="L-BFGS-B",
-            options={"maxiter": MAX_STEPS, "ftol": 1e-15, "gtol": 1e-12},
+            bounds=None if is_exact(phi) else [(-BOX, BOX)] * len(start),
+            options={"maxiter": MAX_STEPS, "maxfun": 2 * MAX_STEPS, "ftol": 1e-15, "gtol": 1e-12},
         )  # fmt: skip
-        if np.isfinite(found.fun) and -found.fun > best and np.linalg.norm(found.x) > 0:
-            best, at = -float(found.fun), found.x
+        # after a failed line search SciPy's value may belong to another point than its x
+        value = -_negative_ratio(found.x, G, M, phi, slope)[0] if np.linalg.norm(found.x) > 0 else -np.inf
+        if value > best:
+            best, at = value, found.x
     refuted = bool(best > 1 + REFUTED)
     proof = is_exact(phi) and refuted
     return PreactivationCertificate(
@@ -216,16 +223,19 @@ def minimize_energy(
         )
         for _ in range(n_starts)
     ]  # fmt: skip
-    best = min(runs, key=lambda run: run.fun)
-    H = G @ best.x.reshape(G.shape[1], width)
+    # after a failed line search SciPy's value may belong to another point than its x
+    ends = [_energy_and_gradient(run.x, G, Y, beta, phi, slope) for run in runs]
+    best = int(np.argmin([value for value, _ in ends]))
+    value, gradient = ends[best]
+    H = G @ runs[best].x.reshape(G.shape[1], width)
     Phi = phi(H)
     return EnergyMinimum(
-        energy=float(best.fun),
-        objective=float(beta / 2 * best.fun),
+        energy=value,
+        objective=beta / 2 * value,
         preactivations=H,
         kernel=Phi @ Phi.T,
-        energies=np.array([run.fun for run in runs]),
-        gradient=float(np.abs(best.jac).max() / max(1.0, best.fun)),
+        energies=np.array([value for value, _ in ends]),
+        gradient=float(np.abs(gradient).max() / max(1.0, value)),
         status="heuristic: an upper bound, from local descent",
     )
 
