@@ -136,6 +136,23 @@ def test_undefined_scores_are_nan():
     assert np.isnan(parallelism_score(np.zeros((4, 2)), Y).per_factor).all()
 
 
+def test_a_silent_representation_is_at_chance():
+    Y = SIGNS[2]
+    np.testing.assert_array_equal(ccgp(np.zeros((4, 2)), Y).per_factor, 0.5)
+    np.testing.assert_array_equal(ccgp(kernel=np.zeros((4, 4)), factors=Y).per_factor, 0.5)
+
+
+def test_accepts_torch_and_leaves_inputs_alone():
+    torch = pytest.importorskip("torch")
+    Y, Z = SIGNS[2], np.random.default_rng(5).standard_normal((4, 3))
+    kept = Y.copy(), Z.copy()
+    for score in (parallelism_score, ccgp, neuron_tuning):
+        a, b = score(Z, Y), score(torch.tensor(Z), torch.tensor(Y))
+        assert a.mean == b.mean
+    np.testing.assert_array_equal(Y, kept[0])
+    np.testing.assert_array_equal(Z, kept[1])
+
+
 def test_missing_conditions_leave_their_contexts_out():
     rng = np.random.default_rng(1)
     Y = SIGNS[3][1:]

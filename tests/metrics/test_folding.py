@@ -185,6 +185,12 @@ def test_layers_choose_the_neurons():
     np.testing.assert_array_equal(both.codes[:, both.layer == 0].any(axis=1), True)
 
 
+def test_a_network_without_neurons():
+    net = TwoLayerReLU.zero(2)
+    assert line_regions(net, [0.0, 0.0], [1.0, 1.0]).codes.shape == (1, 0)
+    assert np.isnan(folding(net, [0.0, 0.0], [1.0, 1.0]).chi)
+
+
 def test_a_linear_network_has_one_region():
     net = DeepNetwork(([[1.0]], [[2.0]], [[1.0]]), activation="linear")
     line = line_regions(net, [-1.0], [1.0])
