@@ -23,6 +23,11 @@ from relucvx.types import Array, BoolArray
 
 CORRECTIONS = 25
 STEPS = 40
+PATIENCE = 8
+"""Newton gives up when so many steps have not halved the gradient."""
+
+MOST_NEURONS = 120
+"""Larger supports are left to the convex steps: they hold dust, and a Newton step costs their cube."""
 
 
 @dataclass
@@ -47,7 +52,7 @@ def joint_polish(problem: Problem, W: Array, V: Array, bias: Array) -> Iterator[
     -----
     Status: heuristic (the caller compares objectives, the certificate judges). Source: [relucvx]
     """
-    if not problem.loss.smooth or not len(W):
+    if not problem.loss.smooth or not 0 < len(W) <= MOST_NEURONS:
         return
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
@@ -147,10 +152,12 @@ class _Newton:
         bias = [neurons.bias] if self.has_bias else []
         x = np.concatenate([Z.T @ w for Z, w in zip(self.bases, neurons.W, strict=True)] + [neurons.V.ravel(), *bias])
         value = self.value(x)
-        size, noise = np.inf, 0.0
+        sizes: list[float] = []
         for _ in range(STEPS):
             g, H, noise = self.derivatives(x)
-            size = float(np.abs(g).max(initial=0.0))
+            sizes.append(float(np.abs(g).max(initial=0.0)))
+            if sizes[-1] <= 0.1 * noise or min(sizes[-PATIENCE:]) > 0.5 * min(sizes[:-PATIENCE], default=np.inf):
+                break
             direction = _descent(H, g)
             step, fresh = 1.0, self.value(x + direction)
             while not fresh <= value * (1 + 1e-15) and step > 1e-4:
@@ -167,7 +174,7 @@ class _Newton:
         if self.has_bias:
             neurons.bias = x[self.at_b :].copy()
         scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
-        return size <= STATIONARY * scale + noise
+        return sizes[-1] <= STATIONARY * scale + noise
 
     def part(self, x: Array, j: int) -> Array:
         """The coordinates q_j."""
@@ -213,6 +220,8 @@ class _Newton:
         decay = np.concatenate([np.full(self.k * c, problem.beta), np.full(len(x) - self.at_b, self.decay)])
         g[self.at_v :] += decay * x[self.at_v :]
         H[self.at_v :, self.at_v :] += np.diag(decay)
+        if self.has_bias and problem.loss.name == "cross_entropy":
+            H[self.at_b :, self.at_b :] += problem.sample_weight.sum() / c**2  # a common shift of the logits is no move
         return g, H, noise
 
 

@@ -26,8 +26,11 @@ from relucvx.solver.run import SLIDE_ABOVE, Run
 from relucvx.tolerances import CONIC, WALL
 from relucvx.types import Array
 
-ALIVE = (1e-5, 1e-8)
-"""Neurons below this share of the largest are left out of the polished support; the second is tried if the first hurts."""
+ALIVE = (1e-4, 1e-3, 1e-6)
+"""Neurons below this share of the largest are left out of the polished support; later ones are tried if the first hurts."""
+
+DUST = 1e-7
+"""Outputs below this share of the largest are the interior point's barrier, not neurons."""
 
 PARALLEL = 1e-10
 """Directions with 1 - cosine below this are one dictionary entry."""
@@ -89,7 +92,7 @@ class VectorRun(Run):
             moved = solve_restricted(problem, blocks, tol=level, deadline=self.deadline)
             self._offer(self._from_blocks(moved.u, blocks.outputs, moved.bias_out))
             sizes = np.linalg.norm(moved.u[:, : problem.penalized], axis=1)
-            W = self._distinct(np.concatenate([moved.u[sizes > ALIVE[-1] * sizes.max(initial=0.0)], W]))
+            W = self._distinct(np.concatenate([moved.u[sizes > DUST * sizes.max(initial=0.0)], W]))
             V, b, dual = solve_outputs(problem, W, level, self.deadline)
             W, V = self._live(W, V)
             self._offer(self._as_network(*_balanced(W, V), b))
@@ -100,7 +103,7 @@ class VectorRun(Run):
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)
-        keep = size > ALIVE[-1] * size.max(initial=0.0)
+        keep = size > DUST * size.max(initial=0.0)
         return W[keep], V[keep]
 
     def _polish(self, W: Array, V: Array, b: Array) -> bool:
