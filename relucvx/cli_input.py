@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relucvx.errors import DataFileError, InvalidInputError, UnsupportedError, explain
+from relucvx.errors import DataFileError, InvalidInputError, explain
 
 if TYPE_CHECKING:
     from relucvx.datasets import Dataset
@@ -20,6 +20,12 @@ FRACTION = 0.02
 
 BETA_MAX_SECONDS = 1.0
 """Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
+
+CODINGS = {"cross_entropy": True, "logistic": False, "hinge": False, "squared_hinge": False}
+"""Whether a loss wants the classes of embedded sets one-hot (True) or ±1, one column per class (False).
+
+Other losses take ±1 for two classes and one-hot rows for more.
+"""
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
 """Files that run code when they are opened."""
@@ -38,8 +44,8 @@ class Source:
     samples: int | None = None
     seed: int = 0
 
-    def read(self) -> Dataset:
-        """The data set, with as many outputs as it has."""
+    def read(self, loss: str = "squared") -> Dataset:
+        """The data set, with as many outputs as it has; several classes as the loss takes them (see CODINGS)."""
         import numpy as np
 
         from relucvx import datasets
@@ -52,6 +58,7 @@ class Source:
             "one_vs_rest": int(chosen) if chosen is not None and chosen.isdecimal() else chosen,
             "components": self.components,
             "standardize": self.standardize if embedded else None,
+            "one_hot": CODINGS.get(loss) if embedded and self.data != "diabetes" and chosen is None else None,
         }
         options = {name: value for name, value in given.items() if value is not None}
         found = datasets.get(self.data, rng=self.seed, **options)
@@ -62,20 +69,9 @@ class Source:
             found = replace(found, X=found.X[rows], Y=found.Y[rows], labels=None)
         return found
 
-    def read_one_output(self) -> tuple[str, Dataset]:
-        """The data set and a title for it; several outputs are refused with a way out."""
-        found = self.read()
-        names = found.target_names
-        if found.n_outputs > 1:
-            raise UnsupportedError(
-                explain(
-                    "one output, which is what this version solves",
-                    f"{found.n_outputs} outputs of {self.data}" + (f" ({', '.join(names)})" if names else ""),
-                    "several classes or target columns",
-                    f"--one-vs-rest {names[0]}" if found.labels is not None and names else "--target with one column",
-                )
-            )
-        return (self.data if self.one_vs_rest is None else f"{self.data}, {names[1]} against the rest"), found
+    def named(self, found: Dataset) -> str:
+        """A title for the data."""
+        return self.data if self.one_vs_rest is None else f"{self.data}, {found.target_names[1]} against the rest"
 
 
 def or_example(source: Source, data: str | None, bias: str | None) -> tuple[Source, str | None]:
@@ -96,13 +92,21 @@ class Task:
     options: dict[str, Any]
     beta: float
     range: tuple[float, float] | None = None
+    targets: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return 1 if self.Y.ndim == 1 else int(self.Y.shape[1])
 
     @property
     def title(self) -> str:
         """One line for the head of a table."""
         loss, bias, phi = (getattr(v, "name", v) for v in (self.options[k] for k in ("loss", "bias", "activation")))
         n, d = self.X.shape
-        return f"{self.name}: {n} samples x {d} features; {loss} loss, bias {bias}, activation {phi}"
+        names = f" ({', '.join(self.targets)})" if len(self.targets) == self.outputs and self.outputs <= 5 else ""
+        outputs = f" -> {self.outputs} outputs{names}" if self.outputs > 1 else ""
+        return f"{self.name}: {n} samples x {d} features{outputs}; {loss} loss, bias {bias}, activation {phi}"
 
 
 def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
@@ -113,17 +117,18 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
 
     if beta is not None and fraction is not None:
         raise InvalidInputError(explain("--beta or --beta-fraction", "both", "", "one of them"))
-    name, found = source.read_one_output()
+    found = source.read(options["loss"])
+    name = source.named(found)
     problem = make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
     if beta is not None:
-        return Task(name, found.X, found.Y, options, beta)
+        return Task(name, found.X, found.Y, options, beta, None, found.target_names)
     share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
     lo, hi = beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
     if lo <= 0.0:
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
-    return Task(name, found.X, found.Y, options, share * lo, (lo, hi))
+    return Task(name, found.X, found.Y, options, share * lo, (lo, hi), found.target_names)
 
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:

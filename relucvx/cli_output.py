@@ -23,9 +23,19 @@ if TYPE_CHECKING:
 
 def print_json(value: Any) -> None:
     """Print strict JSON: it has neither NaN nor infinity, so null stands for both."""
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Strict JSON, null for NaN and infinity."""
     from relucvx.types import plain
 
-    typer.echo(json.dumps(_finite(plain(value)), indent=2, allow_nan=False))
+    return json.dumps(_finite(plain(value)), indent=2, allow_nan=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write strict JSON to a file."""
+    path.write_text(json_text(value) + "\n", encoding="utf-8")
 
 
 def _finite(value: Any) -> Any:
@@ -166,6 +176,10 @@ def progress(label: str, tol: float, console: Console | None = None) -> Iterator
                     f"{label}: round {state.round}, {state.phase}, objective {state.upper:.8g}, {state.neurons} neurons"
                 )
                 digits = -math.log10(min(1.0, max(state.rel_gap, tol, 1e-300)))
+            elif hasattr(state, "max_steps"):
+                text = f"{label}: {state.finished} of {state.active + state.finished} done, best objective {state.best:.8g}"
+                bar.update(task, description=text, total=state.max_steps, completed=state.step)
+                return
             else:
                 text = f"{label}: {state.cones:,} cones, dual norm <= {state.upper:.8g}"
             # Digits proven out of digits asked for; the bar pulses until the first is.

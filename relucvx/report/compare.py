@@ -172,13 +172,11 @@ def _predictions(problem: Problem) -> tuple[Any, ...]:
 def _trained(problem: Problem, solution: Solution, callback: Any) -> list[Any]:
     from relucvx.training import train
 
-    options = {"loss": problem.loss, "bias": problem.bias, "activation": problem.activation}
-    return list(
-        train(
-            problem.X, _targets(problem), problem.beta, **options, sample_weight=problem.sample_weight,
-            p_star=solution.certificate.lower, callback=callback,
-        ).runs
+    runs = train(
+        problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias, activation=problem.activation,
+        sample_weight=problem.sample_weight, p_star=solution.certificate.lower or None, callback=callback,
     )  # fmt: skip
+    return list(runs.runs)
 
 
 def _targets(problem: Problem) -> Array:

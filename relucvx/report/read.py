@@ -11,6 +11,7 @@ from relucvx.network import TwoLayerReLU, as_network
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
+from relucvx.types import Array
 
 
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
@@ -38,7 +39,7 @@ def read_history(run: Any) -> dict[str, Any]:
 
 
 def read_labels(problem: Problem, labels: Any) -> Any:
-    """Class indices as given, or from one-hot or one column of ±1 targets."""
+    """Classes as given, or from targets: one-hot, ±1 with one +1 in each row, or one column of ±1."""
     if labels is not None:
         labels = np.asarray(labels)
         if labels.shape != (problem.n_samples,):
@@ -47,7 +48,7 @@ def read_labels(problem: Problem, labels: Any) -> Any:
             )
         return labels
     Y = problem.Y
-    if Y.shape[1] > 1 and np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1.0).all():
+    if _one_per_row(Y):
         return Y.argmax(axis=1)
     if Y.shape[1] == 1 and np.isin(Y, (-1.0, 1.0)).all() and len(np.unique(Y)) == 2:
         return (Y[:, 0] > 0).astype(int)
@@ -55,7 +56,7 @@ def read_labels(problem: Problem, labels: Any) -> Any:
 
 
 def read_factors(problem: Problem, factors: Any) -> Any:
-    """Binary variables as given, or several columns of ±1 targets."""
+    """Binary variables as given, or several columns of ±1 targets that do not code classes."""
     if factors is not None:
         factors = np.asarray(factors)
         if factors.ndim != 2 or len(factors) != problem.n_samples:
@@ -64,7 +65,13 @@ def read_factors(problem: Problem, factors: Any) -> Any:
             )
         return factors
     Y = problem.Y
-    return Y if Y.shape[1] > 1 and np.isin(Y, (-1.0, 1.0)).all() else None
+    return Y if Y.shape[1] > 1 and np.isin(Y, (-1.0, 1.0)).all() and not _one_per_row(Y) else None
+
+
+def _one_per_row(Y: Array) -> bool:
+    """Whether targets code classes: entries 0 and 1, or -1 and 1, with exactly one 1 in each row."""
+    coded = np.isin(Y, (0.0, 1.0)).all() or np.isin(Y, (-1.0, 1.0)).all()
+    return bool(Y.shape[1] > 1 and coded and ((Y == 1.0).sum(axis=1) == 1).all())
 
 
 def check_solution(problem: Problem, solution: Solution) -> None:

@@ -1,0 +1,71 @@
+"""Tables of ``train``, ``compare`` and ``verify``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from relucvx.report import Comparison
+    from relucvx.training import Runs
+
+HEADS = {
+    "name": "network", "seed": "seed", "objective": "objective", "rel_gap": "certified gap", "reached": "optimal",
+    "width": "neurons", "fit_distance": "fit", "kernel_to_optimum": "K - opt", "kernel_to_prediction": "K - theory",
+    "nc1": "NC1", "nc2_etf": "NC2", "parallelism": "parallel", "ccgp": "CCGP", "participation_ratio": "PR",
+    "tuning": "tuning", "stationarity": "gradient", "steps": "steps", "seconds": "seconds", "status": "stopped",
+}  # fmt: skip
+"""Columns of the printed tables; the others are in the JSON and the HTML."""
+
+
+def run_rows(runs: Runs) -> list[dict[str, Any]]:
+    """One row per trained network."""
+    names = ("seed", "objective", "stationarity", "steps", "seconds")
+    return [{**{name: getattr(run, name) for name in names}, "status": run.status.name} for run in runs.runs]
+
+
+def training_summary(runs: Runs) -> dict[str, str]:
+    """What all runs have in common."""
+    best = min(float(value) for value in runs.objectives)
+    same = sum(float(value) <= best * (1 + 1e-6) for value in runs.objectives)
+    return {
+        "networks": f"{len(runs.runs)} by {runs.optimizer} in {runs.seconds:.3g} s",
+        "best objective": f"{best:.10g}, reached to 1e-06 by {same}",
+        "proof": "none: `relucvx compare` certifies how far they are from the optimum",
+    }
+
+
+def finding_rows(comparison: Comparison) -> dict[str, str]:
+    """One line per claim."""
+    return {f.claim: f"{f.verdict}: {f.text}" for f in comparison.findings}
+
+
+def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """The optimum and the runs, without what the JSON and the HTML have room for."""
+    return [{name: row[name] for name in HEADS if name in row} for row in comparison.table()]
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Aligned columns: words to the left, numbers to the right."""
+    names = list(rows[0]) if rows else []
+    cells = [[HEADS[name] for name in names], *([_cell(name, row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
+    left = [isinstance(rows[0][name], str) for name in names] if rows else []
+    for line in cells:
+        parts = [f"{t:<{w}}" if to_left else f"{t:>{w}}" for t, w, to_left in zip(line, widths, left, strict=True)]
+        typer.echo("  ".join(parts).rstrip())
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    if name in ("steps", "seed"):
+        return f"{value:.0f}"
+    return f"{value:.10g}" if name == "objective" else f"{value:.2g}"

@@ -1,0 +1,172 @@
+"""The commands that go beyond one problem's optimum: ``train``, ``compare`` and ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relucvx import cli_output, cli_report
+from relucvx.cli_app import (
+    CERTIFIED,
+    NOT_CERTIFIED,
+    ActivationName,
+    Beta,
+    Bias,
+    Columns,
+    Components,
+    Fraction,
+    Json,
+    LossName,
+    OneVsRest,
+    Samples,
+    Seed,
+    Standardize,
+    Target,
+    TimeLimit,
+    Tol,
+)  # fmt: skip
+from relucvx.cli_input import Source, check_folder, pose, problem_options
+
+ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
+Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
+Width = Annotated[int, typer.Option(min=1, help="hidden neurons of each")]
+Optimizer = Annotated[str, typer.Option(help="lbfgs, adam, gd or sgd")]
+LearningRate = Annotated[float | None, typer.Option(help="step size (default: chosen for the optimizer)")]
+Steps = Annotated[
+    int | None, typer.Option("--max-steps", min=1, help="steps at most (default: as the optimizer needs)")
+]
+
+
+def train(
+    data: ClassData = "",
+    beta: Beta = None,
+    beta_fraction: Fraction = None,
+    loss: LossName = None,
+    bias: Bias = None,
+    activation: ActivationName = None,
+    seeds: Seeds = 10,
+    width: Width = 64,
+    optimizer: Optimizer = "lbfgs",
+    learning_rate: LearningRate = None,
+    max_steps: Steps = None,
+    target: Target = None,
+    columns: Columns = None,
+    one_vs_rest: OneVsRest = None,
+    components: Components = None,
+    standardize: Standardize = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="save the runs, weights and histories, to this .json file")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train networks by gradients on the same objective, all seeds at once. Code 0: all are stationary or stalled."""
+    import relucvx as rx
+
+    check_folder(out)
+    source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
+    task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
+    with cli_output.progress("training", 1e-6) as callback:
+        runs = rx.train(
+            task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
+            learning_rate=learning_rate, max_steps=max_steps, callback=callback,
+        )  # fmt: skip
+    table = cli_report.run_rows(runs)
+    if out is not None:
+        cli_output.write_json(out, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
+    if as_json:
+        saved = None if out is None else str(out)
+        cli_output.print_json(
+            {"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table, "saved": saved}
+        )
+    else:
+        rows = {"beta": cli_output.beta_text(task), **cli_report.training_summary(runs)}
+        cli_output.show(task.title, rows if out is None else {**rows, "saved": str(out)})
+        cli_report.print_table(table)
+    raise typer.Exit(CERTIFIED if all(row["status"] in ("STATIONARY", "STALLED") for row in table) else NOT_CERTIFIED)
+
+
+def compare(
+    data: ClassData = "",
+    beta: Beta = None,
+    beta_fraction: Fraction = None,
+    loss: LossName = None,
+    bias: Bias = None,
+    activation: ActivationName = None,
+    tol: Tol = 1e-6,
+    reach: Annotated[float, typer.Option(help="certified relative gap up to which a run counts as optimal")] = 1e-4,
+    time_limit: TimeLimit = None,
+    seeds: Seeds = 10,
+    width: Width = 64,
+    optimizer: Optimizer = "lbfgs",
+    learning_rate: LearningRate = None,
+    max_steps: Steps = None,
+    target: Target = None,
+    columns: Columns = None,
+    one_vs_rest: OneVsRest = None,
+    components: Components = None,
+    standardize: Standardize = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    html: Annotated[Path | None, typer.Option(help="write the report with figures to this file")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve, train, and say claim by claim whether theory holds at the optimum and in the trained networks."""
+    import relucvx as rx
+
+    check_folder(html)
+    source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
+    task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
+    with cli_output.progress("solving", tol) as callback:
+        sol = rx.solve(
+            task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed
+        )
+    with cli_output.progress("training", tol) as callback:
+        runs = rx.train(
+            task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
+            learning_rate=learning_rate, max_steps=max_steps, p_star=sol.certificate.lower or None, callback=callback,
+        )  # fmt: skip
+    found = rx.compare(task.X, task.Y, task.beta, runs, **task.options, solution=sol, tol=tol, reach=reach, rng=seed)
+    if html is not None:
+        found.to_html(html, task.name)
+    if as_json:
+        facts = {"data": task.name, "beta_max": task.range, **found.to_dict()}
+        cli_output.print_json({**facts, "saved": None if html is None else str(html)})
+    else:
+        cli_output.show(task.title, {"beta": cli_output.beta_text(task), **cli_report.finding_rows(found)})
+        cli_report.print_table(cli_report.comparison_rows(found))
+        if html is not None:
+            typer.echo(f"report: {html}")
+    raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
+
+
+def verify(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[IDS]...", help="claims to check (default: all)")] = None,
+    trials: Annotated[int, typer.Option(min=1, help="applicable random problems per claim")] = 80,
+    quick: Annotated[bool, typer.Option("--quick", help="small problems and few trials")] = False,
+    seed: Seed = 0,
+    listed: Annotated[bool, typer.Option("--list", help="list the claims and check none")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the theory on random problems. Code 0: every claim has the verdict expected of it (2 otherwise)."""
+    import relucvx as rx
+
+    known = {claim.id: claim for claim in rx.theory.claims()}
+    chosen = cli_report.chosen_claims(known, ids)
+    if listed:
+        cli_report.print_claims(chosen, as_json)
+        return
+    results = []
+    with cli_output.claim_progress(len(chosen)) as advance:
+        for claim in chosen:
+            results.append(rx.theory.verify(claim.id, trials=trials, rng=seed, quick=quick, callback=advance(claim.id)))
+            if not as_json:
+                typer.echo(cli_report.claim_line(claim, results[-1]))
+    table = [cli_report.claim_row(claim, result) for claim, result in zip(chosen, results, strict=True)]
+    if as_json:
+        cli_output.print_json(table)
+    else:
+        good = sum(row["as_expected"] for row in table)
+        typer.echo(f"{good} of {len(table)} claims have the verdict expected of them")
+    raise typer.Exit(CERTIFIED if all(row["as_expected"] for row in table) else NOT_CERTIFIED)
