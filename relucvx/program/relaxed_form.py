@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,8 @@ from relucvx.validation import as_positive
 if TYPE_CHECKING:
     import cvxpy as cp
 
-BACKENDS = {"CLARABEL": 1e-9, "SCS": 1e-7}
-"""Conic backends and the tolerance asked of each: a digit above where semidefinite programs stall in float64."""
+BACKENDS: dict[str, tuple[float, ...]] = {"CLARABEL": (1e-9, 1e-7, 1e-5), "SCS": (1e-7, 1e-5)}
+"""Conic backends and the tolerances tried in turn: degenerate optima stall, and a poor point still proves something."""
 
 
 @dataclass(frozen=True)
@@ -99,29 +100,34 @@ def run_backend(cvx: cp.Problem, backend: str, time_limit: float | None) -> str:
     """Solve, and return the status; a point short of the tolerance is good enough for a bound that is recomputed."""
     import cvxpy as cp
 
-    tol = BACKENDS[backend]
+    start = time.perf_counter()
+    status = ""
+    for tol in BACKENDS[backend]:
+        left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 1e-9)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the bound is recomputed
+                cvx.solve(solver=backend, **_options(backend, tol, left))
+            status = str(cvx.status)
+        except (cp.error.SolverError, ArithmeticError) as error:
+            status = str(error)
+        else:
+            if status in ("optimal", "optimal_inaccurate") and cvx.value is not None:
+                return status
+    raise BackendError(
+        explain(
+            f"{backend} to return a point of the relaxation",
+            f"status {status}",
+            "time or memory ran out, or the data are badly scaled",
+            "a larger time_limit, another backend, or fewer samples",
+        )
+    )
+
+
+def _options(backend: str, tol: float, time_limit: float | None) -> dict[str, Any]:
+    """The backend's own names for tolerance and time limit."""
     if backend == "CLARABEL":
         options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
-        limit = "time_limit"
-    else:
-        options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000}
-        limit = "time_limit_secs"
-    if time_limit is not None:
-        options[limit] = time_limit
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the bound is recomputed
-            cvx.solve(solver=backend, **options)
-        status = str(cvx.status)
-    except (cp.error.SolverError, ArithmeticError) as error:
-        status = str(error)
-    if cvx.status not in ("optimal", "optimal_inaccurate") or cvx.value is None:
-        raise BackendError(
-            explain(
-                f"{backend} to return a point of the relaxation",
-                f"status {status}",
-                "time or memory ran out, or the data are badly scaled",
-                "a larger time_limit, another backend, or fewer samples",
-            )
-        )
-    return status
+        return options if time_limit is None else {**options, "time_limit": time_limit}
+    options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000}
+    return options if time_limit is None else {**options, "time_limit_secs": time_limit}
