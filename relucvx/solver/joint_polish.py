@@ -45,7 +45,9 @@ class Neurons:
         return Neurons(self.W[mask], self.V[mask], self.bias, self.sides[mask], self.walls[mask])
 
 
-def joint_polish(problem: Problem, W: Array, V: Array, bias: Array) -> Iterator[tuple[Array, Array, Array]]:
+def joint_polish(
+    problem: Problem, W: Array, V: Array, bias: Array, guesses: tuple[float, ...] = FIRST_GUESS
+) -> Iterator[tuple[Array, Array, Array]]:
     """Refined candidates (W, V, output bias), one for each first guess of the walls.
 
     Notes
@@ -57,7 +59,7 @@ def joint_polish(problem: Problem, W: Array, V: Array, bias: Array) -> Iterator[
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     seen: list[BoolArray] = []
-    for guess in FIRST_GUESS:
+    for guess in guesses:
         T = W @ X.T
         near = (np.abs(T) <= guess * lengths * np.linalg.norm(W, axis=1, keepdims=True)) & (lengths > 0)
         if any(np.array_equal(near, walls) for walls in seen):

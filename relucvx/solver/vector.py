@@ -21,6 +21,7 @@ from relucvx.program.objective import balanced_objective, fit
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
+from relucvx.solver.polish import FIRST_GUESS
 from relucvx.solver.restricted import Blocks, solve_restricted
 from relucvx.solver.run import SLIDE_ABOVE, Run
 from relucvx.tolerances import CONIC, WALL
@@ -37,6 +38,9 @@ PARALLEL = 1e-10
 
 DICTIONARY = 400
 """At most so many directions enter the outputs step."""
+
+FEW = 30
+"""A quick polish is tried on supports of up to this many neurons."""
 
 NEAR_WALLS = 3
 ALTERNATIONS = 2
@@ -79,13 +83,14 @@ class VectorRun(Run):
         return W[chosen[:DICTIONARY]]
 
     def _solve(self) -> None:
-        """Alternate the two convex steps, polish, and take the dual point of the best network."""
+        """Choose outputs and polish; where that does not succeed, alternate the two convex steps first."""
         problem = self.problem
         level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(self.idle, 3)]
         V, b, dual = solve_outputs(problem, self.directions, level, self.deadline)
         W, V = self._live(self.directions, V)
         self._offer(self._as_network(*_balanced(W, V), b))
-        for _ in range(ALTERNATIONS):
+        improved = self.idle == 0 and self._polish(W, V, b, thorough=False)
+        for _ in range(0 if improved else ALTERNATIONS):
             if not len(W) or self._stopped("alternating"):
                 break
             blocks = self._blocks_around(W, V)
@@ -96,7 +101,7 @@ class VectorRun(Run):
             V, b, dual = solve_outputs(problem, W, level, self.deadline)
             W, V = self._live(W, V)
             self._offer(self._as_network(*_balanced(W, V), b))
-        improved = self._polish(W, V, b)
+        improved = improved or self._polish(W, V, b)
         N = residual(problem, fit(problem, self.network)) if improved else dual
         self.dual = balance_dual(problem, N)
         self._record("solved")
@@ -106,14 +111,21 @@ class VectorRun(Run):
         keep = size > DUST * size.max(initial=0.0)
         return W[keep], V[keep]
 
-    def _polish(self, W: Array, V: Array, b: Array) -> bool:
-        """Offer the polished networks; True when one is at least as good as the convex steps' own."""
+    def _polish(self, W: Array, V: Array, b: Array, thorough: bool = True) -> bool:
+        """Offer the polished networks; True when one is at least as good as the convex steps' own.
+
+        A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
+        """
         before = balanced_objective(self.problem, self._as_network(W, V, b))
         size = np.linalg.norm(V, axis=1)
-        for share in ALIVE:
+        for share in ALIVE if thorough else ALIVE[:1]:
             mask = size > share * size.max(initial=0.0)
+            if not thorough and mask.sum() > FEW:
+                return False
             found = False
-            for candidate in joint_polish(self.problem, *merged(W[mask], V[mask]), b):
+            for candidate in joint_polish(
+                self.problem, *merged(W[mask], V[mask]), b, FIRST_GUESS[: None if thorough else 1]
+            ):
                 network = self._as_network(*candidate)
                 if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
                     self._offer(network)
