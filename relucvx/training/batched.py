@@ -39,8 +39,9 @@ def train_batched(
     """
     import torch
 
-    with torch.no_grad():
-        program = _Program(settings, seeds, history)
+    objective = BatchedObjective(settings.problem, settings.shape, settings.activation, settings.dtype, settings.device)
+    with torch.no_grad(), objective.own_threads():
+        program = _Program(settings, seeds, history, objective)
         try:
             program.run(callback)
         except KeyboardInterrupt:
@@ -51,14 +52,13 @@ def train_batched(
 class _Program:
     """The loop around an optimizer's state: stopping, history, best points, callback."""
 
-    def __init__(self, settings: Settings, seeds: Sequence[int], history: History) -> None:
+    def __init__(self, settings: Settings, seeds: Sequence[int], history: History, objective: BatchedObjective) -> None:
+        import torch
+
         self.begin = time.perf_counter()
-        self.settings, self.history = settings, history
-        self.objective = BatchedObjective(
-            settings.problem, settings.shape, settings.activation, settings.dtype, settings.device
-        )
+        self.settings, self.history, self.objective = settings, history, objective
         theta = settings.initial(seeds)
-        self.best_theta, self.best_values = theta.clone(), None
+        self.best_theta, self.best_values = theta.clone(), theta.new_full((len(theta),), torch.inf)
         self.outcomes: list[Outcome | None] = [None] * len(seeds)
         self.state: BatchedLBFGS | FirstOrder
         if settings.optimizer == "lbfgs":
@@ -92,13 +92,9 @@ class _Program:
 
     def _remember(self) -> None:
         """Keep the best parameters of methods whose objective may rise."""
-        import torch
-
         state = self.state
         if state.monotone:
             return
-        if self.best_values is None:
-            self.best_values = torch.full_like(state.values, torch.inf)
         better = state.values < self.best_values[state.ids]
         index = state.ids[better]
         self.best_values[index], self.best_theta[index] = state.values[better], state.theta[better]

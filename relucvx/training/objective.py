@@ -7,6 +7,9 @@ and everything entrywise happens in place. No graph is recorded.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +22,8 @@ from relucvx.program.problem import Problem
 from relucvx.training.losses import as_torch_loss
 from relucvx.types import Activation, Array, freeze
 
-BLOCK_BYTES = 4_000_000
-"""Networks are evaluated in blocks whose hidden layer is about this large: small enough for caches, large for threads."""
+BLOCK_BYTES = 1_500_000
+"""Networks are evaluated in blocks whose widest hidden layer is about this large, so that it stays in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,33 @@ class BatchedObjective:
         self.dtype, self.device = dtype, device
         widest = max(shape.sizes[1:])
         per_network = widest * problem.n_samples * self.inputs.element_size()
-        self.block = max(1, BLOCK_BYTES // per_network) if self.inputs.device.type == "cpu" else 10**9
+        self.small = self.inputs.device.type == "cpu" and per_network <= BLOCK_BYTES
+        self.block = max(1, BLOCK_BYTES // per_network) if self.small else 10**9
+        self.pool: ThreadPoolExecutor | None = None
+
+    @contextmanager
+    def own_threads(self) -> Iterator[None]:
+        """Spread blocks over threads instead of every single operation, within the ``with`` block.
+
+        Operations on small tensors gain little from a second thread and wait for it dozens of times per evaluation, which
+        is slow beyond measure when the core is shared; blocks wait once. Large networks and GPUs are left to torch.
+        """
+        import torch
+
+        threads = torch.get_num_threads()
+        if not self.small:
+            yield
+            return
+        torch.set_num_threads(1)  # threads started later inherit it
+        try:
+            if threads == 1:
+                yield
+                return
+            with ThreadPoolExecutor(threads) as self.pool:
+                yield
+        finally:
+            self.pool = None
+            torch.set_num_threads(threads)
 
     def evaluate(self, theta: Any, rows: Any = None) -> tuple[Any, Any]:
         """Values (S,) and gradients (S, P).
@@ -155,9 +184,17 @@ class BatchedObjective:
         import torch
 
         values, grads = theta.new_empty(len(theta)), torch.empty_like(theta)
-        for start in range(0, len(theta), self.block):
+
+        def work(start: int) -> None:
             part = slice(start, start + self.block)
             values[part] = self._block(theta[part], None if rows is None else rows[part], grads[part])
+
+        starts = range(0, len(theta), self.block)
+        if self.pool is None or len(starts) == 1:
+            for start in starts:
+                work(start)
+        else:
+            list(self.pool.map(work, starts))
         decayed = self.decayed(theta)
         values += 0.5 * self.beta * (decayed * decayed).sum(1)
         grads.add_(decayed, alpha=self.beta)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _name(item: Any, k: int) -> str:
 
 def _recorder(item: Any, X: Array) -> Recorder:
     if callable(item):
-        return item  # type: ignore[no-any-return]
+        return cast(Recorder, item)
     if item == "kernel":
         return lambda net: last_hidden(net, X) @ last_hidden(net, X).T
     from relucvx import metrics
@@ -96,14 +96,15 @@ class History:
         if not self.recorders:
             return
         for k in fresh:
-            seed, net = seeds[k], network(k)
+            seed, net = seeds[k], network(int(k))
             for name, recorder in self.recorders.items():
                 self.recorded[int(seed)][name].append(recorder(net))
 
     def finish(self, position: int) -> dict[str, Array]:
         """History of one seed as arrays."""
         if len(self.bulk) > 1:
-            self.bulk = [tuple(np.concatenate(column) for column in zip(*self.bulk, strict=True))]  # type: ignore[misc]
+            seeds, steps, values = (np.concatenate(column) for column in zip(*self.bulk, strict=True))
+            self.bulk = [(seeds, steps, values)]
         seeds, steps, values = self.bulk[0]
         mine = seeds == position
         out: dict[str, Array] = {"step": steps[mine], "objective": values[mine]}
