@@ -49,8 +49,12 @@ def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], seconds: f
             return KernelUniqueness(prediction.unique, f"{prediction.name} form: {words}")
     try:
         found = optimal_set(solution, time_limit=seconds)
-    except (InvalidInputError, UnsupportedError) as error:
-        return KernelUniqueness(None, str(error))
+    except UnsupportedError:
+        return KernelUniqueness(
+            None, "no closed form applies, and the set of all optima is not computed for this problem"
+        )
+    except InvalidInputError:
+        return KernelUniqueness(None, f"a relative gap of {solution.certificate.rel_gap:.1g} is too wide to tell")
     if found.verdict is Uniqueness.UNIQUE:
         return KernelUniqueness(True, f"the optimum itself is unique: {found.reason}")
     if found.second is not None:

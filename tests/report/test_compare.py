@@ -10,7 +10,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.certificate import Uniqueness
-from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError
+from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError, UnsupportedError
 from relucvx.report import compare as compare_module
 from relucvx.report import uniqueness as uniqueness_module
 from relucvx.report.measure import distance
@@ -43,7 +43,13 @@ def found(solved):
     history = {"step": [0, 10], "objective": [3.0, solved.objective]}
     runs = [
         SimpleNamespace(
-            network=network, seed=3, steps=10, seconds=0.5, stationarity=1e-9, status=rx.Status.CONVERGED, history=history
+            network=network,
+            seed=3,
+            steps=10,
+            seconds=0.5,
+            stationarity=1e-9,
+            status=rx.Status.CONVERGED,
+            history=history,
         ),
         rx.to_torch(scaled(network, 1.0 + 1e-4)),
         scaled(network, 2.0),
@@ -167,13 +173,16 @@ def test_the_continuum_is_named_and_kernels_are_not_compared():
     abstract = rx.kernel.predict_factorial(data.Y, 0.2, X=data.X)
     c, s = np.cos(0.3), np.sin(0.3)
     turned = rx.kernel.factorial_rotation_network(data.X, data.Y, 0.2, np.array([[c, -s], [s, c]]))
-    found = rx.compare(data.X, data.Y, 0.2, [abstract.network, turned], time_limit=20)
+    start = rx.solve(data.X, data.Y, 0.2, start=abstract.network, time_limit=20)
+    found = rx.compare(data.X, data.Y, 0.2, [abstract.network, turned], solution=start)
     assert finding(found, "abstract representation: value").verdict == "holds"
     kernel = finding(found, "abstract representation: kernel")
     assert kernel.verdict == "not applicable"
     assert kernel.text.startswith("the optimal kernel is not unique, so kernels are not compared")
     assert finding(found, "the optimal kernel is unique").verdict == "does not hold"
-    assert all(row.reached and math.isnan(row.kernel_to_prediction) and math.isnan(row.kernel_to_optimum) for row in found.rows)
+    assert all(
+        row.reached and math.isnan(row.kernel_to_prediction) and math.isnan(row.kernel_to_optimum) for row in found.rows
+    )
     assert found.rows[0].parallelism == pytest.approx(1.0)
     assert found.rows[1].parallelism == pytest.approx(np.cos(0.6) / (2 - np.cos(0.6)), abs=1e-9)  # closed form
     assert found.rows[0].tuning == pytest.approx(1.0)
@@ -215,8 +224,12 @@ def test_labels_and_factors_come_from_targets():
     assert read_labels(pose(X, [1.0, 1.0, 1.0, 1.0], 1.0), None) is None
     assert read_labels(pose(X, [0.3, 1.0, 2.0, 1.0], 1.0), None) is None
     assert read_labels(pose(X, [0.3, 1.0, 2.0, 1.0], 1.0), ["a", "b", "a", "b"]).tolist() == ["a", "b", "a", "b"]
+    coded = np.array([[1.0, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, -1]])
+    assert read_labels(pose(X, coded, 1.0), None).tolist() == [0, 1, 2, 0]
+    assert read_factors(pose(X, coded, 1.0), None) is None
     signs = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     assert read_factors(pose(X, signs, 1.0), None).tolist() == signs.tolist()
+    assert read_labels(pose(X, signs, 1.0), None) is None
     assert read_factors(pose(X, signs[:, 0], 1.0), None) is None
     assert read_factors(pose(X, signs[:, 0], 1.0), signs).tolist() == signs.tolist()
 
@@ -296,9 +309,21 @@ def test_two_optima_refute_uniqueness_only_with_different_kernels(monkeypatch, s
 
 
 def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
+    rough = SimpleNamespace(certificate=SimpleNamespace(rel_gap=0.1))
     open_question = SimpleNamespace(verdict=Uniqueness.UNDECIDED, network=None, second=None, reason="too close")
     monkeypatch.setattr(uniqueness_module, "optimal_set", lambda *a, **k: open_question)
     assert uniqueness_module.kernel_uniqueness(solved, []) == uniqueness_module.KernelUniqueness(None, "too close")
+
+    def refuse(error):
+        def fail(*args, **kwargs):
+            raise error("text")
+
+        return fail
+
+    monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(UnsupportedError))
+    assert "not computed for this problem" in uniqueness_module.kernel_uniqueness(rough, []).reason
+    monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(InvalidInputError))
+    assert "a relative gap of 0.1 is too wide" in uniqueness_module.kernel_uniqueness(rough, []).reason
 
 
 def test_the_front_door_is_the_public_name():
