@@ -140,20 +140,30 @@ def loss_literal(name, f, y):
     return margin if name == "hinge" else margin**2
 
 
+def _row_literal(name, fits, targets):
+    """A sample's loss: a sum over outputs, or the cross-entropy -Σ_k y_k log softmax(f)_k."""
+    if name == "cross_entropy":
+        top = max(fits)
+        log_total = top + math.log(math.fsum(math.exp(f - top) for f in fits))
+        return math.fsum(float(y) * (log_total - f) for f, y in zip(fits, targets, strict=True))
+    return math.fsum(loss_literal(name, f, float(y)) for f, y in zip(fits, targets, strict=True))
+
+
 def objective_literal(problem, net):
     """The weight-decay objective of a network, sample by sample and neuron by neuron, with exact summation."""
     act = problem.activation
     beta = problem.beta
     terms = []
     for i in range(problem.n_samples):
+        fits = []
         for k in range(problem.n_outputs):
             f = [] if net.bias_out is None else [float(net.bias_out[k])]
             for j in range(net.width):
                 t = math.fsum(float(a) * float(b) for a, b in zip(net.weights_in[j], problem.X[i], strict=True))
                 t += 0.0 if net.bias_in is None else float(net.bias_in[j])
                 f.append((act.slope_pos if t > 0 else act.slope_neg) * t * float(net.weights_out[j, k]))
-            value = loss_literal(problem.loss.name, math.fsum(f), float(problem.Y[i, k]))
-            terms.append(float(problem.sample_weight[i]) * value)
+            fits.append(math.fsum(f))
+        terms.append(float(problem.sample_weight[i]) * _row_literal(problem.loss.name, fits, problem.Y[i]))
     decayed = [*net.weights_in.ravel(), *net.weights_out.ravel()]
     if problem.bias in ("hidden", "all") and net.bias_in is not None:
         decayed += [*net.bias_in]
