@@ -157,7 +157,7 @@ def certify(
     time_limit: Annotated[
         float, typer.Option(help="seconds for the oracle; when they run out the bound is valid")
     ] = 60.0,
-    method: Annotated[str, typer.Option(help="auto, enumeration, branch_and_bound or spectral")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, enumeration, branch_and_bound, semidefinite or spectral")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Prove a saved network's gap afresh. The file holds its problem; none of its stored claims is believed."""

@@ -46,14 +46,14 @@ TITLES = {
 
 
 FAILURES = {
-    "X X^T = I": "X is not whitened (X X^T is not I)",
-    "one-hot rows": "the targets are not one-hot",
-    "one output": "there are several outputs",
-    "targets +-1": "the targets are not ±1",
-    "all combinations equally often": "the ±1 combinations do not occur equally often",
-    "completely positive kernel": "the linear optimum's kernel is not known to be completely positive",
-    'bias "none" or "hidden"': "there is an output bias",
-    "activation relu": "the activation is not ReLU",
+    "X X^T = I": "X is not whitened",
+    "one-hot rows": "targets not one-hot",
+    "one output": "several outputs",
+    "targets +-1": "targets not ±1",
+    "all combinations equally often": "±1 combinations not equally often",
+    "completely positive kernel": "linear optimum's kernel not known to be completely positive",
+    'bias "none" or "hidden"': "output bias",
+    "activation relu": "activation not ReLU",
 }
 """How a failed condition reads."""
 
@@ -83,7 +83,7 @@ def optimum_finding(solution: Solution, tol: float) -> Finding:
     c = solution.certificate
     where = "every activation pattern" if c.scope is Scope.ALL_PATTERNS else c.scope.help
     if c.rel_gap <= tol:
-        text = f"p* = {solution.objective:.8g}, proven {gap_words(c.rel_gap)} over {where}"
+        text = f"{c.lower:.8g} <= p* <= {c.upper:.8g}, {gap_words(c.rel_gap)}, over {where}"
         return Finding("global optimum", "holds", text)
     text = (
         f"{c.lower:.6g} <= p* <= {c.upper:.6g}: not proven to {tol:g} ({solution.status.name}); what follows speaks of the "
@@ -94,7 +94,7 @@ def optimum_finding(solution: Solution, tol: float) -> Finding:
 
 def gap_words(rel_gap: float) -> str:
     """A proven relative gap in words; 0 stands for one that rounding hides."""
-    return f"to a relative gap of {rel_gap:.1g}" if rel_gap > 0 else "to rounding"
+    return f"relative gap {rel_gap:.1g}" if rel_gap > 0 else "equal up to rounding"
 
 
 def training_finding(rows: Sequence[Row], solution: Solution, reach: float) -> Finding:
@@ -142,6 +142,8 @@ def prediction_findings(prediction: Any, kernel: Array, solution: Solution, rows
         if prediction.name.startswith("deep"):
             return []  # for linear networks: nothing a reader of a ReLU comparison asked
         failed = [name for name, holds in prediction.conditions.items() if not holds]
+        if "targets +-1" in failed and "all combinations equally often" in failed:
+            failed.remove("all combinations equally often")  # follows
         parts = [FAILURES.get(name, f"the condition “{name}” fails") for name in failed]
         if prediction.note and "X X^T = I" not in failed:  # notes of whitened forms assume that
             parts.append(prediction.note)
