@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import RESULTS, ratio, relative, table
+from harness import ratio, relative, save, table
 
 import relucvx as rx
 from relucvx import datasets
@@ -87,7 +87,7 @@ def main() -> None:
         rx.train(data.X, data.Y, data.beta_hint, width=5, seeds=[0], bias="all", **{**options, "max_steps": 3})
         rows.append({"optimizer": optimizer, "dtype": dtype, **measure(data, seeds, 50, options, repeats)})
         row = rows[-1]
-        print(json.dumps(row), flush=True)
+        print(json.dumps(row), flush=True)  # a long run says how far it is
     cells = [
         [
             row["optimizer"], row["dtype"], *(row["wall_seconds"][n] for n in ("batched", "autograd", "by_hand")),
@@ -108,11 +108,9 @@ def main() -> None:
         "differ",
     ]
     print(table(headers, cells))
-    out = args.out or RESULTS / f"{Path(__file__).stem}{'-quick' if args.quick else ''}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    args.repeats = repeats
     facts = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.machine()}
-    out.write_text(json.dumps({"seeds": seeds, "width": 50, "max_steps": steps, **facts, "rows": rows}, indent=1))
-    print(out)
+    print(save(__file__, args, rows, seeds=seeds, width=50, max_steps=steps, **facts))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ("enumeration", "solvers", "against_pyscnn", "kernels")
+SCRIPTS = ("batched_training", "enumeration", "solvers", "against_pyscnn", "kernels")
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def test_resolution():
     assert is_exact(ACTIVATIONS["abs"])
     assert not is_exact(SMOOTH["gelu"])
     assert not SMOOTH["gelu"].exact
-    with pytest.raises(InvalidInputError, match="an activation among relu.*threshold, or a pair.*received 'sine'"):
+    with pytest.raises(InvalidInputError, match=r"an activation among relu.*threshold, or a pair.*received 'sine'"):
         resolve_activation("sine")
     with pytest.raises(InvalidInputError, match="two finite slopes"):
         resolve_activation((0.0, 0.0))

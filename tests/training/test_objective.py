@@ -114,7 +114,7 @@ def test_value_of_deep_and_smooth_networks_by_the_definition(bias, activation, s
 
 @pytest.mark.parametrize("sizes", [(5,), (4, 3)])
 def test_minibatches_average_to_the_whole(sizes):
-    problem, batched, theta = setup("squared", "all", "relu", sizes)
+    _, batched, theta = setup("squared", "all", "relu", sizes)
     whole, gradient = batched.evaluate(theta)
     parts = [batched.evaluate(theta, torch.full((3, 1), i)) for i in range(7)]
     torch.testing.assert_close(sum(value for value, _ in parts) / 7, whole)
@@ -164,5 +164,5 @@ def test_stationarity_is_scale_free_and_zero_counts_as_stationary():
 
 
 def test_a_loss_without_counterpart_is_refused():
-    with pytest.raises(UnsupportedError, match="a loss that can be trained: squared.*received 'absolute'"):
+    with pytest.raises(UnsupportedError, match=r"a loss that can be trained: squared.*received 'absolute'"):
         as_torch_loss(EXACT_PENALTY)

@@ -18,7 +18,7 @@ def test_schedules():
     step = make_schedule("step", 8)
     np.testing.assert_allclose([step(k) for k in (0, 3, 4, 5, 6, 7)], [1, 1, 0.1, 0.1, 0.01, 0.01])
     assert make_schedule(lambda step: 1 / (1 + step), 8)(3) == 0.25
-    with pytest.raises(InvalidInputError, match="a schedule among constant, cosine, step.*received 'linear'"):
+    with pytest.raises(InvalidInputError, match=r"a schedule among constant, cosine, step.*received 'linear'"):
         make_schedule("linear", 8)
 
 
