@@ -82,7 +82,9 @@ Beta = Annotated[float | None, typer.Option(help="weight decay, for a loss summe
 Fraction = Annotated[
     float | None, typer.Option(help=f"beta as a share of the certified beta_max  [default: {FRACTION}]")
 ]
-LossName = Annotated[str | None, typer.Option("--loss", help="squared, logistic, hinge, …  [default: squared]")]
+LossName = Annotated[
+    str | None, typer.Option("--loss", help="squared, cross_entropy, logistic, hinge, …  [default: squared]")
+]
 Bias = Annotated[str | None, typer.Option(help="none, hidden, all or free  [default: none]")]
 ActivationName = Annotated[
     str | None, typer.Option("--activation", help="relu, leaky_relu, abs, linear, or two slopes: 0.1,1")

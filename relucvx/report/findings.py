@@ -83,7 +83,7 @@ def optimum_finding(solution: Solution, tol: float) -> Finding:
     c = solution.certificate
     where = "every activation pattern" if c.scope is Scope.ALL_PATTERNS else c.scope.help
     if c.rel_gap <= tol:
-        text = f"{c.lower:.8g} <= p* <= {c.upper:.8g}, {gap_words(c.rel_gap)}, over {where}"
+        text = f"{c.lower:.8g} <= p* <= {c.upper:.8g} ({gap_words(c.rel_gap)}), over {where}"
         return Finding("global optimum", "holds", text)
     text = (
         f"{c.lower:.6g} <= p* <= {c.upper:.6g}: not proven to {tol:g} ({solution.status.name}); what follows speaks of the "
