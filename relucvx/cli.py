@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from relucvx import cli_output, cli_theory
+from relucvx import cli_output, cli_theory, cli_verify
 from relucvx.cli_app import (
     CERTIFIED,
     NOT_CERTIFIED,
@@ -254,7 +254,7 @@ def _path(
 
 app.command()(cli_theory.train)
 app.command()(cli_theory.compare)
-app.command()(cli_theory.verify)
+app.command()(cli_verify.verify)
 
 
 def main() -> None:

@@ -1,15 +1,12 @@
-"""Tables of ``train``, ``compare`` and ``verify``."""
+"""Tables of ``train`` and ``compare``."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-
-from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
     from relucvx.report import Comparison
@@ -60,42 +57,6 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     for line in cells:
         parts = [f"{t:<{w}}" if to_left else f"{t:>{w}}" for t, w, to_left in zip(line, widths, left, strict=True)]
         typer.echo("  ".join(parts).rstrip())
-
-
-def chosen_claims(ids: Sequence[str] | None) -> list[Any]:
-    """The claims named, in their order, or all of them."""
-    from relucvx.theory import claims
-
-    known = {claim.id: claim for claim in claims()}
-    for name in ids or ():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            raise InvalidInputError(
-                explain("ids of claims", repr(name), "a typo", " or ".join(close) or "relucvx verify --list")
-            )
-    return [known[name] for name in ids] if ids else list(known.values())
-
-
-def claim_rows(claims: Sequence[Any]) -> list[dict[str, Any]]:
-    """What ``relucvx verify --list`` says of each claim."""
-    return [{name: getattr(claim, name) for name in ("id", "statement", "source", "expected")} for claim in claims]
-
-
-def verdict_row(claim: Any, result: Any) -> dict[str, Any]:
-    """A claim, its verdict and whether that was expected."""
-    expected = getattr(claim.expected, "name", str(claim.expected))
-    verdict = getattr(result.verdict, "name", str(result.verdict))
-    return {
-        "id": claim.id, "verdict": verdict, "expected": expected, "as_expected": verdict == expected,
-        "trials": result.applicable, "seconds": result.seconds, "statement": claim.statement, "reason": result.reason,
-    }  # fmt: skip
-
-
-def verdict_line(row: dict[str, Any]) -> str:
-    """One line per claim."""
-    mark = "as expected" if row["as_expected"] else f"UNEXPECTED, should be {row['expected']}"
-    line = f"{row['id']:<34} {row['verdict']:<14} {mark}; {row['trials']} trials, {row['seconds']:.3g} s"
-    return line if row["as_expected"] or not row["reason"] else f"{line}\n    {row['reason']}"
 
 
 def _cell(name: str, value: Any) -> str:

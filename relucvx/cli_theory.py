@@ -1,4 +1,4 @@
-"""The commands that go beyond one problem's optimum: ``train``, ``compare`` and ``verify``."""
+"""The commands that train: ``train`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -141,33 +141,3 @@ def compare(
         if html is not None:
             typer.echo(f"report: {html}")
     raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
-
-
-def verify(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[IDS]...", help="claims to check (default: all)")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="applicable random problems per claim")] = 80,
-    quick: Annotated[bool, typer.Option("--quick", help="small problems and few trials")] = False,
-    seed: Seed = 0,
-    listed: Annotated[bool, typer.Option("--list", help="list the claims and check none")] = False,
-    as_json: Json = False,
-) -> None:
-    """Check the theory on random problems. Code 0: every claim has the verdict expected of it (2 otherwise)."""
-    from relucvx.theory import verify as check
-
-    chosen = cli_report.chosen_claims(ids)
-    if listed:
-        cli_report.print_claims(chosen, as_json)
-        return
-    table = []
-    with cli_output.claim_progress(len(chosen)) as advance:
-        for claim in chosen:
-            result = check(claim.id, trials=trials, rng=seed, quick=quick, callback=advance(claim.id))
-            table.append(cli_report.verdict_row(claim, result))
-            if not as_json:
-                typer.echo(cli_report.verdict_line(table[-1]))
-    good = sum(row["as_expected"] for row in table)
-    if as_json:
-        cli_output.print_json(table)
-    else:
-        typer.echo(f"{good} of {len(table)} claims have the verdict expected of them")
-    raise typer.Exit(CERTIFIED if good == len(table) else NOT_CERTIFIED)

@@ -131,7 +131,12 @@ def test_several_outputs_of_a_file_are_solved_jointly(tmp_path):
 
 @pytest.mark.parametrize(
     ("loss", "values", "columns"),
-    [("squared", {0.0, 1.0}, 3), ("cross_entropy", {0.0, 1.0}, 3), ("logistic", {-1.0, 1.0}, 3), ("hinge", {-1.0, 1.0}, 3)],
+    [
+        ("squared", {0.0, 1.0}, 3),
+        ("cross_entropy", {0.0, 1.0}, 3),
+        ("logistic", {-1.0, 1.0}, 3),
+        ("hinge", {-1.0, 1.0}, 3),
+    ],
 )
 def test_classes_are_coded_as_the_loss_takes_them(loss, values, columns):
     found = Source("iris").read(loss)
@@ -432,7 +437,9 @@ def test_main_version_and_help(monkeypatch, capsys):
     assert (stop.value.code, capsys.readouterr().out) == (0, f"relucvx {rx.__version__}\n")
     code, out, _ = run("--help")
     assert code == 0
-    assert all(word in out for word in ("patterns", "solve", "certify", "path", "train", "compare", "verify", "Exit codes"))
+    assert all(
+        word in out for word in ("patterns", "solve", "certify", "path", "train", "compare", "verify", "Exit codes")
+    )
 
 
 def process(*args, **options):

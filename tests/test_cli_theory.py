@@ -1,12 +1,17 @@
-"""`relucvx train` and `relucvx compare` as a user meets them."""
+"""`relucvx train`, `compare` and `verify` as a user meets them."""
 
+import io
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from test_cli import refused, run
 
 import relucvx as rx
+from relucvx import cli_verify
 
 SMALL = ("planted:20x2", "--beta-fraction", "0.1", "--seeds", "3", "--width", "8")
 
@@ -106,3 +111,72 @@ def test_a_comparison_that_is_not_proven_ends_with_code_2():
 def test_bad_input_is_explained_with_code_1(args, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert message in refused(*args)
+
+
+# ---------------------------------------------------------------------- verify
+class FakeTheory:
+    """Two claims: one that comes out as expected and one that does not."""
+
+    def __init__(self):
+        self.asked = []
+
+    def claims(self):
+        return (
+            SimpleNamespace(id="bound", statement="no network beats the bound", source="relucvx", expected="HOLDS"),
+            SimpleNamespace(id="erratum", statement="a printed constant", source="wang-2025", expected="VIOLATED"),
+        )
+
+    def verify(self, name, **options):
+        self.asked.append((name, options))
+        return SimpleNamespace(verdict=SimpleNamespace(name="HOLDS"), applicable=80, reason="80 of 80 trials hold")
+
+
+@pytest.fixture
+def theory(monkeypatch):
+    fake = FakeTheory()
+    monkeypatch.setitem(sys.modules, "relucvx.theory", fake)
+    return fake
+
+
+def test_verify_ends_with_code_0_only_if_every_verdict_is_expected(theory):
+    code, out, err = run("verify", "bound", "--trials", "7", "--quick", "--seed", "3")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].startswith("bound")
+    assert "HOLDS           as expected; 80 trials" in out
+    assert out.splitlines()[-1] == "1 of 1 claims have the verdict expected of them"
+    assert theory.asked == [("bound", {"trials": 7, "rng": 3, "quick": True, "callback": None})]
+    code, out, _ = run("verify")
+    assert code == 2
+    assert "UNEXPECTED, VIOLATED was expected" in out
+    assert "    a printed constant\n    80 of 80 trials hold" in out
+    assert out.splitlines()[-1] == "1 of 2 claims have the verdict expected of them"
+
+
+def test_verify_json_and_list(theory):
+    code, out, _ = run("verify", "erratum", "--json")
+    (row,) = json.loads(out)
+    assert code == 2
+    assert (row["verdict"], row["expected"], row["as_expected"]) == ("HOLDS", "VIOLATED", False)
+    code, out, _ = run("verify", "--list")
+    assert code == 0
+    assert out.splitlines()[1].split(maxsplit=2) == ["erratum", "VIOLATED", "a printed constant [wang-2025]"]
+    code, out, _ = run("verify", "--list", "--json")
+    assert [row["id"] for row in json.loads(out)] == ["bound", "erratum"]
+    assert len(theory.asked) == 1
+
+
+def test_unknown_claims_are_explained(theory):
+    assert "received 'boundd'; likely cause: a typo; try: bound" in refused("verify", "boundd")
+    assert "try: relucvx verify --list" in refused("verify", "zzzz")
+
+
+def test_the_bar_is_drawn_only_in_a_terminal():
+    with cli_verify.claim_progress(2, Console(file=io.StringIO(), force_terminal=False)) as (echo, bar):
+        assert bar is None
+        assert echo is cli_verify.typer.echo
+    screen = io.StringIO()
+    with cli_verify.claim_progress(2, Console(file=screen, force_terminal=True, width=100)) as (echo, bar):
+        bar("bound", 1)
+        echo("a line")
+    assert "bound" in screen.getvalue()
+    assert "1/2" in screen.getvalue()

@@ -15,6 +15,7 @@ from relucvx.types import Array
 
 
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
+    """A run's network, or a network from any trainer, checked against the problem; errors name the run."""
     carrier = run if isinstance(run, TwoLayerReLU) else getattr(run, "network", run)
     try:
         network = as_network(carrier, activation=problem.activation)
@@ -34,6 +35,7 @@ def run_facts(run: Any, index: int) -> dict[str, Any]:
 
 
 def read_history(run: Any) -> dict[str, Any]:
+    """Steps and objectives of a run, where it has them."""
     history = getattr(run, "history", None) or {}
     return {k: np.asarray(history[k]) for k in ("step", "objective") if k in history}
 
@@ -75,6 +77,7 @@ def _one_per_row(Y: Array) -> bool:
 
 
 def check_solution(problem: Problem, solution: Solution) -> None:
+    """Refuse a solution of another problem, naming what differs."""
     if not isinstance(solution, Solution):
         raise InvalidInputError(explain("solution to be a Solution", type(solution).__name__, "", "relucvx.solve(…)"))
     other = solution.problem
