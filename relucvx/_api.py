@@ -253,7 +253,7 @@ def certify(
         A dual point to use instead of the network's own (for instance ``solution.dual``).
     tol : float
         Relative gap at which refinement stops.
-    method : {"auto", "enumeration", "branch_and_bound", "spectral"}
+    method : {"auto", "enumeration", "branch_and_bound", "semidefinite", "spectral"}
         How the dual norm is bounded.
     arrangement : Arrangement, optional
         Patterns to bound over; an incomplete one only yields ``restricted_lower``.

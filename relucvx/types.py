@@ -42,7 +42,7 @@ class Scope(enum.Enum):
     """Over which activation patterns the dual norm was bounded."""
 
     ALL_PATTERNS = "every activation pattern: enumerated completely, or bounded by branch-and-bound"
-    RELAXED = "every activation pattern, through a valid but loose (spectral) bound"
+    RELAXED = "every activation pattern, through a relaxation: valid, possibly loose"
     GIVEN_PATTERNS = "only the program's own patterns: restricted_lower says nothing about other patterns"
 
     @property

@@ -39,7 +39,7 @@ def choose_dual(problem: Problem, network: TwoLayerReLU) -> Array:
     if problem.loss.smooth or problem.n_outputs > 1 or not np.isfinite(F).all():
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
-        return _refined(problem, network, N) if problem.loss.smooth and problem.n_outputs == 1 else N
+        return _refined(problem, network, N) if problem.loss.smooth else N
     total = problem.beta * float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
     atoms = _unit_atoms(problem, network)
     N, _ = cutting_planes(problem, atoms, None if problem.bias in ("none", "hidden") else total)
@@ -47,11 +47,11 @@ def choose_dual(problem: Problem, network: TwoLayerReLU) -> Array:
 
 
 def _refined(problem: Problem, network: TwoLayerReLU, N: Array) -> Array:
-    """The best of N and the residuals of l1 refits over growing sets of directions, judged by local search."""
-    atoms = _unit_atoms(problem, network)
+    """The best of N and the residuals of group-lasso refits over growing sets of directions, judged by local search."""
+    atoms, V = _unit_neurons(problem, network)
     rng = np.random.default_rng(0)
     best, value = N, -np.inf
-    bias = 0.0 if network.bias_out is None else float(network.bias_out[0])
+    bias = np.zeros(problem.n_outputs) if network.bias_out is None else np.array(network.bias_out)
     for round_ in range(REFITS + 1):
         point = balance_dual(problem, N)
         form = make_form(problem.inputs, point, problem.activation, free_bias=problem.bias == "free")
@@ -62,14 +62,53 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array) -> Array:
         directions = directions[norms > problem.beta * (1 + REFINED)]
         if round_ == REFITS or not len(directions):
             break
-        W = np.array([form.to_original(d) for d in directions])
-        atoms = np.concatenate([atoms, problem.activation(W @ problem.inputs.T)])
-        atoms, N, bias = _refit(problem, atoms, bias)
+        fresh = problem.activation(np.array([form.to_original(d) for d in directions]) @ problem.inputs.T)
+        atoms, V = np.concatenate([atoms, fresh]), np.concatenate([V, np.zeros((len(fresh), V.shape[1]))])
+        refit = _refit if problem.n_outputs == 1 else _refit_outputs
+        atoms, V, N, bias = refit(problem, atoms, V, bias)
     return best
 
 
-def _refit(problem: Problem, atoms: Array, bias: float) -> tuple[Array, Array, float]:
-    """min loss(Σ a_k atom_k + b) + beta Σ|a_k| (+ beta/2 b²) by bounded L-BFGS; atoms in use, residual, b."""
+def _refit_outputs(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array, Array, Array, Array]:
+    """min loss(Σ_k atom_k v_kᵀ + 1 bᵀ) + beta Σ||v_k|| (+ beta/2 ||b||²) over v_k = a_k u_k, balanced, by L-BFGS."""
+    k, c = V.shape
+    has_bias = problem.bias in ("all", "free")
+    decay = problem.beta if problem.bias == "all" else 0.0
+    size = np.linalg.norm(V, axis=1)
+    pull = atoms @ residual(problem, atoms.T @ V + bias)
+    # silent atoms start small, along their pull
+    start = np.where(size[:, None] > 0, V, pull)
+    length = np.maximum(np.linalg.norm(start, axis=1), 1e-300)
+    root = np.where(size > 0, np.sqrt(size), 0.03 * np.sqrt(size.max(initial=0.0) or 1.0))
+    u = start / length[:, None] * root[:, None]
+
+    def value(t: Array) -> tuple[float, Array]:
+        a, U, b = t[:k], t[k : k + k * c].reshape(k, c), t[k + k * c :]
+        W = a[:, None] * U
+        F = atoms.T @ W + b
+        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        slope = atoms @ G
+        penalty = 0.5 * problem.beta * (a @ a + float((U * U).sum())) + 0.5 * decay * b @ b
+        grads = [(slope * U).sum(axis=1) + problem.beta * a, (a[:, None] * slope + problem.beta * U).ravel()]
+        grads.append(G.sum(axis=0) + decay * b if has_bias else np.zeros(c))
+        return float(problem.loss_at(F) + penalty), np.concatenate(grads)
+
+    out = minimize(
+        value,
+        np.concatenate([root, u.ravel(), bias]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta},
+    )
+    V, b = out.x[:k, None] * out.x[k : k + k * c].reshape(k, c), out.x[k + k * c :]
+    N = residual(problem, atoms.T @ V + b)
+    norms = np.linalg.norm(V, axis=1)
+    alive = norms > 1e-9 * norms.max(initial=0.0)
+    return atoms[alive], V[alive], N, b
+
+
+def _refit(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array, Array, Array, Array]:
+    """min loss(Σ a_k atom_k + b) + beta Σ|a_k| (+ beta/2 b²) by bounded L-BFGS; atoms and a in use, residual, b."""
     k = len(atoms)
     has_bias = problem.bias in ("all", "free")
     decay = problem.beta if problem.bias == "all" else 0.0
@@ -83,7 +122,7 @@ def _refit(problem: Problem, atoms: Array, bias: float) -> tuple[Array, Array, f
         return float(total), np.concatenate([slope + problem.beta, problem.beta - slope, [b]])
 
     bounds = [(0.0, None)] * (2 * k) + [(None, None) if has_bias else (0.0, 0.0)]
-    start = np.append(np.zeros(2 * k), bias if has_bias else 0.0)
+    start = np.append(np.zeros(2 * k), float(bias[0]) if has_bias else 0.0)
     out = minimize(
         value,
         start,
@@ -94,7 +133,7 @@ def _refit(problem: Problem, atoms: Array, bias: float) -> tuple[Array, Array, f
     )
     a = out.x[:k] - out.x[k : 2 * k]
     F = (atoms.T @ a + out.x[-1])[:, None]
-    return atoms[a != 0], residual(problem, F), float(out.x[-1])
+    return atoms[a != 0], a[a != 0, None], residual(problem, F), out.x[-1:]
 
 
 def cutting_planes(
@@ -152,12 +191,18 @@ def cutting_planes(
 
 
 def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> Array:
-    """phi(Xw) (m, n) of the network's neurons, the MOST_ATOMS largest, each scaled to unit penalised norm."""
+    """The atoms of :func:`_unit_neurons`."""
+    return _unit_neurons(problem, network)[0]
+
+
+def _unit_neurons(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
+    """phi(Xw) (m, n) for unit penalised norms of w, and the output vectors that go with them; the MOST_ATOMS largest."""
     W = np.array(network.lifted_in)
     if problem.bias != "none" and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     lead = np.linalg.norm(W[:, : problem.penalized], axis=1)
     keep = (lead > 1e-150) & (np.linalg.norm(W, axis=1) < 1e6 * lead)
-    largest = np.argsort(-lead[keep] * np.linalg.norm(network.weights_out, axis=1)[keep])[:MOST_ATOMS]
+    V = network.weights_out[keep] * lead[keep, None]
+    largest = np.argsort(-np.linalg.norm(V, axis=1))[:MOST_ATOMS]
     W = (W[keep] / lead[keep, None])[largest]
-    return np.asarray(problem.activation(W @ problem.inputs.T))
+    return np.asarray(problem.activation(W @ problem.inputs.T)), np.asarray(V[largest])

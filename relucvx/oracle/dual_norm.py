@@ -17,18 +17,22 @@ from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bo
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, make_form
 from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result, Rng, Scope, resolve_rng
 
-Method = Literal["auto", "enumeration", "branch_and_bound", "spectral"]
-METHODS: tuple[Method, ...] = ("auto", "enumeration", "branch_and_bound", "spectral")
+Method = Literal["auto", "enumeration", "branch_and_bound", "semidefinite", "spectral"]
+METHODS: tuple[Method, ...] = ("auto", "enumeration", "branch_and_bound", "semidefinite", "spectral")
 
 CELLS_PER_ORTHANT = 16
 """Enumerate when there are at most this many cells per starting orthant: bisection has nothing to gain there."""
 
 MANY_DIMENSIONS = 7
 """From this dimension on enumeration is preferred up to CELL_LIMIT cells."""
+
+SEMIDEFINITE_FROM = 6
+"""From this dimension on, and for few samples, a semidefinite bound is tried before cones are divided."""
 
 CELL_LIMIT = 300_000
 MAX_CONES = 200_000_000
@@ -45,9 +49,9 @@ class DualNormBound(Result):
     witness : ndarray, shape (D,)
         Direction (in augmented coordinates, unit norm in the penalised ones) whose value is ``lower``.
     method : str
-        "enumeration", "branch_and_bound" or "spectral".
+        "enumeration", "branch_and_bound", "semidefinite" or "spectral".
     scope : Scope
-        ALL_PATTERNS, or RELAXED when only the spectral bound applies.
+        ALL_PATTERNS, or RELAXED when the bound is the spectral or the semidefinite one.
     cones : int
         Cones or cells examined.
     seconds : float
@@ -129,8 +133,8 @@ def dual_norm(
         Stop at once when a direction with a larger value is found.
     starts : ndarray, shape (k, D), optional
         Directions to search from (a network's neurons), in augmented coordinates.
-    method : {"auto", "enumeration", "branch_and_bound", "spectral"}
-        "auto" predicts the cheaper.
+    method : {"auto", "enumeration", "branch_and_bound", "semidefinite", "spectral"}
+        "auto" predicts the cheaper exact one, and is content with a relaxation that reaches the target.
     arrangement : Arrangement, optional
         Complete arrangement of the augmented inputs, when it is already there (unused with free biases, whose cells are
         enumerated about the centre of the data).
@@ -161,9 +165,11 @@ def dual_norm(
         zero = np.zeros(problem.n_inputs)
         return DualNormBound(0.0, form.rounding(), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved")
     lower, witness = _search(form, starts, n_starts, resolve_rng(rng))
-    if method == "auto":
-        method = choose_method(form) if lower <= stop_above else "spectral"
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
+    if method == "semidefinite":
+        upper = min(upper, _semidefinite(problem, form, N))
+    if method == "auto":
+        method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above)
     if lower > stop_above:
         outcome = "violated"
     elif method == "enumeration":
@@ -189,6 +195,25 @@ def dual_norm(
     return DualNormBound(
         lower, max(upper, lower), form.to_original(witness), method, scope, cones, time.perf_counter() - began, outcome
     )
+
+
+def _choose(
+    problem: Problem, form: Form, N: Array, upper: float, lower: float, goal: float, stop_above: float
+) -> tuple[Method, float]:
+    """The method for "auto", and the bound of the relaxations tried on the way: they are enough where they are tight."""
+    if lower > stop_above or upper <= goal:
+        return "spectral", upper
+    exact = choose_method(form)
+    few = len(form.X) <= MOST_SAMPLES and form.X.shape[1] >= SEMIDEFINITE_FROM
+    if exact == "enumeration" or not few or form.free_bias or not form.M.any():
+        return exact, upper
+    bound = _semidefinite(problem, form, N)
+    return ("semidefinite" if bound <= goal or exact == "spectral" else exact), min(upper, bound)
+
+
+def _semidefinite(problem: Problem, form: Form, N: Array) -> float:
+    """The semidefinite bound with the rounding of this form added; inf for free biases, which it does not cover."""
+    return np.inf if form.free_bias else semidefinite_bound(problem, N) + form.rounding()
 
 
 def _search(form: Form, starts: Array | None, n_starts: int, rng: np.random.Generator) -> tuple[float, Array]:

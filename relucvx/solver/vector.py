@@ -15,7 +15,7 @@ import itertools
 
 import numpy as np
 
-from relucvx.network import TwoLayerReLU
+from relucvx.network import TwoLayerReLU, prune
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.solver.descent import descend, random_start
@@ -23,6 +23,7 @@ from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
 from relucvx.solver.polish import FIRST_GUESS
 from relucvx.solver.restricted import Blocks, solve_restricted
+from relucvx.solver.result import SolverResult
 from relucvx.solver.run import SLIDE_ABOVE, Run
 from relucvx.tolerances import CONIC, WALL
 from relucvx.types import Array
@@ -41,6 +42,9 @@ DICTIONARY = 400
 
 FEW = 30
 """A quick polish is tried on supports of up to this many neurons."""
+
+FREE = 1e-13
+"""Relative rise of the objective that counts as rounding when neurons are removed."""
 
 NEAR_WALLS = 3
 ALTERNATIONS = 2
@@ -70,6 +74,16 @@ class VectorRun(Run):
             size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
             parts.append(W[np.argsort(-size)][: int((size > 1e-6 * size.max(initial=0.0)).sum())])
         self.directions = self._distinct(np.concatenate(parts))
+
+    def result(self) -> SolverResult:
+        """The best network with linearly dependent neurons removed, where that costs nothing."""
+        pruned = prune(self.network, self.problem.X, penalize_bias=self.problem.bias != "free")
+        if pruned.width < self.network.width and self._value(pruned) <= self.upper * (1 + FREE):
+            self.network, self.upper = pruned, self._value(pruned)
+        return super().result()
+
+    def _value(self, network: TwoLayerReLU) -> float:
+        return balanced_objective(self.problem, network)
 
     def _distinct(self, W: Array) -> Array:
         """Unit directions (in the penalised norm), one of each bundle, first come first kept."""

@@ -16,7 +16,7 @@ from relucvx.program.duality import balance_dual
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES
 
-METHODS = ("auto", "enumeration", "branch_and_bound", "spectral")
+METHODS = ("auto", "enumeration", "branch_and_bound", "semidefinite", "spectral")
 
 
 def dual_points(problem, seed):
@@ -112,7 +112,7 @@ def test_several_outputs_in_one_dimension(X, N, slopes):
         hidden = [phi_exact(Fraction(float(x)) * w, slopes) for x in X[:, 0]]
         parts = [sum(h * Fraction(float(v)) for h, v in zip(hidden, column, strict=True)) for column in N.T]
         exact = max(exact, sum(p * p for p in parts))
-    for method in ("branch_and_bound", "spectral"):
+    for method in ("branch_and_bound", "semidefinite", "spectral"):
         bound = dual_norm(problem, N, method=method)
         assert Fraction(bound.lower) ** 2 <= exact <= Fraction(bound.upper) ** 2
         if method == "branch_and_bound":
