@@ -110,7 +110,7 @@ class Task:
 
 
 def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
-    """Fix the strength: as given, or as a share of the certified lower end of beta_max."""
+    """Fix the strength: as given, or as a share of the lower end of beta_max (the upper, if none is found in time)."""
     from relucvx.certificate import beta_max_interval
     from relucvx.program import make_problem
     from relucvx.validation import as_positive
@@ -124,11 +124,11 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
         return Task(name, found.X, found.Y, options, beta, None, found.target_names)
     share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
     lo, hi = beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
-    if lo <= 0.0:
+    if hi <= 0.0:
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
-    return Task(name, found.X, found.Y, options, share * lo, (lo, hi), found.target_names)
+    return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names)
 
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:

@@ -31,6 +31,8 @@ NAMES = [
     "prune",
     "from_torch",
     "to_torch",
+    "compare",
+    "Comparison",
     "Status",
     "Scope",
     "RelucvxError",

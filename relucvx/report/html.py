@@ -144,11 +144,12 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _figures(comparison: Comparison) -> Iterator[str]:
-    kernels = "Hidden kernels on one colour scale." + (
-        ""
-        if comparison.uniqueness.unique
-        else " The optimal kernel is not known to be unique: another optimum may differ."
-    )
+    remark = {
+        True: "The optimal kernel is unique.",
+        False: "The optimal kernel is not unique: equally good networks have others.",
+        None: "The optimal kernel is not known to be unique: another optimum may have another.",
+    }[comparison.uniqueness.unique]
+    kernels = f"Hidden kernels on one colour scale. {remark}"
     yield _figure(lambda: plot_kernels(comparison), kernels)
     if comparison.rows:
         yield '<div class="pair">'
