@@ -278,7 +278,7 @@ def certify(
 
 
 def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
-    """All optima of a solved problem with one output, and whether there is more than one.
+    """All optima of a solved problem, and whether there is more than one.
 
     With the optimal dual point N*, a network is optimal iff its neurons lie on active directions (unit w with
     ``|N*·phi(Xw)| = beta``) and its coefficients c >= 0 give the optimal fit: ``Σ c_k s_k phi(X w_k) + b_out = F*``. Networks
@@ -301,14 +301,13 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     ------
     InvalidInputError
         For something other than a Solution, or one that is not certified well enough.
-    UnsupportedError
-        For several outputs.
 
     Notes
     -----
     UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows,
     and on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding.
-    Hinge and absolute losses have no such distance: there only NOT_UNIQUE or UNDECIDED are possible.
+    With several outputs a neuron's output vector is fixed by its direction, ``v̂ = N*ᵀphi(Xw)/beta``; completeness is not
+    proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and absolute losses have no such distance: there only NOT_UNIQUE or UNDECIDED are possible.
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
     """

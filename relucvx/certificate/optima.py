@@ -7,7 +7,7 @@ import numpy as np
 from relucvx.certificate.active_directions import ActiveSet
 from relucvx.certificate.polytope import Polytope
 from relucvx.network import TwoLayerReLU
-from relucvx.program.objective import objective
+from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
@@ -43,12 +43,16 @@ def network_of(
     alive = c > 0
     root = np.sqrt(c[alive])[:, None]
     W = directions[alive] * root
+    outputs = (signs[alive] if signs.ndim == 2 else signs[alive, None]) * root
     bias_out = like.bias_out
-    if problem.bias == "free":
+    if polytope.free:
         bias_out = x[-1:]
+    elif problem.bias == "free":
+        hidden = problem.activation(problem.inputs @ W.T).mean(axis=0)
+        bias_out = fit(problem, like).mean(axis=0) - hidden @ outputs
     return TwoLayerReLU(
         weights_in=W[:, : problem.n_features],
-        weights_out=signs[alive][:, None] * root,
+        weights_out=outputs,
         bias_in=None if problem.bias == "none" else W[:, -1],
         bias_out=bias_out,
         activation=problem.activation,

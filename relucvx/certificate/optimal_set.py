@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet, find_active
+from relucvx.certificate.active_vectors import find_active_vectors, vector_polytope
 from relucvx.certificate.certificate import Certificate
 from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
-from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
@@ -53,21 +54,21 @@ class Uniqueness(enum.Enum):
 
 @dataclass(frozen=True, repr=False)
 class OptimalSet(Result):
-    """The optima of a problem with one output.
+    """The optima of a problem.
 
     Attributes
     ----------
     verdict : Uniqueness
     reason : str
         What the verdict rests on, or what is missing.
-    fit : ndarray, shape (n, 1)
+    fit : ndarray, shape (n, c)
         Optimal fit F* on the samples.
     fit_unique : bool
         Whether every optimum has this fit: for strictly convex losses always, else where the dual point fixes it.
     directions : ndarray, shape (k, D)
         Active directions in augmented coordinates [w, b], of unit norm in the penalised ones.
-    signs : ndarray, shape (k,)
-        Sign of the output weight on each.
+    signs : ndarray, shape (k,) or (k, c)
+        Sign of the output weight on each; for several outputs the unit output vector.
     coefficients : ndarray, shape (k,)
         One solution c of F* = Σ c_k s_k phi(X w_k) (+ output bias); c_k is the neuron's ||w||·||v||.
     coefficient_range : ndarray, shape (k, 2)
@@ -158,8 +159,6 @@ def optimal_set_of(
 
     Raises
     ------
-    UnsupportedError
-        For several outputs.
     InvalidInputError
         When the certificate's relative gap exceeds 1e-3.
     """
@@ -168,9 +167,11 @@ def optimal_set_of(
     generator = resolve_rng(rng)
     delta = dual_error(problem, certificate.gap)
     N = certificate.dual
-    active = find_active(problem, N, network, delta, generator, time_limit)
+    find = find_active if problem.n_outputs == 1 else find_active_vectors
+    active = find(problem, N, network, delta, generator, time_limit)
     F = fit(problem, network)
-    polytope = _polytope(problem, N, F, active, delta or 0.0, network)
+    make = _polytope if problem.n_outputs == 1 else vector_polytope
+    polytope = make(problem, N, F, active, delta or 0.0, network)
     x = polytope.point()
     values = polytope.singular_values()
     least = float(values.min(initial=1.0)) if len(values) else 1.0
@@ -195,11 +196,6 @@ def optimal_set_of(
 
 
 def _check(problem: Problem, certificate: Certificate) -> None:
-    if problem.n_outputs != 1:
-        raise UnsupportedError(
-            f"the optimal set is a polytope for one output, received {problem.n_outputs}; "
-            "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
-        )
     if not certificate.rel_gap <= MAX_REL_GAP:
         raise InvalidInputError(
             explain(
@@ -214,10 +210,12 @@ def _check(problem: Problem, certificate: Certificate) -> None:
 def dual_error(problem: Problem, gap: float) -> float | None:
     """Largest ||N - N*|| for a feasible dual point whose gap is known; None where the dual is not strongly concave.
 
-    The dual function has curvature at least 1/w (squared, Huber), 4/w (logistic) or 1/(2 w) (squared hinge), w the
-    largest sample weight, and N* maximises it over a convex set.
+    The dual function has curvature at least 1/w (squared, Huber, and the entropy of the cross-entropy), 4/w (logistic) or
+    1/(2 w) (squared hinge), w the largest sample weight, and N* maximises it over a convex set.
     """
-    modulus = {"squared": 1.0, "huber": 1.0, "logistic": 4.0, "squared_hinge": 0.5}.get(problem.loss.name)
+    modulus = {"squared": 1.0, "huber": 1.0, "logistic": 4.0, "squared_hinge": 0.5, "cross_entropy": 1.0}.get(
+        problem.loss.name
+    )
     if modulus is None:
         return None
     return float(np.sqrt(2.0 * max(gap, 0.0) * problem.sample_weight.max() / modulus))
@@ -282,6 +280,14 @@ def _verdict(
             f"the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}"
         )
         return undecided, reason, fixed_fit
+    if problem.n_outputs > 1:
+        reason = (
+            f"search finds no active direction beside these {polytope.size}, and their atoms are independent (smallest "
+            f"singular value {least:.1e}); with several outputs the proof that there is no other is not implemented."
+            if least >= INDEPENDENT
+            else f"the atoms are nearly dependent (smallest singular value {least:.1e}), and no second one was found; {tighter}"
+        )
+        return undecided, reason, fixed_fit
     if not active.complete:
         reason = (
             f"it is not proven that no other direction is active (rel_gap {certificate.rel_gap:.1e}, "
@@ -326,6 +332,10 @@ def _width_lower(
         return 0
     act = problem.activation
     tol = 1e-6 * float(np.abs(problem.Y).max())
+    if problem.n_outputs > 1:
+        # a neuron adds rank one to the fit, beyond what an output bias gives
+        centred = F - F.mean(axis=0) if problem.bias in ("all", "free") else F
+        return min(int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum()), found.smallest.width)
     signed = act.slope_neg * act.slope_pos <= 0.0
     if problem.bias in ("all", "free"):
         needed = int(np.ptp(F) > tol)

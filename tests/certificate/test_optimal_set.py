@@ -281,9 +281,6 @@ def test_errors():
         rx.optimal_set(solution.network)
     with pytest.raises(ValueError, match="time_limit"):
         rx.optimal_set(solution, time_limit=0)
-    problem = rx.make_problem(X, np.column_stack([y, y]), 0.3)
-    with pytest.raises(NotImplementedError, match="polytope for one output, received 2"):
-        rx.optimal_set(dataclasses.replace(solution, problem=problem))
     out = rx.optimal_set(solution)
     with pytest.raises(ValueError, match="one cost per active direction"):
         out.vertex(np.zeros(len(out.coefficients) + 1))
@@ -359,3 +356,49 @@ def test_separation_holds_on_samples_and_finds_what_is_left_out():
     )
     assert separate(line, np.zeros((0, 2)), np.zeros(0), 1.5).outcome == "witness"
     assert separate(line, np.zeros((0, 2)), np.zeros(0), 2.5).outcome == "proved"
+
+
+# ---------------------------------------------------------------- several outputs
+def test_rotated_optima_of_factorial_labels_are_found():
+    """Whitened inputs without a common mode: a continuum of optima, all with the same fit and K Y."""
+    data = rx.datasets.factorial(2, 1)
+    out = rx.optimal_set(rx.solve(data.X, data.Y, 0.4, tol=1e-10))
+    assert out.verdict is NOT_UNIQUE
+    assert out.fit_unique
+    assert out.second_objective == pytest.approx(out.objective, rel=1e-11)
+    first, second = (rx.representation_kernel(n, data.X) for n in (out.network, out.second))
+    np.testing.assert_allclose(first @ data.Y, second @ data.Y, atol=1e-5)
+    assert np.abs(first - second).max() > 1e-2
+    assert out.directions.shape[1] == data.X.shape[1]
+    assert out.signs.shape == (len(out.directions), 2)
+
+
+@pytest.mark.parametrize("bias", ["none", "hidden", "all", "free"])
+def test_several_outputs_rebuild_the_optimum_and_claim_no_more(bias):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((12, 2)), rng.standard_normal((12, 2))
+    solution = solved(X, Y, 0.1, bias=bias)
+    out = rx.optimal_set(solution)
+    assert out.verdict is not UNIQUE
+    assert out.objective == pytest.approx(solution.objective, rel=1e-10)
+    assert 2 <= out.width_lower <= out.width <= len(out.directions)
+    again = out.vertex(np.ones(len(out.coefficients)))
+    assert objective(out.problem, again) == pytest.approx(solution.objective, rel=1e-9)
+
+
+def test_one_output_written_as_two_equal_columns():
+    """Y = y (1, 1)/sqrt(2): the unit output vectors are ±(1, 1)/sqrt(2)."""
+    X, y = random_data(1, 8, 2)
+    out = rx.optimal_set(solved(X, np.column_stack([y, y]) / np.sqrt(2), 0.2))
+    used = out.coefficients > 1e-6 * out.coefficients.max()
+    np.testing.assert_allclose(np.abs(out.signs[used]), np.sqrt(0.5), atol=1e-6)
+
+
+def test_cross_entropy_sets():
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((12, 2)), np.arange(12) % 3
+    for bias in ("none", "free"):
+        solution = solved(X, y, 0.2, loss="cross_entropy", bias=bias, tol=1e-10)
+        out = rx.optimal_set(solution)
+        assert out.objective == pytest.approx(solution.objective, rel=1e-9)
+        assert out.verdict is not UNIQUE

@@ -1,0 +1,91 @@
+"""Active directions and their polytope for several outputs.
+
+With the optimal dual point N*, a neuron of an optimum has a direction w with ``||N*ᵀ phi(Xw)|| = beta`` and its output vector
+along ``N*ᵀ phi(Xw)``: once w is known the atom ``phi(Xw) v̂ᵀ`` is fixed, and the optima over given directions are again a
+polytope of coefficients. Within a cell the norm is convex in w, not concave, so that the scalar proof of completeness does
+not carry over; directions can form a continuum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.certificate.active_directions import ActiveSet, reach
+from relucvx.certificate.polytope import Polytope
+from relucvx.network import TwoLayerReLU
+from relucvx.oracle import make_form
+from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.program.problem import Problem
+from relucvx.types import Array
+
+STARTS = 512
+REACHED = 1e-7
+"""A direction found by search is active when its value is within this share of beta."""
+
+SAME = 1e-6
+"""Directions with 1 - cosine below this are one: search ends within an angle of 1e-3 where the maximum is flat."""
+
+MOST = 200
+"""Directions kept at most; a continuum has no end of them."""
+
+
+def find_active_vectors(
+    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, time_limit: float
+) -> ActiveSet:
+    """The network's own directions and those that search finds at beta, with their unit output vectors (k, c).
+
+    Notes
+    -----
+    ``complete`` is False unless nothing can be active at all.
+
+    Status: heuristic (search finds directions; that there is no other is not proven). Source: [relucvx]
+    """
+    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    empty = np.zeros((0, problem.n_inputs))
+    if form.trivial:
+        return ActiveSet(empty, np.zeros((0, problem.n_outputs)), np.zeros(0), False, 0.0, False, False, 0)
+    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    doubt = 0.0 if delta is None else min(steepest * delta * reach(form), 1e-3 * problem.beta)
+    points, values = local_maxima(form, random_directions(form, STARTS, rng), iterations=300, limit=MOST)
+    found = points[values >= problem.beta * (1.0 - REACHED) - doubt]
+    W = np.concatenate(
+        [_own(problem, network), np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)]
+    )
+    # around a smooth maximum a share e of the value is lost at an angle of sqrt(2 e)
+    same = max(SAME, 4.0 * (REACHED + doubt / problem.beta))
+    unit = W / np.linalg.norm(W, axis=1, keepdims=True)
+    chosen: list[int] = []
+    for j in range(len(W)):
+        if len(chosen) < MOST and (not chosen or float(np.max(unit[chosen] @ unit[j])) < 1.0 - same):
+            chosen.append(j)
+    W = W[chosen]
+    pull = problem.activation(W @ problem.inputs.T) @ N
+    size = np.linalg.norm(pull, axis=1)
+    keep = size > 0
+    return ActiveSet(W[keep], pull[keep] / size[keep, None], size[keep], False, 0.0, False, False, 0)
+
+
+def vector_polytope(
+    problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU
+) -> Polytope:
+    """{c >= 0 : Σ c_k phi(X w_k) v̂_kᵀ = F}, up to what an output bias (and for logits a common shift) absorbs."""
+    hidden = problem.activation(active.directions @ problem.inputs.T)
+    atoms = np.einsum("kn,kc->knc", hidden, active.signs)
+    target = F - network.bias_out if problem.bias == "all" and network.bias_out is not None else F
+    if problem.bias == "free":
+        atoms, target = atoms - atoms.mean(axis=1, keepdims=True), target - target.mean(axis=0)
+    if problem.loss.name == "cross_entropy":
+        atoms, target = atoms - atoms.mean(axis=2, keepdims=True), target - target.mean(axis=1, keepdims=True)
+    used = np.repeat(problem.sample_weight > 0, problem.n_outputs)
+    free = np.full(F.size, np.inf)
+    columns = np.ascontiguousarray(atoms.reshape(len(atoms), -1).T)
+    return Polytope(columns, target.ravel(), used, -free, free, False)
+
+
+def _own(problem: Problem, network: TwoLayerReLU) -> Array:
+    """The network's neurons as augmented directions of unit penalised norm."""
+    W = np.array(network.lifted_in)
+    if problem.bias != "none" and W.shape[1] == problem.n_features:
+        W = np.column_stack([W, np.zeros(len(W))])
+    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
+    return np.asarray(W[lead[:, 0] > 0] / lead[lead[:, 0] > 0])
