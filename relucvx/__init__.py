@@ -44,6 +44,7 @@ _PUBLIC = {
     "to_torch": "relucvx.network",
     "compare": "relucvx.report",
     "Comparison": "relucvx.report",
+    "theory": "relucvx.theory",
     "train": "relucvx.training",
     "Status": "relucvx.types",
     "Scope": "relucvx.types",

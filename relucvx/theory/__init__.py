@@ -1,0 +1,23 @@
+"""The theory as executable claims: statement, source, assumptions, prediction and check."""
+
+from relucvx.theory import strategies
+from relucvx.theory.claim import Assumption, Claim, Deviation, Outcome, Verdict
+from relucvx.theory.counterexample import Counterexample, load_counterexample
+from relucvx.theory.registry import claim, claims
+from relucvx.theory.verification import Verification, VerificationProgress, verify
+
+__all__ = [
+    "Assumption",
+    "Claim",
+    "Counterexample",
+    "Deviation",
+    "Outcome",
+    "Verdict",
+    "Verification",
+    "VerificationProgress",
+    "claim",
+    "claims",
+    "load_counterexample",
+    "strategies",
+    "verify",
+]

@@ -1,0 +1,268 @@
+"""A claim of the theory as an object: what it says, under which assumptions, what it predicts, and how that is checked."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, RelucvxError, explain
+from relucvx.types import Result
+
+Instance: TypeAlias = dict[str, Any]
+"""Everything one trial is about, by name: arrays, numbers and texts, so that it can be saved and run again."""
+
+Predicted: TypeAlias = dict[str, Any]
+"""What the claim predicts on an instance, by name: numbers, truth values or arrays."""
+
+Draw: TypeAlias = Callable[[np.random.Generator, int], Instance]
+"""Random instance that satisfies the assumptions; the second argument, 1 to ``MAX_SIZE``, is its size."""
+
+MAX_SIZE = 4
+"""Largest size of the random instances."""
+
+
+class Verdict(enum.Enum):
+    """What became of a claim."""
+
+    HOLDS = "the prediction was met"
+    VIOLATED = "the prediction was missed by more than the tolerance"
+    NOT_APPLICABLE = "an assumption of the claim does not hold"
+
+    @property
+    def help(self) -> str:
+        """What this verdict means, in one sentence."""
+        return str(self.value)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A named condition on an instance.
+
+    Attributes
+    ----------
+    name : str
+        In words, e.g. "X X^T = I".
+    holds : callable
+        Instance -> bool.
+    broken : callable or None
+        (instance, rng) -> a similar instance on which the condition fails; used to run claims outside their reach.
+    """
+
+    name: str
+    holds: Callable[[Instance], Any]
+    broken: Callable[[Instance, np.random.Generator], Instance] | None = None
+
+
+@dataclass(frozen=True)
+class Deviation(Result):
+    """One measured distance from a prediction: met when ``value <= tol``.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+        Zero or negative where the prediction is met exactly; NaN counts as missed.
+    tol : float
+        Largest value that still counts as met.
+    """
+
+    name: str
+    value: float
+    tol: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the prediction was met."""
+        return bool(self.value <= self.tol)
+
+    @property
+    def margin(self) -> float:
+        """value/tol: above 1 (or inf) is a violation."""
+        return float("inf") if np.isnan(self.value) else self.value / self.tol
+
+
+def same(name: str, value: bool, expected: Any) -> Deviation:
+    """Deviation of a truth value."""
+    return Deviation(name, float(bool(value) != bool(expected)), 0.5)
+
+
+def close(name: str, value: Any, expected: Any, tol: float, scale: float | None = None) -> Deviation:
+    """Deviation of numbers or arrays, ||value - expected|| relative to ||expected|| (or to ``scale``)."""
+    value, expected = np.asarray(value, dtype=float), np.asarray(expected, dtype=float)
+    if value.shape != expected.shape:
+        return Deviation(name, float("inf"), tol)
+    size = float(np.linalg.norm(expected)) if scale is None else scale
+    return Deviation(name, float(np.linalg.norm(value - expected)) / max(size, 1e-300), tol)
+
+
+def at_most(name: str, value: float, bound: float, tol: float, scale: float = 1.0) -> Deviation:
+    """Deviation of an inequality, (value - bound)/scale."""
+    return Deviation(name, float(value - bound) / max(scale, 1e-300), tol)
+
+
+@dataclass(frozen=True)
+class Outcome(Result):
+    """One trial of a claim.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    failed : str
+        The assumption that does not hold, for NOT_APPLICABLE.
+    deviations : tuple of Deviation
+        Everything that was measured.
+    corrected : bool or None
+        For an erratum with a correction: whether the corrected prediction was met.
+    """
+
+    verdict: Verdict
+    failed: str = ""
+    deviations: tuple[Deviation, ...] = ()
+    corrected: bool | None = None
+
+    @property
+    def margin(self) -> float:
+        """Largest value/tol of all deviations; above 1 is a violation. NaN where nothing was measured."""
+        return max((d.margin for d in self.deviations), default=float("nan"))
+
+    @property
+    def reason(self) -> str:
+        """What was missed, or which assumption fails, in words."""
+        if self.verdict is Verdict.NOT_APPLICABLE:
+            return f"assumption fails: {self.failed}"
+        missed = [d for d in self.deviations if not d.met]
+        return "; ".join(f"{d.name}: {d.value:.3g} > {d.tol:.3g}" for d in missed)
+
+
+@dataclass(frozen=True, repr=False)
+class Claim:
+    """A statement of the theory that can be run.
+
+    Attributes
+    ----------
+    id : str
+    statement : str
+        In one or two sentences.
+    source : str
+        Key into ``relucvx.references``.
+    status : str
+        "theorem", "certified numerically", "sampled evidence" or "heuristic"; for errata what refutes them.
+    draw : callable
+        ``draw(rng, size)``: a random instance that satisfies the assumptions.
+    predict : callable
+        Instance -> what the claim predicts, by name.
+    measure : callable
+        (instance, predicted) -> deviations between what is computed independently and what is predicted.
+    assumptions : tuple of Assumption
+    expected : str
+        "HOLDS", or "VIOLATED" for the errata of the sources.
+    correction : callable or None
+        For errata, the prediction that should stand in place of the printed one; run through the same check.
+    corrected_by : str
+        For errata, the id of the claim that is right.
+    seconds : float
+        Rough cost of one trial, by which parallel work is ordered.
+    """
+
+    id: str
+    statement: str
+    source: str
+    status: str
+    draw: Draw
+    predict: Callable[[Instance], Predicted]
+    measure: Callable[[Instance, Predicted], Sequence[Deviation]]
+    assumptions: tuple[Assumption, ...] = ()
+    expected: str = "HOLDS"
+    correction: Callable[[Instance], Predicted] | None = None
+    corrected_by: str = ""
+    seconds: float = field(default=0.1, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Claim({self.id!r}, expected {self.expected})"
+
+    def failing(self, instance: Mapping[str, Any]) -> str | None:
+        """Name of the first assumption that does not hold on an instance, or None.
+
+        Status: theorem (each assumption is tested as stated).
+        """
+        for assumption in self.assumptions:
+            if not bool(assumption.holds(dict(instance))):
+                return assumption.name
+        return None
+
+    def check(
+        self,
+        instance: Mapping[str, Any],
+        *,
+        mutate: Callable[[Predicted], Predicted] | None = None,
+        force: bool = False,
+    ) -> Outcome:
+        """Run the claim on one instance, the user's own or a drawn one.
+
+        Parameters
+        ----------
+        instance : mapping
+            The names that :meth:`example` has.
+        mutate : callable, optional
+            Applied to the prediction before it is compared: a wrong prediction must come out VIOLATED.
+        force : bool, default False
+            Compare although an assumption fails, to see what becomes of the claim without it.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        InvalidInputError
+            When a name is missing from the instance.
+
+        Notes
+        -----
+        Source: [relucvx]. Status: as stated by the claim.
+        """
+        instance = self._complete(instance)
+        failed = None if force else self.failing(instance)
+        if failed is not None:
+            return Outcome(Verdict.NOT_APPLICABLE, failed)
+        predicted = self.predict(instance)
+        deviations = tuple(self.measure(instance, predicted if mutate is None else mutate(predicted)))
+        holds = all(d.met for d in deviations)
+        corrected = None
+        if self.correction is not None and mutate is None:
+            corrected = all(d.met for d in self.measure(instance, self.correction(instance)))
+        return Outcome(Verdict.HOLDS if holds else Verdict.VIOLATED, "", deviations, corrected)
+
+    def example(self, rng: int | np.random.Generator = 0, size: int = 1) -> Instance:
+        """A random instance that satisfies the assumptions.
+
+        Status: theorem (the assumptions are tested before the claim is).
+        """
+        return self.draw(np.random.default_rng(rng), size)
+
+    def _complete(self, instance: Mapping[str, Any]) -> Instance:
+        missing = sorted(set(self.example()) - set(instance))
+        if missing:
+            raise InvalidInputError(
+                explain(
+                    f"an instance of {self.id} with {', '.join(sorted(self.example()))}",
+                    f"one without {', '.join(missing)}",
+                    "",
+                    f"relucvx.theory.claim({self.id!r}).example() shows one",
+                )
+            )
+        return dict(instance)
+
+
+def broken(claim: Claim, assumption: Assumption, instance: Instance, rng: np.random.Generator) -> Outcome | None:
+    """What becomes of a claim on an instance that violates one of its assumptions; None where nothing can be said."""
+    if assumption.broken is None:
+        return None
+    try:
+        return claim.check(assumption.broken(dict(instance), rng), force=True)
+    except (RelucvxError, np.linalg.LinAlgError):
+        return None  # the prediction itself makes no sense there

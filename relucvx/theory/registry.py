@@ -1,0 +1,49 @@
+"""All claims, by id."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.theory.claim import Claim
+
+MODULES = ("reformulation",)
+"""Modules of this folder, each with a tuple CLAIMS, in the order of the argument."""
+
+
+@functools.cache
+def claims() -> tuple[Claim, ...]:
+    """Every claim, those of the theory first and the errata of its sources last.
+
+    Returns
+    -------
+    tuple of Claim
+
+    Notes
+    -----
+    Source: [relucvx]. Status: each claim states its own.
+    """
+    found = [c for name in MODULES for c in importlib.import_module(f"relucvx.theory.{name}").CLAIMS]
+    return tuple(sorted(found, key=lambda c: c.expected != "HOLDS"))
+
+
+def claim(name: str) -> Claim:
+    """The claim of a given id.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is none, naming similar ids.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: as stated by the claim.
+    """
+    known = {c.id: c for c in claims()}
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+        hint = " or ".join(repr(n) for n in near) or "[c.id for c in relucvx.theory.claims()]"
+        raise InvalidInputError(explain("the id of a claim", repr(name), "a typo", hint))
+    return known[name]

@@ -1,0 +1,376 @@
+"""Run claims on many random instances and say what became of them."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.theory.claim import MAX_SIZE, Claim, Outcome, Verdict, broken
+from relucvx.theory.counterexample import Counterexample, smallest
+from relucvx.theory.registry import claim, claims
+from relucvx.types import Result, Rng, resolve_rng
+
+QUICK_TRIALS = 3
+"""Applicable trials per claim with ``quick``."""
+
+CHUNK = 10
+"""Trials per parallel task."""
+
+PATIENCE = 5
+"""Instances drawn for each applicable trial asked for, before giving up."""
+
+SHRINK_SECONDS = 5.0
+"""Time to make a counterexample small (a fifth of it with ``quick``)."""
+
+
+@dataclass(frozen=True)
+class VerificationProgress:
+    """What a callback sees; returning True from it stops cleanly.
+
+    Attributes
+    ----------
+    claim : str
+        Id of the claim just worked on.
+    trials, total : int
+        Its trials so far, and how many are planned.
+    done, claims : int
+        Claims finished, and claims in all.
+    seconds : float
+        Since the start.
+    """
+
+    claim: str
+    trials: int
+    total: int
+    done: int
+    claims: int
+    seconds: float
+
+
+@dataclass(frozen=True, repr=False)
+class Verification(Result):
+    """What became of one claim.
+
+    Attributes
+    ----------
+    claim : str
+        Id of the claim.
+    verdict : Verdict
+        VIOLATED when any trial was, else HOLDS when any was applicable, else NOT_APPLICABLE.
+    expected : str
+        "HOLDS", or "VIOLATED" for errata.
+    applicable, violated : int
+        Trials whose assumptions held, and those of them that failed.
+    not_applicable : dict of str to int
+        Trials by the assumption that failed.
+    margin : float
+        Worst deviation in units of its tolerance, over all applicable trials; above 1 is a violation.
+    closest : str
+        What deviated most, in words.
+    counterexample : Counterexample or None
+        A small instance that violates the claim.
+    corrected : bool or None
+        For errata with a correction: whether the corrected prediction was met in every applicable trial.
+    outside : dict of str to str
+        What became of the claim on instances that break one assumption: "fails", "survives" or "undefined".
+    interrupted : bool
+        Whether Ctrl-C or the callback ended it early.
+    seconds : float
+    reason : str
+        The verdict in words.
+    """
+
+    claim: str
+    verdict: Verdict
+    expected: str
+    applicable: int
+    violated: int
+    not_applicable: dict[str, int]
+    margin: float
+    closest: str
+    counterexample: Counterexample | None
+    corrected: bool | None
+    outside: dict[str, str]
+    interrupted: bool
+    seconds: float
+    reason: str
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one and, for errata, the correction holds."""
+        return self.verdict.name == self.expected and self.corrected is not False
+
+    def __repr__(self) -> str:
+        mark = "as expected" if self.as_expected else f"expected {self.expected}"
+        return (
+            f"Verification({self.claim}: {self.verdict.name}, {mark}, {self.applicable} trials, {self.seconds:.3g} s)"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain Python values, ready for ``json.dumps``."""
+        out = super().to_dict()
+        out["as_expected"] = self.as_expected
+        return out
+
+
+@dataclass
+class _Tally:
+    """Outcomes of one claim as they come in."""
+
+    subject: Claim
+    seed: int
+    began: float = field(default_factory=time.perf_counter)
+    drawn: int = 0
+    spent: float = 0.0
+    interrupted: bool = False
+    outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
+
+    @property
+    def applicable(self) -> int:
+        return sum(o.verdict is not Verdict.NOT_APPLICABLE for _, o in self.outcomes)
+
+    def add(self, chunk: tuple[list[tuple[int, Outcome]], float]) -> None:
+        self.outcomes += chunk[0]
+        self.spent += chunk[1]
+        self.drawn += len(chunk[0])
+
+
+@overload
+def verify(name: str, trials: int = ..., rng: Rng = ..., quick: bool = ..., callback: Any = ...) -> Verification: ...  # type: ignore[overload-overlap]
+@overload
+def verify(
+    name: Sequence[str] | None = ...,
+    trials: int = ...,
+    rng: Rng = ...,
+    quick: bool = ...,
+    callback: Any = ...,
+    n_jobs: int = ...,
+) -> tuple[Verification, ...]: ...
+
+
+def verify(
+    name: str | Sequence[str] | None = None,
+    trials: int = 50,
+    rng: Rng = 0,
+    quick: bool = False,
+    callback: Callable[[VerificationProgress], bool | None] | None = None,
+    n_jobs: int = 1,
+) -> Verification | tuple[Verification, ...]:
+    """Check claims on random instances that satisfy their assumptions.
+
+    Parameters
+    ----------
+    name : str, sequence of str or None
+        Id of a claim, several, or None for all.
+    trials : int, default 50
+        Applicable trials of each claim; sizes go round from smallest to largest.
+    rng : None, int or Generator, default 0
+        Each trial has a stream of its own, so the results do not depend on ``n_jobs``.
+    quick : bool, default False
+        At most 3 trials of each claim, and little time for counterexamples.
+    callback : callable, optional
+        Sees a :class:`VerificationProgress` after every trial (in parallel: after every block of trials); returning True
+        stops with what there is. Ctrl-C does the same.
+    n_jobs : int, default 1
+        Processes; -1 for all cores.
+
+    Returns
+    -------
+    Verification, or a tuple of them unless ``name`` is one id
+        In the order of :func:`claims`. VIOLATED comes with a small counterexample that can be saved.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown id, or trials or n_jobs that are not positive numbers.
+
+    Notes
+    -----
+    HOLDS means that no trial refuted the claim within tolerances; what proves it is in ``claim.status``.
+
+    Source: [relucvx]. Status: sampled evidence; a VIOLATED theorem would be a bug in it, in the check or in the package.
+    """
+    if isinstance(trials, bool) or not isinstance(trials, (int, np.integer)) or trials < 1:
+        raise InvalidInputError(explain("trials to be an int >= 1", repr(trials), "", "trials=50"))
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
+        raise InvalidInputError(explain("n_jobs to be an int other than 0", repr(n_jobs), "", "n_jobs=2"))
+    chosen = [claim(name)] if isinstance(name, str) else [claim(n) for n in name] if name is not None else claims()
+    seed = int(resolve_rng(rng).integers(2**32))
+    wanted = min(int(trials), QUICK_TRIALS) if quick else int(trials)
+    run = _in_turn if n_jobs == 1 else _in_parallel
+    tallies = run(chosen, wanted, seed, callback, int(n_jobs))
+    seconds = SHRINK_SECONDS / 5 if quick else SHRINK_SECONDS
+    results = tuple(_summary(tally, seconds, quick) for tally in tallies)
+    return results[0] if isinstance(name, str) else results
+
+
+def _instance_of(subject: Claim, seed: int, trial: int) -> tuple[Any, int]:
+    """The instance of a trial and its size; a stream of its own for each trial."""
+    size = 1 + trial % MAX_SIZE
+    return subject.draw(np.random.default_rng([seed, zlib.crc32(subject.id.encode()), trial]), size), size
+
+
+def _one(subject: Claim, seed: int, trial: int) -> Outcome:
+    return subject.check(_instance_of(subject, seed, trial)[0])
+
+
+def _chunk(name: str, seed: int, numbers: Iterable[int]) -> tuple[list[tuple[int, Outcome]], float]:
+    """A block of trials, in whatever process."""
+    began, subject = time.perf_counter(), claim(name)
+    found = [(t, _one(subject, seed, t)) for t in numbers]
+    return found, time.perf_counter() - began
+
+
+def _in_turn(
+    chosen: Sequence[Claim], wanted: int, seed: int, callback: Callable[..., bool | None] | None, n_jobs: int
+) -> list[_Tally]:
+    """One trial after the other."""
+    began, tallies = time.perf_counter(), []
+    for done, subject in enumerate(chosen):
+        tally = _Tally(subject, seed)
+        tallies.append(tally)
+        try:
+            for trial in _trials(tally, wanted):
+                tally.add(_chunk(subject.id, seed, [trial]))
+                tally.interrupted = _told(callback, tally, wanted, done, len(chosen), began)
+                if tally.interrupted:
+                    break
+        except KeyboardInterrupt:
+            tally.interrupted = True
+        if tally.interrupted:
+            break
+    return tallies
+
+
+def _trials(tally: _Tally, wanted: int) -> Iterator[int]:
+    """Numbers of the trials still to run."""
+    while tally.applicable < wanted and tally.drawn < PATIENCE * wanted:
+        yield tally.drawn
+
+
+def _told(
+    callback: Callable[..., bool | None] | None, tally: _Tally, wanted: int, done: int, of: int, began: float
+) -> bool:
+    if callback is None:
+        return False
+    seconds = time.perf_counter() - began
+    return bool(callback(VerificationProgress(tally.subject.id, tally.applicable, wanted, done, of, seconds)))
+
+
+def _in_parallel(
+    chosen: Sequence[Claim], wanted: int, seed: int, callback: Callable[..., bool | None] | None, n_jobs: int
+) -> list[_Tally]:
+    """Blocks of trials in several processes, the expensive claims first."""
+    from joblib import Parallel, delayed
+
+    began = time.perf_counter()
+    tallies = {subject.id: _Tally(subject, seed) for subject in chosen}
+    left = dict.fromkeys(tallies, wanted)
+    blocks = [
+        (subject.id, range(first, min(first + CHUNK, wanted)))
+        for subject in sorted(chosen, key=lambda c: -c.seconds)
+        for first in range(0, wanted, CHUNK)
+    ]
+    work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    stop = False
+    try:
+        for name, chunk in work(delayed(_named_chunk)(name, seed, block) for name, block in blocks):
+            tallies[name].add(chunk)
+            left[name] -= len(chunk[0])
+            done = sum(n <= 0 for n in left.values())
+            stop = _told(callback, tallies[name], wanted, done, len(chosen), began)
+            if stop:
+                break
+    except KeyboardInterrupt:
+        stop = True
+    for name, tally in tallies.items():
+        tally.interrupted = stop and left[name] > 0
+        tally.outcomes.sort(key=lambda pair: pair[0])
+        if not stop:
+            tally.add(_extra(tally, wanted))
+    return [t for t in tallies.values() if t.outcomes or not stop]
+
+
+def _named_chunk(name: str, seed: int, numbers: Iterable[int]) -> tuple[str, tuple[list[tuple[int, Outcome]], float]]:
+    return name, _chunk(name, seed, numbers)
+
+
+def _extra(tally: _Tally, wanted: int) -> tuple[list[tuple[int, Outcome]], float]:
+    """Further trials where some drawn instances were not applicable."""
+    found: list[tuple[int, Outcome]] = []
+    began, applicable = time.perf_counter(), tally.applicable
+    while applicable < wanted and tally.drawn + len(found) < PATIENCE * wanted:
+        trial = tally.drawn + len(found)
+        found.append((trial, _one(tally.subject, tally.seed, trial)))
+        applicable += found[-1][1].verdict is not Verdict.NOT_APPLICABLE
+    return found, time.perf_counter() - began
+
+
+def _summary(tally: _Tally, shrink_seconds: float, quick: bool) -> Verification:
+    """Count, pick the worst, and make a counterexample small."""
+    began, subject = time.perf_counter(), tally.subject
+    applied = [(t, o) for t, o in tally.outcomes if o.verdict is not Verdict.NOT_APPLICABLE]
+    missed = [(t, o) for t, o in applied if o.verdict is Verdict.VIOLATED]
+    verdict = Verdict.VIOLATED if missed else Verdict.HOLDS if applied else Verdict.NOT_APPLICABLE
+    worst = max((d for _, o in applied for d in o.deviations), key=lambda d: d.margin, default=None)
+    rng = np.random.default_rng([tally.seed, zlib.crc32(subject.id.encode())])
+    example = None
+    if missed and not tally.interrupted:
+        trial, outcome = min(missed, key=lambda pair: pair[0] % MAX_SIZE)
+        instance, size = _instance_of(subject, tally.seed, trial)
+        example = smallest(subject, instance, outcome, size, rng, shrink_seconds)
+    flags = [o.corrected for _, o in applied if o.corrected is not None]
+    corrected = all(flags) if flags else None
+    outside = {} if quick or tally.interrupted else _outside(subject, tally.seed, rng)
+    failed = Counter(o.failed for _, o in tally.outcomes if o.verdict is Verdict.NOT_APPLICABLE)
+    return Verification(
+        claim=subject.id,
+        verdict=verdict,
+        expected=subject.expected,
+        applicable=len(applied),
+        violated=len(missed),
+        not_applicable=dict(failed),
+        margin=float("nan") if worst is None else worst.margin,
+        closest="" if worst is None else f"{worst.name}: {worst.value:.3g}, tolerance {worst.tol:.3g}",
+        counterexample=example,
+        corrected=corrected,
+        outside=outside,
+        interrupted=tally.interrupted,
+        seconds=tally.spent + time.perf_counter() - began,
+        reason=_reason(verdict, example, missed, failed, corrected),
+    )
+
+
+def _outside(subject: Claim, seed: int, rng: np.random.Generator) -> dict[str, str]:
+    """What becomes of the claim on one instance that breaks each assumption."""
+    found = {}
+    for assumption in subject.assumptions:
+        if assumption.broken is None:
+            continue
+        outcome = broken(subject, assumption, _instance_of(subject, seed, 1)[0], rng)
+        words = {Verdict.HOLDS: "survives", Verdict.VIOLATED: "fails"}
+        found[assumption.name] = "undefined" if outcome is None else words[outcome.verdict]
+    return found
+
+
+def _reason(
+    verdict: Verdict,
+    example: Counterexample | None,
+    missed: Sequence[tuple[int, Outcome]],
+    failed: Counter[str],
+    corrected: bool | None,
+) -> str:
+    if verdict is Verdict.NOT_APPLICABLE:
+        return "; ".join(f"{name} failed in {count} trials" for name, count in failed.most_common()) or "no trial ran"
+    if verdict is Verdict.HOLDS:
+        return ""
+    outcome = missed[0][1] if example is None else example.outcome
+    tail = {None: "", True: "; the correction holds", False: "; the correction fails as well"}[corrected]
+    return outcome.reason + tail
