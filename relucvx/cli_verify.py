@@ -1,86 +1,100 @@
-"""``relucvx verify``: the theory's claims on random problems, one line each as soon as it is decided."""
+"""``relucvx verify``: the theory's claims on random problems."""
 
 from __future__ import annotations
 
-import difflib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from relucvx import cli_output
 from relucvx.cli_app import CERTIFIED, NOT_CERTIFIED, Json, Seed
-from relucvx.errors import InvalidInputError, explain
+from relucvx.errors import DataFileError, explain
+
+if TYPE_CHECKING:
+    from relucvx.theory import Claim, Verification
 
 
 def verify(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[IDS]...", help="claims to check (default: all)")] = None,
     trials: Annotated[int, typer.Option(min=1, help="applicable random problems per claim")] = 80,
-    quick: Annotated[bool, typer.Option("--quick", help="small problems and few trials")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="claims checked at the same time")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="at most 3 of them")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="processes; with more than 1 the lines appear at the end")] = 1,
     seed: Seed = 0,
     listed: Annotated[bool, typer.Option("--list", help="list the claims and check none")] = False,
+    out: Annotated[Path | None, typer.Option(help="save counterexamples to this folder, one .npz per claim")] = None,
     as_json: Json = False,
 ) -> None:
     """Check the theory's claims on random problems. Code 0: every verdict is the expected one (2 otherwise)."""
-    chosen = chosen_claims(ids)
+    from relucvx import theory
+
+    if out is not None:
+        try:
+            out.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataFileError(explain("a folder that can be made", f"{out} ({error.strerror})")) from error
+    chosen = [theory.claim(name) for name in ids] if ids else list(theory.claims())
     if listed:
-        rows = [{k: getattr(c, k) for k in ("id", "expected", "statement", "source")} for c in chosen]
-        if as_json:
-            cli_output.print_json(rows)
-        else:
-            typer.echo("\n".join(f"{r['id']:<32}  {r['expected']:<8}  {r['statement']} [{r['source']}]" for r in rows))
+        _list(chosen, as_json)
         return
-    table = []
+    results = []
     with claim_progress(len(chosen)) as (echo, bar):
-        for row in _checked(chosen, trials, seed, quick, jobs, bar):
-            table.append(row)
+        for result in _checked(chosen, trials, seed, quick, jobs, bar):
+            results.append(result)
             if not as_json:
-                echo(verdict_line(row))
-    good = sum(row["as_expected"] for row in table)
+                echo(verdict_line(theory.claim(result.claim), result))
+            if out is not None and result.counterexample is not None:
+                result.counterexample.save(out / f"{result.claim}.npz")
+    good = sum(result.as_expected for result in results)
     if as_json:
-        cli_output.print_json(table)
+        cli_output.print_json([result.to_dict() for result in results])
     else:
-        typer.echo(f"{good} of {len(table)} claims have the verdict expected of them")
-    raise typer.Exit(CERTIFIED if good == len(table) else NOT_CERTIFIED)
+        typer.echo(f"{good} of {len(chosen)} claims have the verdict expected of them")
+    raise typer.Exit(CERTIFIED if good == len(chosen) else NOT_CERTIFIED)
 
 
-def chosen_claims(ids: Sequence[str] | None) -> list[Any]:
-    """The claims named, in that order, or all of them."""
-    from relucvx.theory import claims
-
-    known = {claim.id: claim for claim in claims()}
-    for name in ids or ():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            raise InvalidInputError(
-                explain("the id of a claim", repr(name), "a typo", " or ".join(close) or "relucvx verify --list")
-            )
-    return [known[name] for name in ids] if ids else list(known.values())
+def verdict_line(claim: Claim, result: Verification) -> str:
+    """One line per claim, and what to know where the verdict is not the expected one."""
+    mark = "as expected" if result.as_expected else f"UNEXPECTED ({claim.expected} was expected)"
+    line = (
+        f"{claim.id:<34}  {result.verdict.name:<14}  {mark}; {result.applicable} trials, worst deviation "
+        f"{result.margin:.2g} of the tolerance, {result.seconds:.3g} s"
+    )
+    return line if result.as_expected else f"{line}\n    {claim.statement}\n    {result.reason}"
 
 
-def check_claim(name: str, trials: int, seed: int, quick: bool, callback: Any = None) -> dict[str, Any]:
-    """The verdict on one claim as a row of plain values (a worker of ``--jobs`` runs this)."""
+def _list(chosen: Sequence[Claim], as_json: bool) -> None:
+    rows = [{k: getattr(c, k) for k in ("id", "expected", "statement", "status", "source")} for c in chosen]
+    if as_json:
+        cli_output.print_json(rows)
+    else:
+        typer.echo("\n".join(f"{r['id']:<34}  {r['expected']:<8}  {r['statement']} [{r['source']}]" for r in rows))
+
+
+def _checked(
+    chosen: Sequence[Claim], trials: int, seed: int, quick: bool, jobs: int, bar: Callable[[str, float], None] | None
+) -> Iterator[Verification]:
+    """Results in the order of the claims, up to the first that was interrupted."""
     from relucvx.theory import verify as check
 
-    (claim,) = chosen_claims([name])
-    began = time.perf_counter()
-    result = check(name, trials=trials, rng=seed, quick=quick, callback=callback)
-    return {
-        "id": name, "verdict": result.verdict.name, "expected": claim.expected,
-        "as_expected": result.verdict.name == claim.expected, "trials": result.applicable,
-        "seconds": time.perf_counter() - began, "reason": result.reason, "statement": claim.statement,
-    }  # fmt: skip
+    def watch(done: int) -> Any:
+        return (
+            None
+            if bar is None
+            else lambda s: bar(s.claim, done + s.done + s.trials / max(s.total, 1) * (s.done < s.claims))
+        )
 
-
-def verdict_line(row: dict[str, Any]) -> str:
-    """One line per claim, and a second with the reason where the verdict is not the expected one."""
-    mark = "as expected" if row["as_expected"] else f"UNEXPECTED, {row['expected']} was expected"
-    line = f"{row['id']:<32}  {row['verdict']:<14}  {mark}; {row['trials']} trials, {row['seconds']:.3g} s"
-    return line if row["as_expected"] else f"{line}\n    {row['statement']}\n    {row['reason']}"
+    if jobs > 1:
+        yield from check([c.id for c in chosen], trials=trials, rng=seed, quick=quick, callback=watch(0), n_jobs=jobs)
+        return
+    for k, claim in enumerate(chosen):
+        result = check(claim.id, trials=trials, rng=seed, quick=quick, callback=watch(k))
+        yield result
+        if result.interrupted:
+            return
 
 
 @contextmanager
@@ -107,25 +121,3 @@ def claim_progress(
             bar.start()
 
         yield echo, move
-
-
-def _checked(
-    chosen: Sequence[Any], trials: int, seed: int, quick: bool, jobs: int, bar: Callable[[str, float], None] | None
-) -> Iterator[dict[str, Any]]:
-    """Rows in the order of the claims."""
-    if jobs == 1:
-        for k, claim in enumerate(chosen):
-            if bar is not None:
-                bar(claim.id, k)
-            yield check_claim(claim.id, trials, seed, quick)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    # spawn: a fork of a process with threads (BLAS, torch) may hang
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        rows = [pool.submit(check_claim, claim.id, trials, seed, quick) for claim in chosen]
-        for k, (claim, row) in enumerate(zip(chosen, rows, strict=True)):
-            if bar is not None:
-                bar(claim.id, k)
-            yield row.result()

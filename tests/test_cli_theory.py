@@ -1,8 +1,8 @@
 """`relucvx train`, `compare` and `verify` as a user meets them."""
 
+import dataclasses
 import io
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +12,7 @@ from test_cli import refused, run
 
 import relucvx as rx
 from relucvx import cli_verify
+from relucvx.theory import Claim, Deviation
 
 SMALL = ("planted:20x2", "--beta-fraction", "0.1", "--seeds", "3", "--width", "8")
 
@@ -114,69 +115,106 @@ def test_bad_input_is_explained_with_code_1(args, message, monkeypatch, tmp_path
 
 
 # ---------------------------------------------------------------------- verify
-class FakeTheory:
-    """Two claims: one that comes out as expected and one that does not."""
-
-    def __init__(self):
-        self.asked = []
-
-    def claims(self):
-        return (
-            SimpleNamespace(id="bound", statement="no network beats the bound", source="relucvx", expected="HOLDS"),
-            SimpleNamespace(id="erratum", statement="a printed constant", source="wang-2025", expected="VIOLATED"),
-        )
-
-    def verify(self, name, **options):
-        self.asked.append((name, options))
-        return SimpleNamespace(verdict=SimpleNamespace(name="HOLDS"), applicable=80, reason="80 of 80 trials hold")
+def toy(name, expected):
+    """A claim about random numbers: they are below 1. Another about the same numbers: they are below 0."""
+    bound = 1.0 if expected == "HOLDS" else 0.0
+    return Claim(
+        id=name, statement=f"numbers are below {bound:g}", source="relucvx", status="theorem", expected=expected,
+        draw=lambda rng, size: {"x": float(rng.uniform(0.2, 0.8))}, predict=lambda i: {"bound": bound},
+        measure=lambda i, p: [Deviation("number", i["x"] - p["bound"], 1e-9)],
+    )  # fmt: skip
 
 
 @pytest.fixture
-def theory(monkeypatch):
-    fake = FakeTheory()
-    monkeypatch.setitem(sys.modules, "relucvx.theory", fake)
-    return fake
+def toys(monkeypatch):
+    """Use two toy claims instead of the theory's."""
+    known = {c.id: c for c in (toy("below-one", "HOLDS"), toy("below-zero", "VIOLATED"))}
+    for module in ("relucvx.theory", "relucvx.theory.verification"):
+        monkeypatch.setattr(f"{module}.claims", lambda: tuple(known.values()))
+        monkeypatch.setattr(f"{module}.claim", known.__getitem__)
+    return known
 
 
-def test_verify_ends_with_code_0_only_if_every_verdict_is_expected(theory):
-    code, out, err = run("verify", "bound", "--trials", "7", "--quick", "--seed", "3")
+def test_verify_ends_with_code_0_if_every_verdict_is_expected(toys, tmp_path):
+    code, out, err = run("verify", "--trials", "2", "--seed", "3", "--out", tmp_path)
     assert (code, err) == (0, "")
-    assert out.splitlines()[0].startswith("bound")
-    assert "HOLDS           as expected; 80 trials" in out
-    assert out.splitlines()[-1] == "1 of 1 claims have the verdict expected of them"
-    assert theory.asked == [("bound", {"trials": 7, "rng": 3, "quick": True, "callback": None})]
-    code, out, _ = run("verify")
+    first, second, last = out.splitlines()
+    assert first.startswith("below-one ")
+    assert "HOLDS           as expected; 2 trials" in first
+    assert "VIOLATED        as expected; 2 trials" in second
+    assert last == "2 of 2 claims have the verdict expected of them"
+    with np.load(tmp_path / "below-zero.npz", allow_pickle=False) as saved:  # an erratum's counterexample
+        assert saved.files
+
+
+def test_verify_ends_with_code_2_otherwise(toys):
+    toys["below-zero"] = dataclasses.replace(toys["below-zero"], expected="HOLDS")
+    code, out, _ = run("verify", "below-zero", "--quick")
     assert code == 2
-    assert "UNEXPECTED, VIOLATED was expected" in out
-    assert "    a printed constant\n    80 of 80 trials hold" in out
-    assert out.splitlines()[-1] == "1 of 2 claims have the verdict expected of them"
+    assert "VIOLATED        UNEXPECTED (HOLDS was expected); 3 trials" in out
+    assert "    numbers are below 0\n" in out
+    assert out.splitlines()[-1] == "0 of 1 claims have the verdict expected of them"
 
 
-def test_verify_json_and_list(theory):
-    code, out, _ = run("verify", "erratum", "--json")
+def test_verify_json_and_list(toys):
+    code, out, _ = run("verify", "below-one", "--quick", "--json")
     (row,) = json.loads(out)
-    assert code == 2
-    assert (row["verdict"], row["expected"], row["as_expected"]) == ("HOLDS", "VIOLATED", False)
+    assert code == 0
+    assert (row["claim"], row["as_expected"], row["interrupted"]) == ("below-one", True, False)
     code, out, _ = run("verify", "--list")
     assert code == 0
-    assert out.splitlines()[1].split(maxsplit=2) == ["erratum", "VIOLATED", "a printed constant [wang-2025]"]
+    assert out.splitlines()[1].split(maxsplit=2) == ["below-zero", "VIOLATED", "numbers are below 0 [relucvx]"]
     code, out, _ = run("verify", "--list", "--json")
-    assert [row["id"] for row in json.loads(out)] == ["bound", "erratum"]
-    assert len(theory.asked) == 1
+    assert [row["id"] for row in json.loads(out)] == ["below-one", "below-zero"]
 
 
-def test_unknown_claims_are_explained(theory):
-    assert "received 'boundd'; likely cause: a typo; try: bound" in refused("verify", "boundd")
-    assert "try: relucvx verify --list" in refused("verify", "zzzz")
+def test_the_theory_itself_is_listed():
+    code, out, _ = run("verify", "--list", "--json")
+    assert code == 0
+    assert [row["id"] for row in json.loads(out)] == [c.id for c in rx.theory.claims()]
 
 
-def test_the_bar_is_drawn_only_in_a_terminal():
+def test_ctrl_c_ends_the_list(toys, monkeypatch):
+
+    def check(name, **options):
+        assert options["callback"] is None
+        return SimpleNamespace(
+            claim=name, verdict=SimpleNamespace(name="VIOLATED"), as_expected=False, applicable=1, margin=9.0, seconds=0.1,
+            reason="off", counterexample=None, interrupted=True,
+        )  # fmt: skip
+
+    monkeypatch.setattr("relucvx.theory.verify", check)
+    code, out, _ = run("verify")
+    assert code == 2
+    assert len(out.splitlines()) == 4  # one claim in three lines, and the sum
+    assert out.splitlines()[-1] == "0 of 2 claims have the verdict expected of them"
+
+
+def test_jobs_are_handed_on(toys, monkeypatch):
+    seen = {}
+
+    def check(names, **options):
+        seen.update(options, names=names)
+        return ()
+
+    monkeypatch.setattr("relucvx.theory.verify", check)
+    assert run("verify", "--jobs", "2", "--trials", "9")[0] == 2
+    assert (seen["names"], seen["n_jobs"], seen["trials"]) == (["below-one", "below-zero"], 2, 9)
+
+
+def test_bad_arguments_of_verify_are_explained(tmp_path):
+    assert "the id of a claim; received 'nonsense'" in refused("verify", "nonsense")
+    assert "a folder that can be made" in refused("verify", "--out", tmp_path / "no" / "folder")
+
+
+def test_the_bar_is_drawn_only_in_a_terminal(toys):
     with cli_verify.claim_progress(2, Console(file=io.StringIO(), force_terminal=False)) as (echo, bar):
         assert bar is None
         assert echo is cli_verify.typer.echo
     screen = io.StringIO()
-    with cli_verify.claim_progress(2, Console(file=screen, force_terminal=True, width=100)) as (echo, bar):
-        bar("bound", 1)
+    with cli_verify.claim_progress(1, Console(file=screen, force_terminal=True, width=100)) as (echo, bar):
+        (result,) = cli_verify._checked([toys["below-one"]], 2, 0, True, 1, bar)
         echo("a line")
-    assert "bound" in screen.getvalue()
-    assert "1/2" in screen.getvalue()
+    assert result.as_expected
+    assert "below-one" in screen.getvalue()
+    assert "1/1" in screen.getvalue()

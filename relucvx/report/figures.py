@@ -45,7 +45,8 @@ def plot_kernels(comparison: Comparison, axes: Any = None) -> list[Any]:
         for edge in edges:
             ax.axhline(edge - 0.5, color="white", lw=0.8)
             ax.axvline(edge - 0.5, color="white", lw=0.8)
-    axes[0].set_ylabel(f"{len(order)} samples" + (", sorted by class" if len(edges) else ""))
+    kind = "class" if comparison.factors is None else "combination"
+    axes[0].set_ylabel(f"{len(order)} samples" + (f", sorted by {kind}" if edges else ""))
     axes[-1].figure.colorbar(image, ax=axes, shrink=0.85, label="hidden kernel $\\Phi\\Phi^T$")
     return axes
 

@@ -81,7 +81,8 @@ class Finding(Result):
 def optimum_finding(solution: Solution, tol: float) -> Finding:
     """Whether the global optimum was found and proven."""
     c = solution.certificate
-    where = "every activation pattern" if c.scope is Scope.ALL_PATTERNS else c.scope.help
+    # a closed gap leaves nothing of a relaxation's looseness
+    where = c.scope.help if c.scope is Scope.GIVEN_PATTERNS else "every activation pattern"
     if c.rel_gap <= tol:
         text = f"{c.lower:.8g} <= p* <= {c.upper:.8g} ({gap_words(c.rel_gap)}), over {where}"
         return Finding("global optimum", "holds", text)
