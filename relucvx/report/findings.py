@@ -133,7 +133,7 @@ def bound_finding(rows: Sequence[Row], lower: float) -> Finding:
 def uniqueness_finding(found: KernelUniqueness) -> Finding:
     """Whether the optimal hidden kernel is unique."""
     word: Word = {True: "holds", False: "does not hold", None: "undecided"}[found.unique]  # type: ignore[assignment]
-    return Finding("the optimal kernel is unique", word, found.reason)
+    return Finding("the optimal kernel is unique", word, found.reason.rstrip("."))
 
 
 def prediction_findings(prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row]) -> list[Finding]:
