@@ -1,0 +1,148 @@
+"""Errata about space folding and few-shot learning: statements as printed, which fail, each beside what holds."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from relucvx.metrics import SpaceFolding, folding, line_regions, space_folding
+from relucvx.network import DeepNetwork
+from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+
+
+# ---------------------------------------------------------------------- number of regions
+def _draw_sawtooth(rng: np.random.Generator, size: int) -> Instance:
+    d = 1 + int(rng.integers(0, 3))
+    return {"start": rng.standard_normal(d), "end": rng.standard_normal(d), "depth": 2 + size}
+
+
+DEEP = Assumption("at least two hidden layers", lambda i: i["depth"] >= 2)
+APART = Assumption("the ends differ", lambda i: bool(np.any(np.asarray(i["start"]) != np.asarray(i["end"]))))
+
+
+def _sawtooth(instance: Instance) -> DeepNetwork:
+    """Hidden layers of two neurons, relu(2t) and relu(4t - 2), whose difference folds [0, 1] in two; t runs along the
+    segment."""
+    start, end = np.asarray(instance["start"]), np.asarray(instance["end"])
+    along = (end - start) / float(((end - start) ** 2).sum())
+    t0 = float(along @ start)
+    first = np.outer(along, [2.0, 4.0])
+    fold, shift = np.array([[2.0, 4.0], [-2.0, -4.0]]), np.array([0.0, -2.0])
+    further = int(instance["depth"]) - 1
+    weights = [first, *[fold] * further, np.array([[1.0], [-1.0]])]
+    return DeepNetwork(weights, [np.array([-2 * t0, -2 - 4 * t0]), *[shift] * further, None])
+
+
+def _neurons(instance: Instance) -> Predicted:
+    return {"regions": 2 * int(instance["depth"])}
+
+
+def _products(instance: Instance) -> Predicted:
+    """Each layer of m neurons cuts a linear piece into m + 1 at most."""
+    return {"regions": 3 ** int(instance["depth"])}
+
+
+def _measure_regions(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    found = line_regions(_sawtooth(instance), instance["start"], instance["end"])
+    return [at_most("linear regions along the segment", found.n_regions, predicted["regions"], 0.5)]
+
+
+# ---------------------------------------------------------------------- direction of the walk
+def _walk(instance: Instance, backwards: bool, symmetric: bool) -> SpaceFolding:
+    network = DeepNetwork(
+        (instance["W1"], instance["W2"], np.ones((instance["W2"].shape[1], 1))), (instance["b1"], instance["b2"], None)
+    )
+    ends = (instance["end"], instance["start"]) if backwards else (instance["start"], instance["end"])
+    return folding(network, *ends, symmetric=symmetric)
+
+
+def _draw_network(rng: np.random.Generator, size: int) -> Instance:
+    """A random network with two hidden layers and a segment along which it folds at all."""
+    m = 3 + size
+    while True:
+        instance = {
+            "W1": rng.standard_normal((2, m)),
+            "b1": rng.standard_normal(m),
+            "W2": rng.standard_normal((m, m)),
+            "b2": 0.3 * rng.standard_normal(m),
+            "start": rng.uniform(-3, 3, 2),
+            "end": rng.uniform(-3, 3, 2),
+        }
+        if _walk(instance, False, False).chi > 0.0:
+            return instance
+
+
+CHANGES = Assumption("the code changes along the segment", lambda i: _walk(i, False, False).r2 > 0)
+
+
+def _measure_direction(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    there, back = (_walk(instance, backwards, predicted["symmetric"]) for backwards in (False, True))
+    return [close("chi there against chi back", back.chi, there.chi, 1e-12, 1.0)]
+
+
+# ---------------------------------------------------------------------- largest value
+def _draw_walks(rng: np.random.Generator, size: int) -> Instance:
+    neurons = 1 + int(rng.integers(0, 2))
+    return {"neurons": neurons, "steps": int(rng.integers(2, 4 if neurons > 1 else 7)) + (size > 2)}
+
+
+def _measure_largest(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    """The largest chi of all walks of so many steps; by symmetry they start at the code of zeros."""
+    codes = list(itertools.product([False, True], repeat=int(instance["neurons"])))
+    largest = 0.0
+    for rest in itertools.product(codes, repeat=int(instance["steps"])):
+        if any(any(code) for code in rest):
+            largest = max(largest, space_folding(np.array([codes[0], *rest])).chi)
+    return [close("largest chi of all walks", largest, predicted["largest"], 1e-12, 1.0)]
+
+
+def _largest(instance: Instance) -> Predicted:
+    """1 - r1/r2 with r1 = 1 and r2 as large as r1 allows: two codes that differ from the first in one neuron each."""
+    longest = 2 * instance["steps"] - 1 if instance["neurons"] > 1 else instance["steps"]
+    return {"largest": 1 - 1 / longest}
+
+
+CLAIMS = (
+    Claim(
+        "erratum-regions-on-a-line",
+        "Between two inputs a network of N hidden neurons has at most N linear regions, hence walks of at most N steps. (A "
+        "fold per layer doubles them; the bound is the product of m_l + 1 over the layers.)",
+        "lewandowski-2025",
+        "refuted by an explicit network",
+        draw=_draw_sawtooth,
+        predict=_neurons,
+        measure=_measure_regions,
+        assumptions=(DEEP, APART),
+        expected="VIOLATED",
+        correction=_products,
+        seconds=0.01,
+    ),
+    Claim(
+        "erratum-folding-symmetric",
+        "The folding chi between two inputs does not depend on which of them the walk starts from. (r1 is measured from "
+        "the start only; it does not once both ends count.)",
+        "lewandowski-2025",
+        "refuted by explicit networks",
+        draw=_draw_network,
+        predict=lambda i: {"symmetric": False},
+        measure=_measure_direction,
+        assumptions=(CHANGES,),
+        expected="VIOLATED",
+        correction=lambda i: {"symmetric": True},
+        seconds=0.01,
+    ),
+    Claim(
+        "erratum-folding-reaches-one",
+        "The upper bound chi <= 1 is attained. (Every walk has chi <= 1 - 1/r2, so 1 is a supremum only.)",
+        "lewandowski-2025",
+        "refuted by all walks of a given length",
+        draw=_draw_walks,
+        predict=lambda i: {"largest": 1.0},
+        measure=_measure_largest,
+        assumptions=(Assumption("at least one step", lambda i: i["steps"] >= 1 and i["neurons"] >= 1),),
+        expected="VIOLATED",
+        correction=_largest,
+        seconds=0.02,
+    ),
+)
