@@ -110,9 +110,9 @@ class _DecayedBias:
         return self._refuted_below(hi), hi
 
     def _refuted_below(self, hi: float) -> float:
-        """The beta closest below hi, on a logarithmic ladder, at which a neuron is certain to pay; 0 without one."""
-        for power in range(12, 0, -1):
-            beta = hi * (1.0 - 10.0**-power)
+        """The beta closest below hi, on a ladder, at which a neuron is certain to pay; 0 without one."""
+        for share in (*(1.0 - 10.0**-power for power in range(12, 0, -1)), 0.7, 0.4, 0.2, 0.1, 0.05):
+            beta = hi * share
             if beta > 0 and self.left() > 0 and self.norm(self.dual_at(beta))[0] > beta:
                 return beta
         return 0.0

@@ -16,8 +16,11 @@ import itertools
 import numpy as np
 
 from relucvx.network import TwoLayerReLU, prune
+from relucvx.oracle import make_form
+from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.objective import balanced_objective, fit
+from relucvx.solver.columns import own_starts
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
@@ -46,7 +49,9 @@ FEW = 30
 FREE = 1e-13
 """Relative rise of the objective that counts as rounding when neurons are removed."""
 
-NEAR_WALLS = 3
+NEAR_WALLS, MOST_BLOCKS = 3, 160
+"""A neuron gets blocks across up to so many walls, as long as there are not more blocks in all."""
+
 ALTERNATIONS = 2
 
 
@@ -104,7 +109,8 @@ class VectorRun(Run):
         W, V = self._live(self.directions, V)
         self._offer(self._as_network(*_balanced(W, V), b))
         improved = self.idle == 0 and self._polish(W, V, b, thorough=False)
-        for _ in range(0 if improved else ALTERNATIONS):
+        done = improved or self._settled(dual)
+        for _ in range(0 if done else ALTERNATIONS):
             if not len(W) or self._stopped("alternating"):
                 break
             blocks = self._blocks_around(W, V)
@@ -115,10 +121,21 @@ class VectorRun(Run):
             V, b, dual = solve_outputs(problem, W, level, self.deadline)
             W, V = self._live(W, V)
             self._offer(self._as_network(*_balanced(W, V), b))
-        improved = improved or self._polish(W, V, b)
+        improved = improved or (not done and self._polish(W, V, b))
         N = residual(problem, fit(problem, self.network)) if improved else dual
         self.dual = balance_dual(problem, N)
         self._record("solved")
+
+    def _settled(self, dual: Array) -> bool:
+        """Whether search finds no direction that the dual point of the outputs step leaves out: nothing is left to move."""
+        problem = self.problem
+        N = balance_dual(problem, dual)
+        form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+        if form.trivial:
+            return True
+        own = own_starts(problem, self.network, form.to_reduced)
+        starts = np.concatenate([random_directions(form, self.n_starts, self.rng), own])
+        return not len(local_maxima(form, starts, above=self._threshold(), limit=1)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)
@@ -153,9 +170,10 @@ class VectorRun(Run):
         X = self.problem.inputs
         lengths = np.linalg.norm(X, axis=1)
         blocks = self._no_blocks()
+        most = int(np.clip(np.log2(MOST_BLOCKS / len(W)), 0, NEAR_WALLS))
         for w, v in zip(W, V / np.linalg.norm(V, axis=1, keepdims=True), strict=True):
             distance = np.abs(X @ w) / np.maximum(lengths * np.linalg.norm(w), 1e-300)
-            walls = [int(i) for i in np.argsort(distance)[:NEAR_WALLS] if distance[i] < WALL.value and lengths[i] > 0]
+            walls = [int(i) for i in np.argsort(distance)[:most] if distance[i] < WALL.value and lengths[i] > 0]
             pattern = self._patterns(w[None])[0]
             cells = []
             for flips in itertools.product((False, True), repeat=len(walls)):
