@@ -27,6 +27,8 @@ REFERENCES: dict[str, str] = {
     "Neural Networks. TMLR 2025 (arXiv:2502.09954).",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
+    "sorscher-2022": "B. Sorscher, S. Ganguli, H. Sompolinsky. Neural Representational Geometry Underlies Few-Shot "
+    "Concept Learning. PNAS 2022.",
     "relucvx": "Derived and tested in this package; no published source.",
 }
 
