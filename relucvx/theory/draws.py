@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx._api import beta_max, solve
 from relucvx.datasets import factorial
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import make_problem
@@ -142,3 +143,18 @@ def descended(
         W, V = end.x[: width * d].reshape(width, d), end.x[width * d :].reshape(width, c)
         found.append(TwoLayerReLU(W, V, scalar_output=Y.ndim == 1))
     return found
+
+
+def stated(value: Any) -> Any:
+    """A closed form's kernel, objective or network; an error where the form is not stated.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is none: the claim was forced onto data it says nothing about.
+    """
+    if value is None:
+        raise InvalidInputError(
+            explain("data for which the closed form is stated", "other data", "force=True past an assumption")
+        )
+    return value

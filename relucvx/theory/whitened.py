@@ -19,7 +19,7 @@ from relucvx.kernel import (
 from relucvx.metrics import neural_collapse
 from relucvx.program import doubly_nonnegative_bound, make_problem
 from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
-from relucvx.theory.draws import class_sizes, classes, one_hot, orthonormal_rows, solved
+from relucvx.theory.draws import class_sizes, classes, one_hot, orthonormal_rows, solved, stated
 from relucvx.types import Array
 
 OPTIMUM = 1e-8
@@ -202,8 +202,7 @@ def _draw_signed(rng: np.random.Generator, size: int) -> Instance:
 
 def _negativity(instance: Instance) -> float:
     """Most negative entry of the linear optimum's kernel, relative to its largest."""
-    K = predict_svd(instance["Y"], instance["beta"]).kernel
-    assert K is not None
+    K = stated(predict_svd(instance["Y"], instance["beta"]).kernel)
     return float(-K.min() / max(np.abs(K).max(), 1e-300))
 
 
