@@ -21,6 +21,9 @@ from relucvx.types import Activation, Array
 RIDGES = tuple(10.0**k for k in range(-14, 1))
 """Weights tried for the redundant bound ||relu(X w)|| <= ||X||, relative to the size of the form."""
 
+SAME_LINE = 1e-13
+"""Rows this close to a line, relative to their length, count as on it; what that loses is added to the bound."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lifting:
@@ -95,23 +98,49 @@ def nonnegative_lifting(inputs: Array, activation: Activation) -> Lifting:
 
 
 def split_lifting(inputs: Array, activation: Activation) -> Lifting:
-    """``q = (w, s)`` with ``s = relu(X w) >= 0``, ``s - X w >= 0`` and ``s (s - X w) = 0`` entrywise."""
+    """``q = (w, s)`` with ``s = relu(R w) >= 0``, ``s - R w >= 0`` and ``s (s - R w) = 0`` entrywise.
+
+    R (p, d) holds one row for each line that rows of X lie on: parallel rows would leave the lifted set no interior.
+    """
     n, d = inputs.shape
-    X, lost = inputs, np.zeros(n)
-    reach = 1.0
+    X, basis, lost, reach = inputs, np.eye(d), np.zeros(n), 1.0
     if d > n:
-        _, _, basis = np.linalg.svd(inputs, full_matrices=False)
+        basis = np.linalg.svd(inputs, full_matrices=False)[2]
         X = inputs @ basis.T
-        gain = max(abs(activation.slope_neg), abs(activation.slope_pos))
-        rounding = 8.0 * d * EPS * np.linalg.norm(inputs, axis=1)
-        lost = gain * (np.linalg.norm(inputs - X @ basis, axis=1) + rounding)
+        lost = 8.0 * d * EPS * np.linalg.norm(inputs, axis=1)
         reach = 1.0 + 64.0 * d * EPS  # the rows of the basis are orthonormal up to rounding
-    eye = np.eye(n)
-    k = X.shape[1]
-    J = np.hstack([activation.linear * X, activation.hinge * eye])
-    E = np.block([[np.zeros((n, k)), eye], [-X, eye]])
-    pairs = np.column_stack([np.arange(n), n + np.arange(n)])
-    return Lifting(J, E, k, reach, reach * spectral_norm_above(X), pairs, lost)
+    lines, line_of, factor = _lines(X)
+    gain = max(abs(activation.slope_neg), abs(activation.slope_pos))
+    on_line = factor[:, None] * lines[line_of]
+    lost = gain * (lost + np.linalg.norm(inputs - on_line @ basis, axis=1))
+    p, k = lines.shape
+    picked = np.abs(factor)[:, None] * np.eye(p)[line_of]
+    # relu(-r.w) = relu(r.w) - r.w for rows that point backwards along their line
+    behind = np.where(factor < 0.0, factor, 0.0)[:, None] * lines[line_of]
+    J = np.hstack([activation.linear * on_line + activation.hinge * behind, activation.hinge * picked])
+    eye = np.eye(p)
+    E = np.block([[np.zeros((p, k)), eye], [-lines, eye]])
+    pairs = np.column_stack([np.arange(p), p + np.arange(p)])
+    return Lifting(J, E, k, reach, reach * spectral_norm_above(lines), pairs, lost)
+
+
+def _lines(X: Array) -> tuple[Array, Array, Array]:
+    """Lines (p, d), each the longest row on it, with ``X[i] = factor[i] lines[line_of[i]]``; zero rows have factor 0."""
+    size = np.linalg.norm(X, axis=1)
+    lines: list[Array] = []
+    line_of, factor = np.zeros(len(X), dtype=int), np.zeros(len(X))
+    for i in np.argsort(-size):
+        if size[i] == 0.0 and lines:
+            continue
+        shares = [float(X[i] @ r) / max(float(r @ r), 1e-300) for r in lines]
+        off = [float(np.linalg.norm(X[i] - a * r)) for a, r in zip(shares, lines, strict=True)]
+        k = int(np.argmin(off)) if off else 0
+        if off and off[k] <= SAME_LINE * size[i]:
+            line_of[i], factor[i] = k, shares[k]
+        else:
+            line_of[i], factor[i] = len(lines), 1.0
+            lines.append(X[i])
+    return np.array(lines), line_of, factor
 
 
 def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:

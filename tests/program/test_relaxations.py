@@ -266,9 +266,23 @@ def test_more_features_than_samples_are_reduced_without_loss_of_validity(X, N, a
     rng = np.random.default_rng(seed)
     problem = make_problem(X, np.zeros((3, 2)), 1.0, activation=activation)
     lifting = split_lifting(problem.inputs, problem.activation)
-    assert lifting.size == 6
-    S = rng.standard_normal((6, 6))
+    assert lifting.size <= 6
+    S = rng.standard_normal((len(lifting.E), len(lifting.E)))
     assert lifted_dual_norm(lifting, N, S) >= climbed_dual_norm(problem, N, rng, 20, 60) * (1 - 1e-12)
+
+
+def test_parallel_rows_share_a_coordinate():
+    X = np.array([[1.0, 2.0], [-0.5, -1.0], [0.0, 0.0], [3.0, 6.0], [1.0, 0.0], [0.1, 0.2 + 1e-9]])
+    lifting = split_lifting(X, as_activation((-0.5, 2.0)))
+    assert lifting.size == 2 + 3  # the last row is off its line by more than rounding
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        w = rng.standard_normal(2)
+        # the lines themselves are rows 3, 4 (in order of length) and 5
+        q = np.concatenate([w, np.maximum(X[[3, 4, 5]] @ w, 0.0)])
+        np.testing.assert_allclose(lifting.J @ q, np.where(X @ w > 0, 2.0, -0.5) * (X @ w), atol=1e-12)
+        assert (lifting.E @ q >= -1e-15).all()
+    assert lifting.lost.max() < 1e-13
 
 
 def test_the_spectral_multiplier_is_never_beaten_by_much():
