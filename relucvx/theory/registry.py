@@ -9,7 +9,16 @@ import importlib
 from relucvx.errors import InvalidInputError, explain
 from relucvx.theory.claim import Claim
 
-MODULES = ("reformulation", "whitened", "abstraction", "mean_field", "deep_networks", "landscape", "errata", "errata_folding")
+MODULES = (
+    "reformulation",
+    "whitened",
+    "abstraction",
+    "mean_field",
+    "deep_networks",
+    "landscape",
+    "errata",
+    "errata_folding",
+)
 """Modules of this folder, each with a tuple CLAIMS, in the order of the argument."""
 
 
