@@ -14,6 +14,7 @@ from relucvx.theory.errata import CLAIMS as OPTIMA
 from relucvx.theory.errata import _factors
 from relucvx.theory.errata_folding import CLAIMS as GEOMETRY
 from relucvx.theory.errata_folding import _few_shot, _sawtooth
+from relucvx.theory.planar import planar_optimum
 
 ERRATA = {c.id: c for c in OPTIMA + GEOMETRY}
 TRIALS = 4
@@ -103,6 +104,22 @@ def test_sample_side_signs_suffice_but_are_not_needed():
     outcome = ERRATA["erratum-sign-condition"].check(instance)
     assert outcome.verdict is Verdict.HOLDS
     assert outcome.corrected is True
+
+
+@pytest.mark.parametrize("c", [1, 2, 3])
+def test_planar_program_is_the_group_lasso_over_dense_directions(c):
+    """Against 720 directions on the circle with vector output weights; a finer grid comes closer from above."""
+    cp = pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(c)
+    X, Y, beta = rng.standard_normal((4, 2)), rng.standard_normal((4, c)), 0.3
+    angles = np.linspace(0.0, 2 * np.pi, 720, endpoint=False)
+    hidden = np.maximum(X @ np.vstack([np.cos(angles), np.sin(angles)]), 0.0)
+    V = cp.Variable((720, c))
+    problem = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(hidden @ V - Y) + beta * cp.sum(cp.norm(V, 2, axis=1))))
+    problem.solve(solver="CLARABEL")
+    exact = planar_optimum(X, Y, beta)
+    assert exact <= problem.value * (1 + 1e-7)
+    assert problem.value == pytest.approx(exact, rel=1e-4)
 
 
 def test_isotropic_targets_hide_the_wrong_root():
