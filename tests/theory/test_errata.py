@@ -28,15 +28,11 @@ def trials():
     def of(name):
         if name not in cache:
             rng = np.random.default_rng(1)
-            instances = [ERRATA[name].draw(rng, 1 + t % 4) for t in range(TRIALS if name != SOMETIMES else 3 * TRIALS)]
+            instances = [ERRATA[name].draw(rng, 1 + t % 4) for t in range(TRIALS)]
             cache[name] = [(i, ERRATA[name].check(i)) for i in instances]
         return cache[name]
 
     return of
-
-
-SOMETIMES = "erratum-folding-symmetric"
-"""The one erratum that many instances do not refute."""
 
 
 def test_all_are_registered_as_expected_to_fail():
@@ -50,7 +46,7 @@ def test_printed_statement_fails_where_it_should_hold(name, trials):
     outcomes = [outcome for _, outcome in trials(name)]
     assert all(outcome.verdict is not Verdict.NOT_APPLICABLE for outcome in outcomes)
     violated = sum(outcome.verdict is Verdict.VIOLATED for outcome in outcomes)
-    assert violated >= (3 if name == SOMETIMES else TRIALS)
+    assert violated >= (3 if "nuclear" in name else TRIALS)  # the cells' constraints may be idle
     assert max(outcome.margin for outcome in outcomes) > (1.5 if "few-shot" in name else 2)
 
 
@@ -84,7 +80,7 @@ def test_errata_of_whitened_inputs_do_not_apply_to_others(name, trials):
 @pytest.mark.parametrize(("change", "name"), [({"beta": 9.0}, "erratum-shrinkage-constant"),
                                               ({"beta": 9.0}, "erratum-sign-condition"),
                                               ({"depth": 1}, "erratum-regions-on-a-line"),
-                                              ({"end": np.zeros(2), "start": np.zeros(2)}, SOMETIMES)])  # fmt: skip
+                                              ({"end": np.zeros(2), "start": np.zeros(2)}, "erratum-folding-symmetric")])  # fmt: skip
 def test_printed_hypotheses_are_tested(change, name, trials):
     assert ERRATA[name].check({**trials(name)[0][0], **change}).verdict is Verdict.NOT_APPLICABLE
 
@@ -156,6 +152,17 @@ def test_sawtooth_folds_the_segment_in_two_with_every_layer(depth):
         for _ in range(depth):
             value = max(2 * value, 0) - max(4 * value - 2, 0)
         assert network.predict((start + float(t) * (end - start))[None]).item() == pytest.approx(float(value), abs=1e-9)
+
+
+def test_a_network_that_folds_alike_both_ways_refutes_nothing():
+    """One neuron per layer: the walk crosses each boundary once from either end."""
+    instance = {
+        "W1": np.array([[1.0], [0.0]]), "b1": np.zeros(1), "W2": np.ones((1, 1)), "b2": -np.ones(1),
+        "start": np.array([-2.0, 0.0]), "end": np.array([2.0, 0.0]),
+    }  # fmt: skip
+    outcome = ERRATA["erratum-folding-symmetric"].check(instance)
+    assert outcome.verdict is Verdict.HOLDS
+    assert outcome.corrected is True
 
 
 def test_no_walk_of_three_neurons_folds_more_than_predicted():
