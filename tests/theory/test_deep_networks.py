@@ -10,7 +10,13 @@ from relucvx.theory.landscape import CLAIMS as LINES
 
 ALL = {c.id: c for c in (*DEEP, *LINES)}
 
-TRIALS = {"deep-abstraction": 2, "deep-one-hot-collapse": 5, "deep-linear-value": 5, "deep-linear-kernels": 5}
+TRIALS = {
+    "deep-abstraction": 2,
+    "wide-networks-have-no-bad-starts": 2,
+    "deep-one-hot-collapse": 5,
+    "deep-linear-value": 5,
+    "deep-linear-kernels": 5,
+}
 
 WRONG = {
     "deep-linear-value": [lambda p: {**p, "value": p["value"] * 1.001}, lambda p: {**p, "value": p["value"] * 0.999}],
@@ -33,6 +39,7 @@ WRONG = {
     "one-hidden-layer-no-folding": [lambda p: {"chi": 0.01}],
     "argmax-regions-convex": [lambda p: {"convexity": 0.99}],
     "merged-networks-convex": [lambda p: {"rise": -1e-3}],
+    "wide-networks-have-no-bad-starts": [lambda p: {"value": 0.9 * p["value"]}],
 }
 
 
