@@ -77,10 +77,15 @@ def test_errata_of_whitened_inputs_do_not_apply_to_others(name, trials):
     assert ERRATA[name].check({**instance, "X": 1.5 * instance["X"]}).verdict is Verdict.NOT_APPLICABLE
 
 
-@pytest.mark.parametrize(("change", "name"), [({"beta": 9.0}, "erratum-shrinkage-constant"),
-                                              ({"beta": 9.0}, "erratum-sign-condition"),
-                                              ({"depth": 1}, "erratum-regions-on-a-line"),
-                                              ({"end": np.zeros(2), "start": np.zeros(2)}, "erratum-folding-symmetric")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"beta": 9.0}, "erratum-shrinkage-constant"),
+        ({"beta": 9.0}, "erratum-sign-condition"),
+        ({"depth": 1}, "erratum-regions-on-a-line"),
+        ({"start": np.zeros(2), "end": np.zeros(2)}, "erratum-folding-symmetric"),
+    ],
+)
 def test_printed_hypotheses_are_tested(change, name, trials):
     assert ERRATA[name].check({**trials(name)[0][0], **change}).verdict is Verdict.NOT_APPLICABLE
 
