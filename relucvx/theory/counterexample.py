@@ -106,7 +106,7 @@ def load_counterexample(path: str | Path) -> Counterexample:
             name = str(about["claim"])
             for key in about["plain"]:
                 instance[key] = instance[key].item()
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise DataFileError(
             explain("a counterexample saved by relucvx", str(path), str(error), "counterexample.save(path)")
         ) from error

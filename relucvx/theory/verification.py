@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -279,9 +280,10 @@ def _in_parallel(
         for first in range(0, wanted, CHUNK)
     ]
     work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    found = work(delayed(_named_chunk)(name, seed, block) for name, block in blocks)
     stop = False
     try:
-        for name, chunk in work(delayed(_named_chunk)(name, seed, block) for name, block in blocks):
+        for name, chunk in found:
             tallies[name].add(chunk)
             left[name] -= len(chunk[0])
             done = sum(n <= 0 for n in left.values())
@@ -290,6 +292,10 @@ def _in_parallel(
                 break
     except KeyboardInterrupt:
         stop = True
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*tasks.* have been", UserWarning)  # they were meant to be cancelled
+            found.close()
     for name, tally in tallies.items():
         tally.interrupted = stop and left[name] > 0
         tally.outcomes.sort(key=lambda pair: pair[0])
