@@ -275,7 +275,7 @@ def _draw_abstract(rng: np.random.Generator, size: int) -> Instance:
 
 def _measure_abstract(instance: Instance, predicted: Predicted) -> list[Deviation]:
     X, Y, beta = instance["X"], instance["Y"], float(instance["beta"])
-    least, net = _trained_relu(X, Y, beta, 16, int(instance["seed"]), 4, 0.0)
+    least, net = _trained_relu(X, Y, beta, 16, int(instance["seed"]), 3, 0.0)
     last = parallelism_score(kernel=_kernels(net, X)[-1], factors=Y).mean
     linear = float(predict_deep_linear(Y, beta, 3).objective or 0.0)
     return [
