@@ -112,7 +112,7 @@ def _solve_to_optimality(problem):
     """The tightest tolerance at which CLARABEL calls its point optimal; RuntimeError if that is none."""
     import cvxpy as cp
 
-    for tol in (1e-11, 1e-10, 1e-9, 1e-8):
+    for tol in (1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             with contextlib.suppress(cp.error.SolverError):
