@@ -108,11 +108,11 @@ def plane_dual_norm(X, N):
     return float(np.sqrt(max(best, 0.0))), on_circle(at)
 
 
-def _solve_to_optimality(problem):
-    """The tightest tolerance at which CLARABEL calls its point optimal; RuntimeError if that is none."""
+def _solve_to_optimality(problem, loosest):
+    """The tightest tolerance at which CLARABEL calls its point optimal; RuntimeError if that is none down to ``loosest``."""
     import cvxpy as cp
 
-    for tol in (1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6):
+    for tol in 10.0 ** np.arange(-11, np.log10(loosest) + 0.5):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")
             with contextlib.suppress(cp.error.SolverError):
@@ -141,7 +141,7 @@ def plane_sdp(X, Y, beta):
         fit = fit + (gates[:, None] * X) @ R @ moment[:2, 2:]
         cost = cost + 0.5 * (cp.trace(G @ moment[:2, :2]) + cp.trace(moment[2:, 2:]))
     problem = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(fit - Y) + beta * cost), constraints)
-    _solve_to_optimality(problem)
+    _solve_to_optimality(problem, 1e-8)
     return float(problem.value), np.asarray(fit.value)
 
 
@@ -216,7 +216,7 @@ def group_lasso(X, Y, beta, directions, loss="squared"):
     else:
         data = cp.sum(cp.log_sum_exp(fit, axis=1)) - cp.sum(cp.multiply(Y, fit))
     problem = cp.Problem(cp.Minimize(data + beta * cp.sum(cp.norm(V, axis=1))), [link])
-    _solve_to_optimality(problem)
+    _solve_to_optimality(problem, 1e-6)  # the value is recomputed below: an upper bound at any tolerance
     V = np.asarray(V.value)
     value = loss_value(atoms @ V, Y, loss) + beta * float(np.linalg.norm(V, axis=1).sum())
     return value, np.asarray(link.dual_value).reshape(Y.shape), V
@@ -234,12 +234,12 @@ def dense_directions(X, Y, beta, loss="squared", count=400, rounds=12, tol=1e-8)
     for _ in range(rounds):
         try:
             value, N, V = group_lasso(X, Y, beta, directions, loss)
-        except (
-            RuntimeError
-        ):  # near-duplicate directions stall the backend; the last round's value is an upper bound too
-            if value is None:
+        except RuntimeError:  # near-duplicate directions stall the backend
+            if value is not None:
+                break  # the last round's value is an upper bound too
+            if count < 50:
                 raise
-            break
+            return dense_directions(X, Y, beta, loss, 3 * count // 4, rounds, tol)
         used = directions[np.linalg.norm(V, axis=1) > 1e-9 * max(np.abs(V).max(), 1e-300)]
         score = np.linalg.norm(np.maximum(grid @ X.T, 0.0) @ N, axis=1)
         starts = np.concatenate([grid[np.argsort(-score)[:60]], used])
