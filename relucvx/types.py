@@ -41,8 +41,10 @@ class Status(enum.Enum):
 class Scope(enum.Enum):
     """Over which activation patterns the dual norm was bounded."""
 
-    ALL_PATTERNS = "every activation pattern: enumerated completely, or bounded by branch-and-bound"
-    RELAXED = "every activation pattern, through a relaxation: valid, possibly loose"
+    ALL_PATTERNS = (
+        "every activation pattern: enumerated, bounded by branch-and-bound, or by a relaxation that reaches the target"
+    )
+    RELAXED = "every activation pattern, through a valid but loose relaxation (spectral or semidefinite)"
     GIVEN_PATTERNS = "only the program's own patterns: restricted_lower says nothing about other patterns"
 
     @property

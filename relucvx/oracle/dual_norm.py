@@ -51,7 +51,7 @@ class DualNormBound(Result):
     method : str
         "enumeration", "branch_and_bound", "semidefinite" or "spectral".
     scope : Scope
-        ALL_PATTERNS, or RELAXED when the bound is the spectral or the semidefinite one.
+        ALL_PATTERNS, or RELAXED when a spectral or semidefinite bound stays above the target.
     cones : int
         Cones or cells examined.
     seconds : float
@@ -187,10 +187,8 @@ def dual_norm(
         lower, witness, cones, outcome = found.lower, found.witness, found.cones, found.outcome
         scope = Scope.ALL_PATTERNS if outcome == "proved" or found.upper < upper else Scope.RELAXED
         upper = min(upper, found.upper)
-    elif not form.M.any():
+    elif not form.M.any() or upper <= max(target, lower):
         scope, outcome = Scope.ALL_PATTERNS, "proved"
-    elif upper <= max(target, lower):
-        outcome = "proved"
     lower = max(0.0, lower - form.rounding())
     return DualNormBound(
         lower, max(upper, lower), form.to_original(witness), method, scope, cones, time.perf_counter() - began, outcome

@@ -33,7 +33,8 @@ def test_factorial_labels_on_whitened_inputs(d_Y, repeats):
     assert abs(solution.objective - predicted.objective) <= 1e-8 * predicted.objective
     b = 1 / np.sqrt(2 * n) - beta / n
     K = rx.representation_kernel(solution, data.X)
-    assert np.abs(K @ Y - b * n * Y).max() <= 1e-6 * b * n
+    # a relative gap of 1e-6 leaves the fit, and with it K Y, within its square root
+    assert np.abs(K @ Y - b * n * Y).max() <= 1e-3 * b * n
     assert solution.certificate.rel_gap <= 1e-6
 
 

@@ -212,5 +212,7 @@ def test_wrong_labels_are_explained(name, labels, message):
 def test_as_loss():
     assert as_loss("huber") is LOSSES["huber"]
     assert as_loss(LOSSES["hinge"]).name == "hinge"
-    with pytest.raises(InvalidInputError, match="squared, logistic, hinge, squared_hinge, huber, cross_entropy; received 'mse'"):
+    with pytest.raises(
+        InvalidInputError, match="squared, logistic, hinge, squared_hinge, huber, cross_entropy; received 'mse'"
+    ):
         as_loss("mse")
