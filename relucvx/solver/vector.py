@@ -12,6 +12,7 @@ and a joint Newton step takes what they identify to rounding. Pricing, proofs an
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,9 @@ ALTERNATIONS = 2
 class VectorRun(Run):
     """A run whose columns are directions, each with an output vector chosen by the convex step."""
 
-    directions: Array
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.directions: Array = np.zeros((0, self.problem.n_inputs))
 
     def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
         """The dictionary of the round: the network's neurons, the new columns, and where a descent slides both."""
@@ -78,6 +81,8 @@ class VectorRun(Run):
             self._stopped("slid")
             size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
             parts.append(W[np.argsort(-size)][: int((size > 1e-6 * size.max(initial=0.0)).sum())])
+        if not self.problem.loss.smooth:
+            parts.append(self.directions)  # at a kink, directions without a neuron hold the dual point in place
         self.directions = self._distinct(np.concatenate(parts))
 
     def result(self) -> SolverResult:

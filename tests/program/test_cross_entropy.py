@@ -98,7 +98,7 @@ def test_no_network_is_below_a_scaled_dual_point(seed, bias, soft, scale):
 
 @pytest.mark.parametrize("beta", [1e-6, 0.1, 10.0, 1e6])
 def test_constants_minimise(beta):
-    F, Y, w, _ = instance(3)
+    _, Y, w, _ = instance(3)
     w = w + 0.5
 
     def value(b):

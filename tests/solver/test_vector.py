@@ -37,6 +37,25 @@ def test_every_piecewise_linear_activation_is_certified(activation):
     assert_certified(rx.solve(X, Y, beta, activation=activation), 1e-6)
 
 
+@pytest.mark.parametrize("bias", ["none", "hidden", "all"])
+def test_hinge_with_several_outputs(bias):
+    rng = np.random.default_rng(2)
+    X, Y = rng.standard_normal((8, 2)), rng.choice([-1.0, 1.0], (8, 2))
+    Y[0], Y[1] = 1.0, -1.0
+    beta = 0.2 * rx.beta_max(X, Y, loss="hinge", bias=bias)[1]
+    assert_certified(rx.solve(X, Y, beta, loss="hinge", bias=bias), 1e-6)
+
+
+def test_hinge_with_free_biases_says_how_far_it_got():
+    """The dual point of a kinked loss with several free output biases is not always found: then the gap is reported."""
+    rng = np.random.default_rng(2)
+    X, Y = rng.standard_normal((8, 2)), rng.choice([-1.0, 1.0], (8, 2))
+    Y[0], Y[1] = 1.0, -1.0
+    solution = rx.solve(X, Y, 0.2 * rx.beta_max(X, Y, loss="hinge", bias="free")[1], loss="hinge", bias="free")
+    assert 0 <= solution.certificate.lower <= solution.objective
+    assert (solution.status.name == "CONVERGED") == (solution.certificate.rel_gap <= 1e-6)
+
+
 def test_linear_networks_shrink_the_singular_values():
     """phi = identity: the atomic norm is the nuclear norm; whitened inputs give (s - beta)_+."""
     rng = np.random.default_rng(3)
