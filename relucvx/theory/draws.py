@@ -17,7 +17,7 @@ from relucvx.solution import Solution
 from relucvx.theory.claim import Instance
 from relucvx.types import Array
 
-SECONDS = 30.0
+SECONDS = 10.0
 """Longest a certified solution of one trial may take; it is a few tenths of a second as a rule."""
 
 
