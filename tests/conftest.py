@@ -2,14 +2,11 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 # Two workers on two cores: more threads inside each only wait for one another, several times slower. Set before numpy loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-import os
-
-from hypothesis import HealthCheck, settings
 
 _quiet = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=_quiet)

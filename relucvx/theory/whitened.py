@@ -141,7 +141,11 @@ MINORITY = Assumption(
 
 
 def _measure_simplex(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    K, n, labels = representation_kernel(solved(instance, tol=SHARP), instance["X"]), len(instance["X"]), instance["labels"]
+    K, n, labels = (
+        representation_kernel(solved(instance, tol=SHARP), instance["X"]),
+        len(instance["X"]),
+        instance["labels"],
+    )
     centre = np.eye(n) - 1.0 / n
     K = centre @ K @ centre
     with np.errstate(
