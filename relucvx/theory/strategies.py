@@ -1,6 +1,6 @@
 """Hypothesis strategies for users' own tests: problems, networks, and instances of every claim.
 
-Hypothesis is optional (``pip install hypothesis``) and imported when a strategy is asked for.
+Hypothesis is optional (``pip install "relucvx[strategies]"``) and imported when a strategy is asked for.
 """
 
 from __future__ import annotations
