@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -187,10 +188,16 @@ class Claim:
     def failing(self, instance: Mapping[str, Any]) -> str | None:
         """Name of the first assumption that does not hold on an instance, or None.
 
+        One that cannot be tested, because the data are malformed for it, counts as failing.
+
         Status: theorem (each assumption is tested as stated).
         """
         for assumption in self.assumptions:
-            if not bool(assumption.holds(dict(instance))):
+            try:
+                holds = bool(assumption.holds(dict(instance)))
+            except (RelucvxError, np.linalg.LinAlgError):
+                holds = False
+            if not holds:
                 return assumption.name
         return None
 
@@ -245,17 +252,23 @@ class Claim:
         return self.draw(np.random.default_rng(rng), size)
 
     def _complete(self, instance: Mapping[str, Any]) -> Instance:
-        missing = sorted(set(self.example()) - set(instance))
+        missing = sorted(_names(self) - set(instance))
         if missing:
             raise InvalidInputError(
                 explain(
-                    f"an instance of {self.id} with {', '.join(sorted(self.example()))}",
+                    f"an instance of {self.id} with {', '.join(sorted(_names(self)))}",
                     f"one without {', '.join(missing)}",
                     "",
                     f"relucvx.theory.claim({self.id!r}).example() shows one",
                 )
             )
         return dict(instance)
+
+
+@functools.cache
+def _names(claim: Claim) -> frozenset[str]:
+    """Names that every instance has."""
+    return frozenset(claim.example())
 
 
 def broken(claim: Claim, assumption: Assumption, instance: Instance, rng: np.random.Generator) -> Outcome | None:

@@ -24,7 +24,7 @@ WIDTH = 30
 PATH = 9
 """Points on each path between networks."""
 
-POSITIVE = Assumption("beta > 0", lambda i: i["beta"] > 0)
+POSITIVE = Assumption("beta > 0", lambda i: i["beta"] > 0, lambda i, rng: {**i, "beta": 0.0})
 
 
 def _as_matrix(Y: Any) -> Any:
@@ -264,7 +264,13 @@ CLAIMS = (
         draw=any_outputs,
         predict=lambda i: {"beta_max": beta_max(i["X"], i["Y"], time_limit=10.0)[1]},
         measure=_measure_beta_max,
-        assumptions=(Assumption("X and Y are not zero", lambda i: np.any(i["X"]) and np.any(i["Y"])),),
+        assumptions=(
+            Assumption(
+                "X and Y are not zero",
+                lambda i: np.any(i["X"]) and np.any(i["Y"]),
+                lambda i, rng: {**i, "X": np.zeros_like(i["X"])},
+            ),
+        ),
     ),
     Claim(
         "balance-at-stationary-points",

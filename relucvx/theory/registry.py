@@ -12,6 +12,7 @@ from relucvx.theory.claim import Claim
 MODULES = (
     "reformulation",
     "whitened",
+    "spikes",
     "abstraction",
     "mean_field",
     "deep_networks",

@@ -360,7 +360,7 @@ def _outside(subject: Claim, seed: int, rng: np.random.Generator) -> dict[str, s
     for assumption in subject.assumptions:
         if assumption.broken is None:
             continue
-        outcome = broken(subject, assumption, _instance_of(subject, seed, 1)[0], rng)
+        outcome = broken(subject, assumption, _instance_of(subject, seed, 0)[0], rng)
         words = {Verdict.HOLDS: "survives", Verdict.VIOLATED: "fails"}
         found[assumption.name] = "undefined" if outcome is None else words[outcome.verdict]
     return found

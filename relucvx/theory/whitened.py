@@ -1,11 +1,10 @@
-"""Claims about whitened inputs, X X^T = I: collapse of classes, shrinkage of singular values, spike-free data."""
+"""Claims about whitened inputs, X X^T = I: collapse of classes, shrinkage of singular values."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from relucvx.kernel import (
     kernel_distance,
@@ -13,7 +12,6 @@ from relucvx.kernel import (
     predict_scalar,
     predict_svd,
     representation_kernel,
-    spike_free,
     whitened,
 )
 from relucvx.metrics import neural_collapse
@@ -137,6 +135,7 @@ def _measure_minority(instance: Instance, predicted: Predicted) -> list[Deviatio
 MINORITY = Assumption(
     "sqrt(n_k) <= beta for some class and > beta for another",
     lambda i: np.sqrt(_sizes(i).min()) <= i["beta"] < np.sqrt(_sizes(i).max()),
+    lambda i, rng: {**i, "beta": 0.5 * float(np.sqrt(_sizes(i).min()))},
 )
 
 
@@ -230,75 +229,6 @@ def _predict_scalar(instance: Instance) -> Predicted:
     return {"objective": predicted.objective, "kernel": predicted.kernel}
 
 
-# ---------------------------------------------------------------------- spike-free
-def _draw_spikes(rng: np.random.Generator, size: int) -> Instance:
-    """Half of the inverse kernels are M-matrices, half have one clearly positive entry."""
-    n = 1 + size
-    P = -rng.uniform(0.1, 1.0, (n, n))
-    P = (P + P.T) / 2
-    if rng.random() < 0.5:
-        i, j = rng.choice(n, 2, replace=False)
-        P[i, j] = P[j, i] = rng.uniform(0.1, 1.0)
-    np.fill_diagonal(P, np.abs(P).sum(axis=1) + rng.uniform(0.1, 1.0, n))
-    values, vectors = np.linalg.eigh(np.linalg.inv(P))
-    root = (vectors * np.sqrt(values)) @ vectors.T
-    return {"X": root @ np.linalg.qr(rng.standard_normal((n, n)))[0], "seed": int(rng.integers(2**31))}
-
-
-def _clear_signs(instance: Instance) -> bool:
-    P = np.linalg.inv(instance["X"] @ instance["X"].T)
-    scaled = P / np.sqrt(np.outer(np.diag(P), np.diag(P)))
-    off = scaled[~np.eye(len(P), dtype=bool)]
-    return bool(off.max(initial=-1.0) <= 1e-9 or off.max() >= 1e-3)
-
-
-def _predict_spikes(instance: Instance) -> Predicted:
-    P = np.linalg.inv(instance["X"] @ instance["X"].T)
-    return {"spike_free": bool((P - np.diag(np.diag(P))).max() <= 1e-9 * np.abs(P).max())}
-
-
-def _spike(h: Array, P: Array) -> float:
-    """Cost of relu(h) relative to that of h."""
-    positive = np.maximum(h, 0.0)
-    return float(positive @ P @ positive) / float(h @ P @ h)
-
-
-def _worst_spike(P: Array, rng: np.random.Generator) -> float:
-    """The largest such cost over multistart ascent: above 1 data are not spike-free."""
-
-    def ratio(h: Array) -> tuple[float, Array]:
-        positive, bottom, value = np.maximum(h, 0.0), float(h @ P @ h), _spike(h, P)
-        return -value, -2 * ((P @ positive) * (h > 0) - value * (P @ h)) / bottom
-
-    n = len(P)
-    pairs = [t * np.eye(n)[i] - np.eye(n)[j] for i in range(n) for j in range(n) if i != j for t in (1.0, 30.0, 1e3)]
-    ends = [minimize(ratio, h, jac=True, method="L-BFGS-B").x for h in rng.standard_normal((16, n))]
-    return max(_spike(h, P) for h in [*pairs, *ends])
-
-
-def _measure_spikes(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    P = np.linalg.inv(instance["X"] @ instance["X"].T)
-    report = spike_free(instance["X"])
-    # relu(h) costs as much as h for h >= 0, so the ratio is 1 at least
-    found = [
-        same(
-            "no relu(Xw) costs more",
-            _worst_spike(P, np.random.default_rng(instance["seed"])) <= 1 + 1e-9,
-            predicted["spike_free"],
-        ),
-        same("verdict of spike_free", report.spike_free, predicted["spike_free"]),
-    ]
-    if report.witness is not None:
-        found.append(close("cost of its witness", _spike(report.witness, P), report.excess**2, 1e-6))
-    return found
-
-
-FULL_RANK = Assumption(
-    "X has full row rank and entries of (X X^T)^-1 of clear sign",
-    lambda i: np.linalg.matrix_rank(i["X"]) == len(i["X"]) and _clear_signs(i),
-)
-
-
 def _claims() -> tuple[Claim, ...]:
     common: dict[str, Any] = {"source": "wang-2025", "seconds": 0.2}
     return (
@@ -365,7 +295,14 @@ def _claims() -> tuple[Claim, ...]:
             draw=_draw_signed,
             predict=lambda i: {"bound": predict_svd(i["Y"], i["beta"]).objective},
             measure=_measure_signed,
-            assumptions=(WHITENED, Assumption("a negative entry of the kernel", lambda i: _negativity(i) > 0.05)),
+            assumptions=(
+                WHITENED,
+                Assumption(
+                    "a negative entry of the kernel",
+                    lambda i: _negativity(i) > 0.05,
+                    lambda i, rng: {**i, **{k: v for k, v in _draw_svd(rng, 2).items() if k != "X"}, "X": np.eye(4)},
+                ),
+            ),
             source="relucvx",
             seconds=0.4,
         ),
@@ -379,16 +316,6 @@ def _claims() -> tuple[Claim, ...]:
             measure=_measure_kernel,
             assumptions=(WHITENED,),
             **common,
-        ),
-        Claim(
-            "spike-free-z-matrix",
-            "X of full row rank is spike-free iff no off-diagonal entry of (X X^T)^-1 is positive.",
-            status="theorem",
-            draw=_draw_spikes,
-            predict=_predict_spikes,
-            measure=_measure_spikes,
-            assumptions=(FULL_RANK,),
-            source="relucvx",
         ),
     )
 

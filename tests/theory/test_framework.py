@@ -60,6 +60,16 @@ def test_a_check_says_holds_violated_or_which_assumption_fails():
     assert repr(claim) == "Claim('toy', expected HOLDS)"
 
 
+def test_an_assumption_that_cannot_be_tested_counts_as_failing():
+    untestable = rx.theory.Assumption("X X^T = I", lambda i: rx.kernel.whitened(i["X"]))
+    singular = rx.theory.Assumption("regular", lambda i: np.linalg.inv(np.zeros((2, 2))).any())
+    claim = toy(assumptions=(untestable,))
+    assert claim.failing({**claim.example(), "X": np.full((2, 2), np.nan)}) == "X X^T = I"
+    assert toy(assumptions=(singular,)).failing(claim.example()) == "regular"
+    with pytest.raises(ZeroDivisionError):  # a mistake in the assumption itself is not hidden
+        toy(assumptions=(rx.theory.Assumption("broken", lambda i: 1 / 0),)).failing(claim.example())
+
+
 def test_breaking_an_assumption_runs_the_claim_where_it_is_silent():
     claim = toy(measure=lambda i, p: [at_most("minus the least entry", -i["X"].min(), 0.0, 1e-9)])
     rng = np.random.default_rng(0)
