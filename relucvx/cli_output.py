@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 from collections.abc import Callable, Iterator
@@ -22,28 +21,17 @@ if TYPE_CHECKING:
 
 
 def print_json(value: Any) -> None:
-    """Print strict JSON: it has neither NaN nor infinity, so null stands for both."""
-    typer.echo(json_text(value))
+    """Print strict JSON, null for NaN and infinity."""
+    from relucvx.types import strict_json
 
-
-def json_text(value: Any) -> str:
-    """Strict JSON, null for NaN and infinity."""
-    from relucvx.types import plain
-
-    return json.dumps(_finite(plain(value)), indent=2, allow_nan=False)
+    typer.echo(strict_json(value))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON to a file."""
-    path.write_text(json_text(value) + "\n", encoding="utf-8")
+    from relucvx.types import strict_json
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    path.write_text(strict_json(value) + "\n", encoding="utf-8")
 
 
 def show(title: str, rows: dict[str, str]) -> None:

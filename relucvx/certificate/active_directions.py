@@ -104,7 +104,7 @@ def find_active(
     cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
     finder = _Finder(form, abs(problem.activation.hinge) * (delta or 0.0), cut)
     starts = random_directions(form, STARTS, rng)
-    own = [form.to_reduced(w) for w in _lifted(problem, network)]
+    own = [form.to_reduced(w) for w in unit_neurons(problem, network)]
     points, values = local_maxima(form, np.concatenate([starts, *(w[None] for w in own)]), iterations=300, limit=1000)
     second = 0.0
     for w, value in zip([*own, *points], [np.inf] * len(own) + list(values), strict=True):
@@ -139,7 +139,8 @@ def problem_reach(problem: Problem) -> float:
     return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(size))
 
 
-def _lifted(problem: Problem, network: TwoLayerReLU) -> Array:
+def unit_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
+    """The network's neurons as augmented directions of unit penalised norm."""
     W = np.array(network.lifted_in)
     if problem.bias != "none" and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.certificate.active_directions import ActiveSet, reach
+from relucvx.certificate.active_directions import ActiveSet, reach, unit_neurons
 from relucvx.certificate.polytope import Polytope
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import make_form
@@ -36,7 +36,7 @@ def find_active_vectors(
 
     Notes
     -----
-    ``complete`` is False unless nothing can be active at all.
+    ``complete`` is always False.
 
     Status: heuristic (search finds directions; that there is no other is not proven). Source: [relucvx]
     """
@@ -49,7 +49,7 @@ def find_active_vectors(
     points, values = local_maxima(form, random_directions(form, STARTS, rng), iterations=300, limit=MOST)
     found = points[values >= problem.beta * (1.0 - REACHED) - doubt]
     W = np.concatenate(
-        [_own(problem, network), np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)]
+        [unit_neurons(problem, network), np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)]
     )
     # around a smooth maximum a share e of the value is lost at an angle of sqrt(2 e)
     same = max(SAME, 4.0 * (REACHED + doubt / problem.beta))
@@ -74,18 +74,9 @@ def vector_polytope(
     target = F - network.bias_out if problem.bias == "all" and network.bias_out is not None else F
     if problem.bias == "free":
         atoms, target = atoms - atoms.mean(axis=1, keepdims=True), target - target.mean(axis=0)
-    if problem.loss.name == "cross_entropy":
+    if problem.loss.shift_invariant:
         atoms, target = atoms - atoms.mean(axis=2, keepdims=True), target - target.mean(axis=1, keepdims=True)
     used = np.repeat(problem.sample_weight > 0, problem.n_outputs)
     free = np.full(F.size, np.inf)
     columns = np.ascontiguousarray(atoms.reshape(len(atoms), -1).T)
     return Polytope(columns, target.ravel(), used, -free, free, False)
-
-
-def _own(problem: Problem, network: TwoLayerReLU) -> Array:
-    """The network's neurons as augmented directions of unit penalised norm."""
-    W = np.array(network.lifted_in)
-    if problem.bias != "none" and W.shape[1] == problem.n_features:
-        W = np.column_stack([W, np.zeros(len(W))])
-    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
-    return np.asarray(W[lead[:, 0] > 0] / lead[lead[:, 0] > 0])

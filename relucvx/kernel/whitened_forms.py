@@ -87,20 +87,7 @@ def predict_one_hot(labels: Any, beta: float, X: Any = None) -> Prediction:
     gone = int(((roots <= beta) & (sizes > 0)).sum())
     if gone:
         note = add_note(note, f"minority collapse: {gone} of {int((sizes > 0).sum())} classes vanish")
-    present = sizes > 0
-    frame = Y[:, present] / roots[present]
-    strength = np.maximum(roots[present] - beta, 0.0)
-    return build_prediction(
-        "one-hot",
-        conditions,
-        kernels=((frame * strength) @ frame.T,),
-        objective=shrunk_value(roots, beta),
-        unique=True,
-        beta_max=roots.max(),
-        network=_network(X, conditions, frame * np.sqrt(strength), Y, beta),
-        note=note,
-        **common,
-    )
+    return build_prediction("one-hot", conditions, note=note, **_disjoint(X, conditions, Y, roots, Y, beta), **common)
 
 
 def predict_scalar(y: Any, beta: float, X: Any = None) -> Prediction:
@@ -143,19 +130,7 @@ def predict_scalar(y: Any, beta: float, X: Any = None) -> Prediction:
         return build_prediction("scalar", conditions, **common)
     parts = np.hstack([np.maximum(Y, 0.0), np.maximum(-Y, 0.0)])
     sizes = np.linalg.norm(parts, axis=0)
-    present = sizes > 0
-    frame = parts[:, present] / sizes[present]
-    strength = np.maximum(sizes[present] - beta, 0.0)
-    return build_prediction(
-        "scalar",
-        conditions,
-        kernels=((frame * strength) @ frame.T,),
-        objective=shrunk_value(sizes, beta),
-        unique=True,
-        beta_max=sizes.max(),
-        network=_network(X, conditions, frame * np.sqrt(strength), Y, beta),
-        **common,
-    )
+    return build_prediction("scalar", conditions, **_disjoint(X, conditions, parts, sizes, Y, beta), **common)
 
 
 def predict_svd(Y: Any, beta: float, X: Any = None) -> Prediction:
@@ -219,6 +194,22 @@ def predict_svd(Y: Any, beta: float, X: Any = None) -> Prediction:
         network=_network(X, conditions, U, Y, beta),
         note=add_note(note, why),
     )
+
+
+def _disjoint(
+    X: Array | None, conditions: dict[str, bool], parts: Array, sizes: Array, Y: Array, beta: float
+) -> dict[str, Any]:
+    """What targets made of non-negative columns with disjoint supports and norms ``sizes`` predict: one neuron for each."""
+    present = sizes > 0
+    frame = parts[:, present] / sizes[present]
+    strength = np.maximum(sizes[present] - beta, 0.0)
+    return {
+        "kernels": ((frame * strength) @ frame.T,),
+        "objective": shrunk_value(sizes, beta),
+        "unique": True,
+        "beta_max": sizes.max(),
+        "network": _network(X, conditions, frame * np.sqrt(strength), Y, beta),
+    }
 
 
 def _network(X: Array | None, conditions: dict[str, bool], U: Array | None, Y: Array, beta: float) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.activations import SMOOTH, SmoothActivation, resolve_activation
 from relucvx.network.convert import _flatten, _linear, _values, is_torch_module
-from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers
+from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers, as_samples
 from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
 from relucvx.validation import as_matrix
 
@@ -124,16 +124,7 @@ class DeepNetwork(Result):
         InvalidInputError
             When X is not a finite real matrix with ``n_features`` columns.
         """
-        out = as_matrix(X, "X")
-        if out.shape[1] != self.n_features:
-            raise InvalidInputError(
-                explain(
-                    f"X with {self.n_features} columns, as many as the network has features",
-                    f"shape {out.shape}",
-                    "X is transposed, or was standardised or reduced differently from the training data",
-                    "X of shape (n, d), one row per sample",
-                )
-            )
+        out = as_samples(X, self.n_features)
         layers = []
         for layer in range(self.depth - 1):
             out = self.activation(self._affine(layer, out))

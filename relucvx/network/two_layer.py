@@ -146,16 +146,7 @@ class TwoLayerReLU(Result):
         InvalidInputError
             When X is not a finite real matrix with ``n_features`` columns.
         """
-        X = as_matrix(X, "X")
-        if X.shape[1] != self.n_features:
-            raise InvalidInputError(
-                explain(
-                    f"X with {self.n_features} columns, as many as the network has features",
-                    f"shape {X.shape}",
-                    "X is transposed, or was standardised or reduced differently from the training data",
-                    "X of shape (n, d), one row per sample",
-                )
-            )
+        X = as_samples(X, self.n_features)
         out = X @ self.weights_in.T
         return out if self.bias_in is None else out + self.bias_in
 
@@ -189,6 +180,21 @@ class TwoLayerReLU(Result):
         parts = [self.activation.name]
         parts += [name for name in ("bias_in", "bias_out") if getattr(self, name) is not None]
         return f"TwoLayerReLU({self.n_features} -> {self.width} -> {self.n_outputs}, {', '.join(parts)})"
+
+
+def as_samples(X: Any, n_features: int) -> Array:
+    """X as a finite real matrix with as many columns as a network has features; raises InvalidInputError otherwise."""
+    X = as_matrix(X, "X")
+    if X.shape[1] != n_features:
+        raise InvalidInputError(
+            explain(
+                f"X with {n_features} columns, as many as the network has features",
+                f"shape {X.shape}",
+                "X is transposed, or was standardised or reduced differently from the training data",
+                "X of shape (n, d), one row per sample",
+            )
+        )
+    return np.asarray(X)
 
 
 def row_norms(rows: Array) -> Array:

@@ -14,8 +14,9 @@ import warnings
 
 import numpy as np
 
-from relucvx.program.lifting import Lifting, is_whitened, lifted_dual_norm, nonnegative_lifting, split_lifting
+from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.problem import Problem
+from relucvx.program.relaxed_form import sign_constraints
 from relucvx.types import Array
 
 MOST_SAMPLES = 24
@@ -39,13 +40,10 @@ def semidefinite_bound(problem: Problem, N: Array) -> float:
     size = float(np.linalg.norm(N, 2))
     if scale == 0.0 or size == 0.0:
         return 0.0
-    act = problem.activation
     # powers of two change no digit
     unit_x, unit_n = (2.0 ** round(float(np.log2(v))) for v in (scale, size))
-    inputs, M = problem.inputs / unit_x, N / unit_n
-    one_sided = 0.0 in (act.slope_neg, act.slope_pos)
-    whitened = one_sided and is_whitened(inputs)
-    lifting = nonnegative_lifting(inputs, act) if whitened else split_lifting(inputs, act)
+    M = N / unit_n
+    lifting = tightest_lifting(problem.inputs / unit_x, problem.activation)
     S = _multiplier(lifting, M)
     return np.inf if S is None else unit_x * unit_n * lifted_dual_norm(lifting, M, S)
 
@@ -55,29 +53,15 @@ def _multiplier(lifting: Lifting, N: Array) -> Array | None:
     import cvxpy as cp
 
     Q = cp.Variable((lifting.size, lifting.size), PSD=True)
-    products = lifting.E @ Q @ lifting.E.T
-    upper = np.triu(np.ones(products.shape, dtype=bool))
-    upper[lifting.free()] = False
-    rows, columns = np.nonzero(upper)
-    signs = [products[rows, columns] >= 0]
-    if len(lifting.pairs):
-        signs.append(products[lifting.pairs[:, 0], lifting.pairs[:, 1]] == 0)
+    signs = sign_constraints(lifting, Q)
     A = lifting.J.T @ N
     norm = cp.sum(cp.multiply(lifting.cost, cp.diag(Q))) <= 1
-    cvx = cp.Problem(cp.Maximize(cp.sum(cp.multiply(A @ A.T, Q))), [norm, *signs])
+    cvx = cp.Problem(cp.Maximize(cp.sum(cp.multiply(A @ A.T, Q))), [norm, *signs.constraints])
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # an inaccurate point still has a multiplier that proves a bound
+            # an inaccurate point still has a multiplier that proves a bound
+            warnings.simplefilter("ignore", UserWarning)
             cvx.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
     except cp.error.SolverError:
         return None
-    if signs[0].dual_value is None:
-        return None
-    S = np.zeros(products.shape)
-    S[rows, columns] = signs[0].dual_value
-    if len(lifting.pairs):
-        # CVXPY states a maximum as a minimum: multipliers of equations enter with the other sign
-        S[lifting.pairs[:, 0], lifting.pairs[:, 1]] = -signs[1].dual_value
-    return S  # each pair of entries is counted once in the constraints, and halved by symmetrising
+    return signs.multiplier()  # each pair counts once here, and is halved by symmetrising

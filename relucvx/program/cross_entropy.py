@@ -91,6 +91,11 @@ class CrossEntropy(Loss):
         out = w[:, None, None] * p * (rows - (p * rows).sum(axis=1, keepdims=True))
         return np.asarray(out.reshape(J.shape))
 
+    @property
+    def shift_invariant(self) -> bool:
+        """True: logits count up to a common constant."""
+        return True
+
     # ------------------------------------------------------------------ the dual
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
         t = np.clip(Y - T, 0.0, 1.0)

@@ -143,6 +143,18 @@ def _lines(X: Array) -> tuple[Array, Array, Array]:
     return np.array(lines), line_of, factor
 
 
+def is_one_sided(activation: Activation) -> bool:
+    """Whether one slope is zero."""
+    return 0.0 in (activation.slope_neg, activation.slope_pos)
+
+
+def tightest_lifting(inputs: Array, activation: Activation) -> Lifting:
+    """The non-negative lifting where it loses nothing (whitened inputs, one zero slope), else the split one."""
+    if is_one_sided(activation) and is_whitened(inputs):
+        return nonnegative_lifting(inputs, activation)
+    return split_lifting(inputs, activation)
+
+
 def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
     """An upper bound on ``max over ||w|| <= 1 of ||Nᵀ phi(X w)||`` from any symmetric multiplier.
 

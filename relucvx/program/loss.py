@@ -140,6 +140,11 @@ class Loss(ABC):
         """N, which is in the domain up to rounding, moved into it for certain; by no more than that rounding."""
         return self.clip_dual(N, Y, w)
 
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether adding a constant to all outputs of a sample changes nothing: fits are then unique up to that."""
+        return False
+
     def row_slack(self, N: Array) -> Array:
         """Bound (n,) on how far each row of N is from the exact dual point that it stands for; 0 for boxes."""
         return np.zeros(len(N))

@@ -17,10 +17,18 @@ from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
 from relucvx.errors import UnsupportedError, explain
 from relucvx.kernel import spike_free
 from relucvx.program.duality import balance_dual, residual, scale_dual
-from relucvx.program.lifting import Lifting, is_whitened, lifted_dual_norm, nonnegative_lifting, split_lifting
+from relucvx.program.lifting import Lifting, is_one_sided, is_whitened, lifted_dual_norm, tightest_lifting
 from relucvx.program.model import check_arrangement
 from relucvx.program.problem import Problem
-from relucvx.program.relaxed_form import Scaled, check_options, multiplier, network_program, run_backend, scale_problem
+from relucvx.program.relaxed_form import (
+    Scaled,
+    check_options,
+    multiplier,
+    network_program,
+    run_backend,
+    scale_problem,
+    sign_constraints,
+)  # fmt: skip
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result
 
@@ -269,23 +277,14 @@ def doubly_nonnegative_bound(
     lifting, exact = _lift(scaled.inputs, problem)
     n, c, k = problem.n_samples, problem.n_outputs, lifting.size
     moment = cp.Variable((k + c, k + c), PSD=True)
-    products = lifting.E @ moment[:k, :k] @ lifting.E.T
-    upper = np.triu(np.ones(products.shape, dtype=bool))
-    upper[lifting.free()] = False
-    rows, columns = np.nonzero(upper)
-    signs = [products[rows, columns] >= 0]
-    if len(lifting.pairs):
-        signs.append(products[lifting.pairs[:, 0], lifting.pairs[:, 1]] == 0)
+    signs = sign_constraints(lifting, moment[:k, :k])
     squares = cp.sum(cp.multiply(lifting.cost, cp.diag(moment[:k, :k]))) + cp.trace(moment[k:, k:])
-    cvx, fit, link = network_program(scaled, lifting.J @ moment[:k, k:], 0.5 * scaled.beta * squares, signs)
+    cvx, fit, link = network_program(scaled, lifting.J @ moment[:k, k:], 0.5 * scaled.beta * squares, signs.constraints)
     status = run_backend(cvx, backend, time_limit)
 
     N = balance_dual(scaled.problem, multiplier(link, problem))
-    S = np.zeros(products.shape)
-    S[rows, columns] = signs[0].dual_value
-    if len(lifting.pairs):
-        # CVXPY adds multiplier·(left - right) for equations, and subtracts it for inequalities
-        S[lifting.pairs[:, 0], lifting.pairs[:, 1]] = -signs[1].dual_value
+    S = signs.multiplier()
+    assert S is not None  # the backend returned a point
     # the Lagrangian gives beta² P >= J^T N N^T J + 2 beta E^T S E, both triangles of S counted
     bound = scaled.sx * scaled.sy * lifted_dual_norm(lifting, N, 2.0 * scaled.beta * S)
     dual, lower = scale_dual(problem, scaled.sy * N, bound)
@@ -307,11 +306,11 @@ def doubly_nonnegative_bound(
 
 def _lift(inputs: Array, problem: Problem) -> tuple[Lifting, bool | None]:
     """The smallest lifting that loses nothing, and whether doubly nonnegative is completely positive for it."""
-    n, activation = problem.n_samples, problem.activation
-    one_sided = 0.0 in (activation.slope_neg, activation.slope_pos)
+    n = problem.n_samples
+    lifting = tightest_lifting(inputs, problem.activation)
+    one_sided = is_one_sided(problem.activation)
     if one_sided and is_whitened(inputs):
-        return nonnegative_lifting(inputs, activation), True if n <= EXACT_SIZE else None
-    lifting = split_lifting(inputs, activation)
+        return lifting, True if n <= EXACT_SIZE else None
     if n > EXACT_SIZE or np.linalg.matrix_rank(inputs) < n:
         return lifting, None
     # a general neuron is two non-negative vectors of length n, its positive and negative part; on spike-free inputs

@@ -13,6 +13,7 @@ import numpy as np
 
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import loss_expression
+from relucvx.program.lifting import Lifting
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 from relucvx.validation import as_positive
@@ -72,6 +73,40 @@ def _loss(problem: Problem, fit: cp.Variable) -> Any:
         return cp.sum(cp.multiply(problem.sample_weight, likelihood))
     columns = (dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs))
     return sum(loss_expression(column, fit[:, k]) for k, column in enumerate(columns))
+
+
+@dataclass(frozen=True)
+class SignConstraints:
+    """``E Q E^T >= 0`` entrywise, zero on pairs that exclude each other, for the second moment Q of a lifted neuron."""
+
+    lifting: Lifting
+    rows: Any
+    columns: Any
+    constraints: list[Any]
+
+    def multiplier(self) -> Array | None:
+        """Their multiplier S (m, m) in the lower bound's convention, upper triangle only; None where there is none."""
+        if self.constraints[0].dual_value is None:
+            return None
+        pairs, size = self.lifting.pairs, len(self.lifting.E)
+        S = np.zeros((size, size))
+        S[self.rows, self.columns] = self.constraints[0].dual_value
+        if len(pairs):
+            # CVXPY adds multiplier·(left - right) for equations, and subtracts it for inequalities
+            S[pairs[:, 0], pairs[:, 1]] = -self.constraints[1].dual_value
+        return S
+
+
+def sign_constraints(lifting: Lifting, Q: Any) -> SignConstraints:
+    """The constraints on the CVXPY expression Q (k, k)."""
+    products = lifting.E @ Q @ lifting.E.T
+    upper = np.triu(np.ones(products.shape, dtype=bool))
+    upper[lifting.free()] = False
+    rows, columns = np.nonzero(upper)
+    constraints = [products[rows, columns] >= 0]
+    if len(lifting.pairs):
+        constraints.append(products[lifting.pairs[:, 0], lifting.pairs[:, 1]] == 0)
+    return SignConstraints(lifting, rows, columns, constraints)
 
 
 def multiplier(link: Any, problem: Problem) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from relucvx.report.findings import Finding
 from relucvx.report.measure import Row, kernel_of
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.solution import Solution
-from relucvx.types import Array, Result, plain
+from relucvx.types import Array, Result, plain, strict_json
 
 KERNEL_SAMPLES = 300
 """Largest number of samples whose kernels are written to JSON."""
@@ -148,7 +147,7 @@ class Comparison(Result):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """:meth:`to_dict` as strict JSON text (null for NaN and infinity), also written to ``path`` if given."""
-        text = json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False)
+        text = strict_json(self.to_dict())
         if path is not None:
             write_text(path, text + "\n")
         return text
@@ -193,11 +192,3 @@ def _prediction_facts(prediction: Any) -> dict[str, Any]:
 
 def _missing(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -78,7 +78,7 @@ def _correct(problem: Problem, neurons: Neurons) -> Neurons:
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     for _ in range(CORRECTIONS):
-        before = Neurons(neurons.W.copy(), neurons.V.copy(), neurons.bias.copy(), neurons.sides, neurons.walls.copy())
+        before = neurons.W
         converged = _Newton(problem, neurons).run()
         size = np.linalg.norm(neurons.W[:, : problem.penalized], axis=1)
         if not converged and len(size) > 1 and size.min() < VANISHING * size.max():
@@ -94,9 +94,9 @@ def _correct(problem: Problem, neurons: Neurons) -> Neurons:
     return neurons
 
 
-def _first_crossings(problem: Problem, before: Neurons, neurons: Neurons, beyond: BoolArray) -> None:
+def _first_crossings(problem: Problem, before: Array, neurons: Neurons, beyond: BoolArray) -> None:
     """Hold each neuron on the first wall it crossed, from where it started."""
-    old, new = before.W @ problem.inputs.T, neurons.W @ problem.inputs.T
+    old, new = before @ problem.inputs.T, neurons.W @ problem.inputs.T
     move = np.where(beyond, np.abs(old) / np.maximum(np.abs(old - new), 1e-300), np.inf)
     for j in np.flatnonzero(beyond.any(axis=1)):
         neurons.walls[j] |= beyond[j] & (move[j] <= move[j].min() * (1 + 1e-9) + 1e-12)
@@ -222,7 +222,7 @@ class _Newton:
         decay = np.concatenate([np.full(self.k * c, problem.beta), np.full(len(x) - self.at_b, self.decay)])
         g[self.at_v :] += decay * x[self.at_v :]
         H[self.at_v :, self.at_v :] += np.diag(decay)
-        if self.has_bias and problem.loss.name == "cross_entropy":
+        if self.has_bias and problem.loss.shift_invariant:
             H[self.at_b :, self.at_b :] += problem.sample_weight.sum() / c**2  # a common shift of the logits is no move
         return g, H, noise
 

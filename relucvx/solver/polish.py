@@ -174,7 +174,7 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
         slope = problem.loss.gradient(F, problem.Y, problem.sample_weight).ravel()
         g = A.T @ slope
         noise = 64 * EPS * float((reach @ np.abs(slope)).max(initial=0.0))
-        H = A.T @ (problem.loss.hessian(F, problem.Y, problem.sample_weight).ravel()[:, None] * A)
+        H = A.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, A)
         for s, head in enumerate(heads):
             at = slice(cuts[s], cuts[s + 1])
             w = head @ q[at]

@@ -22,6 +22,7 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.errors import BackendError
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
+from relucvx.oracle.form import Form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
@@ -149,9 +150,7 @@ class Run:
         """Directions (k, D) above beta, or None when the gap is proven."""
         form = make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=self.problem.bias == "free")
         threshold = self._threshold()
-        starts = np.concatenate(
-            [random_directions(form, self.n_starts, self.rng), own_starts(self.problem, self.network, form.to_reduced)]
-        )
+        starts = self._starts(form)
         limit = int(np.clip(COLUMN_VARIABLES // max(form.X.shape[1], 1), 8, 60))
         directions, values = local_maxima(form, starts, above=threshold, limit=limit)
         if len(values):
@@ -165,6 +164,11 @@ class Run:
         self.n_starts = min(4 * self.n_starts, 4096)
         near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200)
         return np.array([witness, *(form.to_original(w) for w in near)])
+
+    def _starts(self, form: Form) -> Array:
+        """Where a search begins: at random, and at the network's own neurons."""
+        own = own_starts(self.problem, self.network, form.to_reduced)
+        return np.concatenate([random_directions(form, self.n_starts, self.rng), own])
 
     def _prove(self, threshold: float | None = None) -> Array | None:
         """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""

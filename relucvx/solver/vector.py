@@ -18,10 +18,9 @@ import numpy as np
 
 from relucvx.network import TwoLayerReLU, prune
 from relucvx.oracle import make_form
-from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.solver.columns import own_starts
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
@@ -88,12 +87,10 @@ class VectorRun(Run):
     def result(self) -> SolverResult:
         """The best network with linearly dependent neurons removed, where that costs nothing."""
         pruned = prune(self.network, self.problem.X, penalize_bias=self.problem.bias != "free")
-        if pruned.width < self.network.width and self._value(pruned) <= self.upper * (1 + FREE):
-            self.network, self.upper = pruned, self._value(pruned)
+        value = balanced_objective(self.problem, pruned)
+        if pruned.width < self.network.width and value <= self.upper * (1 + FREE):
+            self.network, self.upper = pruned, value
         return super().result()
-
-    def _value(self, network: TwoLayerReLU) -> float:
-        return balanced_objective(self.problem, network)
 
     def _distinct(self, W: Array) -> Array:
         """Unit directions (in the penalised norm), one of each bundle, first come first kept."""
@@ -138,9 +135,7 @@ class VectorRun(Run):
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
         if form.trivial:
             return True
-        own = own_starts(problem, self.network, form.to_reduced)
-        starts = np.concatenate([random_directions(form, self.n_starts, self.rng), own])
-        return not len(local_maxima(form, starts, above=self._threshold(), limit=1)[0])
+        return not len(local_maxima(form, self._starts(form), above=self._threshold(), limit=1)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)

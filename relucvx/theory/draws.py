@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from relucvx._api import beta_max, solve
-from relucvx.datasets import factorial
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
@@ -68,12 +67,6 @@ def classes(rng: np.random.Generator, sizes: list[int], beta: float) -> Instance
     n = sum(sizes)
     labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     return {"X": orthonormal_rows(n, n + int(rng.integers(0, 2)), rng), "labels": labels, "beta": beta}
-
-
-def factorial_instance(rng: np.random.Generator, d_Y: int, repeats: int, x1: float, x2: float) -> Instance:
-    """±1 targets in all combinations on inputs of kernel x0 I + x1 Y Y^T + x2 11^T, rotated at random."""
-    data = factorial(d_Y, repeats, x0=float(rng.uniform(0.5, 2.0)), x1=x1, x2=x2, rng=rng)
-    return {"X": data.X, "Y": data.Y, "beta": fraction_of_scale(data.X, data.Y, rng)}
 
 
 def fraction_of_scale(X: Array, Y: Array, rng: np.random.Generator) -> float:

@@ -109,10 +109,6 @@ def _measure_smooth(instance: Instance, predicted: Predicted) -> list[Deviation]
     return [at_most("parallelism", score, 0.0, NOT_ABSTRACT)]
 
 
-def _another_activation(instance: Instance, rng: np.random.Generator) -> Instance:
-    return {**instance, "activation": "softsign"}
-
-
 def _silent_with_common_mode(instance: Instance, rng: np.random.Generator) -> Instance:
     data = factorial(2, 1, x2=0.8, rng=rng)
     return {**instance, "X": data.X, "Y": data.Y, "activation": "relu_squared"}

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.kernel import representation_kernel
 from relucvx.network.deep import DeepNetwork
 from relucvx.types import Array
 
@@ -57,7 +58,7 @@ def _recorder(item: Any, X: Array) -> Recorder:
     if callable(item):
         return cast(Recorder, item)
     if item == "kernel":
-        return lambda net: last_hidden(net, X) @ last_hidden(net, X).T
+        return lambda net: representation_kernel(net, X)
     from relucvx import metrics
 
     metric = getattr(metrics, item, None) if isinstance(item, str) else None
