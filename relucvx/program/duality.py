@@ -135,7 +135,9 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
         # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum
         # (plus the column sum of the given N, which exact_zero_sums cancels as well)
         moved = 2.0 * len(N) * 2.0**-51 * len(N) * float(np.abs(N).max(initial=0.0)) * N.shape[1]
-        moved *= 2.0 * N.shape[1]  # a loss that couples the outputs moves whole rows
+        # A loss that couples the outputs uses steps up to 2 c times as large, and each row's and each column's sum
+        # moves as well: 4 n c such steps in all, 8 n² c² max|N| 2^-51; the rest is for row sums that start off zero.
+        moved *= 6.0 * N.shape[1]
         moved += float(sum(abs(math.fsum(column)) for column in N.T)) * (1.0 + EPS)
         size += moved * float(reach.max())
     return steepest * size

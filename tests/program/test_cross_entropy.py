@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from strategies import examples, random_network
 
 from relucvx.errors import InvalidInputError
-from relucvx.program.duality import balance_dual, dual_objective, residual, scale_dual
+from relucvx.program.duality import _rounding_of_norm, balance_dual, dual_objective, residual, scale_dual
 from relucvx.program.losses import LOSSES
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import make_problem
@@ -148,3 +148,17 @@ def test_fit_of_the_null_network_is_optimal_for_the_output_bias():
         N = residual(problem, fit(problem, problem.null_network()))
         decay = 0.3 * problem.null_bias() if bias == "all" else 0.0
         assert np.allclose(N.sum(axis=0), decay, atol=1e-10)
+
+
+@given(seed=st.integers(0, 2**20), n=st.integers(3, 40), c=st.integers(3, 8))
+@examples(60)
+def test_rounding_to_zero_sums_moves_no_more_than_the_bound_allows(seed, n, c):
+    """The dual norm is charged for every entry that moves when a scaled dual point is put back on the grid."""
+    F, Y, _, rng = instance(seed, n=max(n, c), c=c)
+    problem = make_problem(rng.standard_normal((len(Y), 2)), Y, 0.1, "cross_entropy", "free")
+    N = balance_dual(problem, residual(problem, F))
+    scaled = LOSS.round_dual(rng.uniform(0.1, 1.0) * N, problem.Y, problem.sample_weight)
+    fixed = LOSS.exact_zero_sums(scaled, problem.Y, problem.sample_weight)
+    reach = np.linalg.norm(problem.X, axis=1)
+    moved = float(np.linalg.norm(fixed - scaled, axis=1) @ (reach + reach.max()))
+    assert moved <= _rounding_of_norm(problem, N)
