@@ -25,6 +25,9 @@ REFERENCES: dict[str, str] = {
     "Revisited. ICML 2019.",
     "lewandowski-2025": "M. Lewandowski, H. Eghbalzadeh, B. Heinzl, R. Pisoni, B. A. Moser. On Space Folds of ReLU "
     "Neural Networks. TMLR 2025 (arXiv:2502.09954).",
+    "lewandowski-2024": "M. Lewandowski, H. Eghbal-zadeh, B. A. Moser. CantorNet: A Sandbox for Testing Topological and "
+    "Geometrical Measures. NeurIPS Workshop on Symmetry and Geometry in Neural Networks 2024 (arXiv:2411.19713).",
+    "telgarsky-2016": "M. Telgarsky. Benefits of Depth in Neural Networks. COLT 2016.",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
     "sorscher-2022": "B. Sorscher, S. Ganguli, H. Sompolinsky. Neural Representational Geometry Underlies Few-Shot "

@@ -4,6 +4,7 @@ from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.datasets.degenerate import degenerate_bank
 from relucvx.datasets.embedded import EMBEDDED, load, standardize_columns
 from relucvx.datasets.files import read_table
+from relucvx.datasets.folding import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor_function, cantornet, sawtooth
 from relucvx.datasets.lookup import RECIPES, available, get
 from relucvx.datasets.synthetic import (
     class_labels,
@@ -17,11 +18,15 @@ from relucvx.datasets.synthetic import (
 from relucvx.datasets.textbook import TextbookInstance, textbook_instances
 
 __all__ = [
+    "CANTORNET_SEGMENT",
     "EMBEDDED",
     "RECIPES",
+    "SAWTOOTH_SEGMENT",
     "Dataset",
     "TextbookInstance",
     "available",
+    "cantor_function",
+    "cantornet",
     "class_labels",
     "degenerate_bank",
     "factorial",
@@ -31,6 +36,7 @@ __all__ = [
     "load",
     "planted",
     "read_table",
+    "sawtooth",
     "spiral",
     "standardize_columns",
     "suggest_beta",

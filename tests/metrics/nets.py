@@ -1,22 +1,12 @@
-"""Networks with known folding, and exact rational arithmetic along a segment."""
+"""Literal oracles of folding: the nested function, and exact rational arithmetic along a segment."""
 
 import itertools
 from fractions import Fraction
 
 import numpy as np
 
-from relucvx.network import DeepNetwork
-
-V1, B1, V2 = [[3, 0], [-3, 0], [0, 1]], [-2, 1, 0], [[1, 1, 0], [0, 0, 1]]
-
-
-def cantornet(k):
-    """k blocks h = relu(V1 z + b1), z = relu(V2 h); output z_2 - z_1/2 - 1/2."""
-    weights, biases = [], []
-    for _ in range(k):
-        weights += [np.array(V1, float).T, np.array(V2, float).T]
-        biases += [np.array(B1, float), None]
-    return DeepNetwork((*weights, np.array([[-0.5], [1.0]])), (*biases, np.array([-0.5])))
+from relucvx.datasets import cantornet as cantornet
+from relucvx.datasets import sawtooth as sawtooth
 
 
 def nested(x, k):
@@ -24,14 +14,6 @@ def nested(x, k):
     for _ in range(k):
         x = max(-3 * x + 1, 0 * x, 3 * x - 2)
     return x
-
-
-def sawtooth(d):
-    """d layers relu(2x), relu(4x - 2) whose difference is the next x."""
-    first, later = np.array([[2.0, 4.0]]), np.array([[2.0, 4.0], [-2.0, -4.0]])
-    bias = np.array([0.0, -2.0])
-    weights = (first, *[later] * (d - 1), np.array([[1.0], [-1.0]]))
-    return DeepNetwork(weights, (*[bias] * d, None))
 
 
 def exact_hidden(net, x):
