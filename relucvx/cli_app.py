@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -91,6 +92,16 @@ ActivationName = Annotated[
 ]
 Tol = Annotated[float, typer.Option(help="relative gap to prove")]
 TimeLimit = Annotated[float | None, typer.Option(help="seconds in all; the bound is valid when they run out")]
+Hidden = Annotated[
+    str | None, typer.Option(help="widths of the hidden layers, e.g. 64,32  [default: --depth layers of --width]")
+]
+Depth = Annotated[int, typer.Option(min=1, help="hidden layers of the network to train")]
+LayerWidth = Annotated[int, typer.Option("--width", min=1, help="neurons of each hidden layer")]
+Epochs = Annotated[int, typer.Option(min=1, help="passes over the data (Adam)")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="look at this network instead: .npz of `relucvx solve --out`, or a torch state dict of an MLP"),
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output")]
 
 

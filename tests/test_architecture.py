@@ -35,7 +35,10 @@ LAYERS = (
 """From the bottom up. Parts of one layer do not see each other, except inside the foundation."""
 
 FOUNDATION = LAYERS[0]
-FRONT = ("cli", "cli_app", "cli_input", "cli_output", "cli_report", "cli_theory", "cli_verify")
+FRONT = (
+    "cli", "cli_app", "cli_input", "cli_network", "cli_output", "cli_profile", "cli_regions", "cli_report",
+    "cli_theory", "cli_verify",
+)  # fmt: skip
 """The command line is one part in several files."""
 
 LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "joblib", "pandas")

@@ -1,0 +1,345 @@
+"""How the commands that look inside networks come by one: train it on the data, or load its weights.
+
+Imports numpy, so commands import this module when they run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relucvx.cli_input import PICKLES, Source, stored_solution
+from relucvx.errors import DataFileError, InvalidInputError, explain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
+"""Files read by torch with ``weights_only=True``: tensors come out of them, and no code runs."""
+
+MOST_CLASSES = 100
+"""Targets with more distinct rows than this are numbers to predict, not classes."""
+
+
+def obtain_network(
+    source: Source,
+    *,
+    hidden: Sequence[int] | None = None,
+    depth: int = 3,
+    width: int = 32,
+    epochs: int = 100,
+    seed: int = 0,
+    weights: Path | None = None,
+) -> tuple[Any, np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """A network and the data it is looked at with.
+
+    Parameters
+    ----------
+    source : Source
+        The data options. Without a name (``data=""``), ``weights`` must be a saved solution, which holds its data.
+    hidden : sequence of int, optional
+        Widths of the hidden layers; default ``depth`` layers of ``width`` neurons.
+    epochs : int
+        Passes over the data with Adam (step size 3e-3, batches of 64).
+    seed : int
+        Of the initial weights and the batches; torch's own random state is left untouched.
+    weights : Path, optional
+        Instead of training: an ``.npz`` file saved by ``relucvx solve --out``, or a torch state dict of an MLP.
+
+    Returns
+    -------
+    module : torch.nn.Sequential or TwoLayerReLU
+        In eval mode.
+    X : ndarray of shape (n, d)
+    labels : ndarray of shape (n,) of int, or None
+        Class indices; None when the targets are numbers.
+    facts : dict
+        What was done: ``data, samples, features, outputs, classes, hidden, network, epochs, accuracy, loss, seconds``.
+
+    Raises
+    ------
+    InvalidInputError, DataFileError
+        For sizes that are not positive, weights that do not fit the data, and files that hold something else.
+    """
+    began = time.perf_counter()
+    loaded = None if weights is None else load_weights(weights)
+    if source.data or not hasattr(loaded, "problem"):
+        found = source.read("cross_entropy")
+        name, X, Y, names = source.named(found), found.X, found.Y, found.target_names
+    else:
+        assert loaded is not None  # the branch needs an attribute of it
+        name, X, Y, names = str(weights), loaded.problem.X, loaded.problem.Y, ()
+    labels, classes = as_classes(Y, names)
+    module = getattr(loaded, "network", loaded)
+    if module is None:
+        widths = _sizes([width] * depth if hidden is None else hidden)
+        targets = labels if labels is not None else Y.reshape(len(Y), -1)
+        module = train_mlp(X, targets, widths, epochs=_at_least_one(epochs, "--epochs"), seed=seed)
+    facts: dict[str, Any] = {"data": name, "samples": X.shape[0], "features": X.shape[1], "classes": classes}
+    facts |= _shape(module, weights)
+    if facts["inputs"] != X.shape[1]:
+        raise InvalidInputError(
+            explain(
+                f"weights for {X.shape[1]} inputs, the columns of {name}",
+                f"{weights} for {facts['inputs']} inputs",
+                "other data, or columns dropped: constant columns of embedded sets are, unless --no-standardize",
+            )
+        )
+    facts |= _scores(module, X, Y, labels)
+    facts |= {"epochs": epochs if weights is None else None, "seconds": time.perf_counter() - began}
+    return module, X, labels, facts
+
+
+def as_classes(Y: np.ndarray, names: Sequence[str] = ()) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Class index of each row of the targets and the classes' names; (None, ()) when the targets are numbers.
+
+    Whole-numbered targets are classes when every entry is -1, 0 or 1, or when rows repeat (on average at least once).
+    One-hot columns keep their order; other rows are sorted.
+    """
+    rows = Y.reshape(len(Y), -1)
+    if (rows != np.round(rows)).any():
+        return None, ()
+    distinct, index = np.unique(rows, axis=0, return_inverse=True)
+    signs = np.abs(rows).max() <= 1.0
+    if len(distinct) < 2 or len(distinct) > MOST_CLASSES or not (signs or 2 * len(distinct) <= len(rows)):
+        return None, ()
+    if rows.shape[1] > 1 and ((rows == 1.0).sum(axis=1) == 1).all() and len(np.unique(rows)) == 2:
+        labels = rows.argmax(axis=1)
+        return labels, _names(names, rows.shape[1], [str(k) for k in range(rows.shape[1])])
+    return index.reshape(-1), _names(names, len(distinct), [",".join(f"{v:g}" for v in row) for row in distinct])
+
+
+def _names(names: Sequence[str], count: int, otherwise: list[str]) -> tuple[str, ...]:
+    return tuple(names) if len(names) == count else tuple(otherwise)
+
+
+def train_mlp(X: np.ndarray, targets: np.ndarray, widths: Sequence[int], *, epochs: int, seed: int) -> Any:
+    """Linear, ReLU, …, Linear trained with Adam: cross-entropy on class indices, squared error on columns of numbers.
+
+    float64, batches of 64, a progress bar on standard error when that is a terminal.
+    """
+    import torch
+    from torch import nn
+
+    inputs = torch.from_numpy(np.array(X, dtype=np.float64))
+    classes = targets.ndim == 1
+    wanted = torch.from_numpy(np.array(targets, dtype=np.int64 if classes else np.float64))
+    sizes = [X.shape[1], *widths, int(targets.max()) + 1 if classes else targets.shape[1]]
+    with torch.random.fork_rng(devices=[]), counted("training", epochs) as tick:
+        torch.manual_seed(seed)
+        net = mlp(sizes)
+        loss = nn.CrossEntropyLoss() if classes else nn.MSELoss()
+        optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+        for epoch in range(epochs):
+            for rows in torch.randperm(len(inputs)).split(64):
+                optimizer.zero_grad()
+                value = loss(net(inputs[rows]), wanted[rows])
+                value.backward()
+                optimizer.step()
+            tick(epoch + 1, f"loss {float(value.detach()):.3g}")
+    return net.eval()
+
+
+def mlp(sizes: Sequence[int]) -> Any:
+    """A float64 Sequential of Linear layers of these sizes with a ReLU between every two."""
+    from torch import nn
+
+    layers: list[Any] = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(fan_in, fan_out).double(), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def load_weights(path: Path) -> Any:
+    """A saved solution (.npz), or an MLP from a torch state dict (read with ``weights_only=True``, ReLU assumed).
+
+    Raises
+    ------
+    DataFileError
+        For another kind of file, a pickled module, and weights that are not those of an MLP; the tensor is named.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICKLES and suffix not in TORCH_FILES:
+        raise DataFileError(
+            explain(
+                "weights in an .npz file of relucvx, or a torch state dict (.pt, .pth)",
+                str(path),
+                "pickle files can run code when they are opened, so they are not read",
+                "torch.save(model.state_dict(), 'weights.pt')",
+            )
+        )
+    if suffix not in TORCH_FILES:
+        return stored_solution(path)
+    if not path.is_file():
+        raise DataFileError(explain("a torch state dict", f"no file {path}", "a typo, or another folder"))
+    return _mlp_from_state(path, _state(path))
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """The tensors of a torch file by name."""
+    import pickle
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise DataFileError(
+            explain(
+                "a torch state dict: tensors by name",
+                f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                "a whole module was saved (opening it could run code), or the file is damaged or of another kind",
+                "torch.save(model.state_dict(), 'weights.pt')",
+            )
+        ) from error
+    for key in ("state_dict", "model_state_dict"):  # what training scripts call it inside a checkpoint
+        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+    if not isinstance(state, dict) or not state or not all(hasattr(v, "detach") for v in state.values()):
+        held = f"entries {', '.join(map(str, state))}" if isinstance(state, dict) else f"a {type(state).__name__}"
+        raise DataFileError(
+            explain(
+                f"tensors by name in {path}",
+                held,
+                "a checkpoint of another layout",
+                "torch.save(model.state_dict(), …)",
+            )
+        )
+    return state
+
+
+def _mlp_from_state(path: Path, state: dict[str, Any]) -> Any:
+    """Linear layers in the order of the state dict, with ReLU between them."""
+    import torch
+
+    layers: list[dict[str, Any]] = []
+    for name, tensor in state.items():
+        prefix, _, kind = str(name).rpartition(".")
+        wanted = {"weight": 2, "bias": 1}.get(kind)
+        starts = kind == "weight"
+        fits = wanted == tensor.ndim and (
+            starts or bool(layers and layers[-1]["name"] == prefix and len(tensor) == len(layers[-1]["weight"]))
+        )
+        if fits and starts and layers and layers[-1]["weight"].shape[0] != tensor.shape[1]:
+            fits = False
+        if not fits:
+            raise DataFileError(
+                explain(
+                    f"the weights of an MLP in {path}: Linear layers (weight, bias) that follow one another",
+                    f"{name!r} of shape {tuple(tensor.shape)}",
+                    "a convolution, a normalisation, or a model that is no plain chain",
+                    "in Python: relucvx.metrics.slice_regions(module, …), which reads more kinds of layers",
+                )
+            )
+        if starts:
+            layers.append({"name": prefix, "weight": tensor, "bias": None})
+        else:
+            layers[-1]["bias"] = tensor
+    with torch.random.fork_rng(devices=[]):
+        net = mlp([layers[0]["weight"].shape[1], *(layer["weight"].shape[0] for layer in layers)])
+    with torch.no_grad():
+        for linear, layer in zip(net[::2], layers, strict=True):
+            linear.weight.copy_(layer["weight"])
+            linear.bias.zero_() if layer["bias"] is None else linear.bias.copy_(layer["bias"])
+    return net.eval()
+
+
+def _shape(module: Any, weights: Path | None) -> dict[str, Any]:
+    """Sizes of a network and where it comes from, for a table."""
+    made = "trained here (Adam)" if weights is None else f"read from {weights}"
+    if hasattr(module, "weights_in"):
+        inputs, hidden, outputs = module.weights_in.shape[1], [module.weights_in.shape[0]], module.weights_out.shape[1]
+    else:
+        linear = list(module[::2])
+        inputs, outputs = linear[0].in_features, linear[-1].out_features
+        hidden = [layer.out_features for layer in linear[:-1]]
+        made += "" if weights is None else ", taken to have ReLU between its layers (a state dict does not say)"
+    return {"inputs": inputs, "hidden": hidden, "outputs": outputs, "network": made}
+
+
+def _scores(module: Any, X: np.ndarray, Y: np.ndarray, labels: np.ndarray | None) -> dict[str, float | None]:
+    """Share of the samples classified as labelled (classes), or the mean squared error (numbers)."""
+    out = outputs_of(module, X)
+    if labels is None:
+        fits = out.shape == Y.reshape(len(Y), -1).shape
+        return {"accuracy": None, "squared_error": float(np.mean((out - Y.reshape(out.shape)) ** 2)) if fits else None}
+    one = out.shape[1] == 1
+    if int(labels.max()) >= (2 if one else out.shape[1]):
+        raise InvalidInputError(
+            explain(
+                f"a network with one output per class ({int(labels.max()) + 1})",
+                f"{out.shape[1]} outputs",
+                "other data",
+            )
+        )
+    decided = (out[:, 0] > 0).astype(int) if one else out.argmax(axis=1)
+    return {"accuracy": float(np.mean(decided == labels)), "squared_error": None}
+
+
+def outputs_of(module: Any, X: np.ndarray) -> np.ndarray:
+    """Outputs at the rows of X, of shape (n, c)."""
+    if hasattr(module, "predict"):
+        return np.asarray(module.predict(X)).reshape(len(X), -1)
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(module(torch.from_numpy(np.array(X))).numpy())
+
+
+def _sizes(widths: Sequence[int]) -> list[int]:
+    if not widths:
+        raise InvalidInputError(explain("at least one hidden layer", "none", "", "--hidden 32,32,32 or --depth 3"))
+    return [_at_least_one(w, "a hidden width") for w in widths]
+
+
+def _at_least_one(value: int, name: str) -> int:
+    if int(value) != value or value < 1:
+        raise InvalidInputError(explain(f"{name} to be a whole number >= 1", repr(value)))
+    return int(value)
+
+
+def widths_of(text: str | None) -> list[int] | None:
+    """The widths of ``--hidden 64,32``; None stays None.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything but whole numbers separated by commas.
+    """
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidInputError(
+            explain("whole numbers separated by commas for --hidden", repr(text), "", "--hidden 64,32")
+        ) from None
+
+
+@contextmanager
+def counted(label: str, total: int, console: Console | None = None) -> Iterator[Callable[..., None]]:
+    """A function ``tick(done, text)`` that draws a bar on standard error when that is a terminal."""
+    from rich.console import Console as Terminal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Terminal(stderr=True) if console is None else console
+    if not console.is_terminal:
+
+        def silent(done: int, text: str = "") -> None:
+            """Draw nothing."""
+
+        yield silent
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+
+        def tick(done: int, text: str = "") -> None:
+            bar.update(task, completed=done, description=f"{label} {text}".strip())
+
+        yield tick
