@@ -6,11 +6,14 @@ from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_convexity
 from relucvx.metrics.dimension import participation_ratio
 from relucvx.metrics.folding import SpaceFolding, folding, space_folding
+from relucvx.metrics.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.lines import LineRegions, line_regions
+from relucvx.metrics.representations import layer_activations
 
 __all__ = [
     "Convexity",
     "FactorScore",
+    "HammingConvexity",
     "LineRegions",
     "NeuralCollapse",
     "NeuronTuning",
@@ -20,6 +23,8 @@ __all__ = [
     "euclidean_convexity",
     "folding",
     "graph_convexity",
+    "hamming_convex",
+    "layer_activations",
     "line_regions",
     "neural_collapse",
     "neuron_tuning",
