@@ -1,0 +1,204 @@
+"""The layers of a network or of a recording as matrices with one row per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.hooks import Hooked, Site
+from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
+from relucvx.types import Array
+from relucvx.validation import as_matrix
+
+ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
+
+Rest = Callable[[Array], Array]
+"""The part of a network behind a layer: points (m, p) to outputs (m, c)."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One layer of one network at n samples.
+
+    Attributes
+    ----------
+    name : str
+        What the layer is called.
+    Z : ndarray of shape (n, p)
+        Its values.
+    rest : callable or None
+        The network behind the layer; None where the layer alone does not decide the output, or nothing is known.
+    head : tuple of ndarrays (p, c) and (c,), or None
+        Weights and bias, where the network behind the layer is one affine map.
+    """
+
+    name: str
+    Z: Array
+    rest: Rest | None = None
+    head: tuple[Array, Array] | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All layers of a network, from the input on, and its outputs (n, c) where it has any."""
+
+    layers: tuple[Representation, ...]
+    outputs: Array | None
+    input: Representation | None = None
+    network: Any = field(default=None, repr=False)
+
+
+def layer_activations(
+    module: Any, X: Any = None, layers: Sequence[str] | None = None, *, batch_size: int = 1024
+) -> dict[str, Array]:
+    """Values of the hidden layers of a network at given inputs, one matrix (n, p) per layer.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, TwoLayerReLU, DeepNetwork, anything with such a ``network``, or recorded layers
+        Recorded layers are a sequence or a dict of arrays (n, ...), passed through after checks.
+    X : array_like or tensor of shape (n, ...), optional
+        Inputs; not needed, and not used, for recorded layers.
+    layers : sequence of str, optional
+        Names to record. Torch: dotted names as in ``named_modules()``, of submodules of any kind; default every
+        activation module (ReLU, Tanh, ...), that is the values behind each kink, or every leaf where a module has no
+        activation modules. Networks of this package: "hidden 0", "hidden 1", ... behind the activation.
+    batch_size : int, default 1024
+        Samples per forward pass of a torch module.
+
+    Returns
+    -------
+    dict of str to ndarray (n, p), float64
+        In the order in which the layers run; values of any shape are flattened. A torch module that runs several times
+        appears once per call, as "relu (call 1)", "relu (call 2)", or under its own names where it has as many.
+
+    Raises
+    ------
+    InvalidInputError
+        For an object of another kind, a layer that is unknown, did not run, returns something else than one tensor with
+        a row per sample, or is not finite (each named), and inputs that do not fit.
+
+    Notes
+    -----
+    Torch modules run in eval mode without gradients on the device they are on; modes, hooks and inputs are afterwards as
+    before. Activations called as functions (``F.relu``) are no modules and cannot be recorded by name.
+
+    Source: [relucvx].
+    Status: theorem (values as computed; nothing is approximated).
+    """
+    return {layer.name: layer.Z for layer in record(module, X, layers, batch_size=batch_size).layers}
+
+
+def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_size: int = 1024) -> Recording:
+    """As :func:`layer_activations`, with the outputs, the input as a layer, and what follows each layer."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise InvalidInputError(explain("batch_size to be an int >= 1", repr(batch_size)))
+    if isinstance(layers, str):
+        layers = [layers]
+    if not is_torch_module(module):
+        module = getattr(module, "network", module)
+    if isinstance(module, TwoLayerReLU):
+        module = DeepNetwork.from_two_layer(module)
+    recorded = isinstance(module, (Mapping, list, tuple))
+    if X is None and not recorded and (is_torch_module(module) or isinstance(module, DeepNetwork)):
+        raise InvalidInputError(explain("inputs X of shape (n, d)", "None", "only recorded layers need no inputs"))
+    if isinstance(module, DeepNetwork):
+        return _of_deep(module, X, layers)
+    if is_torch_module(module):
+        return _of_torch(module, X, layers, int(batch_size))
+    if recorded:
+        return _of_arrays(module, X, layers)
+    raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
+
+
+def _of_deep(net: DeepNetwork, X: Any, layers: Sequence[str] | None) -> Recording:
+    X = as_matrix(X, "X")
+    hidden = [as_matrix(H, f"layer 'hidden {k}'") for k, H in enumerate(net.hidden(X))]
+    outputs = as_matrix(net.predict(X), "the output", allow_vector=True)
+    found = [_of_part(net, k, f"hidden {k}", H) for k, H in enumerate(hidden)]
+    return Recording(_select(found, layers), outputs, _of_part(net, -1, "input", X), net)
+
+
+def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representation:
+    weights = net.weights[position + 1 :]
+    biases = None if net.biases is None else net.biases[position + 1 :]
+    behind = DeepNetwork(weights, biases, net.activation)
+    last = None if biases is None else biases[-1]
+    head = (weights[0], np.zeros(net.n_outputs) if last is None else last) if len(weights) == 1 else None
+    return Representation(name, Z, behind.predict, head)
+
+
+def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int) -> Recording:
+    hooked = Hooked(module, X, batch_size)
+    found = hooked.record(layers)
+    outputs = found.outputs
+    head = hooked.head_input() if outputs is not None else None
+    parts = [
+        Representation(site.name, Z, _rest(hooked, site, Z, outputs), _head_behind(Z, head))
+        for site, Z in zip(found.sites, found.values, strict=True)
+    ]
+    flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
+    rest = None if outputs is None else hooked.outputs_at
+    return Recording(tuple(parts), outputs, Representation("input", flat, rest, _head_behind(flat, head)), module)
+
+
+def _rest(hooked: Hooked, site: Site, Z: Array, outputs: Array | None) -> Rest | None:
+    """The module behind a call, when the values there decide the output.
+
+    They do not where a skip connection passes by. So the same values are presented with the inputs of other samples: the
+    outputs must stay as they are.
+    """
+    if outputs is None:
+        return None
+    again = hooked.outputs_from(site, Z, shift=max(1, len(Z) // 2))
+    scale = float(np.abs(outputs).max())
+    if again.shape != outputs.shape or float(np.abs(again - outputs).max()) > 1e-4 * scale:
+        return None
+    return lambda points: hooked.outputs_from(site, points)
+
+
+def _head_behind(Z: Array, head: tuple[Array, Array, Array] | None) -> tuple[Array, Array] | None:
+    """Weights and bias of the last Linear layer, when its input is what the layer holds."""
+    if head is None:
+        return None
+    before, weights, bias = head
+    part = Z[: len(before)]
+    return (weights, bias) if part.shape == before.shape and np.array_equal(part, before) else None
+
+
+def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
+    named = given.items() if isinstance(given, Mapping) else ((f"layer {k}", value) for k, value in enumerate(given))
+    found = [Representation(str(name), _flat(value, f"layer {str(name)!r}")) for name, value in named]
+    if not found:
+        raise InvalidInputError(explain("at least one recorded layer", "none", "an empty list or dict"))
+    first = None if X is None else Representation("input", _flat(X, "X"))
+    n = len(found[0].Z if first is None else first.Z)
+    for layer in found:
+        if len(layer.Z) != n:
+            raise InvalidInputError(
+                explain(
+                    f"layer {layer.name!r} with {n} rows, as many as {'the first layer' if first is None else 'X'}",
+                    f"{len(layer.Z)} rows",
+                    "one array was taken for a list of layers, or layers were recorded on other samples",
+                    "[Z_1, Z_2, ...] with one row per sample each",
+                )
+            )
+    return Recording(_select(found, layers), None, first)
+
+
+def _flat(value: Any, name: str) -> Array:
+    """An array (n, ...) as a checked matrix (n, p)."""
+    raw = value.detach().cpu().double().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and len(raw) else raw, name)
+
+
+def _select(found: list[Representation], layers: Sequence[str] | None) -> tuple[Representation, ...]:
+    unknown = [name for name in layers or () if name not in [layer.name for layer in found]]
+    if unknown:
+        known = ", ".join(repr(layer.name) for layer in found)
+        raise InvalidInputError(explain(f"layers among {known}", ", ".join(repr(name) for name in unknown)))
+    return tuple(layer for layer in found if layers is None or layer.name in layers)
