@@ -17,6 +17,7 @@ MODULES = (
     "mean_field",
     "deep_networks",
     "landscape",
+    "hamming",
     "errata",
     "errata_folding",
 )
