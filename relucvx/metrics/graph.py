@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from relucvx.metrics.groups import Indices
 from relucvx.types import Array, BoolArray
 
-BLOCK = 2_000_000
+BLOCK = 500_000
 """Entries of the largest dense block of distances, which bounds the memory."""
 
 TIE = 1e-12
@@ -48,11 +48,11 @@ class NeighbourGraph:
             distance = cdist(Z[here], Z)
             distance[np.arange(len(here)), here] = np.inf
             limit = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
-            near = distance <= limit * (1.0 + TIE) if keep_ties else distance < limit
+            near = distance <= limit * (1.0 + TIE) if keep_ties else distance <= limit
             if not keep_ties:
-                tied = distance == limit
-                near |= tied & (np.cumsum(tied, axis=1) <= k - near.sum(axis=1, keepdims=True))
-            i, j = np.nonzero(near & (distance > 0))
+                _drop_last_ties(near, distance, limit, k)
+            near &= distance > 0
+            i, j = np.nonzero(near)
             rows.append(here[i])
             cols.append(j)
             lengths.append(distance[i, j])
@@ -73,6 +73,16 @@ class NeighbourGraph:
             here = sources[first : first + block]
             distance, before = dijkstra(self.edges, indices=here, return_predecessors=True)
             yield here, distance, before.astype(np.intp)
+
+
+def _drop_last_ties(near: BoolArray, distance: Array, limit: Array, k: int) -> None:
+    """Leave k entries in every row of ``near``: of those tied with the k-th neighbour, the first."""
+    crowded = np.flatnonzero(np.count_nonzero(near, axis=1) > k)
+    if len(crowded):
+        tied = distance[crowded] == limit[crowded]
+        closer = near[crowded] & ~tied
+        places = k - closer.sum(axis=1, keepdims=True)
+        near[crowded] = closer | (tied & (np.cumsum(tied, axis=1) <= places))
 
 
 def first_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:

@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ("batched_training", "enumeration", "solvers", "against_pyscnn", "kernels")
+SCRIPTS = ("batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity")
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,9 @@ def test_script_runs_in_quick_mode(script: str, tmp_path: Path) -> None:
     assert "|---|" in done.stdout
 
 
-def test_the_peer_must_be_named(tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER / "against_pyscnn.py"), "--out", str(tmp_path / "x.json")]
+@pytest.mark.parametrize("script", ["against_pyscnn", "graph_convexity"])
+def test_the_peer_must_be_named(script: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / f"{script}.py"), "--out", str(tmp_path / "x.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1
     assert "--peer-python PATH" in done.stderr
