@@ -30,8 +30,28 @@ REFERENCES: dict[str, str] = {
     "telgarsky-2016": "M. Telgarsky. Benefits of Depth in Neural Networks. COLT 2016.",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
+    "politis-romano-1994": "D. N. Politis, J. P. Romano. Large Sample Confidence Regions Based on Subsamples under "
+    "Minimal Assumptions. Annals of Statistics 1994.",
+    "aronow-2015": "P. M. Aronow, C. Samii, V. A. Assenova. Cluster-Robust Variance Estimation for Dyadic Data. "
+    "Political Analysis 2015.",
     "sorscher-2022": "B. Sorscher, S. Ganguli, H. Sompolinsky. Neural Representational Geometry Underlies Few-Shot "
     "Concept Learning. PNAS 2022.",
+    "song-2012": "L. Song, A. Smola, A. Gretton, J. Bedo, K. Borgwardt. Feature Selection via Dependence Maximization. "
+    "JMLR 2012.",
+    "schonemann-1966": "P. H. Schonemann. A Generalized Solution of the Orthogonal Procrustes Problem. Psychometrika "
+    "1966.",
+    "williams-2021": "A. H. Williams, E. Kunz, S. Kornblith, S. W. Linderman. Generalized Shape Metrics on Neural "
+    "Representations. NeurIPS 2021.",
+    "huh-2024": "M. Huh, B. Cheung, T. Wang, P. Isola. The Platonic Representation Hypothesis. ICML 2024.",
+    "kriegeskorte-2008": "N. Kriegeskorte, M. Mur, P. Bandettini. Representational Similarity Analysis - Connecting the "
+    "Branches of Systems Neuroscience. Frontiers in Systems Neuroscience 2008.",
+    "roy-2007": "O. Roy, M. Vetterli. The Effective Rank: A Measure of Effective Dimensionality. EUSIPCO 2007.",
+    "masarczyk-2023": "W. Masarczyk, M. Ostaszewski, E. Imani, R. Pascanu, P. Milos, T. Trzcinski. The Tunnel Effect: "
+    "Building Data Representations in Deep Neural Networks. NeurIPS 2023.",
+    "facco-2017": "E. Facco, M. d'Errico, A. Rodriguez, A. Laio. Estimating the Intrinsic Dimension of Datasets by a "
+    "Minimal Neighborhood Information. Scientific Reports 2017.",
+    "alain-2017": "G. Alain, Y. Bengio. Understanding Intermediate Layers Using Linear Classifier Probes. ICLR workshop "
+    "2017.",
     "relucvx": "Derived and tested in this package; no published source.",
 }
 

@@ -1,24 +1,61 @@
-"""Similarity of two representations of the same samples."""
+"""Similarity of two representations of the same samples: kernel alignment and Procrustes distance."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.blocks import centred, from_middle, order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.groups import as_gram
-from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix, as_positive
+
+FLAT = 1e-13
+"""Size below which features or kernels scaled to 1 are the rounding of a constant."""
 
 
-def cka(Z1: Any = None, Z2: Any = None, *, kernel1: Any = None, kernel2: Any = None, debiased: bool = False) -> float:
+@dataclass(frozen=True)
+class Procrustes(Result):
+    """How far two representations are apart after the best rotation.
+
+    Attributes
+    ----------
+    distance : float
+        min_Q ||A - B Q||_F over orthogonal Q; a metric between shapes.
+    similarity : float
+        ||A^T B||_* / (||A||_F ||B||_F), between 0 and 1; the cosine between A and the rotated B. NaN when one side
+        does not vary.
+    """
+
+    distance: float
+    similarity: float
+
+
+def cka(
+    Z1: Any = None,
+    Z2: Any = None,
+    *,
+    kernel: Literal["linear", "rbf"] = "linear",
+    bandwidth: float | None = None,
+    kernel1: Any = None,
+    kernel2: Any = None,
+    debiased: bool = False,
+) -> float:
     """Centred kernel alignment, <H K1 H, H K2 H>_F / (||H K1 H||_F ||H K2 H||_F) with H = I - 11^T/n.
 
     Parameters
     ----------
     Z1, Z2 : array_like of shapes (n, p1) and (n, p2), optional
-        Two representations of the same n samples (linear kernel).
+        Two representations of the same n samples.
+    kernel : {"linear", "rbf"}, default "linear"
+        Kernel of the sides given by features: z.z', or exp(-||z - z'||^2 / (2 s^2)).
+    bandwidth : float, optional
+        s in units of the median distance between two samples of the representation itself (default 1.0, ``"rbf"``
+        only). For large values the result tends to the linear one.
     kernel1, kernel2 : array_like of shape (n, n), optional
         Gram matrices in their place; either side may be given by features or by kernel.
     debiased : bool, default False
@@ -29,76 +66,166 @@ def cka(Z1: Any = None, Z2: Any = None, *, kernel1: Any = None, kernel2: Any = N
     -------
     float
         Between 0 and 1 (biased form); 1 for representations equal up to rotation, scale and shift; NaN when one side
-        does not vary, or when an unbiased estimate of its norm is not positive.
+        does not vary, when an unbiased estimate of its norm is not positive, or when the median distance is 0.
 
     Raises
     ------
     InvalidInputError
-        For sides that are not given once each, different numbers of samples, or debiased with n < 4.
+        For sides that are not given once each, different numbers of samples, debiased with n < 4, an unknown kernel, or
+        a bandwidth that is not positive or not used.
 
     Notes
     -----
-    No constant is added to the denominator, so the scale of the features does not matter. With features on both sides
-    and fewer of them than samples, p x p matrices are formed in place of n x n ones.
+    No constant is added to the denominator, so the scale of the features does not matter. With fewer features than
+    samples, p x p matrices are formed in place of n x n ones, for the debiased form too; else kernels are formed a
+    block of rows at a time. Of an even number of distances the median is the smaller of the middle two.
 
-    Source: [kornblith-2019].
+    Source: [kornblith-2019], debiased form [song-2012].
     Status: theorem (a definition).
     """
-    if not debiased and kernel1 is None and kernel2 is None and Z1 is not None and Z2 is not None:
-        A, B = _centred_features(Z1, "Z1"), _centred_features(Z2, "Z2")
-        _check_rows(A, B)
-        if max(A.shape[1], B.shape[1]) <= len(A):
-            inner = np.linalg.norm(A.T @ B) ** 2
-            return _ratio(float(inner), float(np.linalg.norm(A.T @ A)), float(np.linalg.norm(B.T @ B)))
-        K1, K2 = A @ A.T, B @ B.T
-    else:
-        K1, K2 = _centred_kernel(Z1, kernel1, "cka"), _centred_kernel(Z2, kernel2, "cka")
-        _check_rows(K1, K2)
+    if kernel not in ("linear", "rbf"):
+        raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
+    if bandwidth is not None and kernel == "linear":
+        raise InvalidInputError(explain("no bandwidth with a linear kernel", repr(bandwidth), "", 'kernel="rbf"'))
+    width = None if kernel == "linear" else as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
+    first, second = _side(Z1, kernel1, width), _side(Z2, kernel2, width)
+    _check_rows(first.n, second.n)
+    if debiased and first.n < 4:
+        raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{first.n}"))
+    inner, *squares = _inner_products(first, second)
+    sizes = np.sqrt(squares)
+    if min(sizes) <= FLAT:
+        return np.nan
     if not debiased:
-        return _ratio(float(np.sum(K1 * K2)), float(np.linalg.norm(K1)), float(np.linalg.norm(K2)))
-    if len(K1) < 4:
-        raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{len(K1)}"))
-    if min(float(np.abs(K1).max()), float(np.abs(K2).max())) <= 1e-13:
+        return min(inner / float(sizes[0]) / float(sizes[1]), 1.0)
+    own = [_unbiased(square, side, side) for square, side in zip(squares, (first, second), strict=True)]
+    if min(own[0] / squares[0], own[1] / squares[1]) <= 1e-12:
         return np.nan
-    squares = _unbiased(K1, K1), _unbiased(K2, K2)
-    if squares[0] <= 1e-12 * np.sum(K1**2) or squares[1] <= 1e-12 * np.sum(K2**2):
-        return np.nan
-    return float(_unbiased(K1, K2) / np.sqrt(squares[0] * squares[1]))
+    return float(_unbiased(inner, first, second) / np.sqrt(own[0]) / np.sqrt(own[1]))
 
 
-def _centred_features(Z: Any, name: str) -> Array:
-    """Columns of mean zero, scaled to size 1 first so that nothing over- or underflows."""
-    Z = as_matrix(Z, name)
-    Z = Z / (float(np.abs(Z).max()) or 1.0)
-    return Z - Z.mean(axis=0)
+def procrustes(Z1: Any, Z2: Any, *, scale: bool = True) -> Procrustes:
+    """Orthogonal Procrustes distance min_Q ||A - B Q||_F of two centred representations over orthogonal Q.
+
+    A and B are Z1 and Z2 with the mean row removed, zero columns appended to the narrower one, and with ``scale``
+    divided by their Frobenius norms.
+
+    Parameters
+    ----------
+    Z1, Z2 : array_like of shapes (n, p1) and (n, p2)
+        Two representations of the same n samples.
+    scale : bool, default True
+        Whether both are scaled to norm 1 first. Without it the distance has the unit of the features.
+
+    Returns
+    -------
+    Procrustes
+        The distance is 0 exactly for representations equal up to rotation, reflection and shift (and scale); it is
+        symmetric and obeys the triangle inequality. With ``scale`` it is sqrt(2 - 2 similarity), between 0 and
+        sqrt(2), and NaN when one side does not vary.
+
+    Raises
+    ------
+    InvalidInputError
+        For different numbers of samples, or features that are not finite matrices.
+
+    Notes
+    -----
+    The distance is evaluated at the best Q, from the singular vectors of B^T A, rather than from the singular values:
+    sqrt(2 - 2 similarity) would lose half the digits near 0.
+
+    Source: [schonemann-1966], as a metric between networks [williams-2021].
+    Status: theorem (a definition).
+    """
+    (A, size1), (B, size2) = centred(Z1, "Z1"), centred(Z2, "Z2")
+    _check_rows(len(A), len(B))
+    norms = float(np.linalg.norm(A)), float(np.linalg.norm(B))
+    flat = min(norms) <= FLAT
+    common = 1.0 if scale else max(size1, size2)
+    A, B = (_narrow(M) * (1.0 if scale else size / common) for M, size in ((A, size1), (B, size2)))
+    if scale:
+        if flat:
+            return Procrustes(np.nan, np.nan)
+        A, B = A / norms[0], B / norms[1]
+    p = max(A.shape[1], B.shape[1])
+    A, B = (np.pad(M, ((0, 0), (0, p - M.shape[1]))) for M in (A, B))
+    U, values, Vt = np.linalg.svd(B.T @ A)
+    distance = common * float(np.linalg.norm(A - B @ (U @ Vt)))
+    size = float(np.linalg.norm(A)) * float(np.linalg.norm(B))
+    return Procrustes(distance, np.nan if flat or size == 0.0 else min(float(values.sum()) / size, 1.0))
 
 
-def _centred_kernel(Z: Any, kernel: Any, wanted: str) -> Array:
-    if kernel is None and Z is not None:
-        rows = _centred_features(Z, "Z")
-        return rows @ rows.T
-    K = as_gram(Z, kernel, wanted)
-    K = K / (float(np.abs(K).max()) or 1.0)
-    return K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+@dataclass(frozen=True)
+class _Side:
+    """One representation as a centred kernel whose rows are formed when asked for."""
+
+    n: int
+    rows: Callable[[slice], Array]
+    diagonal: Array
+    features: Array | None = None
 
 
-def _check_rows(A: Array, B: Array) -> None:
-    if len(A) != len(B):
+def _side(Z: Any, kernel: Any, bandwidth: float | None) -> _Side:
+    if kernel is not None or Z is None:
+        K = as_gram(Z, kernel, "cka")
+        K /= float(np.abs(K).max()) or 1.0
+        K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+        return _Side(len(K), K.__getitem__, np.diag(K))
+    if bandwidth is not None:
+        return _rbf_side(Z, bandwidth)
+    A, _ = centred(Z)
+    return _Side(len(A), lambda s: A[s] @ A.T, np.sum(A**2, axis=1), A)
+
+
+def _rbf_side(Z: Any, bandwidth: float) -> _Side:
+    """(K - 1) / c, centred: neither the constant nor the scale c matters, and wide kernels keep their digits."""
+    rows = from_middle(as_matrix(Z, "Z"))
+    n, squared = len(rows), squared_distances(rows)
+    top = 4.0 * float(np.sum(rows**2, axis=1).max())
+    lower_median = n + (n * (n - 1) // 2 - 1)  # among all n^2 entries: the diagonal comes first, every pair twice
+    typical = order_statistic(lambda: map(squared, row_blocks(n, n)), lower_median, top) if n > 1 and top > 0 else 0.0
+    if typical <= 1e-28:
+        return _Side(n, lambda s: np.zeros((len(rows[s]), n)), np.zeros(n))
+    rate, unit = 0.5 / bandwidth**2 / typical, -float(np.expm1(-0.5 / bandwidth**2))
+
+    def raw(s: slice) -> Array:
+        K: Array = np.expm1(-rate * squared(s)) / unit
+        return K
+
+    means = np.concatenate([raw(s).mean(axis=1) for s in row_blocks(n, n)])
+    return _Side(n, lambda s: raw(s) - means - means[s, None] + means.mean(), means.mean() - 2.0 * means)
+
+
+def _inner_products(first: _Side, second: _Side) -> tuple[float, float, float]:
+    """<K, L>, <K, K>, <L, L>."""
+    if first.features is not None and second.features is not None:
+        A, B = first.features, second.features
+        return overlap(A, B), overlap(A, A), overlap(B, B)
+    sums = np.zeros(3)
+    for s in row_blocks(first.n, first.n):
+        K, L = first.rows(s), second.rows(s)
+        sums += np.sum(K * L), np.sum(K**2), np.sum(L**2)
+    inner, one, two = sums.tolist()
+    return inner, one, two
+
+
+def _unbiased(inner: float, first: _Side, second: _Side) -> float:
+    """Unbiased estimate of an inner product of two centred kernels, up to a factor of n alone (Song et al. 2012).
+
+    The estimate is made of the kernels without diagonal. Rows of a centred kernel sum to 0, so without the diagonal
+    they sum to minus its entry, and inner product and diagonals are all that is needed.
+    """
+    n, a, b = first.n, first.diagonal, second.diagonal
+    return float(inner - (n / (n - 2)) * (a @ b) + a.sum() * b.sum() / ((n - 1) * (n - 2)))
+
+
+def _narrow(A: Array) -> Array:
+    """Features with the same inner products and no more columns than rows."""
+    return A if A.shape[1] <= len(A) else np.asarray(np.linalg.qr(A.T, mode="r")).T
+
+
+def _check_rows(n1: int, n2: int) -> None:
+    if n1 != n2:
         raise InvalidInputError(
-            explain("two representations of the same samples", f"{len(A)} and {len(B)} rows", "one is transposed")
+            explain("two representations of the same samples", f"{n1} and {n2} rows", "one is transposed")
         )
-
-
-def _ratio(inner: float, first: float, second: float) -> float:
-    # features and kernels are scaled to 1: below this they are the rounding of a constant
-    if min(first, second) <= 1e-13:
-        return np.nan
-    return min(inner / first / second, 1.0)
-
-
-def _unbiased(K: Array, L: Array) -> float:
-    """Unbiased estimate of the inner product of two centred kernels, up to a factor of n alone (Song et al. 2012)."""
-    n = len(K)
-    K, L = K - np.diag(np.diag(K)), L - np.diag(np.diag(L))
-    total = np.sum(K * L) + K.sum() * L.sum() / ((n - 1) * (n - 2)) - 2.0 * K.sum(axis=0) @ L.sum(axis=1) / (n - 2)
-    return float(total)

@@ -1,0 +1,119 @@
+"""Representational dissimilarity matrices and their correlation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.neighbours import TIE
+from relucvx.types import Array
+from relucvx.validation import as_matrix
+
+DISTANCES = ("euclidean", "sqeuclidean", "correlation", "cosine", "cityblock")
+METHODS = ("pearson", "spearman", "kendall")
+
+
+def rdm_correlation(
+    Z1: Any,
+    Z2: Any,
+    *,
+    distance: Literal["euclidean", "sqeuclidean", "correlation", "cosine", "cityblock"] = "euclidean",
+    method: Literal["pearson", "spearman", "kendall"] = "spearman",
+) -> float:
+    """Correlation of two representational dissimilarity matrices over the n(n - 1)/2 pairs of samples.
+
+    Parameters
+    ----------
+    Z1, Z2 : array_like of shapes (n, p1) and (n, p2)
+        Two representations of the same n >= 3 samples.
+    distance : {"euclidean", "sqeuclidean", "correlation", "cosine", "cityblock"}
+        Dissimilarity of two samples; ``"correlation"`` is 1 - Pearson correlation over the neurons.
+    method : {"spearman", "pearson", "kendall"}
+        Correlation of the two lists of dissimilarities: of ranks (ties share their mean rank), of values, or tau-b.
+
+    Returns
+    -------
+    float
+        Between -1 and 1. NaN when one list is constant, or when a dissimilarity has no value (``"cosine"`` of a row
+        of zeros, ``"correlation"`` of a constant row).
+
+    Raises
+    ------
+    InvalidInputError
+        For different numbers of samples, fewer than 3, or an unknown distance or method.
+
+    Notes
+    -----
+    Euclidean distances ignore rotations and shifts, ``"cosine"`` ignores rotations and the scale of each sample,
+    ``"correlation"`` ignores what is added to all neurons of a sample; the last depends on the basis, as
+    ``"cityblock"`` does. Ranks ignore any increasing change of the dissimilarities. Dissimilarities within 1e-12 of the
+    largest are tied, so that rounding does not rank what is equal.
+
+    Source: [kriegeskorte-2008].
+    Status: theorem (a definition).
+    """
+    if distance not in DISTANCES:
+        raise InvalidInputError(explain(f"a distance among {', '.join(DISTANCES)}", repr(distance)))
+    if method not in METHODS:
+        raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
+    A, B = as_matrix(Z1, "Z1"), as_matrix(Z2, "Z2")
+    if len(A) != len(B):
+        raise InvalidInputError(
+            explain("two representations of the same samples", f"{len(A)} and {len(B)} rows", "one is transposed")
+        )
+    if len(A) < 3:
+        raise InvalidInputError(explain("at least 3 samples", f"{len(A)}", "one pair has no correlation"))
+    first, second = _dissimilarities(A, distance), _dissimilarities(B, distance)
+    if np.isnan(first).any() or np.isnan(second).any():
+        return np.nan
+    if method == "pearson":
+        return _pearson(first, second)
+    return _kendall(_ranks(first), _ranks(second)) if method == "kendall" else _pearson(_ranks(first), _ranks(second))
+
+
+def _dissimilarities(Z: Array, distance: Any) -> Array:
+    """Condensed dissimilarities, scaled to a largest of 1; NaN where a sample has no direction."""
+    from scipy.spatial.distance import pdist
+
+    Z = Z / (float(np.abs(Z).max()) or 1.0)
+    if distance in ("euclidean", "sqeuclidean", "cityblock"):
+        out = pdist(Z, distance)
+        top = float(out.max())
+        return np.asarray(out / top) if top > 0 else out
+    size = np.abs(Z).max(axis=1, keepdims=True)
+    Z = Z / np.where(size > 0, size, 1.0)
+    if distance == "correlation":
+        Z = Z - Z.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(Z, axis=1, keepdims=True)
+    if norms.min() <= 1e-13:
+        return np.full(len(Z) * (len(Z) - 1) // 2, np.nan)
+    # 1 - cos is half the squared distance of the directions, which keeps the digits of small angles
+    return pdist(Z / norms, "sqeuclidean") / 2.0
+
+
+def _ranks(values: Array) -> Array:
+    """Mean ranks; values closer than rounding share theirs."""
+    order = np.argsort(values, kind="stable")
+    new = np.diff(values[order], prepend=-np.inf) > TIE * float(np.abs(values).max())
+    group = np.cumsum(new) - 1
+    last = np.cumsum(np.bincount(group))
+    out = np.empty(len(values))
+    out[order] = (last - (np.bincount(group) - 1) / 2.0)[group]
+    return out
+
+
+def _pearson(x: Array, y: Array) -> float:
+    x, y = (v / (float(np.abs(v).max()) or 1.0) for v in (x, y))
+    x, y = x - x.mean(), y - y.mean()
+    norms = float(np.linalg.norm(x)), float(np.linalg.norm(y))
+    if min(norms) <= 1e-13 * np.sqrt(len(x)):
+        return np.nan
+    return float(np.clip(x @ y / norms[0] / norms[1], -1.0, 1.0))
+
+
+def _kendall(x: Array, y: Array) -> float:
+    from scipy.stats import kendalltau
+
+    return np.nan if min(np.ptp(x), np.ptp(y)) == 0.0 else float(kendalltau(x, y).statistic)

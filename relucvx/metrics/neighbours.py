@@ -1,0 +1,117 @@
+"""Nearest neighbours with exact distances and shared ties, and how far two representations agree on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.blocks import BLOCK, EPS, from_middle, row_blocks, squared_distances
+from relucvx.types import Array
+from relucvx.validation import as_matrix
+
+TIE = 1e-12
+"""Relative difference below which two distances count as equal."""
+
+
+def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> float:
+    """Mutual nearest neighbours: mean share of the k nearest neighbours that two representations have in common.
+
+    (1/n) sum_i |N1(i) and N2(i)| / k, where N(i) are the k nearest other samples in Euclidean distance.
+
+    Parameters
+    ----------
+    Z1, Z2 : array_like of shapes (n, p1) and (n, p2)
+        Two representations of the same n samples.
+    k : int, default 10
+        Neighbours, between 1 and n - 1.
+    normalise : bool, default True
+        Whether every row is scaled to norm 1 first, so that near means a small angle; a row of zeros stays zero.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 1 for equal neighbourhoods. Unrelated representations score k/(n - 1) on average, which is
+        large for few samples.
+
+    Raises
+    ------
+    InvalidInputError
+        For different numbers of samples, or k outside 1 ... n - 1.
+
+    Notes
+    -----
+    Ties do not depend on the order of the rows: the t samples tied with the k-th neighbour share the r places that the
+    nearer ones leave with r/t of a place each, and what two neighbourhoods have in common is the sum of the smaller
+    shares. Distances within 1e-12 of each other are tied.
+
+    With ``normalise`` rotations and positive scaling of any row leave the score as it is, and a shift changes it;
+    without, rotations, shifts and a common scale leave it as it is.
+
+    Source: [huh-2024].
+    Status: theorem (a definition).
+    """
+    A, B = _prepared(Z1, "Z1", normalise), _prepared(Z2, "Z2", normalise)
+    n = len(A)
+    if len(B) != n:
+        raise InvalidInputError(
+            explain("two representations of the same samples", f"{n} and {len(B)} rows", "one is transposed")
+        )
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < n:
+        raise InvalidInputError(
+            explain(f"k between 1 and {n - 1}, the number of other samples", repr(k), "fewer samples than neighbours")
+        )
+    pairs = zip(_places(A, int(k)), _places(B, int(k)), strict=True)
+    return sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n)
+
+
+def near_distances(Z: Array, k: int) -> Iterator[tuple[slice, Array]]:
+    """Blocks of (rows, distances to all samples): exact for the k nearest and what may tie with them, else infinite.
+
+    Inner products find the candidates quickly but lose digits; the distances of the candidates are then taken from
+    differences of rows. A sample is not its own neighbour.
+    """
+    squared, norms = squared_distances(Z), np.linalg.norm(Z, axis=1)
+    lost = (Z.shape[1] + 4) * EPS
+    for rows in row_blocks(len(Z), len(Z)):
+        here = np.arange(len(Z))[rows]
+        found, error = squared(rows), lost * (norms[rows, None] + norms) ** 2
+        found[here - here[0], here] = np.inf
+        limit = np.partition(found + error, k - 1, axis=1)[:, k - 1 : k]
+        room = np.sqrt(limit) * (1.0 + TIE) + 2.0 * slack(norms[rows, None])
+        i, j = np.nonzero(found - error <= room**2)
+        out = np.full(found.shape, np.inf)
+        step = max(1, BLOCK // Z.shape[1])
+        for first in range(0, len(i), step):
+            a, b = i[first : first + step], j[first : first + step]
+            out[a, b] = np.linalg.norm(Z[here[a]] - Z[b], axis=1)
+        yield rows, out
+
+
+def slack(norm: Any) -> Any:
+    """Rounding of a distance from a row of this norm when the features have been rotated."""
+    return 8.0 * EPS * norm
+
+
+def _places(Z: Array, k: int) -> Iterator[Array]:
+    """Blocks of the share of a place that every sample has among the k nearest of each row; rows sum to k."""
+    norms = np.linalg.norm(Z, axis=1)
+    for rows, distance in near_distances(Z, k):
+        limit = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
+        room = TIE * limit + slack(norms[rows, None])
+        nearer = distance < limit - room
+        tied = (distance <= limit + room) & ~nearer
+        left = k - nearer.sum(axis=1, keepdims=True)
+        yield nearer + tied * (left / tied.sum(axis=1, keepdims=True))
+
+
+def _prepared(Z: Any, name: str, normalise: bool) -> Array:
+    rows = as_matrix(Z, name)
+    if normalise:
+        size = np.abs(rows).max(axis=1, keepdims=True)
+        rows = rows / np.where(size > 0, size, 1.0)
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(norms > 0, norms, 1.0))
+    return from_middle(rows)

@@ -1,0 +1,151 @@
+"""Matrices of similarities between the layers of one or two networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.alignment import cka, procrustes
+from relucvx.metrics.dissimilarity import rdm_correlation
+from relucvx.metrics.neighbours import mutual_knn
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix
+
+
+def _procrustes_similarity(Z1: Any, Z2: Any) -> float:
+    return procrustes(Z1, Z2).similarity
+
+
+NAMED: dict[str, Callable[..., float]] = {
+    "cka": cka,
+    "mutual_knn": mutual_knn,
+    "procrustes": _procrustes_similarity,
+    "rdm_correlation": rdm_correlation,
+}
+
+
+@dataclass(frozen=True)
+class LayerSimilarity(Result):
+    """Similarity of every layer of one network with every layer of another.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (L1, L2)
+        Entry (i, j) is the metric of layer i of the first and layer j of the second network.
+    names1, names2 : tuple of str
+        Names of the layers.
+    metric : str
+        Name of the metric.
+    """
+
+    matrix: Array
+    names1: tuple[str, ...]
+    names2: tuple[str, ...]
+    metric: str
+
+    def plot(self, ax: Any = None, *, cmap: str = "magma") -> Any:
+        """Draw the matrix as a heat map with the layers' names and a colour bar.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Where to draw; a new figure without.
+        cmap : str
+            Name of matplotlib's colour map.
+
+        Returns
+        -------
+        matplotlib axes
+
+        Notes
+        -----
+        Values between 0 and 1 are drawn on the scale 0 ... 1, so that figures compare.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            width, height = (1.6 + 0.45 * len(names) for names in (self.names2, self.names1))
+            _, ax = plt.subplots(figsize=(max(width + 1.0, 4.0), max(height, 3.2)), layout="constrained")
+        low, high = np.nanmin([0.0, *self.matrix.flat]), np.nanmax([1.0, *self.matrix.flat])
+        image = ax.imshow(self.matrix, vmin=low, vmax=high, cmap=cmap)
+        slanted = max(map(len, self.names2)) > 3
+        ax.set_xticks(
+            range(len(self.names2)), self.names2, rotation=45 if slanted else 0, ha="right" if slanted else "center"
+        )
+        ax.set_yticks(range(len(self.names1)), self.names1)
+        ax.figure.colorbar(image, ax=ax, label=self.metric)
+        return ax
+
+
+def layer_similarity(
+    layers1: Any, layers2: Any = None, metric: str | Callable[..., float] = "cka", **options: Any
+) -> LayerSimilarity:
+    """Similarity of every pair of layers, of one network with itself or with another on the same samples.
+
+    Parameters
+    ----------
+    layers1 : sequence or dict of array_like of shapes (n, p_l)
+        Representations of the same n samples, layer by layer; the keys of a dict name them.
+    layers2 : sequence or dict, optional
+        Layers of the second network; those of the first again by default.
+    metric : {"cka", "mutual_knn", "procrustes", "rdm_correlation"} or callable, default "cka"
+        ``"procrustes"`` is the similarity of :func:`procrustes`, not the distance. A callable takes two representations
+        and returns a number.
+    **options
+        Further arguments of the metric, such as ``debiased=True`` or ``k=5``.
+
+    Returns
+    -------
+    LayerSimilarity
+        Entries are NaN where the metric is undefined.
+
+    Raises
+    ------
+    InvalidInputError
+        For no layers, a single array in place of a list, an unknown metric, and as the metric.
+
+    Notes
+    -----
+    With one network and a named metric, which is symmetric, each pair is computed once.
+
+    Source: [kornblith-2019].
+    Status: theorem (definitions).
+    """
+    if callable(metric):
+        score, name = metric, getattr(metric, "__name__", type(metric).__name__)
+    elif metric in NAMED:
+        score, name = NAMED[metric], metric
+    else:
+        raise InvalidInputError(explain(f"a metric among {', '.join(NAMED)}, or a callable", repr(metric)))
+    names1, first = _layers(layers1, "layers1")
+    names2, second = (names1, first) if layers2 is None else _layers(layers2, "layers2")
+    mirrored = layers2 is None and not callable(metric)
+    matrix = np.empty((len(first), len(second)))
+    for i, A in enumerate(first):
+        for j, B in enumerate(second):
+            matrix[i, j] = matrix[j, i] if mirrored and j < i else float(score(A, B, **options))
+    return LayerSimilarity(matrix, names1, names2, name)
+
+
+def _layers(layers: Any, name: str) -> tuple[tuple[str, ...], list[Array]]:
+    """Names and features of a network's layers."""
+    if isinstance(layers, Mapping):
+        keys, values = [str(key) for key in layers], list(layers.values())
+    elif isinstance(layers, (list, tuple)):
+        keys, values = [str(k) for k in range(len(layers))], list(layers)
+    else:
+        raise InvalidInputError(
+            explain(
+                f"{name} to be a list or dict of arrays, one per layer",
+                f"a {type(layers).__name__}",
+                "a single representation",
+                f"{name}=[Z]",
+            )
+        )
+    if not values:
+        raise InvalidInputError(explain(f"at least one layer in {name}", "none"))
+    return tuple(keys), [as_matrix(Z, f"layer {key} of {name}") for key, Z in zip(keys, values, strict=True)]
