@@ -240,7 +240,7 @@ def _score_network(predict: Any, p: int) -> LayerList:
 def _columns(network: LayerList, present: Groups, classes: Sequence[Hashable] | None) -> list[int]:
     """Output of each label that occurs."""
     names = list(present.names if classes is None else classes)
-    size = network.widths[-1] if network.head is None else int(network.head.weight.shape[1])
+    size = network.n_outputs
     missing = [name for name in present.names if name not in names]
     if len(names) != size or missing:
         raise InvalidInputError(
@@ -259,7 +259,7 @@ def _decider(
 ) -> Callable[[Array], Any]:
     """Function from points to whether each is assigned to a class."""
     if linear is not None and columns is not None:
-        return lambda points: _outputs(linear, points).argmax(axis=1) == columns[code]
+        return lambda points: linear.outputs(points).argmax(axis=1) == columns[code]
     name = groups.names[code]
 
     def inside(points: Array) -> Any:
@@ -279,12 +279,6 @@ def _decider(
     return inside
 
 
-def _outputs(network: LayerList, X: Array) -> Array:
-    for map_, phi in network.hidden:
-        X = phi(map_(X))
-    return X if network.head is None else network.head(X)
-
-
 def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], Any]) -> Array:
     """Share of the interior points of each segment that are inside, a block of segments at a time."""
     shares = np.arange(1, n_points + 1)[None, :, None] / (n_points + 1)
@@ -300,7 +294,7 @@ def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], 
 def _lengths_inside(network: LayerList, starts: Array, ends: Array, column: int) -> Array:
     """Share of each segment on which one output is the argmax."""
     if not network.hidden:
-        return _shares(_outputs(network, starts), _outputs(network, ends), column)
+        return _shares(network.outputs(starts), network.outputs(ends), column)
     out = np.empty(len(starts))
     for q, (start, end) in enumerate(zip(starts, ends, strict=True)):
         t, F = outputs_along(network, start, end)

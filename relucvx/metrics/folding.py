@@ -114,7 +114,7 @@ def folding(
         raise InvalidInputError(explain("n_steps to be an int >= 1", repr(n_steps)))
     network = read_layers(module)
     chosen = network.select(layers)
-    a, b = network.point(start, "start"), network.point(end, "end")
+    a, b = network.points(start, "start")[0][0], network.points(end, "end")[0][0]
     t = np.linspace(0.0, 1.0, int(n_steps) + 1)[:, None]
     active = network.preactivations((1.0 - t) * a + t * b)
     codes = [active[layer] > 0 for layer in chosen]

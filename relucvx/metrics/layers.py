@@ -2,69 +2,128 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
-from relucvx.network.convert import _flatten, _values
-from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
+from relucvx.types import Activation, Array
 from relucvx.validation import as_matrix
 
 ACCEPTED = (
-    "a TwoLayerReLU, a DeepNetwork, or torch Sequentials (nested or not) of Linear, ReLU, LeakyReLU, Flatten, Identity "
-    "and Dropout in eval mode"
+    "a TwoLayerReLU, a DeepNetwork, or a torch module made of Linear, Conv2d, BatchNorm1d/2d, AvgPool2d, "
+    "AdaptiveAvgPool2d, MaxPool2d, ReLU, LeakyReLU, Flatten, Identity and Dropout, in Sequentials (nested or not) or "
+    "with additions (residual blocks), in eval mode"
 )
+
+Weight: TypeAlias = Any
+"""A matrix: ndarray, or scipy.sparse array where most entries are zero."""
 
 
 @dataclass(frozen=True)
 class Affine:
-    """The map H -> H W + b on rows."""
+    """The map H -> H W + b on rows; ``weight`` (in, out) is an ndarray or a scipy.sparse array."""
 
-    weight: Array
+    weight: Weight
     bias: Array
 
     def __call__(self, H: Array) -> Array:
-        return H @ self.weight + self.bias
+        out: Array = H @ self.weight
+        out += self.bias
+        return out
 
     def then(self, other: Affine) -> Affine:
         """This map followed by another one."""
-        return Affine(self.weight @ other.weight, self.bias @ other.weight + other.bias)
+        return Affine(compact(self.weight @ other.weight), self.bias @ other.weight + other.bias)
+
+    @property
+    def width(self) -> int:
+        """Number of outputs."""
+        return int(self.weight.shape[1])
+
+
+def compact(weight: Weight) -> Weight:
+    """A sparse matrix that is small or well filled as an ndarray; anything else as it is, by columns when sparse."""
+    if isinstance(weight, np.ndarray):
+        return weight
+    rows, columns = weight.shape
+    if weight.nnz > 0.2 * rows * columns or rows * columns <= 4096:
+        return weight.toarray()
+    return sparse.csc_array(weight)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """One layer with a kink: the first ``n_kinked`` columns of an affine map go through phi, the others pass on.
+
+    The columns with a kink are the neurons that form the code. The others carry what a later layer needs as well: the
+    shortcut of a residual block, or b in max(a, b) = b + relu(a - b).
+    """
+
+    map: Affine
+    phi: Activation
+    n_kinked: int
+    name: str = ""
+
+    def activate(self, P: Array) -> Array:
+        """Values of the layer from the values P of its affine map; P is overwritten."""
+        P[:, : self.n_kinked] = self.phi(P[:, : self.n_kinked])
+        return P
 
 
 @dataclass(frozen=True)
 class LayerList:
-    """A network as hidden layers (affine map, activation) and an affine head.
+    """A network as hidden layers (an affine map, then a kink in some columns) and an affine head.
 
     Attributes
     ----------
-    hidden : tuple of (Affine, Activation)
-        Layers with a kink, in order; their positions are what ``layers=`` arguments refer to.
+    hidden : tuple of Hidden
+        Layers with a kink, in order; their positions are what ``layers=`` arguments refer to. A max pooling takes as
+        many as its tournament has rounds, with one neuron for every comparison.
     head : Affine or None
         The map behind the last kink; None when the network ends with an activation.
     n_features : int
         Size of the input.
+    input_shape : tuple of int
+        Shape of one input, ``(n_features,)`` unless it is an image.
     """
 
-    hidden: tuple[tuple[Affine, Activation], ...]
+    hidden: tuple[Hidden, ...]
     head: Affine | None
     n_features: int
+    input_shape: tuple[int, ...] = ()
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Neurons of each hidden layer."""
-        return tuple(int(map_.weight.shape[1]) for map_, _ in self.hidden)
+        """Neurons (columns with a kink) of each hidden layer."""
+        return tuple(layer.n_kinked for layer in self.hidden)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        if self.head is not None:
+            return self.head.width
+        return self.hidden[-1].map.width if self.hidden else self.n_features
 
     def preactivations(self, X: Array) -> list[Array]:
-        """Preactivations of every hidden layer at the rows of X."""
+        """Values before the kink of every hidden layer's neurons at the rows of X."""
         out = []
-        for map_, phi in self.hidden:
-            out.append(map_(X))
-            X = phi(out[-1])
+        for layer in self.hidden:
+            P = layer.map(X)
+            out.append(P[:, : layer.n_kinked].copy())
+            X = layer.activate(P)
         return out
+
+    def outputs(self, X: Array) -> Array:
+        """The network at the rows of X."""
+        for layer in self.hidden:
+            X = layer.activate(layer.map(X))
+        return X if self.head is None else self.head(X)
 
     def select(self, layers: int | Sequence[int] | None) -> tuple[int, ...]:
         """Positions of the hidden layers meant by an argument ``layers``, sorted; None means all.
@@ -89,47 +148,94 @@ class LayerList:
                 )
         return tuple(sorted({int(layer) % depth for layer in asked}))
 
-    def point(self, x: Any, name: str) -> Array:
-        """One input of the network as a vector; arrays of any shape are flattened.
+    def points(self, x: Any, name: str) -> tuple[Array, bool]:
+        """Inputs of the network as rows, and whether x was a single one.
+
+        A batch has shape (B, d) or (B, *input_shape); any other array with as many entries as the network has inputs
+        is one point.
 
         Raises
         ------
         InvalidInputError
-            When the size is not that of the network's input.
+            When the size is not that of the network's input, or a number is not finite.
         """
         x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
-        flat = as_matrix(x.reshape(1, -1), name)[0]
-        if len(flat) != self.n_features:
+        inner, d = x.shape[1:], self.n_features
+        rows = x.ndim > 1 and x.shape != self.input_shape
+        batch = rows and (inner in (self.input_shape, (d,)) or (x.size != d and math.prod(inner) == d))
+        if not batch and x.size != d:
             raise InvalidInputError(
-                explain(f"{name} with {self.n_features} entries, as many as the network has inputs", f"shape {x.shape}")
+                explain(
+                    f"{name} with {d} entries, as many as the network has inputs, or a batch of shape (B, {d})",
+                    f"shape {x.shape}",
+                )
             )
-        return flat
+        return as_matrix(x.reshape(-1, d), name), not batch
+
+    def point(self, x: Any, name: str) -> Array:
+        """One input of the network as a vector.
+
+        Raises
+        ------
+        InvalidInputError
+            When x is not one input, or a number is not finite.
+        """
+        rows, _ = self.points(x, name)
+        if len(rows) != 1:
+            raise InvalidInputError(explain(f"{name} to be one point", f"a batch of {len(rows)}"))
+        return rows[0]
 
 
-def read_layers(module: Any) -> LayerList:
+def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, like: Any = None) -> LayerList:
     """Read a piecewise-linear network; nothing is skipped silently.
 
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork, torch.nn.Module, or anything with a ``network`` that is one of these
-        Torch layers accepted: Linear, ReLU, LeakyReLU, Flatten, Identity, and Dropout in eval mode.
+        Torch layers accepted: Linear, Conv2d (padded by zeros), BatchNorm1d/2d, AvgPool2d, AdaptiveAvgPool2d,
+        MaxPool2d, ReLU, LeakyReLU, Flatten, Identity, Dropout; in Sequentials, or in modules of any structure that
+        ``torch.fx`` can trace, with additions (residual blocks), flattening and the functions of these layers. Layers
+        that behave differently in training must be in eval mode.
+    input_shape : int or sequence of int, optional
+        Shape of one input, ``(channels, height, width)`` for images; needed when the module starts with an image layer
+        and ``like`` is not given.
+    like : array_like, optional
+        Inputs, of shape ``input_shape`` or ``(B, *input_shape)``, from which the shape is taken where the module leaves
+        it open.
+
+    Returns
+    -------
+    LayerList
+        The same function up to float64 rounding.
 
     Raises
     ------
     InvalidInputError
-        For any other object, activation or layer; the message names it.
+        For any other object, activation, layer or operation (the message names it); a layer in training mode; an input
+        shape that is missing or does not fit.
+
+    Notes
+    -----
+    A convolution becomes a sparse matrix with one entry per multiplication it does, 12 bytes each.
+
+    Source: [relucvx].
+    Status: theorem (the same function; rounding only).
     """
     module = getattr(module, "network", module)
     if isinstance(module, TwoLayerReLU):
         module = DeepNetwork.from_two_layer(module)
     if isinstance(module, DeepNetwork):
-        return _assemble(_steps_of_deep(module))
+        return _read_deep(module)
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    return _assemble(_steps_of_torch(module))
+    from relucvx.metrics.torch_layers import read_torch
+
+    return read_torch(module, input_shape, like)
 
 
-def _steps_of_deep(net: DeepNetwork) -> list[Affine | Activation]:
+def _read_deep(net: DeepNetwork) -> LayerList:
+    from relucvx.metrics.assembly import Assembler
+
     phi = net.activation
     if not isinstance(phi, Activation):
         raise InvalidInputError(
@@ -140,85 +246,11 @@ def _steps_of_deep(net: DeepNetwork) -> list[Affine | Activation]:
                 "relu, leaky_relu, abs or a pair of slopes",
             )
         )
-    steps: list[Affine | Activation] = []
+    builder = Assembler(net.n_features)
+    value = builder.start((net.n_features,))
     for layer, weight in enumerate(net.weights):
         bias = None if net.biases is None else net.biases[layer]
-        steps += [Affine(weight, np.zeros(weight.shape[1]) if bias is None else bias), phi]
-    return steps[:-1]
-
-
-def _steps_of_torch(module: Any) -> list[Affine | Activation]:
-    from torch import nn
-
-    steps: list[Affine | Activation] = []
-    layers = _flatten(module, "")
-    for name, layer in layers:
-        forward = type(layer).forward
-        if forward is nn.Linear.forward:
-            bias = np.zeros(layer.out_features) if layer.bias is None else _values(layer.bias)
-            steps.append(Affine(_values(layer.weight).T, bias))
-        elif forward in (nn.ReLU.forward, nn.LeakyReLU.forward):
-            steps.append(as_activation((float(getattr(layer, "negative_slope", 0.0)), 1.0)))
-        elif not _passes_rows_on(layer):
-            names = ", ".join(type(other).__name__ for _, other in layers)
-            training = forward is nn.Dropout.forward
-            raise InvalidInputError(
-                explain(
-                    ACCEPTED,
-                    f"layer {name!r} of type {type(layer).__name__} (all layers: {names})",
-                    "the module is in training mode" if training else "",
-                    "module.eval()" if training else "pass the part of the model with that structure",
-                )
-            )
-    return steps
-
-
-def _passes_rows_on(layer: Any) -> bool:
-    """Whether a torch layer leaves the rows of a matrix unchanged."""
-    from torch import nn
-
-    forward = type(layer).forward
-    if forward is nn.Dropout.forward:
-        return not layer.training or layer.p == 0.0
-    if forward is nn.Flatten.forward:
-        return bool(layer.start_dim == 1 and layer.end_dim == -1)
-    return bool(forward is nn.Identity.forward)
-
-
-def _assemble(steps: list[Affine | Activation]) -> LayerList:
-    """Join affine maps without a kink between them; two kinks in a row get an identity in between."""
-    hidden: list[tuple[Affine, Activation]] = []
-    pending: Affine | None = None
-    width: int | None = None
-    n_features = 0
-    for step in steps:
-        if isinstance(step, Affine):
-            n_features = n_features or int(step.weight.shape[0])
-            pending = step if pending is None else pending.then(step)
-            width = int(step.weight.shape[1])
-            continue
-        if width is None:
-            raise InvalidInputError(
-                explain(
-                    "a Linear layer before the first activation",
-                    f"activation {step.name!r} first",
-                    "part of a model was cut out",
-                    "start the Sequential with its Linear layer",
-                )
-            )
-        if step == ACTIVATIONS["linear"] or step.hinge == 0.0:
-            pending = _scaled(pending, step.slope_pos, width)
-            continue
-        hidden.append((pending or Affine(np.eye(width), np.zeros(width)), step))
-        pending = None
-    if width is None:
-        raise InvalidInputError(explain("a network with at least one Linear layer", "none"))
-    return LayerList(tuple(hidden), pending, n_features)
-
-
-def _scaled(map_: Affine | None, factor: float, width: int) -> Affine | None:
-    """The map followed by a multiplication, which is what an activation without a kink does."""
-    if factor == 1.0:
-        return map_
-    map_ = map_ or Affine(np.eye(width), np.zeros(width))
-    return Affine(factor * map_.weight, factor * map_.bias)
+        value = builder.affine(value, Affine(weight, np.zeros(weight.shape[1]) if bias is None else bias))
+        if layer < len(net.weights) - 1:
+            value = builder.kink(value, phi)
+    return builder.finish(value)

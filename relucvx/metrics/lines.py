@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.metrics.layers import Affine, LayerList, read_layers
+from relucvx.metrics.layers import Hidden, LayerList, read_layers
 from relucvx.tolerances import EPS
-from relucvx.types import Activation, Array, BoolArray, Result
+from relucvx.types import Array, BoolArray, Result
 
 Indices = NDArray[np.intp]
 
@@ -81,11 +81,11 @@ def line_regions(module: Any, start: Any, end: Any, layers: int | Sequence[int] 
     """
     network = read_layers(module)
     chosen = network.select(layers)
-    a, b = network.point(start, "start"), network.point(end, "end")
+    a, b = network.points(start, "start")[0][0], network.points(end, "end")[0][0]
     path = Path.straight(a, b)
     kept: list[Array] = []
-    for position, (map_, phi) in enumerate(network.hidden[: max(chosen, default=-1) + 1]):
-        path, kept = path.through(map_, phi, kept)
+    for position, hidden in enumerate(network.hidden[: max(chosen, default=-1) + 1]):
+        path, kept = path.through(hidden, kept)
         if position not in chosen:
             kept.pop()
     codes = np.hstack([_codes(P) for P in kept]) if kept else np.zeros((len(path.t) - 1, 0), dtype=bool)
@@ -100,8 +100,8 @@ def outputs_along(network: LayerList, start: Array, end: Array) -> tuple[Array, 
     Between neighbouring breakpoints the output is linear.
     """
     path = Path.straight(start, end)
-    for map_, phi in network.hidden:
-        path, _ = path.through(map_, phi, [])
+    for hidden in network.hidden:
+        path, _ = path.through(hidden, [])
     return path.t, path.values if network.head is None else network.head(path.values)
 
 
@@ -127,30 +127,37 @@ class Path:
         ends = np.stack([start, end])
         return cls(np.array([0.0, 1.0]), ends, np.zeros_like(ends))
 
-    def through(self, map_: Affine, phi: Activation, earlier: list[Array]) -> tuple[Path, list[Array]]:
-        """The path behind an affine map and an activation, refined at the zeros of the preactivations.
+    def through(self, layer: Hidden, earlier: list[Array]) -> tuple[Path, list[Array]]:
+        """The path behind a hidden layer, refined at the zeros of its neurons.
 
         ``earlier`` holds preactivations of earlier layers at the breakpoints; they are refined alike and returned
         with those of this layer appended.
         """
-        size = np.abs(self.values) @ np.abs(map_.weight) + np.abs(map_.bias)
+        weight, k = layer.map.weight, layer.n_kinked
+        size = np.abs(self.values) @ abs(weight) + np.abs(layer.map.bias)
         # errors of different neurons are taken as independent: the worst case would grow by ||W||_1 per layer
-        errors = np.sqrt(self.errors**2 @ map_.weight**2) + 4.0 * EPS * size
-        P = _snapped(map_(self.values), errors)
-        kinks = _kinks(P, errors)
-        slope = max(abs(phi.slope_neg), abs(phi.slope_pos))
+        errors = np.sqrt(self.errors**2 @ (weight * weight)) + 4.0 * EPS * size
+        P = _snapped(layer.map(self.values), errors)
+        kinks = _kinks(P[:, :k], errors[:, :k])
         if kinks is None:
-            return Path(self.t, phi(P), slope * errors), [*earlier, P]
+            return Path(self.t, layer.activate(P.copy()), _scaled(errors, layer)), [*earlier, P[:, :k]]
         segment, share, slack, crossing = kinks
         steps = np.abs(P[segment + 1] - P[segment])
-        inserted = np.where(crossing, 0.0, _between(P, segment, share))
+        inserted = _between(P, segment, share)
+        inserted[:, :k][crossing] = 0.0
         doubt = np.maximum(errors[segment], errors[segment + 1]) + slack[:, None] * steps
         order = np.argsort(np.concatenate([np.arange(len(self.t)), segment + 0.5]), kind="stable")
         t = np.concatenate([self.t, _between(self.t[:, None], segment, share)[:, 0]])[order]
         errors = np.concatenate([errors, doubt])[order]
         P = _snapped(np.concatenate([P, inserted])[order], errors)
         refined = [np.concatenate([Q, _between(Q, segment, share)])[order] for Q in earlier]
-        return Path(t, phi(P), slope * errors), [*refined, P]
+        return Path(t, layer.activate(P.copy()), _scaled(errors, layer)), [*refined, P[:, :k]]
+
+
+def _scaled(errors: Array, layer: Hidden) -> Array:
+    """Errors behind the activation."""
+    errors[:, : layer.n_kinked] *= max(abs(layer.phi.slope_neg), abs(layer.phi.slope_pos))
+    return errors
 
 
 def _snapped(P: Array, errors: Array) -> Array:
