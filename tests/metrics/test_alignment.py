@@ -1,12 +1,15 @@
-"""Centred kernel alignment: definition, routes, invariances, the unbiased form, refusals."""
+"""Kernel alignment and Procrustes: definitions, routes, invariances, metric axioms, undefined values, refusals."""
 
 from itertools import permutations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import cka
+from relucvx.metrics import blocks, cka, procrustes
 
 
 def literal(K, L):
@@ -99,8 +102,185 @@ def test_undefined_is_nan():
         ({"Z1": np.eye(3), "kernel2": np.eye(4)}, "two representations of the same samples"),
         ({"Z1": np.eye(3), "Z2": np.eye(3), "debiased": True}, "at least 4 samples"),
         ({"Z1": np.eye(3), "kernel2": np.ones((3, 2))}, "a symmetric kernel"),
+        ({"Z1": np.eye(3), "Z2": np.eye(3), "kernel": "poly"}, 'kernel "linear" or "rbf"; received \'poly\''),
+        ({"Z1": np.eye(3), "Z2": np.eye(3), "bandwidth": 1.0}, "no bandwidth with a linear kernel"),
+        ({"Z1": np.eye(3), "Z2": np.eye(3), "kernel": "rbf", "bandwidth": 0.0}, "bandwidth to be a finite number > 0"),
     ],
 )
 def test_refusals(kwargs, message):
     with pytest.raises(InvalidInputError, match=message):
         cka(**kwargs)
+
+
+@pytest.fixture(params=[None, 7])
+def block(request, monkeypatch):
+    """The usual size of a block, and one so small that every sum takes many."""
+    if request.param:
+        monkeypatch.setattr(blocks, "BLOCK", request.param)
+
+
+def gaussian(Z, bandwidth):
+    """The kernel entry by entry, with the smaller of the middle two distances as median."""
+    distances = sorted(pdist(Z))
+    scale = bandwidth * distances[(len(distances) - 1) // 2]
+    return np.array([[np.exp(-(np.linalg.norm(a - b) ** 2) / (2 * scale**2)) for b in Z] for a in Z])
+
+
+@pytest.mark.usefixtures("block")
+@pytest.mark.parametrize("n", [5, 6])  # an even and an odd number of pairs
+@pytest.mark.parametrize("bandwidth", [0.3, 1.0, 3.0])
+def test_the_gaussian_kernel_equals_its_definition(n, bandwidth):
+    rng = np.random.default_rng(n)
+    A, B = rng.standard_normal((n, 3)) + 5.0, rng.standard_normal((n, 7)) * 100.0
+    K, L = gaussian(A, bandwidth), gaussian(B, bandwidth)
+    options = {"kernel": "rbf", "bandwidth": bandwidth}
+    assert cka(A, B, **options) == pytest.approx(literal(K, L), rel=1e-10)
+    assert cka(A, kernel2=L, **options) == pytest.approx(literal(K, L), rel=1e-10)
+    expected = unbiased(K, L) / np.sqrt(unbiased(K, K) * unbiased(L, L))
+    assert cka(A, B, debiased=True, **options) == pytest.approx(expected, rel=1e-8)
+
+
+def test_wide_gaussian_kernels_tend_to_the_linear_one():
+    rng = np.random.default_rng(3)
+    A, B = rng.standard_normal((15, 4)), rng.standard_normal((15, 4))
+    errors = [abs(cka(A, B, kernel="rbf", bandwidth=s) - cka(A, B)) for s in (1.0, 10.0, 100.0, 1e8)]
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    assert errors[3] < 1e-12
+
+
+def test_invariances_of_the_gaussian_kernel_and_their_limits():
+    rng = np.random.default_rng(4)
+    A, B = rng.standard_normal((20, 5)), rng.standard_normal((20, 7))
+    base = cka(A, B, kernel="rbf")
+    Q, order = np.linalg.qr(rng.standard_normal((5, 5)))[0], rng.permutation(20)
+    for other in (A @ Q + 3.0, 1e-5 * A, A[:, ::-1], 1e150 * A, np.hstack([A, A])):
+        assert cka(other, B, kernel="rbf") == pytest.approx(base, rel=1e-9)
+    assert cka(A[order], B[order], kernel="rbf") == pytest.approx(base, rel=1e-9)
+    assert cka(A, 2.0 * A @ Q, kernel="rbf") == pytest.approx(1.0, abs=1e-12)
+    assert abs(cka(A * [1, 2, 3, 4, 5], B, kernel="rbf") - base) > 1e-3
+    assert abs(cka(A[order], B, kernel="rbf") - base) > 1e-4
+
+
+def test_one_far_sample_costs_the_gaussian_kernel_no_digits():
+    A = np.random.default_rng(5).standard_normal((12, 2))
+    A[0] = 1e7
+    assert cka(A, A, kernel="rbf") == pytest.approx(1.0, abs=1e-12)
+    assert cka(A, kernel2=gaussian(A, 1.0), kernel="rbf") == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_median_distance_of_zero_is_nan():
+    A = np.zeros((10, 2))
+    A[:2] = [[1.0, 2.0], [3.0, 4.0]]
+    assert np.isnan(cka(A, A, kernel="rbf"))
+    assert cka(A, A) == pytest.approx(1.0)
+
+
+@pytest.mark.usefixtures("block")
+@pytest.mark.parametrize(("p", "q"), [(3, 5), (3, 40), (40, 45), (12, 13)])
+@pytest.mark.parametrize("debiased", [False, True])
+def test_every_route_gives_the_same(p, q, debiased):
+    rng = np.random.default_rng(p)
+    A = rng.standard_normal((12, p)) - 1.0
+    B = rng.standard_normal((12, q)) + A @ rng.standard_normal((p, q))
+    expected = cka(kernel1=A @ A.T, kernel2=B @ B.T, debiased=debiased)
+    assert cka(A, B, debiased=debiased) == pytest.approx(expected, rel=1e-10)
+    assert cka(A, kernel2=B @ B.T, debiased=debiased) == pytest.approx(expected, rel=1e-10)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.data())
+@settings(max_examples=60, deadline=None)
+def test_order_statistics_in_passes_equal_sorting(values, data):
+    values = np.array(values) / 3.0
+    rank = data.draw(st.integers(0, len(values) - 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", 4)
+        found = blocks.order_statistic(lambda: iter(np.array_split(values, 3)), rank, 5.0)
+    assert found == pytest.approx(np.sort(values)[rank], rel=1e-12, abs=1e-28)
+
+
+def test_order_statistics_of_many_different_values():
+    values = np.random.default_rng(6).random(5000) ** 6
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", 20)
+        for rank in (0, 1, 2500, 4999):
+            found = blocks.order_statistic(lambda: iter(np.array_split(values, 7)), rank, 2.0)
+            assert found == np.sort(values)[rank]
+
+
+def random_orthogonal(rng, p):
+    return np.linalg.qr(rng.standard_normal((p, p)))[0] * rng.choice([-1.0, 1.0], p)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_no_rotation_does_better_than_the_procrustes_distance(scale):
+    rng = np.random.default_rng(7)
+    A, B = rng.standard_normal((9, 3)), rng.standard_normal((9, 3))
+    found = procrustes(A, B, scale=scale)
+    A, B = A - A.mean(axis=0), B - B.mean(axis=0)
+    if scale:
+        A, B = A / np.linalg.norm(A), B / np.linalg.norm(B)
+    tried = min(np.linalg.norm(A - B @ random_orthogonal(rng, 3)) for _ in range(4000))
+    assert found.distance <= tried <= 1.05 * found.distance
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (3, 3), (2, 5), (30, 4), (30, 40)])
+def test_procrustes_equals_the_nuclear_norm_formula(p, q):
+    rng = np.random.default_rng(p + q)
+    A, B = 3 * rng.standard_normal((8, p)) + 1, rng.standard_normal((8, q)) - 5
+    A0, B0 = A - A.mean(axis=0), B - B.mean(axis=0)
+    nuclear = np.linalg.svd(A0.T @ B0, compute_uv=False).sum()
+    similarity = nuclear / np.linalg.norm(A0) / np.linalg.norm(B0)
+    plain = np.sqrt(np.sum(A0**2) + np.sum(B0**2) - 2 * nuclear)
+    assert procrustes(A, B).similarity == pytest.approx(similarity, rel=1e-12)
+    assert procrustes(A, B).distance == pytest.approx(np.sqrt(2 - 2 * similarity), rel=1e-9)
+    assert procrustes(A, B, scale=False).distance == pytest.approx(plain, rel=1e-9)
+    assert procrustes(A, B, scale=False).similarity == pytest.approx(similarity, rel=1e-12)
+
+
+def test_procrustes_is_zero_exactly_for_equal_shapes():
+    rng = np.random.default_rng(8)
+    A = rng.standard_normal((20, 5))
+    same = A @ random_orthogonal(rng, 5) + 7.0
+    wider = A @ np.linalg.qr(rng.standard_normal((9, 5)))[0].T - 2.0
+    for other in (same, -same, wider, A[:, ::-1]):
+        assert procrustes(A, other, scale=False).distance == pytest.approx(0.0, abs=1e-12)
+        assert procrustes(A, other).distance == pytest.approx(0.0, abs=1e-13)
+        assert procrustes(A, 1e-7 * other).distance == pytest.approx(0.0, abs=1e-13)
+        assert procrustes(A, other).similarity == pytest.approx(1.0, abs=1e-13)
+    assert procrustes(A, 2.0 * A, scale=False).distance == pytest.approx(np.linalg.norm(A - A.mean(axis=0)))
+    # neither another order of the samples nor a stretched axis is the same shape
+    assert procrustes(A, A[::-1]).distance > 0.1
+    assert procrustes(A, A * [1, 1, 1, 1, 1.001]).distance > 1e-5
+    assert procrustes(1e200 * A, 1e200 * same, scale=False).distance < 1e-12 * 1e200
+
+
+matrices = st.integers(1, 4).flatmap(
+    lambda p: st.lists(st.lists(st.integers(-3, 3), min_size=p, max_size=p), min_size=5, max_size=5)
+)
+
+
+@given(matrices, matrices, matrices, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_procrustes_is_a_metric(A, B, C, scale):
+    first, second, both = (procrustes(x, y, scale=scale).distance for x, y in ((A, B), (B, C), (A, C)))
+    assert procrustes(B, A, scale=scale).distance == pytest.approx(first, abs=1e-12, nan_ok=True)
+    if not np.isnan(first + second + both):
+        assert both <= first + second + 1e-12
+        assert min(first, second, both) >= 0.0
+    own = procrustes(A, A, scale=scale).distance
+    assert np.isnan(own) or own <= 1e-12
+
+
+def test_procrustes_of_what_does_not_vary():
+    A, flat = np.random.default_rng(9).standard_normal((6, 2)), np.full((6, 3), 0.1)
+    assert np.isnan(procrustes(A, flat).distance)
+    assert np.isnan(procrustes(A, flat).similarity)
+    without = procrustes(A, flat, scale=False)
+    assert without.distance == pytest.approx(np.linalg.norm(A - A.mean(axis=0)))
+    assert np.isnan(without.similarity)
+    assert procrustes(flat, 0.0 * flat, scale=False).distance == pytest.approx(0.0, abs=1e-15)
+
+
+def test_procrustes_refuses_other_samples():
+    with pytest.raises(InvalidInputError, match="two representations of the same samples; received 3 and 4 rows"):
+        procrustes(np.eye(3), np.eye(4))
