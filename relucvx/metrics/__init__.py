@@ -10,6 +10,8 @@ from relucvx.metrics.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.lines import LineRegions, line_regions
 from relucvx.metrics.neighbours import mutual_knn
+from relucvx.metrics.profile import ProfileProgress, profile, suggested_cut
+from relucvx.metrics.profile_figure import plot_profile
 from relucvx.metrics.representations import layer_activations
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 
@@ -22,6 +24,7 @@ __all__ = [
     "NeuralCollapse",
     "NeuronTuning",
     "Procrustes",
+    "ProfileProgress",
     "SpaceFolding",
     "ccgp",
     "cka",
@@ -37,7 +40,10 @@ __all__ = [
     "neuron_tuning",
     "parallelism_score",
     "participation_ratio",
+    "plot_profile",
     "procrustes",
+    "profile",
     "rdm_correlation",
     "space_folding",
+    "suggested_cut",
 ]

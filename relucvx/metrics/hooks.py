@@ -161,7 +161,7 @@ class Hooked:
     def _forward(self, batch: Any) -> Any:
         import torch
 
-        with _evaluating(self.module), torch.no_grad():
+        with evaluating(self.module), torch.no_grad():
             try:
                 return self.module(batch.clone())  # a layer that works in place must not change the inputs kept here
             except RuntimeError as error:
@@ -204,7 +204,7 @@ class Hooked:
 
 
 @contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Eval mode for a while; every submodule gets its own mode back."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()

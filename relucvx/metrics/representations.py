@@ -44,12 +44,16 @@ class Representation:
 
 @dataclass(frozen=True)
 class Recording:
-    """All layers of a network, from the input on, and its outputs (n, c) where it has any."""
+    """The hidden layers of a network, its outputs (n, c) and its input; None for what a recording does not have.
+
+    ``input_shape`` is that of one sample before it was flattened.
+    """
 
     layers: tuple[Representation, ...]
     outputs: Array | None
     input: Representation | None = None
     network: Any = field(default=None, repr=False)
+    input_shape: tuple[int, ...] = ()
 
 
 def layer_activations(
@@ -120,7 +124,7 @@ def _of_deep(net: DeepNetwork, X: Any, layers: Sequence[str] | None) -> Recordin
     hidden = [as_matrix(H, f"layer 'hidden {k}'") for k, H in enumerate(net.hidden(X))]
     outputs = as_matrix(net.predict(X), "the output", allow_vector=True)
     found = [_of_part(net, k, f"hidden {k}", H) for k, H in enumerate(hidden)]
-    return Recording(_select(found, layers), outputs, _of_part(net, -1, "input", X), net)
+    return Recording(_select(found, layers), outputs, _of_part(net, -1, "input", X), net, X.shape[1:])
 
 
 def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representation:
@@ -143,7 +147,8 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
     ]
     flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
     rest = None if outputs is None else hooked.outputs_at
-    return Recording(tuple(parts), outputs, Representation("input", flat, rest, _head_behind(flat, head)), module)
+    first = Representation("input", flat, rest, _head_behind(flat, head))
+    return Recording(tuple(parts), outputs, first, module, tuple(hooked.X.shape[1:]))
 
 
 def _rest(hooked: Hooked, site: Site, Z: Array, outputs: Array | None) -> Rest | None:

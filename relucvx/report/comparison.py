@@ -112,13 +112,13 @@ class Comparison(Result):
         Raises
         ------
         MissingPackageError
-            Without pandas, which is not a dependency; :meth:`table` needs nothing.
+            Without pandas; :meth:`table` needs nothing.
         """
         try:
             import pandas
         except ImportError as error:
             raise MissingPackageError(
-                explain("pandas", "no such package", "it is optional", "pip install pandas, or comparison.table()")
+                explain("pandas", "no such package", "a broken installation", "pip install pandas, or comparison.table()")
             ) from error
         return pandas.DataFrame(self.table())
 

@@ -150,7 +150,7 @@ class Runs(Result):
             import pandas as pd
         except ImportError as error:
             raise MissingPackageError(
-                explain("pandas to be installed", "no such package", "it is optional", "pip install pandas")
+                explain("pandas to be installed", "no such package", "a broken installation", "pip install pandas")
             ) from error
         names = ("seed", "objective", "stationarity", "steps", "seconds")
         rows = [{**{n: getattr(run, n) for n in names}, "status": run.status.name} for run in self.runs]

@@ -1,0 +1,211 @@
+"""``relucvx profile``: every metric in every layer of a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relucvx import cli_output
+from relucvx.cli_app import (
+    CERTIFIED,
+    NOT_CERTIFIED,
+    Columns,
+    Components,
+    Depth,
+    Epochs,
+    Hidden,
+    Json,
+    LayerWidth,
+    OneVsRest,
+    Samples,
+    Seed,
+    Standardize,
+    Target,
+    Weights,
+)  # fmt: skip
+from relucvx.cli_input import Source, check_folder
+from relucvx.errors import InvalidInputError, explain
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+ACROSS = 8
+"""Layers side by side in a table; more of them go into further blocks."""
+
+
+def profile(
+    data: Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: digits")] = "",
+    hidden: Hidden = None,
+    depth: Depth = 6,
+    width: LayerWidth = 64,
+    epochs: Epochs = 60,
+    weights: Weights = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="columns to compute, comma-separated (default: all that apply)")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="pairs per class for convexity")] = 1000,
+    lines: Annotated[int, typer.Option(min=1, help="segments for linear regions and folding")] = 100,
+    max_samples: Annotated[int, typer.Option(min=2, help="measure at so many samples at most, drawn at random")] = 2000,
+    target: Target = None,
+    columns: Columns = None,
+    one_vs_rest: OneVsRest = None,
+    components: Components = None,
+    standardize: Standardize = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    plot: Annotated[Path | None, typer.Option(help="draw the profile to this file (.png, .pdf, .svg)")] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the table to this .csv file")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure every layer of a network: convexity, collapse, dimension, alignment, regions. Ctrl-C keeps whole layers.
+
+    Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
+    """
+    from relucvx.cli_network import obtain_network, widths_of
+    from relucvx.metrics.layer_scores import chosen_scores
+    from relucvx.metrics.profile import profile as measure
+
+    for path in (plot, csv):
+        check_folder(path)
+    check_format(plot)
+    wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
+    chosen_scores(wanted)  # here, not after the training
+    stored = weights is not None and weights.suffix.lower() == ".npz"
+    name = data or ("" if stored else "digits")
+    source = Source(name, target, columns, one_vs_rest, components, standardize, samples, seed)
+    if name:
+        _check_targets(source)
+    module, X, labels, facts = obtain_network(
+        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
+    )
+    with cli_output.interruptible() as stopped, layer_bar() as draw:
+
+        def callback(state: Any) -> bool:
+            draw(state)
+            return stopped()
+
+        frame = measure(
+            _plain_network(module), X, labels, metrics=wanted, n_pairs=pairs, n_lines=lines, max_samples=max_samples,
+            rng=seed, callback=callback,
+        )  # fmt: skip
+    saved = save(frame, plot, csv)
+    if as_json:
+        cli_output.print_json({**facts, **frame_facts(frame), "saved": saved})
+    else:
+        cli_output.show(*summary(facts, frame, saved))
+        print_frame(frame)
+    raise typer.Exit(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED)
+
+
+def _check_targets(source: Source) -> None:
+    """Refuse before the training what cannot be profiled after it."""
+    import numpy as np
+
+    found = source.read("cross_entropy")
+    if found.n_samples < 2:
+        raise InvalidInputError(explain("at least two samples", f"{found.n_samples} in {source.data}"))
+    if not np.ptp(found.Y.reshape(len(found.Y), -1), axis=0).any():
+        raise InvalidInputError(
+            explain(
+                "targets of at least two classes",
+                f"{found.n_samples} samples with the same target",
+                "another column is the target, or --samples took one class",
+                "--target NAME",
+            )
+        )
+
+
+def check_format(plot: Path | None) -> None:
+    """Refuse a figure in a format that matplotlib does not write."""
+    if plot is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = sorted(FigureCanvasBase.filetypes)
+    if plot.suffix.lower().lstrip(".") not in known:
+        raise InvalidInputError(
+            explain(f"a figure in a format among {', '.join(known)}", f"--plot {plot}", "", "--plot profile.png")
+        )
+
+
+def _plain_network(module: Any) -> Any:
+    """The network as a value of this package, whose layers are called hidden 0, hidden 1, …"""
+    from relucvx.network import DeepNetwork, is_torch_module
+
+    return DeepNetwork.from_torch(module) if is_torch_module(module) else module
+
+
+@contextmanager
+def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
+    """A function that draws a bar on standard error from what a profile's callback sees."""
+    from relucvx.cli_network import counted
+
+    with counted("measuring", 1000, console) as tick:
+
+        def draw(state: Any) -> None:
+            tick(round(1000 * state.step / max(state.total, 1)), f"{state.layer}: {state.metric.replace('_', ' ')}")
+
+        yield draw
+
+
+def save(frame: DataFrame, plot: Path | None, csv: Path | None) -> list[str]:
+    """Write the files asked for; an interrupted profile without a row has no figure."""
+    from relucvx.metrics.profile_figure import plot_profile
+
+    done = []
+    if csv is not None:
+        frame.to_csv(csv)
+        done.append(str(csv))
+    if plot is not None and len(frame):
+        plot_profile(frame)[0].figure.savefig(plot, dpi=150)
+        done.append(str(plot))
+    return done
+
+
+def frame_facts(frame: DataFrame) -> dict[str, Any]:
+    """A profile for JSON."""
+    rows = [{"layer": str(name), **row} for name, row in zip(frame.index, frame.to_dict("records"), strict=True)]
+    keys = ("complete", "suggested_cut", "per_class", "left_out", "n_samples")
+    return {"layers": rows, **{key: frame.attrs[key] for key in keys}}
+
+
+def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Title and rows above the table."""
+    sizes = " -> ".join(str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"]))
+    rows = {"network": f"{sizes}, {facts['network']}"}
+    if facts["accuracy"] is not None:
+        rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
+    for name, found in frame.attrs["suggested_cut"].items():
+        title = {"convexity_peak": "cut (convexity)", "rank_drop": "cut (rank)"}[name]
+        rows[title] = f"{found['layer'] or 'no layer'}: {found['rule']}"
+    if frame.attrs["n_samples"] < facts["samples"]:
+        rows["measured at"] = f"{frame.attrs['n_samples']} samples, drawn at random"
+    if not frame.attrs["complete"]:
+        rows["interrupted"] = f"{len(frame)} layers were measured before"
+    if saved:
+        rows["saved"] = ", ".join(saved)
+    return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
+
+
+def print_frame(frame: DataFrame) -> None:
+    """The profile with one line per metric, and the layers side by side."""
+    for first in range(0, len(frame), ACROSS):
+        block = frame.iloc[first : first + ACROSS]
+        lines = [["", *map(str, block.index)]]
+        lines += [[c.replace("_", " "), *(_cell(v) for v in block[c])] for c in block.columns]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        typer.echo("")
+        for head, *cells in lines:
+            right = (f"{text:>{size}}" for text, size in zip(cells, widths[1:], strict=True))
+            typer.echo("  ".join([f"{head:<{widths[0]}}", *right]).rstrip())
+
+
+def _cell(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if value == round(value) and abs(value) >= 2 else f"{value:.3g}"

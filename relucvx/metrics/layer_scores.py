@@ -1,0 +1,264 @@
+"""What a profile measures in one layer: every metric of this package that applies to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.abstraction import ccgp, parallelism_score
+from relucvx.metrics.alignment import cka
+from relucvx.metrics.collapse import neural_collapse
+from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
+from relucvx.metrics.dimension import participation_ratio
+from relucvx.metrics.folding import space_folding
+from relucvx.metrics.groups import Factors, Groups
+from relucvx.metrics.hooks import evaluating
+from relucvx.metrics.layers import LayerList, read_layers
+from relucvx.metrics.lines import line_regions
+from relucvx.metrics.representations import Recording, Representation
+from relucvx.network import is_torch_module
+from relucvx.types import Array
+
+SAME_VALUES = 1e-4
+"""Largest difference, relative to the largest value, between a recorded layer (float32, say) and the same layer here."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the layers of one profile have in common.
+
+    Attributes
+    ----------
+    recording : Recording
+        All layers at the samples.
+    groups : Groups or None
+        Labels of the samples.
+    factors : Factors or None
+        Binary variables of the samples.
+    classes : tuple or None
+        Label of each output; None when outputs and labels do not match one to one.
+    seed : int
+        Of every draw, so that all layers are measured at the same pairs.
+    """
+
+    recording: Recording
+    groups: Groups | None
+    factors: Factors | None
+    classes: tuple[Any, ...] | None
+    k: int
+    n_pairs: int | None
+    n_lines: int
+    seed: int
+
+    @property
+    def labels(self) -> list[Any]:
+        """Label of every sample."""
+        groups = self._labelled()
+        return [groups.names[c] for c in groups.codes]
+
+    @property
+    def one_hot(self) -> Array:
+        """Indicators of the classes, of shape (n, C)."""
+        groups = self._labelled()
+        return np.asarray(groups.codes[:, None] == np.arange(len(groups.names)), dtype=np.float64)
+
+    @property
+    def outputs(self) -> Array:
+        """Outputs of the network, of shape (n, c)."""
+        if self.recording.outputs is None:
+            raise InvalidInputError(explain("a network", "recorded layers, or a module that returns no tensor"))
+        return self.recording.outputs
+
+    def decide(self, outputs: Array) -> list[Any]:
+        """The network's decisions: labels where its outputs match them, else positions of the largest output."""
+        self._labelled()
+        if outputs.shape[1] == 1:
+            if self.classes is None:
+                raise InvalidInputError(explain("two classes for the sign of one output", "other labels"))
+            chosen = (outputs[:, 0] > 0).astype(int)
+        else:
+            chosen = outputs.argmax(axis=1)
+        return chosen.tolist() if self.classes is None else [self.classes[c] for c in chosen]
+
+    def decider(self, layer: Representation) -> Callable[[Array], list[Any]]:
+        """The network behind a layer as a classifier of points."""
+        if layer.rest is None:
+            raise InvalidInputError(
+                explain("a layer that decides the output", "one passed by a skip connection, or none")
+            )
+        rest = layer.rest
+        return lambda points: self.decide(np.asarray(rest(points)).reshape(len(points), -1))
+
+    def _labelled(self) -> Groups:
+        if self.groups is None:
+            raise InvalidInputError(explain("labels", "none"))
+        return self.groups
+
+    @cached_property
+    def walks(self) -> dict[int, dict[str, float]]:
+        """Mean number of regions and mean folding on segments between samples, up to each hidden layer."""
+        network, first = self.pieces, self.recording.input
+        n = 0 if first is None else len(first.Z)
+        if first is None or n < 2:
+            raise InvalidInputError(explain("two samples to draw a segment between", str(n)))
+        rng = np.random.default_rng(self.seed)
+        starts = rng.integers(n, size=self.n_lines)
+        ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
+        regions: dict[int, list[int]] = {k: [] for k in range(len(network.hidden))}
+        folds: dict[int, list[float]] = {k: [] for k in regions}
+        for a, b in zip(starts, ends, strict=True):
+            line = line_regions(self.recording.network, first.Z[a], first.Z[b])
+            for k in regions:
+                codes = line.codes[:, line.layer <= k]
+                regions[k].append(1 + int((codes[1:] != codes[:-1]).any(axis=1).sum()))
+                folds[k].append(space_folding(codes).chi)
+        return {k: {"line_regions": _mean(regions[k]), "folding": _mean(folds[k])} for k in regions}
+
+    @cached_property
+    def pieces(self) -> LayerList:
+        """The network as a list of affine maps and kinks."""
+        network = self.recording.network
+        if network is None or self.recording.input is None:
+            raise InvalidInputError(explain("a network", "recorded layers"))
+        if not is_torch_module(network):
+            return read_layers(network)
+        with evaluating(network):
+            return read_layers(network, self.recording.input_shape)
+
+    def position(self, layer: Representation) -> int:
+        """Which of the hidden layers with a kink a recorded layer is: the one with the same values."""
+        for k, values in enumerate(self._hidden):
+            if values.shape == layer.Z.shape and np.abs(values - layer.Z).max() <= SAME_VALUES * np.abs(values).max():
+                return k
+        raise InvalidInputError(explain("values behind a kink", f"layer {layer.name!r}"))
+
+    @cached_property
+    def _hidden(self) -> list[Array]:
+        network, first = self.pieces, self.recording.input
+        values = network.preactivations(first.Z) if first is not None else []
+        return [layer.phi(P) for layer, P in zip(network.hidden, values, strict=True)]
+
+
+class Score(NamedTuple):
+    """Columns of a profile that are computed together; the function returns numbers, or results with a mean."""
+
+    columns: tuple[str, ...]
+    measure: Callable[[Representation, Samples], dict[str, Any]]
+
+
+def _graph(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"graph_convexity": graph_convexity(layer.Z, samples.labels, samples.k, samples.n_pairs, samples.seed)}
+
+
+def _graph_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
+    decided = samples.decide(samples.outputs)
+    return {"graph_convexity_decisions": graph_convexity(layer.Z, decided, samples.k, samples.n_pairs, samples.seed)}
+
+
+def _euclidean(layer: Representation, samples: Samples) -> dict[str, Any]:
+    if samples.classes is None:
+        raise InvalidInputError(explain("one output per class", "other outputs"))
+    decide = samples.decider(layer)
+    found = euclidean_convexity(layer.Z, samples.labels, decide, samples.n_pairs, rng=samples.seed)
+    return {"euclidean_convexity": found}
+
+
+def _euclidean_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
+    decided, decide = samples.decide(samples.outputs), samples.decider(layer)
+    found = euclidean_convexity(layer.Z, decided, decide, samples.n_pairs, rng=samples.seed)
+    return {"euclidean_convexity_decisions": found}
+
+
+COLLAPSE = ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "nc3", "nc4", "cdnv")
+
+
+def _collapse(layer: Representation, samples: Samples) -> dict[str, Any]:
+    labels, classes = samples.labels, samples.classes
+    whole = classes is not None and len(classes) == samples.outputs.shape[1] and set(classes) == set(labels)
+    if layer.head is not None and whole:
+        found = neural_collapse(layer.Z, labels, *layer.head, classes=classes)
+    else:
+        found = neural_collapse(layer.Z, labels)
+    return {name: getattr(found, name) for name in COLLAPSE}
+
+
+def _participation(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"participation_ratio": participation_ratio(layer.Z)}
+
+
+def _to_output(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"cka_output": cka(layer.Z, samples.outputs)}
+
+
+def _to_labels(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"cka_labels": cka(layer.Z, samples.one_hot)}
+
+
+def _parallelism(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"parallelism": parallelism_score(layer.Z, _sides(samples))}
+
+
+def _ccgp(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"ccgp": ccgp(layer.Z, _sides(samples))}
+
+
+def _sides(samples: Samples) -> Any:
+    if samples.factors is None:
+        raise InvalidInputError(explain("factors", "none"))
+    return samples.factors.sides
+
+
+def _pieces(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return samples.walks[samples.position(layer)]
+
+
+SCORES: tuple[Score, ...] = (
+    Score(("graph_convexity",), _graph),
+    Score(("graph_convexity_decisions",), _graph_decided),
+    Score(("euclidean_convexity",), _euclidean),
+    Score(("euclidean_convexity_decisions",), _euclidean_decided),
+    Score(COLLAPSE, _collapse),
+    Score(("participation_ratio",), _participation),
+    Score(("cka_output",), _to_output),
+    Score(("cka_labels",), _to_labels),
+    Score(("parallelism",), _parallelism),
+    Score(("ccgp",), _ccgp),
+    Score(("line_regions", "folding"), _pieces),
+)
+"""In the order of the columns."""
+
+COLUMNS: tuple[str, ...] = tuple(column for score in SCORES for column in score.columns)
+
+
+def chosen_scores(metrics: Sequence[str] | None) -> tuple[Score, ...]:
+    """The scores of the columns asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that is no column.
+    """
+    if metrics is None:
+        return SCORES
+    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
+    unknown = [name for name in wanted if name not in COLUMNS]
+    if unknown or not wanted:
+        raise InvalidInputError(
+            explain(f"metrics among {', '.join(COLUMNS)}", ", ".join(repr(name) for name in unknown) or "none")
+        )
+    return tuple(
+        Score(tuple(c for c in score.columns if c in wanted), score.measure)
+        for score in SCORES
+        if any(c in wanted for c in score.columns)
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of what is defined."""
+    kept = [v for v in values if v == v]
+    return float(np.mean(kept)) if kept else np.nan
