@@ -2,48 +2,69 @@
 
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.alignment import Procrustes, cka, procrustes
+from relucvx.metrics.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
-from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_convexity
-from relucvx.metrics.dimension import participation_ratio
+from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
+from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.dissimilarity import rdm_correlation
+from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
 from relucvx.metrics.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.hamming import HammingConvexity, hamming_convex
+from relucvx.metrics.intrinsic import TwoNN, two_nn
 from relucvx.metrics.lines import LineRegions, line_regions
 from relucvx.metrics.neighbours import mutual_knn
+from relucvx.metrics.probes import LinearProbe, linear_probe
 from relucvx.metrics.profile import ProfileProgress, profile, suggested_cut
 from relucvx.metrics.profile_figure import plot_profile
 from relucvx.metrics.representations import layer_activations
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
+from relucvx.metrics.slice_plot import plot_slice
+from relucvx.metrics.slice_result import SliceRegions
+from relucvx.metrics.slices import slice_regions
 
 __all__ = [
     "Convexity",
+    "ConvexityNull",
     "FactorScore",
+    "FewShot",
+    "FewShotMatrix",
     "HammingConvexity",
     "LayerSimilarity",
     "LineRegions",
+    "LinearProbe",
     "NeuralCollapse",
     "NeuronTuning",
     "Procrustes",
     "ProfileProgress",
+    "SliceRegions",
     "SpaceFolding",
+    "TwoNN",
     "ccgp",
     "cka",
+    "effective_rank",
     "euclidean_convexity",
+    "few_shot_matrix",
+    "few_shot_snr",
     "folding",
     "graph_convexity",
     "hamming_convex",
     "layer_activations",
     "layer_similarity",
     "line_regions",
+    "linear_probe",
     "mutual_knn",
     "neural_collapse",
     "neuron_tuning",
+    "numerical_rank",
     "parallelism_score",
     "participation_ratio",
     "plot_profile",
+    "plot_slice",
     "procrustes",
     "profile",
     "rdm_correlation",
+    "slice_regions",
     "space_folding",
     "suggested_cut",
+    "two_nn",
 ]

@@ -1,13 +1,16 @@
-"""Dimension of a representation."""
+"""Linear dimension of a representation: functions of its singular values."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.blocks import EPS
 from relucvx.metrics.groups import as_gram
-from relucvx.validation import as_matrix
+from relucvx.types import Array
+from relucvx.validation import as_matrix, as_positive
 
 
 def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True) -> float:
@@ -55,3 +58,121 @@ def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True)
     trace, square = float(np.trace(S)), float(np.sum(S**2))
     # features are scaled to 1, so what is left of constant features is their rounding
     return np.nan if trace <= 1e-26 * len(S) else trace**2 / square
+
+
+def effective_rank(Z: Any = None, kernel: Any = None, centred: bool = True) -> float:
+    """Effective rank exp(-sum_i p_i log p_i) with p_i = s_i / sum_j s_j of the singular values s: between 1 and the rank.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p), optional
+        Features, one row per sample.
+    kernel : array_like of shape (n, n), optional
+        Gram matrix Z Z^T in place of Z.
+    centred : bool, default True
+        Whether the mean row is removed first. Roy and Vetterli define it for the matrix as it is: ``centred=False``.
+
+    Returns
+    -------
+    float
+        r for r equal singular values; NaN when nothing varies.
+
+    Raises
+    ------
+    InvalidInputError
+        For both or neither of Z and kernel, or a kernel that is not symmetric or has a negative eigenvalue.
+
+    Notes
+    -----
+    The entropy is that of singular values, not of variances: small directions weigh more than in the participation
+    ratio, which is never larger.
+
+    Source: [roy-2007].
+    Status: theorem (a definition; singular values at the level of rounding count as zero).
+    """
+    values = _singular_values(Z, kernel, centred, "effective_rank")
+    values = values[values > 0]
+    if len(values) == 0:
+        return np.nan
+    shares = values / values.sum()
+    return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def numerical_rank(
+    Z: Any = None,
+    kernel: Any = None,
+    centred: bool = True,
+    *,
+    tolerance: float | None = None,
+    spectrum: Literal["singular", "covariance"] = "singular",
+) -> int:
+    """Numerical rank: number of singular values above ``tolerance`` times the largest.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p), optional
+        Features, one row per sample.
+    kernel : array_like of shape (n, n), optional
+        Gram matrix Z Z^T in place of Z.
+    centred : bool, default True
+        Whether the mean row is removed first.
+    tolerance : float, optional
+        Between 0 and 1, relative to the largest value of the spectrum. By default only what rounding may have made is
+        left out: max(n, p) eps times the size of the features before centring, or for a kernel its square root.
+    spectrum : {"singular", "covariance"}, default "singular"
+        Whether ``tolerance`` is for the singular values of the features, or for the eigenvalues of their covariance,
+        which are the squares.
+
+    Returns
+    -------
+    int
+        0 when nothing varies.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`effective_rank`; for a tolerance outside [0, 1) or an unknown spectrum.
+
+    Notes
+    -----
+    The tunnel effect is described with the spectrum of the covariance and a threshold relative to the largest value:
+    ``numerical_rank(Z, tolerance=1e-3, spectrum="covariance")``. A threshold of 1e-3 there is one of 0.032 for singular
+    values. Every choice ignores the scale of the features.
+
+    Source: [masarczyk-2023].
+    Status: heuristic (where to cut is a choice; the count is exact up to rounding).
+    """
+    if spectrum not in ("singular", "covariance"):
+        raise InvalidInputError(explain('spectrum "singular" or "covariance"', repr(spectrum)))
+    limit = 0.0 if tolerance is None else as_positive(tolerance, "tolerance", allow_zero=True)
+    if limit >= 1.0:
+        raise InvalidInputError(explain("tolerance below 1, relative to the largest value", repr(tolerance)))
+    values = _singular_values(Z, kernel, centred, "numerical_rank")
+    relative = values / (float(values.max()) or 1.0)
+    return int(np.count_nonzero((relative if spectrum == "singular" else relative**2) > limit))
+
+
+def _singular_values(Z: Any, kernel: Any, centred: bool, wanted: str) -> Array:
+    """Singular values of the features, up to their size; 0 where they are at the level of rounding."""
+    if kernel is None and Z is not None:
+        rows = as_matrix(Z, "Z")
+        rows = rows / (float(np.abs(rows).max()) or 1.0)
+        # what centring takes away leaves its rounding behind
+        floor = max(rows.shape) * EPS * float(np.linalg.norm(rows))
+        if centred:
+            rows = rows - rows.mean(axis=0)
+        values = np.linalg.svd(rows, compute_uv=False)
+        return np.where(values > floor, values, 0.0)
+    K = as_gram(Z, kernel, wanted)
+    K = K / (float(np.abs(K).max()) or 1.0)
+    floor = len(K) * EPS * float(np.linalg.norm(K))
+    if centred:
+        K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+    squares = np.linalg.eigvalsh(K)
+    if squares[0] < -max(1e-8 * squares[-1], floor):
+        raise InvalidInputError(
+            explain(
+                "a kernel without negative eigenvalues", f"smallest eigenvalue {squares[0]:.3g}", "not a Gram matrix"
+            )
+        )
+    return np.sqrt(np.where(squares > floor, squares, 0.0))

@@ -1,0 +1,202 @@
+"""Few-shot learning from geometry: signal-to-noise ratio of prototype learning between two classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.blocks import overlap
+from relucvx.metrics.groups import as_groups
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix
+
+FORMS = ("exact", "short")
+
+
+@dataclass(frozen=True)
+class FewShot(Result):
+    """Prototype learning between two classes, for test samples of the first.
+
+    Attributes
+    ----------
+    snr : float
+        Signal-to-noise ratio; infinite (of the sign of the signal) without noise, NaN without either.
+    error : float
+        Predicted share of test samples of class a taken for class b, H(snr) = erfc(snr / sqrt 2) / 2.
+    signal : float
+        |mu_a - mu_b|^2 / R_a^2.
+    bias : float
+        R_b^2 / R_a^2 - 1: a wider class b leaves more room for class a.
+    dimension : float
+        Participation ratio of class a.
+    """
+
+    snr: float
+    error: float
+    signal: float
+    bias: float
+    dimension: float
+
+
+@dataclass(frozen=True)
+class FewShotMatrix(Result):
+    """Prototype learning between all pairs of classes.
+
+    Attributes
+    ----------
+    snr, error : ndarray of shape (C, C)
+        Entry (a, b) for test samples of class a against class b; NaN on the diagonal.
+    mean_error : float
+        Average of ``error`` over the pairs.
+    classes : tuple
+        The labels, in the order of rows and columns.
+    """
+
+    snr: Array
+    error: Array
+    mean_error: float
+    classes: tuple[Any, ...]
+
+
+def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact") -> FewShot:
+    r"""Signal-to-noise ratio of telling class a from class b by the nearer of two means of m samples each.
+
+    A sample x of class a is right when h = |x - p_b|^2/2 - |x - p_a|^2/2 > 0, with the prototypes p_a and p_b the
+    means of m fresh samples. With means mu, covariances S, R^2 = tr S and d = mu_a - mu_b, snr = E h / sqrt(Var h):
+
+    * E h = (|d|^2 + (R_b^2 - R_a^2)/m) / 2;
+    * Var h = d'S_a d + d'S_b d/m + tr S_a^2/m + tr(S_a S_b)/m + (tr S_a^2 + tr S_b^2)/(2 m^2) for Gaussian classes;
+      the short form leaves out the last term.
+
+    Parameters
+    ----------
+    Z_a, Z_b : array_like of shapes (n_a, p) and (n_b, p)
+        Samples of the two classes, in the same features.
+    m : int, default 1
+        Samples per prototype.
+    form : {"exact", "short"}, default "exact"
+        ``"short"`` is the published formula, 1/2 [|d|^2/R_a^2 + (R_b^2/R_a^2 - 1)/m] / sqrt(1/(D_a m) + ...), in
+        units of R_a^2 with D_a the participation ratio. It predicts too small errors for small m.
+
+    Returns
+    -------
+    FewShot
+
+    Raises
+    ------
+    InvalidInputError
+        For different numbers of features, m below 1, or an unknown form.
+
+    Notes
+    -----
+    Covariances divide by the number of samples: the moments are those of the samples given. Rotations, shifts and a
+    common scale of both classes change nothing; classes of the same covariance have snr_ab = snr_ba.
+
+    The error takes h for Gaussian, which it becomes with many dimensions: at D = 20 and m = 1 an error of .133 was
+    predicted as .140 by the exact moments, and as .062 by the short form.
+
+    Source: [sorscher-2022].
+    Status: theorem (the moments of Gaussian classes, ``"exact"``); the error and ``"short"`` are heuristic.
+    """
+    m = _checked(m, form)
+    A, B = as_matrix(Z_a, "Z_a"), as_matrix(Z_b, "Z_b")
+    if A.shape[1] != B.shape[1]:
+        raise InvalidInputError(
+            explain("both classes in the same features", f"{A.shape[1]} and {B.shape[1]} columns", "one is transposed")
+        )
+    size = max(float(np.abs(A).max()), float(np.abs(B).max())) or 1.0
+    return _few_shot(_Class.of(A / size), _Class.of(B / size), m, form)
+
+
+def few_shot_matrix(Z: Any, labels: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact") -> FewShotMatrix:
+    """Signal-to-noise ratios and predicted errors of m-shot prototype learning between all classes.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Features.
+    labels : sequence of length n
+        Class labels of any type.
+    m, form
+        As in :func:`few_shot_snr`.
+
+    Returns
+    -------
+    FewShotMatrix
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two classes, labels that do not fit, m below 1, or an unknown form.
+
+    Notes
+    -----
+    Source: [sorscher-2022].
+    Status: heuristic (as the error of :func:`few_shot_snr`).
+    """
+    m = _checked(m, form)
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(labels, len(Z))
+    C = len(groups.names)
+    if C < 2:
+        raise InvalidInputError(explain("at least two classes", f"{C} ({groups.names[0]!r})"))
+    Z = Z / (float(np.abs(Z).max()) or 1.0)
+    classes = [_Class.of(Z[groups.codes == c]) for c in range(C)]
+    snr, error = np.full((C, C), np.nan), np.full((C, C), np.nan)
+    for a, b in zip(*np.nonzero(~np.eye(C, dtype=bool)), strict=True):
+        pair = _few_shot(classes[a], classes[b], m, form)
+        snr[a, b], error[a, b] = pair.snr, pair.error
+    return FewShotMatrix(snr, error, float(error[~np.eye(C, dtype=bool)].mean()), groups.names)
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Mean, centred samples over sqrt(n) (so that S = rows' rows), trace of S and of S^2."""
+
+    mean: Array
+    rows: Array
+    trace: float
+    square: float
+
+    @classmethod
+    def of(cls, Z: Array) -> _Class:
+        mean = Z.mean(axis=0)
+        rows = (Z - mean) / np.sqrt(len(Z))
+        # what is left of equal samples after centring is their rounding
+        rows[:, np.abs(rows).max(axis=0) <= 1e-15 * np.abs(mean)] = 0.0
+        return cls(mean, rows, float(np.sum(rows**2)), overlap(rows.T, rows.T))
+
+    def along(self, d: Array) -> float:
+        """d' S d."""
+        return float(np.sum((self.rows @ d) ** 2))
+
+
+def _few_shot(a: _Class, b: _Class, m: int, form: str) -> FewShot:
+    d = a.mean - b.mean
+    distance = float(d @ d)
+    mean = (distance + (b.trace - a.trace) / m) / 2.0
+    variance = a.along(d) + (b.along(d) + a.square + overlap(a.rows.T, b.rows.T)) / m
+    if form == "exact":
+        variance += (a.square + b.square) / (2.0 * m**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = float(np.divide(mean, np.sqrt(variance)))
+        signal, spread = np.divide([distance, b.trace], a.trace).tolist()
+        dimension = float(np.divide(a.trace**2, a.square))
+    return FewShot(snr, _tail(snr), signal, spread - 1.0, dimension)
+
+
+def _tail(snr: float) -> float:
+    from scipy.special import ndtr
+
+    return float(ndtr(-snr))
+
+
+def _checked(m: Any, form: Any) -> int:
+    if form not in FORMS:
+        raise InvalidInputError(explain('form "exact" or "short"', repr(form)))
+    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or m < 1:
+        raise InvalidInputError(explain("m to be an int >= 1, the samples per prototype", repr(m)))
+    return int(m)

@@ -1,0 +1,193 @@
+"""Linear probes: how well a linear classifier reads labels from a representation."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix, as_positive
+
+MODELS = ("logistic", "ridge")
+
+
+@dataclass(frozen=True)
+class LinearProbe(Result):
+    """Accuracy of a linear classifier on samples it was not trained on.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of test samples whose label is read right.
+    balanced : float
+        Mean over the classes tested of the share of their samples that is read right.
+    per_class : dict
+        That share, keyed by label; NaN for a class without test samples.
+    per_fold : ndarray
+        Accuracy of each fold (one entry for a given test set).
+    chance : float
+        Share of the most frequent label among the test samples.
+    converged : bool
+        Whether every fit reached its tolerance within the iterations allowed.
+    """
+
+    accuracy: float
+    balanced: float
+    per_class: dict[Any, float]
+    per_fold: Array
+    chance: float
+    converged: bool
+
+
+def linear_probe(
+    Z: Any,
+    labels: Any,
+    Z_test: Any = None,
+    labels_test: Any = None,
+    *,
+    model: Literal["logistic", "ridge"] = "logistic",
+    n_folds: int = 5,
+    C: float = 1.0,
+) -> LinearProbe:
+    """Accuracy of a linear classifier of the labels, cross-validated or on a test set.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Features.
+    labels : sequence of length n
+        Labels of any type.
+    Z_test, labels_test : array_like of shape (n_test, p) and sequence of length n_test, optional
+        Test set; without it the accuracy is that of cross-validation.
+    model : {"logistic", "ridge"}, default "logistic"
+        Multinomial logistic regression, or least squares on one ±1 column per class: faster, one linear system.
+    n_folds : int, default 5
+        Folds of the cross-validation; unused with a test set.
+    C : float, default 1.0
+        Inverse strength of the l2 penalty on the weights, for a sum over samples of standardised features.
+
+    Returns
+    -------
+    LinearProbe
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two classes, a class with fewer samples than folds, half a test set, other features or unknown
+        labels in it, an unknown model, n_folds below 2, or C <= 0.
+
+    Notes
+    -----
+    Features are standardised with the mean and standard deviation of the training samples; neurons that are constant
+    there are left out. So shifts and scales of single neurons change nothing, and rotations do.
+
+    Deterministic: the samples of each class are dealt to the folds in turn, in the order of the rows (which should not
+    follow time or difficulty in steps of ``n_folds``). With a test set the order of the rows does not matter.
+
+    Source: [alain-2017].
+    Status: heuristic (an estimate that depends on the classifier).
+    """
+    if model not in MODELS:
+        raise InvalidInputError(explain('model "logistic" or "ridge"', repr(model)))
+    C = as_positive(C, "C")
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(labels, len(Z))
+    if len(groups.names) < 2:
+        raise InvalidInputError(explain("at least two classes", f"{len(groups.names)} ({groups.names[0]!r})"))
+    if (Z_test is None) != (labels_test is None):
+        missing = "labels_test" if labels_test is None else "Z_test"
+        raise InvalidInputError(explain("Z_test and labels_test together", f"no {missing}"))
+    if Z_test is None:
+        fold = _folds(groups, n_folds)
+        splits = [
+            (Z[fold != f], groups.codes[fold != f], Z[fold == f], groups.codes[fold == f]) for f in range(n_folds)
+        ]
+    else:
+        splits = [(Z, groups.codes, *_test_set(Z_test, labels_test, Z.shape[1], groups))]
+    right, converged = [], True
+    for train, wanted, test, truth in splits:
+        found, reached = _predict(train, wanted, test, model, C)
+        right.append(found == truth)
+        converged = converged and reached
+    return _collect(groups, right, np.concatenate([split[3] for split in splits]), converged)
+
+
+def _folds(groups: Groups, n_folds: Any) -> Indices:
+    """Fold of every sample; classes of a few samples more do not all fill the first folds."""
+    if isinstance(n_folds, bool) or not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
+        raise InvalidInputError(explain("n_folds to be an int >= 2", repr(n_folds)))
+    few = int(groups.counts.argmin())
+    if groups.counts[few] < n_folds:
+        raise InvalidInputError(
+            explain(
+                f"at least {n_folds} samples of every class, one per fold",
+                f"{groups.counts[few]} of class {groups.names[few]!r}",
+                "a rare class, or labels that number the samples",
+                f"n_folds={max(2, int(groups.counts[few]))}, or leave the class out",
+            )
+        )
+    fold, dealt = np.empty(len(groups.codes), dtype=np.intp), 0
+    for c, count in enumerate(groups.counts):
+        fold[groups.codes == c] = (dealt + np.arange(count)) % n_folds
+        dealt += int(count)
+    return fold
+
+
+def _test_set(Z: Any, labels: Any, p: int, groups: Groups) -> tuple[Array, Indices]:
+    rows = as_matrix(Z, "Z_test")
+    if rows.shape[1] != p:
+        raise InvalidInputError(explain(f"Z_test of shape (n_test, {p}), the features of Z", f"shape {rows.shape}"))
+    names = as_groups(labels, len(rows), name="labels_test")
+    unknown = [name for name in names.names if name not in groups.names]
+    if unknown:
+        raise InvalidInputError(
+            explain(
+                "labels_test among the labels trained on",
+                f"labels {', '.join(repr(name) for name in unknown)}",
+                "a class without training samples",
+                "drop those rows",
+            )
+        )
+    return rows, np.array([groups.names.index(name) for name in names.names], dtype=np.intp)[names.codes]
+
+
+def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -> tuple[Indices, bool]:
+    """Class of each test sample, and whether the fit converged."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+    size = np.abs(train).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    middle, spread = (train / size).mean(axis=0), (train / size).std(axis=0)
+    varies = spread > 1e-13
+    if not varies.any():
+        return np.full(len(test), np.bincount(wanted).argmax(), dtype=np.intp), True
+    train, test = ((rows[:, varies] / size[varies] - middle[varies]) / spread[varies] for rows in (train, test))
+    if model == "ridge":
+        classifier = RidgeClassifier(alpha=1.0 / C, solver="svd")
+    else:
+        classifier = LogisticRegression(C=C, max_iter=5000, tol=1e-6)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        classifier.fit(train, wanted)
+    return classifier.predict(test).astype(np.intp), not caught
+
+
+def _collect(groups: Groups, right: list[Any], truth: Indices, converged: bool) -> LinearProbe:
+    every = np.concatenate(right)
+    counts = np.bincount(truth, minlength=len(groups.names))
+    hits = np.bincount(truth, every, minlength=len(groups.names))
+    shares = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
+    return LinearProbe(
+        accuracy=float(every.mean()),
+        balanced=float(np.nanmean(shares)),
+        per_class=dict(zip(groups.names, shares.tolist(), strict=True)),
+        per_fold=np.array([fold.mean() for fold in right]),
+        chance=float(counts.max() / counts.sum()),
+        converged=converged,
+    )
