@@ -52,6 +52,9 @@ REFERENCES: dict[str, str] = {
     "Minimal Neighborhood Information. Scientific Reports 2017.",
     "alain-2017": "G. Alain, Y. Bengio. Understanding Intermediate Layers Using Linear Classifier Probes. ICLR workshop "
     "2017.",
+    "humayun-2023": "A. I. Humayun, R. Balestriero, G. Balakrishnan, R. Baraniuk. SplineCam: Exact Visualization and "
+    "Characterization of Deep Network Geometry and Decision Boundaries. CVPR 2023.",
+    "berzins-2023": "A. Berzins. Polyhedral Complex Extraction from ReLU Networks using Edge Subdivision. ICML 2023.",
     "relucvx": "Derived and tested in this package; no published source.",
 }
 

@@ -1,0 +1,259 @@
+"""Compiled kernels of the planar subdivision: half-edges cut neuron by neuron, codes, point location.
+
+The complex is a half-edge structure in flat arrays: half-edges 2e and 2e + 1 are the two sides of edge e, ``tail`` is the
+vertex a half-edge starts from, ``succ`` and ``pred`` its neighbours around its face, ``face`` its face (-1 outside), and
+``first`` one half-edge of every face. A vertex exists once, however many faces meet there, so neighbouring faces agree
+on it to the last bit, and areas telescope.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def _longer(a: Any, size: int) -> Any:
+    out = np.empty(size, a.dtype)
+    out[: len(a)] = a
+    return out
+
+
+@njit(cache=True)
+def _taller(a: Any, size: int) -> Any:
+    out = np.empty((size, a.shape[1]), a.dtype)
+    out[: len(a)] = a
+    return out
+
+
+@njit(cache=True)
+def _mixed(P: Any, j: int, count: int) -> bool:
+    """Whether a neuron takes both signs on the first ``count`` vertices."""
+    above = below = False
+    for v in range(count):
+        above |= P[v, j] > 0.0
+        below |= P[v, j] < 0.0
+        if above and below:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _place(P: Any, E: Any, D: Any, XY: Any, kinked: int, j: int, a: int, b: int, v: int) -> None:
+    """Vertex v where neuron j vanishes between a and b; values are linear there.
+
+    Neurons within their doubt of zero are zero at v: that is how concurrent lines come to share one vertex. The doubt is
+    about the place as well, and a place is as uncertain as the two lines that meet there, not as the ends of the edge:
+    errors E of values decide how far v may slide along the edge, doubts D are not passed on to the next vertex.
+    """
+    before, after = abs(P[a, j]), abs(P[b, j])
+    step = before + after
+    share = before / step
+    slack = (E[a, j] + E[b, j]) / step + 2.3e-16
+    for k in range(P.shape[1]):
+        P[v, k] = (1.0 - share) * P[a, k] + share * P[b, k]
+        E[v, k] = max(E[a, k], E[b, k])
+        D[v, k] = max(E[v, k], min(D[a, k], D[b, k])) + slack * abs(P[b, k] - P[a, k])
+        if k < kinked and abs(P[v, k]) <= D[v, k]:
+            E[v, k] = max(E[v, k], abs(P[v, k]))
+            P[v, k] = 0.0
+    P[v, j] = 0.0
+    for k in range(2):
+        XY[v, k] = (1.0 - share) * XY[a, k] + share * XY[b, k]
+
+
+@njit(cache=True)
+def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: Any, line: Any) -> None:
+    """Vertex v on edge h (even): h ends there, the pair (new, new + 1) is the rest of the edge."""
+    back = h + 1
+    b, after, before = tail[back], succ[h], pred[back]
+    tail[new], tail[new + 1], tail[back] = v, b, v
+    face[new], face[new + 1], line[new // 2] = face[h], face[back], line[h // 2]
+    succ[h], pred[new], succ[new], pred[after] = new, h, after, new
+    succ[before], pred[new + 1], succ[new + 1], pred[back] = new + 1, before, back, new + 1
+
+
+@njit(cache=True)
+def _crossings(P: Any, j: int, f: int, first: Any, tail: Any, succ: Any) -> Any:
+    """Half-edges of a face that start where the sign of neuron j turns to - and to + (going round); -1 if it does not.
+
+    A turn happens at the first zero vertex after the last of the other sign.
+    """
+    begin = first[f]
+    h = begin
+    while P[tail[h], j] == 0.0:  # begin at a vertex with a sign
+        h = succ[h]
+        if h == begin:
+            return -1, -1
+    begin = h
+    sign = P[tail[h], j]
+    down = up = zero = -1
+    h = succ[h]
+    while True:
+        value = P[tail[h], j]
+        if value == 0.0:
+            if zero < 0:
+                zero = h
+        else:
+            if (value > 0.0) != (sign > 0.0):
+                if value < 0.0 and down < 0:
+                    down = zero
+                elif value > 0.0 and up < 0:
+                    up = zero
+            sign, zero = value, -1
+        if h == begin:
+            return down, up
+        h = succ[h]
+
+
+@njit(cache=True)
+def _cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: Any, pred: Any, face: Any) -> None:
+    """A chord between the vertices where half-edges e and g of face f start; the part from g on becomes new_face."""
+    before_e, before_g = pred[e], pred[g]
+    tail[new], tail[new + 1] = tail[e], tail[g]
+    succ[before_g], pred[new + 1], succ[new + 1], pred[e] = new + 1, before_g, e, new + 1
+    succ[before_e], pred[new], succ[new], pred[g] = new, before_e, g, new
+    face[new], face[new + 1] = new_face, f
+    h = g
+    while h != new:
+        face[h] = new_face
+        h = succ[h]
+
+
+@njit(cache=True)
+def subdivide(
+    P: Any,
+    E: Any,
+    D: Any,
+    XY: Any,
+    kinked: int,
+    mark: int,
+    tail: Any,
+    succ: Any,
+    pred: Any,
+    face: Any,
+    line: Any,
+    first: Any,
+) -> Any:
+    """Cut the complex along the zero lines of the first ``kinked`` columns of P.
+
+    P, E, D (V, width) are values at the vertices, bounds on their errors, and doubts: errors with what the uncertainty
+    of the vertex' place adds. Returns P, E, D, XY, tail, succ, pred, face, line, first of the refined complex, and the
+    face that each face was part of. New edges get ``line`` = mark.
+    """
+    n_v, n_h, n_f = len(P), len(tail), len(first)
+    parent = np.arange(n_f)
+    for j in range(kinked):
+        if not _mixed(P, j, n_v):
+            continue
+        cuts = 0
+        for h in range(0, n_h, 2):
+            a, b = P[tail[h], j], P[tail[h + 1], j]
+            cuts += (a < 0.0 < b) or (b < 0.0 < a)
+        if n_v + cuts > len(P):
+            size = max(2 * len(P), n_v + cuts)
+            P, E, D, XY = _taller(P, size), _taller(E, size), _taller(D, size), _taller(XY, size)
+        need = n_h + 2 * cuts + 2 * n_f  # at most one chord for every face
+        if need > len(tail):
+            size = max(2 * len(tail), need)
+            tail, succ, pred, face = _longer(tail, size), _longer(succ, size), _longer(pred, size), _longer(face, size)
+            line = _longer(line, size // 2 + 1)
+        if 2 * n_f > len(first):
+            first, parent = _longer(first, 4 * n_f), _longer(parent, 4 * n_f)
+        for h in range(0, n_h, 2):
+            a, b = tail[h], tail[h + 1]
+            if (P[a, j] < 0.0 < P[b, j]) or (P[b, j] < 0.0 < P[a, j]):
+                _place(P, E, D, XY, kinked, j, a, b, n_v)
+                _cut_edge(h, n_v, n_h, tail, succ, pred, face, line)
+                n_v, n_h = n_v + 1, n_h + 2
+        for f in range(n_f):
+            down, up = _crossings(P, j, f, first, tail, succ)
+            if down < 0 or up < 0:
+                continue
+            _cut_face(f, n_f, down, up, n_h, tail, succ, pred, face)
+            line[n_h // 2] = mark
+            first[f], first[n_f], parent[n_f] = down, up, parent[f]
+            n_h, n_f = n_h + 2, n_f + 1
+    return (
+        P[:n_v].copy(), E[:n_v].copy(), D[:n_v].copy(), XY[:n_v].copy(), tail[:n_h].copy(), succ[:n_h].copy(),
+        pred[:n_h].copy(), face[:n_h].copy(), line[: n_h // 2].copy(), first[:n_f].copy(), parent[:n_f].copy(),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def face_codes(P: Any, kinked: int, first: Any, tail: Any, succ: Any) -> Any:
+    """Code of every face: the sign of the value of largest size among its vertices (the others are 0 or agree)."""
+    codes = np.zeros((len(first), kinked), dtype=np.bool_)
+    high, low = np.empty(kinked), np.empty(kinked)
+    for f in range(len(first)):
+        high[:] = 0.0
+        low[:] = 0.0
+        h = first[f]
+        while True:
+            v = tail[h]
+            for k in range(kinked):
+                high[k] = max(high[k], P[v, k])
+                low[k] = min(low[k], P[v, k])
+            h = succ[h]
+            if h == first[f]:
+                break
+        for k in range(kinked):
+            codes[f, k] = high[k] > -low[k]
+    return codes
+
+
+@njit(cache=True)
+def loops(first: Any, tail: Any, succ: Any) -> Any:
+    """Vertices of the faces, one after the other, and where each face begins."""
+    offsets = np.zeros(len(first) + 1, dtype=np.int64)
+    corners = np.empty(len(tail), dtype=np.int64)
+    n = 0
+    for f in range(len(first)):
+        h = first[f]
+        while True:
+            corners[n] = tail[h]
+            n += 1
+            h = succ[h]
+            if h == first[f]:
+                break
+        offsets[f + 1] = n
+    return corners[:n].copy(), offsets
+
+
+@njit(cache=True)
+def locate(points: Any, XY: Any, corners: Any, offsets: Any, tolerance: float) -> Any:
+    """A polygon that holds each point, the one it is deepest in; -1 when it is farther outside all than the tolerance."""
+    n = len(offsets) - 1
+    box = np.empty((n, 4))
+    for f in range(n):
+        low, high = np.full(2, np.inf), np.full(2, -np.inf)
+        for c in range(offsets[f], offsets[f + 1]):
+            for k in range(2):
+                low[k], high[k] = min(low[k], XY[corners[c], k]), max(high[k], XY[corners[c], k])
+        box[f, 0], box[f, 1], box[f, 2], box[f, 3] = low[0], high[0], low[1], high[1]
+    found = np.full(len(points), -1)
+    for p in range(len(points)):
+        x, y = points[p, 0], points[p, 1]
+        deepest = -tolerance
+        for f in range(n):
+            if x < box[f, 0] + deepest or x > box[f, 1] - deepest or y < box[f, 2] + deepest or y > box[f, 3] - deepest:
+                continue  # no point is deeper than its distance to the sides of the box
+            depth = _depth(x, y, XY, corners, offsets[f], offsets[f + 1])
+            if depth > deepest or (found[p] < 0 and depth >= deepest):
+                found[p], deepest = f, depth
+    return found
+
+
+@njit(cache=True)
+def _depth(x: float, y: float, XY: Any, corners: Any, begin: int, end: int) -> float:
+    """Signed distance to the nearest side of a convex polygon (counter-clockwise), positive inside."""
+    depth = np.inf
+    for c in range(begin, end):
+        a, b = corners[c], corners[c + 1 if c + 1 < end else begin]
+        dx, dy = XY[b, 0] - XY[a, 0], XY[b, 1] - XY[a, 1]
+        length = np.sqrt(dx * dx + dy * dy)
+        if length > 0.0:
+            depth = min(depth, (dx * (y - XY[a, 1]) - dy * (x - XY[a, 0])) / length)
+    return depth
