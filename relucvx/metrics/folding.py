@@ -61,7 +61,11 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     Source: [lewandowski-2025].
     Status: theorem (a definition; integer arithmetic).
     """
-    pi = _as_codes(codes)
+    return walk_folding(_as_codes(codes), symmetric)
+
+
+def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
+    """:func:`space_folding` of codes known to be a boolean matrix with at least one row."""
     r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
     if symmetric:
         r1 = max(r1, int(np.count_nonzero(pi != pi[-1], axis=1).max()))

@@ -1,12 +1,14 @@
-"""Literal oracles of folding: the nested function, and exact rational arithmetic along a segment."""
+"""Literal oracles of folding, in rationals, and random networks for which they are exact."""
 
 import itertools
 from fractions import Fraction
 
 import numpy as np
+from hypothesis import strategies as st
 
 from relucvx.datasets import cantornet as cantornet
 from relucvx.datasets import sawtooth as sawtooth
+from relucvx.network import DeepNetwork
 
 
 def nested(x, k):
@@ -45,3 +47,20 @@ def exact_regions(net, start, end):
     codes = [[v > 0 for p in at((t0 + t1) / 2) for v in p] for t0, t1 in itertools.pairwise(ts)]
     keep = [0] + [i for i in range(1, len(codes)) if codes[i] != codes[i - 1]]
     return [ts[i] for i in keep[1:]], [codes[i] for i in keep]
+
+
+@st.composite
+def integer_nets(draw):
+    """Small integers: concurrent kinks, dead and duplicate neurons and flat pieces are common."""
+    widths = [draw(st.integers(1, 2)), *draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)), 1]
+    numbers = st.integers(-3, 3)
+
+    def array(*shape):
+        return np.array(
+            draw(st.lists(numbers, min_size=int(np.prod(shape)), max_size=int(np.prod(shape)))), float
+        ).reshape(shape)
+
+    weights = tuple(array(*s) for s in itertools.pairwise(widths))
+    biases = tuple(array(w.shape[1]) for w in weights)
+    slope = draw(st.sampled_from(["relu", (0.25, 1.0), "abs"]))
+    return DeepNetwork(weights, biases, slope), array(widths[0]), array(widths[0])

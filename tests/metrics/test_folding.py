@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics.nets import cantornet, exact_regions, nested, sawtooth
+from metrics.nets import cantornet, exact_regions, integer_nets, nested, sawtooth
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import folding, line_regions, space_folding
@@ -49,23 +49,6 @@ def test_sawtooth_closed_form(d):
     assert line.n_regions == 2**d
     np.testing.assert_allclose(line.breakpoints, np.arange(1, 2**d) / 2**d, atol=1e-15)
     assert folding(sawtooth(d), [0.0], [1.0]).chi == pytest.approx(1 - d / (2**d - 1), abs=1e-12)
-
-
-@st.composite
-def integer_nets(draw):
-    """Small integers: concurrent kinks, dead and duplicate neurons and flat pieces are common."""
-    widths = [draw(st.integers(1, 2)), *draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)), 1]
-    numbers = st.integers(-3, 3)
-
-    def array(*shape):
-        return np.array(
-            draw(st.lists(numbers, min_size=int(np.prod(shape)), max_size=int(np.prod(shape)))), float
-        ).reshape(shape)
-
-    weights = tuple(array(*s) for s in itertools.pairwise(widths))
-    biases = tuple(array(w.shape[1]) for w in weights)
-    slope = draw(st.sampled_from(["relu", (0.25, 1.0), "abs"]))
-    return DeepNetwork(weights, biases, slope), array(widths[0]), array(widths[0])
 
 
 @given(integer_nets())
