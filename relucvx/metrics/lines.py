@@ -1,19 +1,22 @@
-"""Linear regions along a segment: exact breakpoints and activation codes, layer by layer."""
+"""Linear regions along segments: exact breakpoints and activation codes, layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.metrics.layers import Hidden, LayerList, read_layers
-from relucvx.tolerances import EPS
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.layers import LayerList, read_layers
+from relucvx.metrics.paths import Walker
 from relucvx.types import Array, BoolArray, Result
 
 Indices = NDArray[np.intp]
+Neurons: TypeAlias = Mapping[int, Any] | Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,17 @@ class LineRegions(Result):
         Code on each open interval: True where a preactivation is > 0. Neighbouring rows differ.
     layer : ndarray of shape (N,)
         Hidden layer of each neuron (column of ``codes``).
+    neuron : ndarray of shape (N,)
+        Position of each neuron in its layer.
+    exact_breakpoints : tuple of Fraction or None
+        The breakpoints as rationals where they were computed so.
     """
 
     breakpoints: Array
     codes: BoolArray
     layer: Indices
+    neuron: Indices
+    exact_breakpoints: tuple[Fraction, ...] | None = None
 
     @property
     def n_regions(self) -> int:
@@ -46,8 +55,16 @@ class LineRegions(Result):
         return 0.5 * (ends[:-1] + ends[1:])
 
 
-def line_regions(module: Any, start: Any, end: Any, layers: int | Sequence[int] | None = None) -> LineRegions:
-    """Activation regions of a piecewise-linear network along a segment, exactly.
+def line_regions(
+    module: Any,
+    start: Any,
+    end: Any,
+    layers: int | Sequence[int] | None = None,
+    *,
+    neurons: Neurons | None = None,
+    input_shape: int | Sequence[int] | None = None,
+) -> Any:
+    """Activation regions of a piecewise-linear network along segments, exactly.
 
     Every preactivation is linear between the breakpoints of the layers before it, so its sign changes are found by
     one division each; no sampling is involved.
@@ -55,43 +72,118 @@ def line_regions(module: Any, start: Any, end: Any, layers: int | Sequence[int] 
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        Nested torch Sequentials of Linear, ReLU, LeakyReLU, Flatten, Identity and Dropout (eval mode).
-    start, end : array_like of shape (d,)
-        Ends of the segment; other shapes are flattened.
+        As in :func:`relucvx.metrics.layers.read_layers`: torch modules made of Linear, Conv2d, BatchNorm (eval),
+        average and max pooling, ReLU, LeakyReLU, Flatten, Identity and Dropout (eval), in nested Sequentials or with
+        additions (residual blocks).
+    start, end : array_like of shape (d,) or (B, d)
+        Ends of the segments: one or many, or one end shared by all. Images may have their own shape
+        ``(channels, height, width)``, with the number of segments in front.
     layers : int or sequence of int, optional
-        Hidden layers whose neurons make up the code (an affine map with the activation behind it is one layer);
-        default all. Breakpoints are those of this code.
+        Hidden layers whose neurons make up the code (an affine map with the activation behind it is one layer; each
+        round of the tournament that is a max pooling is one too, with the comparisons as neurons); default all.
+        Breakpoints are those of this code.
+    neurons : dict or sequence, optional
+        Neurons that make up the code: ``{layer: indices or boolean mask}``, or one boolean mask for each of the layers
+        in order. Layers that a dict does not name keep all their neurons.
+    input_shape : int or sequence of int, optional
+        Shape of one input where neither the module nor the shape of ``start`` says it.
 
     Returns
     -------
-    LineRegions
+    LineRegions, or tuple of B LineRegions when ``start`` or ``end`` is a batch
+        All neurons of a code are those of one hidden layer after the other.
 
     Raises
     ------
     InvalidInputError
-        For a layer that is not piecewise linear or not known (named), or ends that do not fit.
+        For a layer that is not piecewise linear or not known (named), ends that do not fit, or neurons outside a layer.
 
     Notes
     -----
     A neuron that is zero on a whole interval counts as inactive there; one that touches zero without crossing causes
     no breakpoint. Crossings closer together than their rounding errors, which are carried along, are taken for one.
+    Many segments go through each layer together, some at a time, so memory does not grow with their number beyond the
+    results.
 
     Source: [lewandowski-2025].
     Status: theorem (exact up to float64 rounding).
     """
-    network = read_layers(module)
-    chosen = network.select(layers)
-    a, b = network.points(start, "start")[0][0], network.points(end, "end")[0][0]
-    path = Path.straight(a, b)
-    kept: list[Array] = []
-    for position, hidden in enumerate(network.hidden[: max(chosen, default=-1) + 1]):
-        path, kept = path.through(hidden, kept)
-        if position not in chosen:
-            kept.pop()
-    codes = np.hstack([_codes(P) for P in kept]) if kept else np.zeros((len(path.t) - 1, 0), dtype=bool)
-    changes = np.flatnonzero((codes[1:] != codes[:-1]).any(axis=1))
-    layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
-    return LineRegions(path.t[changes + 1], codes[np.concatenate([[0], changes + 1])], layer)
+    network = read_layers(module, input_shape, like=start)
+    code = Code.of(network, layers, neurons)
+    starts, ends, single = end_points(network, start, end)
+    found = tuple(regions_along(network, starts, ends, code))
+    return found[0] if single else found
+
+
+@dataclass(frozen=True)
+class Code:
+    """The neurons that make up a code.
+
+    Attributes
+    ----------
+    columns : dict
+        Neurons of each hidden layer chosen: an index array, or ``slice(None)`` for all.
+    layer, neuron : ndarrays of shape (N,)
+        As in :class:`LineRegions`.
+    """
+
+    columns: dict[int, Any]
+    layer: Indices
+    neuron: Indices
+
+    @classmethod
+    def of(cls, network: LayerList, layers: int | Sequence[int] | None, neurons: Neurons | None) -> Code:
+        """Resolve the arguments ``layers`` and ``neurons``.
+
+        Raises
+        ------
+        InvalidInputError
+            For layers or neurons that do not exist.
+        """
+        chosen = network.select(layers)
+        columns: dict[int, Any] = dict.fromkeys(chosen, slice(None))
+        for position, wanted in _named(network, chosen, neurons).items():
+            columns[position] = _positions(wanted, position, network.widths[position])
+        parts = [np.arange(network.widths[c], dtype=np.intp)[columns[c]] for c in chosen]
+        layer = np.repeat(np.array(chosen, dtype=np.intp), [len(part) for part in parts])
+        return cls(columns, layer, np.concatenate([np.empty(0, dtype=np.intp), *parts]))
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers that a path must pass."""
+        return max(self.columns, default=-1) + 1
+
+
+def end_points(network: LayerList, start: Any, end: Any) -> tuple[Array, Array, bool]:
+    """Both ends of the segments as rows, as many of each, and whether there is a single one.
+
+    Raises
+    ------
+    InvalidInputError
+        When the numbers of ends differ.
+    """
+    (starts, one), (ends, other) = network.points(start, "start"), network.points(end, "end")
+    count = max(len(starts), len(ends))
+    if not {len(starts), len(ends)} <= {1, count}:
+        raise InvalidInputError(explain("as many starts as ends, or one of either", f"{len(starts)} and {len(ends)}"))
+    shape = (count, network.n_features)
+    return np.broadcast_to(starts, shape), np.broadcast_to(ends, shape), one and other
+
+
+def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
+    """The regions of every segment in turn."""
+    layer, neuron = code.layer.copy(), code.neuron.copy()
+    layer.setflags(write=False)  # shared by all results
+    neuron.setflags(write=False)
+    for walk in Walker(network, code.depth, code.columns).blocks(starts, ends):
+        codes = np.empty((len(walk.t) - 1, len(layer)), dtype=bool)
+        for position in code.columns:
+            first, after = np.searchsorted(layer, [position, position + 1])
+            codes[:, first:after] = walk.codes[position]
+        changed = (codes[1:] != codes[:-1]).any(axis=1)
+        for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
+            inner = np.flatnonzero(changed[first : after - 2]) + first + 1
+            yield LineRegions(walk.t[inner], codes[np.concatenate([[first], inner])], layer, neuron)
 
 
 def outputs_along(network: LayerList, start: Array, end: Array) -> tuple[Array, Array]:
@@ -99,102 +191,52 @@ def outputs_along(network: LayerList, start: Array, end: Array) -> tuple[Array, 
 
     Between neighbouring breakpoints the output is linear.
     """
-    path = Path.straight(start, end)
-    for hidden in network.hidden:
-        path, _ = path.through(hidden, [])
-    return path.t, path.values if network.head is None else network.head(path.values)
+    t, _, outputs = next(outputs_along_all(network, start[None], end[None]))
+    return t, outputs
 
 
-@dataclass(frozen=True)
-class Path:
-    """A continuous piecewise-linear curve through the values of one layer.
+def outputs_along_all(network: LayerList, starts: Array, ends: Array) -> Iterator[tuple[Array, Indices, Array]]:
+    """Outputs along many segments, some at a time: breakpoints t, the row at which each segment starts, the outputs.
 
-    Attributes
-    ----------
-    t : ndarray of shape (m,)
-        Breakpoints, from 0 to 1.
-    values, errors : ndarray of shape (m, width)
-        The layer at the breakpoints, and a bound (to first order) on the rounding error of each value.
+    The last entry of the row starts is the number of rows; the segments come in order.
     """
-
-    t: Array
-    values: Array
-    errors: Array
-
-    @classmethod
-    def straight(cls, start: Array, end: Array) -> Path:
-        """The segment itself, known exactly."""
-        ends = np.stack([start, end])
-        return cls(np.array([0.0, 1.0]), ends, np.zeros_like(ends))
-
-    def through(self, layer: Hidden, earlier: list[Array]) -> tuple[Path, list[Array]]:
-        """The path behind a hidden layer, refined at the zeros of its neurons.
-
-        ``earlier`` holds preactivations of earlier layers at the breakpoints; they are refined alike and returned
-        with those of this layer appended.
-        """
-        weight, k = layer.map.weight, layer.n_kinked
-        size = np.abs(self.values) @ abs(weight) + np.abs(layer.map.bias)
-        # errors of different neurons are taken as independent: the worst case would grow by ||W||_1 per layer
-        errors = np.sqrt(self.errors**2 @ (weight * weight)) + 4.0 * EPS * size
-        P = _snapped(layer.map(self.values), errors)
-        kinks = _kinks(P[:, :k], errors[:, :k])
-        if kinks is None:
-            return Path(self.t, layer.activate(P.copy()), _scaled(errors, layer)), [*earlier, P[:, :k]]
-        segment, share, slack, crossing = kinks
-        steps = np.abs(P[segment + 1] - P[segment])
-        inserted = _between(P, segment, share)
-        inserted[:, :k][crossing] = 0.0
-        doubt = np.maximum(errors[segment], errors[segment + 1]) + slack[:, None] * steps
-        order = np.argsort(np.concatenate([np.arange(len(self.t)), segment + 0.5]), kind="stable")
-        t = np.concatenate([self.t, _between(self.t[:, None], segment, share)[:, 0]])[order]
-        errors = np.concatenate([errors, doubt])[order]
-        P = _snapped(np.concatenate([P, inserted])[order], errors)
-        refined = [np.concatenate([Q, _between(Q, segment, share)])[order] for Q in earlier]
-        return Path(t, layer.activate(P.copy()), _scaled(errors, layer)), [*refined, P[:, :k]]
+    for walk in Walker(network, len(network.hidden), {}, values=True).blocks(starts, ends):
+        values = walk.values
+        yield walk.t, walk.first, values if network.head is None else network.head(values)
 
 
-def _scaled(errors: Array, layer: Hidden) -> Array:
-    """Errors behind the activation."""
-    errors[:, : layer.n_kinked] *= max(abs(layer.phi.slope_neg), abs(layer.phi.slope_pos))
-    return errors
+def _named(network: LayerList, chosen: tuple[int, ...], neurons: Neurons | None) -> dict[int, Any]:
+    """What is wanted of each layer that the argument ``neurons`` says something about."""
+    if neurons is None:
+        return {}
+    if isinstance(neurons, Mapping):
+        named = {network.select(layer)[0]: wanted for layer, wanted in neurons.items()}
+        outside = sorted(set(named) - set(chosen))
+    else:
+        named = dict(zip(chosen, neurons, strict=False))
+        outside = [] if len(neurons) == len(chosen) else [len(neurons)]
+    if outside:
+        raise InvalidInputError(
+            explain(
+                f"neurons as a dict over the layers {list(chosen)}, or one boolean mask for each of them",
+                f"layers {outside}" if isinstance(neurons, Mapping) else f"{len(neurons)} masks",
+                "",
+                "neurons={0: [0, 3]}",
+            )
+        )
+    return named
 
 
-def _snapped(P: Array, errors: Array) -> Array:
-    """Values within their own rounding error of zero are zero."""
-    return np.where(np.abs(P) <= errors, 0.0, P)
-
-
-def _kinks(P: Array, errors: Array) -> tuple[Indices, Array, Array, BoolArray] | None:
-    """Points inside segments where preactivations change sign, those that rounding cannot tell apart joined.
-
-    Returns the segment of each point, its share of the segment, the doubt about the share, and which neurons are zero
-    there; sorted along the path. None when no sign changes.
-    """
-    segment, neuron = np.nonzero(((P[:-1] > 0) & (P[1:] < 0)) | ((P[:-1] < 0) & (P[1:] > 0)))
-    if len(segment) == 0:
-        return None
-    before, after = np.abs(P[segment, neuron]), np.abs(P[segment + 1, neuron])
-    step = before + after
-    share = before / step
-    slack = (errors[segment, neuron] + errors[segment + 1, neuron]) / step + EPS
-    order = np.lexsort((share, segment))
-    segment, neuron, share, slack = segment[order], neuron[order], share[order], slack[order]
-    apart = (np.diff(segment) > 0) | (np.diff(share) > slack[:-1] + slack[1:])
-    cluster = np.concatenate([[0], np.cumsum(apart)])
-    crossing = np.zeros((cluster[-1] + 1, P.shape[1]), dtype=bool)
-    crossing[cluster, neuron] = True
-    best = np.lexsort((slack, cluster))  # the best known crossing of each cluster stands for it
-    first = best[np.unique(cluster[best], return_index=True)[1]]
-    return segment[first], share[first], slack[first], crossing
-
-
-def _between(P: Array, segment: Indices, share: Array) -> Array:
-    """Linear interpolation inside segments."""
-    return (1.0 - share[:, None]) * P[segment] + share[:, None] * P[segment + 1]
-
-
-def _codes(P: Array) -> BoolArray:
-    """Code on each open interval: positive somewhere inside means positive throughout."""
-    active: BoolArray = (P[:-1] > 0) | (P[1:] > 0)
-    return active
+def _positions(wanted: Any, layer: int, width: int) -> Indices:
+    raw = np.asarray(wanted)
+    if raw.ndim == 1 and raw.dtype == bool and len(raw) == width:
+        return np.flatnonzero(raw)
+    whole = raw.ndim == 1 and (raw.dtype.kind in "iu" or raw.size == 0)
+    if not whole or ((raw < 0) | (raw >= width)).any() or len(np.unique(raw)) < len(raw):
+        raise InvalidInputError(
+            explain(
+                f"different neurons of hidden layer {layer} (0 to {width - 1}), or a boolean mask of length {width}",
+                f"{raw.tolist()!r:.80}",
+            )
+        )
+    return np.sort(raw).astype(np.intp)

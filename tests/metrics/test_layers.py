@@ -97,7 +97,6 @@ def hooked():
         (lambda: nn.Sequential(nn.Linear(2, 2), Skipping(nn.Linear(2, 2))), "layer '1' of type Skipping"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)), "layer '1' of type Dropout.*training mode.*eval"),
         (lambda: nn.Sequential(nn.Flatten(0), nn.Linear(2, 2)), "layer '0' of type Flatten"),
-        (lambda: nn.Sequential(nn.Identity()), "the shape of one input"),
         (lambda: DeepNetwork(([[1.0]], [[1.0]]), activation="tanh"), "a piecewise-linear activation; received.*'tanh'"),
         (hooked, "without forward hooks"),
     ],
