@@ -2,6 +2,7 @@
 
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.alignment import Procrustes, cka, procrustes
+from relucvx.metrics.class_folding import ClassFolding, PairFolding, class_folding
 from relucvx.metrics.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
@@ -11,6 +12,7 @@ from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, fe
 from relucvx.metrics.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.intrinsic import TwoNN, two_nn
+from relucvx.metrics.largest_folding import LargestFolding, largest_folding
 from relucvx.metrics.lines import LineRegions, line_regions
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import LinearProbe, linear_probe
@@ -23,17 +25,20 @@ from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
 
 __all__ = [
+    "ClassFolding",
     "Convexity",
     "ConvexityNull",
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
     "HammingConvexity",
+    "LargestFolding",
     "LayerSimilarity",
     "LineRegions",
     "LinearProbe",
     "NeuralCollapse",
     "NeuronTuning",
+    "PairFolding",
     "Procrustes",
     "ProfileProgress",
     "SliceRegions",
@@ -41,6 +46,7 @@ __all__ = [
     "TwoNN",
     "ccgp",
     "cka",
+    "class_folding",
     "effective_rank",
     "euclidean_convexity",
     "few_shot_matrix",
@@ -48,6 +54,7 @@ __all__ = [
     "folding",
     "graph_convexity",
     "hamming_convex",
+    "largest_folding",
     "layer_activations",
     "layer_similarity",
     "line_regions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,20 +60,6 @@ class NeighbourGraph:
         half: Any = csr_array((np.concatenate([[], *lengths]), (start, end)), shape=(n, n))
         return cls(csr_array(half.maximum(half.T)))
 
-    def joined(self, pairs: Indices) -> BoolArray:
-        """Whether each pair is an edge."""
-        start, end = self.edges.nonzero()
-        n = self.edges.shape[0]
-        return np.isin(pairs[:, 0] * n + pairs[:, 1], start.astype(np.intp) * n + end)
-
-    def from_sources(self, sources: Indices) -> Iterator[tuple[Indices, Array, Indices]]:
-        """Blocks of (sources, distances, predecessors), one run of Dijkstra per source."""
-        block = max(1, BLOCK // self.edges.shape[0])
-        for first in range(0, len(sources), block):
-            here = sources[first : first + block]
-            distance, before = dijkstra(self.edges, indices=here, return_predecessors=True)
-            yield here, distance, before.astype(np.intp)
-
 
 def _drop_last_ties(near: BoolArray, distance: Array, limit: Array, k: int) -> None:
     """Leave k entries in every row of ``near``: of those tied with the k-th neighbour, the first."""
@@ -88,47 +74,98 @@ def _drop_last_ties(near: BoolArray, distance: Array, limit: Array, k: int) -> N
 def first_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:
     """Share of the interior of the shortest path found first that has the source's label, per pair."""
     scores = np.zeros(len(pairs))
-    for chosen, row, _, before in _blocks(graph, pairs):
-        source, vertex = pairs[chosen].T
-        interior, inside = np.zeros(len(chosen)), np.zeros(len(chosen))
-        reached = before[row, vertex] >= 0
-        vertex = np.where(reached, before[row, vertex], source)
-        while (walking := vertex != source).any():  # one step back along every path at once
-            interior += walking
-            inside += walking & (codes[vertex] == codes[source])
-            vertex = np.where(walking, before[row, vertex], source)
-        scores[chosen] = np.where(interior > 0, inside / np.maximum(interior, 1.0), reached)
-    scores[graph.joined(pairs)] = 1.0
+    for block in _blocks(graph, np.unique(pairs[:, 0])):
+        chosen = block.starting(pairs[:, 0])
+        scores[chosen] = block.first(pairs[chosen], codes)
     return scores
 
 
 def mean_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:
     """As :func:`first_path_scores`, averaged over all shortest paths."""
-    from relucvx.metrics._kernels import path_means  # numba takes a while to load
-
     scores = np.zeros(len(pairs))
-    edges = graph.edges
-    for chosen, row, distance, _ in _blocks(graph, pairs):
-        for r in np.unique(row):
-            mine = chosen[row == r]
-            source = pairs[mine[0], 0]
-            order = np.argsort(distance[r], kind="stable")
-            order = order[np.isfinite(distance[r][order])]
-            inside = codes == codes[source]
-            shares = path_means(order, edges.indptr, edges.indices, edges.data, distance[r], inside, TIE)
-            scores[mine] = shares[pairs[mine, 1]]
-    scores[graph.joined(pairs)] = 1.0
+    for block in _blocks(graph, np.unique(pairs[:, 0])):
+        chosen = block.starting(pairs[:, 0])
+        scores[chosen] = block.mean(graph, pairs[chosen], codes)
     return scores
 
 
-def _blocks(graph: NeighbourGraph, pairs: Indices) -> Iterator[tuple[Indices, Indices, Array, Indices]]:
-    """Blocks of (pairs, their row in the block, distances, predecessors), grouped by source."""
-    sources, source_of = np.unique(pairs[:, 0], return_inverse=True)
-    order = np.argsort(source_of, kind="stable")
-    done = 0
-    for here, distance, before in graph.from_sources(sources):
-        last = np.searchsorted(source_of[order], done + len(here))
-        first = np.searchsorted(source_of[order], done)
-        chosen = order[first:last]
-        yield chosen, source_of[chosen] - done, distance, before
-        done += len(here)
+def permuted_sums(
+    graph: NeighbourGraph, codes: Indices, pairs: Indices, permutations: Sequence[Indices], ties: str
+) -> Array:
+    """Sum of the scores of each class's pairs when labels and pairs move with each permutation; shape (N, classes).
+
+    Every shortest path is found once for all permutations.
+    """
+    sums = np.zeros((len(permutations), int(codes.max()) + 1))
+    for block in _blocks(graph, np.arange(len(codes))):
+        for row, order in zip(sums, permutations, strict=True):
+            moved = np.empty_like(codes)
+            moved[order] = codes
+            chosen = block.starting(order[pairs[:, 0]])
+            here = order[pairs[chosen]]
+            scores = block.first(here, moved) if ties == "first" else block.mean(graph, here, moved)
+            row += np.bincount(codes[pairs[chosen, 0]], scores, len(row))
+    return sums
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Shortest paths from some sources: their position (-1 for others), distances, predecessors and neighbours."""
+
+    position: Indices
+    distance: Array
+    before: Any  # int32, as Dijkstra gives it
+    near: BoolArray
+
+    def starting(self, sources: Indices) -> Indices:
+        """Which of some pairs, given by their sources, start here."""
+        return np.flatnonzero(self.position[sources] >= 0)
+
+    def first(self, pairs: Indices, codes: Indices) -> Array:
+        """Score of pairs along the path found first, one step back along every path at once."""
+        source, target = pairs.T
+        row = self.position[source]
+        reached = self.before[row, target] >= 0
+        scores = reached.astype(np.float64)
+        walking = np.flatnonzero(reached & ~self.near[row, target])
+        interior, inside = np.zeros(len(pairs)), np.zeros(len(pairs))
+        vertex = target[walking]
+        while len(walking):
+            vertex = self.before[row[walking], vertex]
+            alive = vertex != source[walking]
+            walking, vertex = walking[alive], vertex[alive]
+            interior[walking] += 1.0
+            inside[walking] += codes[vertex] == codes[source[walking]]
+        through = interior > 0
+        scores[through] = inside[through] / interior[through]
+        return scores
+
+    def mean(self, graph: NeighbourGraph, pairs: Indices, codes: Indices) -> Array:
+        """Score of pairs, averaged over all shortest paths."""
+        from relucvx.metrics._kernels import path_means  # numba takes a while to load
+
+        edges = graph.edges
+        source, target = pairs.T
+        scores = np.zeros(len(pairs))
+        for start in np.unique(source):
+            mine = np.flatnonzero(source == start)
+            distance = self.distance[self.position[start]]
+            order = np.argsort(distance, kind="stable")
+            order = order[np.isfinite(distance[order])]
+            inside = codes == codes[start]
+            shares = path_means(order, edges.indptr, edges.indices, edges.data, distance, inside, TIE)
+            scores[mine] = shares[target[mine]]
+        scores[self.near[self.position[source], target]] = 1.0
+        return scores
+
+
+def _blocks(graph: NeighbourGraph, sources: Indices) -> Iterator[_Block]:
+    """One run of Dijkstra per source, a block of them at a time."""
+    n = graph.edges.shape[0]
+    size = max(1, BLOCK // n)
+    for first in range(0, len(sources), size):
+        here = sources[first : first + size]
+        distance, before = dijkstra(graph.edges, indices=here, return_predecessors=True)
+        position = np.full(n, -1, dtype=np.intp)
+        position[here] = np.arange(len(here))
+        yield _Block(position, distance, before, graph.edges[here].toarray() > 0)

@@ -345,16 +345,16 @@ def test_euclidean_pairs_are_drawn_without_replacement():
 
 
 def test_pair_numbers_enumerate_every_pair_once():
-    from relucvx.metrics.convexity import _pairs
+    from relucvx.metrics.class_pairs import draw_pairs
 
     rng = np.random.default_rng(0)
     for m in (1, 2, 3, 7, 50):
         members = np.arange(m) + 100
-        unordered = {tuple(sorted(p)) for p in _pairs(members, None, rng, unordered=True).tolist()}
+        unordered = {tuple(sorted(p)) for p in draw_pairs(members, None, rng, unordered=True).tolist()}
         assert unordered == set(combinations(range(100, 100 + m), 2))
-        assert len(_pairs(members, None, rng, unordered=True)) == m * (m - 1) // 2
-        assert {tuple(p) for p in _pairs(members, None, rng).tolist()} == set(permutations(range(100, 100 + m), 2))
-        drawn = _pairs(members, 5, rng).tolist()
+        assert len(draw_pairs(members, None, rng, unordered=True)) == m * (m - 1) // 2
+        assert {tuple(p) for p in draw_pairs(members, None, rng).tolist()} == set(permutations(range(100, 100 + m), 2))
+        drawn = draw_pairs(members, 5, rng).tolist()
         assert len({tuple(p) for p in drawn}) == len(drawn) == min(5, m * (m - 1))
 
 
