@@ -15,7 +15,7 @@ from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
 
 DRAWS = 999
-"""Samples of the pivot behind the interval of the linear fit: quantiles of 95 % are known to about a fifth of an s.e."""
+"""Samples of the pivot behind the interval of the linear fit; its ends are then known to a tenth of a standard error."""
 
 
 @dataclass(frozen=True)
