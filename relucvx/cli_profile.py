@@ -170,7 +170,7 @@ def save(frame: DataFrame, plot: Path | None, csv: Path | None) -> list[str]:
 def frame_facts(frame: DataFrame) -> dict[str, Any]:
     """A profile for JSON."""
     rows = [{"layer": str(name), **row} for name, row in zip(frame.index, frame.to_dict("records"), strict=True)]
-    keys = ("complete", "suggested_cut", "per_class", "left_out", "n_samples")
+    keys = ("complete", "n_layers", "suggested_cut", "per_class", "left_out", "n_samples")
     return {"layers": rows, **{key: frame.attrs[key] for key in keys}}
 
 
@@ -186,7 +186,7 @@ def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tu
     if frame.attrs["n_samples"] < facts["samples"]:
         rows["measured at"] = f"{frame.attrs['n_samples']} samples, drawn at random"
     if not frame.attrs["complete"]:
-        rows["interrupted"] = f"{len(frame)} layers were measured before"
+        rows["interrupted"] = f"{len(frame)} of {frame.attrs['n_layers']} layers were measured"
     if saved:
         rows["saved"] = ", ".join(saved)
     return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows

@@ -204,12 +204,12 @@ class Hooked:
 
 
 @contextmanager
-def evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[Any]:
     """Eval mode for a while; every submodule gets its own mode back."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
     try:
-        yield
+        yield module
     finally:
         for layer, mode in modes:
             layer.training = mode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,15 +15,24 @@ from relucvx.metrics.abstraction import ccgp, parallelism_score
 from relucvx.metrics.alignment import cka
 from relucvx.metrics.collapse import neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
-from relucvx.metrics.dimension import participation_ratio
+from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
+from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.folding import space_folding
 from relucvx.metrics.groups import Factors, Groups
 from relucvx.metrics.hooks import evaluating
+from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.layers import LayerList, read_layers
-from relucvx.metrics.lines import line_regions
+from relucvx.metrics.lines import Code, regions_along
+from relucvx.metrics.probes import linear_probe
 from relucvx.metrics.representations import Recording, Representation
 from relucvx.network import is_torch_module
 from relucvx.types import Array
+
+RANK_TOLERANCE = 1e-3
+"""Eigenvalues of the covariance above this share of the largest count: the threshold with which tunnels are described."""
+
+SHOTS = 5
+"""Samples per class in the few-shot error."""
 
 SAME_VALUES = 1e-4
 """Largest difference, relative to the largest value, between a recorded layer (float32, say) and the same layer here."""
@@ -111,8 +121,7 @@ class Samples:
         ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
         regions: dict[int, list[int]] = {k: [] for k in range(len(network.hidden))}
         folds: dict[int, list[float]] = {k: [] for k in regions}
-        for a, b in zip(starts, ends, strict=True):
-            line = line_regions(self.recording.network, first.Z[a], first.Z[b])
+        for line in regions_along(network, first.Z[starts], first.Z[ends], Code.of(network, None, None)):
             for k in regions:
                 codes = line.codes[:, line.layer <= k]
                 regions[k].append(1 + int((codes[1:] != codes[:-1]).any(axis=1).sum()))
@@ -122,12 +131,10 @@ class Samples:
     @cached_property
     def pieces(self) -> LayerList:
         """The network as a list of affine maps and kinks."""
-        network = self.recording.network
-        if network is None or self.recording.input is None:
+        if self.recording.network is None:
             raise InvalidInputError(explain("a network", "recorded layers"))
-        if not is_torch_module(network):
-            return read_layers(network)
-        with evaluating(network):
+        network = self.recording.network
+        with evaluating(network) if is_torch_module(network) else nullcontext():  # the mode in which it was recorded
             return read_layers(network, self.recording.input_shape)
 
     def position(self, layer: Representation) -> int:
@@ -162,7 +169,7 @@ def _graph_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
 
 def _euclidean(layer: Representation, samples: Samples) -> dict[str, Any]:
     if samples.classes is None:
-        raise InvalidInputError(explain("one output per class", "other outputs"))
+        raise InvalidInputError(explain("one output per class", f"{samples.outputs.shape[1]} outputs, other classes"))
     decide = samples.decider(layer)
     found = euclidean_convexity(layer.Z, samples.labels, decide, samples.n_pairs, rng=samples.seed)
     return {"euclidean_convexity": found}
@@ -174,21 +181,37 @@ def _euclidean_decided(layer: Representation, samples: Samples) -> dict[str, Any
     return {"euclidean_convexity_decisions": found}
 
 
-COLLAPSE = ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "nc3", "nc4", "cdnv")
+COLLAPSE = ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv")
+HEAD = ("nc3", "nc4")
 
 
 def _collapse(layer: Representation, samples: Samples) -> dict[str, Any]:
-    labels, classes = samples.labels, samples.classes
-    whole = classes is not None and len(classes) == samples.outputs.shape[1] and set(classes) == set(labels)
-    if layer.head is not None and whole:
-        found = neural_collapse(layer.Z, labels, *layer.head, classes=classes)
-    else:
-        found = neural_collapse(layer.Z, labels)
+    found = neural_collapse(layer.Z, samples.labels)
     return {name: getattr(found, name) for name in COLLAPSE}
 
 
-def _participation(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"participation_ratio": participation_ratio(layer.Z)}
+def _head(layer: Representation, samples: Samples) -> dict[str, Any]:
+    if layer.head is None or samples.classes is None or len(samples.classes) != layer.head[0].shape[1]:
+        raise InvalidInputError(explain("a layer read by a linear map with one output per class", layer.name))
+    found = neural_collapse(layer.Z, samples.labels, *layer.head, classes=samples.classes)
+    return {name: getattr(found, name) for name in HEAD}
+
+
+def _dimension(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {
+        "participation_ratio": participation_ratio(layer.Z),
+        "effective_rank": effective_rank(layer.Z),
+        "numerical_rank": numerical_rank(layer.Z, tolerance=RANK_TOLERANCE, spectrum="covariance"),
+        "two_nn": two_nn(layer.Z).dimension,
+    }
+
+
+def _probe(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"linear_probe": linear_probe(layer.Z, samples.labels)}
+
+
+def _few_shot(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"few_shot_error": few_shot_matrix(layer.Z, samples.labels, SHOTS).mean_error}
 
 
 def _to_output(layer: Representation, samples: Samples) -> dict[str, Any]:
@@ -223,7 +246,10 @@ SCORES: tuple[Score, ...] = (
     Score(("euclidean_convexity",), _euclidean),
     Score(("euclidean_convexity_decisions",), _euclidean_decided),
     Score(COLLAPSE, _collapse),
-    Score(("participation_ratio",), _participation),
+    Score(HEAD, _head),
+    Score(("participation_ratio", "effective_rank", "numerical_rank", "two_nn"), _dimension),
+    Score(("linear_probe",), _probe),
+    Score(("few_shot_error",), _few_shot),
     Score(("cka_output",), _to_output),
     Score(("cka_labels",), _to_labels),
     Score(("parallelism",), _parallelism),

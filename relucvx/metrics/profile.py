@@ -14,6 +14,7 @@ from relucvx.metrics.abstraction import FactorScore
 from relucvx.metrics.convexity import Convexity
 from relucvx.metrics.groups import Groups, as_factors, as_groups
 from relucvx.metrics.layer_scores import COLUMNS, Samples, Score, chosen_scores
+from relucvx.metrics.probes import LinearProbe
 from relucvx.metrics.representations import Recording, Representation, record
 from relucvx.network import is_torch_module
 from relucvx.types import Rng, resolve_rng
@@ -97,7 +98,9 @@ def profile(
           decisions; the straight segments are judged by the network behind the layer;
         * ``nc1``, ``nc1_quotient``, ``nc2_equinorm``, ``nc2_cosine``, ``nc2_etf``, ``cdnv``, and, in the layer that the
           last linear map reads, ``nc3`` and ``nc4`` (:func:`relucvx.metrics.neural_collapse`);
-        * ``participation_ratio``;
+        * ``participation_ratio``, ``effective_rank``, ``numerical_rank`` (eigenvalues of the covariance above 1e-3 of the
+          largest) and ``two_nn``, the intrinsic dimension;
+        * ``linear_probe``, the cross-validated accuracy, and ``few_shot_error``, predicted for 5 samples per class;
         * ``cka_output`` and ``cka_labels``, alignment with the outputs and with one-hot labels;
         * ``parallelism`` and ``ccgp``, with factors;
         * ``line_regions`` and ``folding`` of the code of all layers up to this one, in piecewise-linear networks: means
@@ -105,8 +108,9 @@ def profile(
 
         NaN where a metric does not apply to a layer; a column that applies to none is left out unless asked for.
         ``attrs`` holds ``per_class`` (column, layer, label or factor), ``left_out`` (column, why), ``hidden`` (names of
-        the hidden layers), ``accuracy`` (share of decisions that are the label, or None), ``n_samples``, ``complete``
-        (False after an interruption) and ``suggested_cut`` (:func:`suggested_cut`).
+        the hidden layers), ``accuracy`` (share of decisions that are the label, or None), ``n_samples`` (measured),
+        ``n_given``, ``n_layers`` (rows of a complete profile), ``complete`` (False after an interruption) and
+        ``suggested_cut`` (:func:`suggested_cut`).
 
     Raises
     ------
@@ -156,7 +160,7 @@ def profile(
     frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
     names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
     frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": whole}
-    frame.attrs |= {"complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
+    frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
     return frame
 
 
@@ -319,6 +323,9 @@ def _apply(score: Score, layer: Representation, samples: Samples, found: _Found)
         if isinstance(value, Convexity):
             found.parts[column] = value.per_class
             value = value.overall
+        if isinstance(value, LinearProbe):
+            found.parts[column] = value.per_class
+            value = value.accuracy
         if isinstance(value, FactorScore):
             found.parts[column] = dict(enumerate(value.per_factor.tolist()))
             value = value.mean

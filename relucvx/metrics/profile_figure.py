@@ -45,9 +45,9 @@ PANELS = (
     }, "log"),
     Panel("Accuracy", {
         "linear_probe": "linear probe",
-        "few_shot": "few shots",
         "nc4": "head = nearest mean (NC4)",
     }),
+    Panel("Few-shot error", {"few_shot_error": "5 samples per class"}, "linear", (0.0, np.nan)),
     Panel("Spread within classes", {"nc1": "NC1", "nc1_quotient": "NC1, quotient of traces", "cdnv": "CDNV"}, "log"),
     Panel("Distance from a simplex", {
         "nc2_etf": "means to simplex (NC2)",
@@ -61,7 +61,6 @@ PANELS = (
     Panel("Abstraction", {
         "parallelism": "parallelism",
         "ccgp": "generalisation (CCGP)",
-        "separability": "separability",
     }),
 )  # fmt: skip
 """Every column of a profile is on one of these."""

@@ -1,0 +1,245 @@
+"""``relucvx profile`` as a user meets it: table, files, messages, Ctrl-C and exit codes."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from rich.console import Console
+from typer.testing import CliRunner
+
+import relucvx as rx
+from relucvx import cli_output
+from relucvx.cli import app
+from relucvx.cli_network import mlp
+from relucvx.cli_profile import layer_bar, print_frame
+from relucvx.metrics import ProfileProgress
+
+QUICK = ["iris", "--depth", "2", "--width", "6", "--epochs", "3", "--pairs", "20", "--lines", "5"]
+
+
+def run(*args):
+    """Exit code, standard output, standard error."""
+    out = CliRunner().invoke(app, ["profile", *[str(a) for a in args]])
+    if out.exception is not None and not isinstance(out.exception, SystemExit):
+        raise out.exception
+    return out.exit_code, out.stdout, out.stderr
+
+
+def refused(*args):
+    """The message of a command that must fail with exit code 1 and print nothing else."""
+    code, out, err = run(*args)
+    assert (code, out) == (1, ""), (code, out, err)
+    assert "Traceback" not in err
+    return err
+
+
+@contextmanager
+def pressed_after(count):
+    """Stands for ``interruptible``: Ctrl-C is seen when it is asked for the count-th time."""
+    asked = iter(range(10**9))
+    yield lambda: next(asked) >= count
+
+
+# ---------------------------------------------------------------------- results
+def test_the_table_has_a_line_per_metric_and_a_column_per_layer():
+    code, out, err = run(*QUICK)
+    assert (code, err) == (0, "")
+    title, network, accuracy, cut, drop, blank, heads, *lines = out.splitlines()
+    assert title == "iris: 150 samples x 4 features"
+    assert network.split(None, 1)[1] == "4 -> 6 -> 6 -> 3, trained here (Adam)"
+    assert accuracy.startswith("accuracy")
+    assert "the first hidden layer with graph convexity within 0.01" in cut
+    assert "largest relative loss of numerical rank" in drop
+    assert blank == ""
+    assert heads.split("  ") == ["input", "hidden 0", "hidden 1", "output"] or heads.split() == [
+        "input", "hidden", "0", "hidden", "1", "output",
+    ]  # fmt: skip
+    table = {line[:30].strip(): line[30:].split() for line in lines}
+    assert table["width"] == ["4", "6", "6", "3"]
+    assert len({len(cells) for cells in table.values()}) == 1
+
+
+def test_files_and_json_agree(tmp_path):
+    plot, csv = tmp_path / "profile.png", tmp_path / "profile.csv"
+    code, out, err = run(*QUICK, "--plot", plot, "--csv", csv, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["saved"] == [str(csv), str(plot)]
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+    table = pd.read_csv(csv, index_col="layer")
+    assert list(table.index) == [row["layer"] for row in found["layers"]]
+    for row in found["layers"]:
+        for column in table.columns:
+            stored = table.loc[row["layer"], column]
+            assert row[column] is None if np.isnan(stored) else row[column] == pytest.approx(stored)
+    assert found["complete"]
+    assert set(found["per_class"]["graph_convexity"]["input"]) == {"0", "1", "2"}
+
+
+def test_the_command_is_the_library(tmp_path):
+    torch.manual_seed(0)
+    net = mlp([4, 5, 3])
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    code, out, _ = run("iris", "--weights", tmp_path / "net.pt", "--json", "--metrics", "cdnv, cka_labels")
+    data = rx.datasets.load("iris")
+    direct = rx.metrics.profile(net, data.X, data.labels, metrics=["cdnv", "cka_labels"], rng=0)
+    found = json.loads(out)
+    assert code == 0
+    assert [row["cdnv"] for row in found["layers"]] == pytest.approx(direct["cdnv"].tolist())
+    assert list(found["layers"][0]) == ["layer", "width", "cdnv", "cka_labels"]
+
+
+def test_a_saved_solution_holds_its_data(tmp_path):
+    data = rx.datasets.load("iris", one_vs_rest="versicolor")
+    file = rx.solve(data.X, data.Y, 5.0, tol=1e-2).save(tmp_path / "sol.npz")
+    code, out, _ = run("--weights", file, "--metrics", "graph_convexity,nc1", "--json")
+    assert code == 0
+    assert [row["layer"] for row in json.loads(out)["layers"]] == ["input", "hidden 0", "output"]
+
+
+def test_targets_that_are_numbers_leave_out_what_needs_classes():
+    code, out, _ = run("diabetes", *QUICK[1:], "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert "participation_ratio" in found["layers"][0]
+    assert "nc1" in found["left_out"]
+    assert found["accuracy"] is None
+    code, out, _ = run("diabetes", *QUICK[1:], "--max-samples", "100")
+    assert "measured at      100 samples, drawn at random" in out
+
+
+def test_many_layers_are_printed_in_blocks(capsys):
+    names = [f"layer {k}" for k in range(11)]
+    print_frame(pd.DataFrame({"width": [3] * 11, "nc1": [0.123456] * 11}, index=names))
+    out = capsys.readouterr().out
+    assert out.count("width") == 2
+    assert out.count("0.123") == 11
+
+
+# ---------------------------------------------------------------------- interruption
+@pytest.mark.parametrize(("asked", "rows"), [(0, 0), (3, 1), (5, 2)])
+def test_ctrl_c_prints_the_layers_measured_so_far(monkeypatch, tmp_path, asked, rows):
+    monkeypatch.setattr(cli_output, "interruptible", lambda: pressed_after(asked))
+    args = (*QUICK, "--metrics", "nc1,cka_labels", "--plot", tmp_path / "p.png")
+    code, out, err = run(*args, "--json")
+    assert (code, err) == (2, "")
+    found = json.loads(out)
+    assert not found["complete"]
+    assert len(found["layers"]) == rows
+    assert (tmp_path / "p.png").exists() == (rows > 0)
+    code, out, _ = run(*args)
+    assert code == 2
+    assert f"interrupted      {rows} of 4 layers" in out
+
+
+def test_ctrl_c_during_training(monkeypatch):
+    def fail(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("relucvx.cli_network.train_mlp", fail)
+    code, out, err = run(*QUICK)
+    assert (code, out) == (2, "")
+    assert "interrupted" in err
+
+
+def test_progress_draws_only_in_a_terminal():
+    silent = io.StringIO()
+    screen = io.StringIO()
+    for console in (Console(file=silent, force_terminal=False), Console(file=screen, force_terminal=True, width=120)):
+        with layer_bar(console) as draw:
+            draw(ProfileProgress(1, 4, "hidden 0", "graph_convexity"))
+    assert silent.getvalue() == ""
+    assert "hidden 0: graph convexity" in screen.getvalue()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_real_ctrl_c_keeps_the_rows():
+    import pty
+
+    command = "profile digits --depth 12 --width 30 --epochs 1 --pairs 3000 --metrics graph_convexity --json"
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "relucvx", *command.split()], stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as running:
+        os.close(theirs)
+        seen, deadline = "", time.monotonic() + 60
+        while "hidden 0:" not in seen and time.monotonic() < deadline:
+            seen += os.read(ours, 4096).decode(errors="replace")
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=60)
+        os.close(ours)
+    assert "hidden 0:" in seen, "no progress in the terminal"
+    found = json.loads(out)
+    assert running.returncode == 2
+    assert not found["complete"]
+    assert 1 <= len(found["layers"]) < 14
+
+
+# ---------------------------------------------------------------------- refusals
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["iriss"], "received 'iriss'; try: iris"),
+        (["nowhere.csv"], "no such file"),
+        (["iris", "--metrics", "nc1,nc9"], "expected metrics among graph_convexity"),
+        (["iris", "--metrics", ""], "received ''"),
+        (["iris", "--samples", "1"], "expected at least two samples; received 1 in iris"),
+        (["iris", "--samples", "1", "--weights", "x.pt"], "expected at least two samples"),
+        (["iris", "--weights", "none.pt"], "no file none.pt"),
+        (["--weights", "none.npz"], "no file none.npz"),
+        (["iris", "--weights", "model.pkl"], "pickle files can run code when they are opened"),
+        (["iris", "--hidden", "8,x"], "whole numbers separated by commas for --hidden"),
+        (["iris", "--depth", "0"], "Invalid value for '--depth'"),
+        (["iris", "--pairs", "0"], "Invalid value for '--pairs'"),
+        (["iris", "--lines", "0"], "Invalid value for '--lines'"),
+        (["iris", "--max-samples", "1"], "Invalid value for '--max-samples'"),
+        (["iris", "--plot", "no/such/folder/p.png"], "expected a path in an existing folder"),
+        (["iris", "--csv", "no/such/folder/p.csv"], "expected a path in an existing folder"),
+        (["iris", "--plot", "profile.xyz"], "expected a figure in a format among"),
+        (["iris", "--plot", "profile"], "received --plot profile"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_explained_with_code_1(args, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("relucvx.cli_network.train_mlp", lambda *a, **k: pytest.fail("trained before it was checked"))
+    assert message.lower() in refused(*args).lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,y\n1,0\nnan,1\n", "nan in column 'a', line 3"),
+        ("a,y\n1,0\n2,0\n3,0\n", "expected targets of at least two classes; received 3 samples with the same target"),
+        ("a,y\n1,0\n", "expected at least two samples; received 1"),
+        ("a,y\n", ""),
+        ("", "an empty file"),
+    ],
+)
+def test_bad_files_are_explained(tmp_path, text, message):
+    file = tmp_path / "bad.csv"
+    file.write_text(text)
+    assert message in refused(file)
+
+
+def test_weights_of_another_network(tmp_path):
+    torch.save({"conv.weight": torch.zeros(2, 1, 3, 3)}, tmp_path / "conv.pt")
+    assert "the weights of an MLP" in refused("iris", "--weights", tmp_path / "conv.pt")
+    torch.save(mlp([9, 5, 3]).state_dict(), tmp_path / "wide.pt")
+    assert "expected weights for 4 inputs" in refused("iris", "--weights", tmp_path / "wide.pt")
+
+
+@pytest.mark.slow
+def test_digits_in_under_a_minute(tmp_path):
+    began = time.perf_counter()
+    code, _, _ = run("digits", "--plot", tmp_path / "p.png")
+    assert code == 0
+    assert time.perf_counter() - began < 60
