@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers import read_layers
-from relucvx.metrics.lines import line_regions
-from relucvx.types import BoolArray, Result
+from relucvx.metrics.layers import LayerList, read_layers
+from relucvx.metrics.lines import Code, LineRegions, end_points, line_regions
+from relucvx.types import Array, BoolArray, Result
 
 
 @dataclass(frozen=True)
@@ -81,48 +81,74 @@ def folding(
     symmetric: bool = False,
     method: Literal["exact", "sampled"] = "exact",
     n_steps: int = 1000,
-) -> SpaceFolding:
-    """Space folding of a network along the segment from start to end.
+    *,
+    neurons: Any = None,
+    arithmetic: Literal["float", "rational"] = "float",
+    input_shape: int | Sequence[int] | None = None,
+) -> Any:
+    """Space folding of a network along the segment from start to end, or along each of a batch of segments.
 
     Parameters
     ----------
-    module, start, end, layers
-        As in :func:`relucvx.metrics.line_regions`; ``layers`` chooses the neurons that make up the code.
+    module, start, end, layers, neurons
+        As in :func:`relucvx.metrics.line_regions`; ``layers`` and ``neurons`` choose the neurons that make up the code.
     symmetric : bool, default False
         As in :func:`space_folding`.
     method : {"exact", "sampled"}
         ``"exact"`` visits every region; ``"sampled"`` the n_steps + 1 points t = i/n_steps, which may step over some.
     n_steps : int, default 1000
         Steps of the sampled walk.
+    arithmetic : {"float", "rational"}
+        As in :func:`relucvx.metrics.line_regions`; sampled walks use floats.
+    input_shape : int or sequence of int, optional
+        As in :func:`relucvx.metrics.line_regions`.
 
     Returns
     -------
-    SpaceFolding
+    SpaceFolding, or a tuple of them for a batch
         chi is NaN when the code is constant along the segment, and 0 for one hidden layer.
 
     Raises
     ------
     InvalidInputError
-        As :func:`relucvx.metrics.line_regions`; for an unknown method or n_steps < 1.
+        As :func:`relucvx.metrics.line_regions`; for an unknown method, n_steps < 1, or a sampled walk in rationals.
 
     Notes
     -----
     Source: [lewandowski-2025].
-    Status: theorem (exact up to float64 rounding; ``"sampled"`` is heuristic).
+    Status: theorem (exact up to float64 rounding, or exact in rationals; ``"sampled"`` is heuristic).
     """
     if method == "exact":
-        return space_folding(line_regions(module, start, end, layers).codes, symmetric)
+        lines = line_regions(
+            module, start, end, layers, neurons=neurons, arithmetic=arithmetic, input_shape=input_shape
+        )
+        if isinstance(lines, LineRegions):
+            return walk_folding(lines.codes, symmetric)
+        return tuple(walk_folding(line.codes, symmetric) for line in lines)
     if method != "sampled":
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
         raise InvalidInputError(explain("n_steps to be an int >= 1", repr(n_steps)))
-    network = read_layers(module)
-    chosen = network.select(layers)
-    a, b = network.points(start, "start")[0][0], network.points(end, "end")[0][0]
+    if arithmetic != "float":
+        raise InvalidInputError(
+            explain('arithmetic "float" for a sampled walk', repr(arithmetic), "", 'method="exact"')
+        )
+    network = read_layers(module, input_shape, like=start)
+    code = Code.of(network, layers, neurons)
+    starts, ends, single = end_points(network, start, end)
     t = np.linspace(0.0, 1.0, int(n_steps) + 1)[:, None]
-    active = network.preactivations((1.0 - t) * a + t * b)
-    codes = [active[layer] > 0 for layer in chosen]
-    return space_folding(np.hstack(codes) if codes else np.zeros((len(t), 0), dtype=bool), symmetric)
+    found = tuple(
+        walk_folding(_codes_at(network, (1.0 - t) * p + t * q, code), symmetric)
+        for p, q in zip(starts, ends, strict=True)
+    )
+    return found[0] if single else found
+
+
+def _codes_at(network: LayerList, X: Array, code: Code) -> BoolArray:
+    """Codes at the rows of X."""
+    active = network.preactivations(X)
+    parts = [active[layer][:, columns] > 0 for layer, columns in code.columns.items()]
+    return np.hstack(parts) if parts else np.zeros((len(X), 0), dtype=bool)
 
 
 def _as_codes(codes: Any) -> BoolArray:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.exact_lines import exact_line, exact_points
 from relucvx.metrics.layers import LayerList, read_layers
 from relucvx.metrics.paths import Walker
 from relucvx.types import Array, BoolArray, Result
@@ -62,6 +64,7 @@ def line_regions(
     layers: int | Sequence[int] | None = None,
     *,
     neurons: Neurons | None = None,
+    arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
 ) -> Any:
     """Activation regions of a piecewise-linear network along segments, exactly.
@@ -85,6 +88,9 @@ def line_regions(
     neurons : dict or sequence, optional
         Neurons that make up the code: ``{layer: indices or boolean mask}``, or one boolean mask for each of the layers
         in order. Layers that a dict does not name keep all their neurons.
+    arithmetic : {"float", "rational"}
+        ``"rational"`` computes with fractions, slowly and without rounding: every float64 is one. The ends may then be
+        given as Fractions.
     input_shape : int or sequence of int, optional
         Shape of one input where neither the module nor the shape of ``start`` says it.
 
@@ -106,12 +112,14 @@ def line_regions(
     results.
 
     Source: [lewandowski-2025].
-    Status: theorem (exact up to float64 rounding).
+    Status: theorem (exact up to float64 rounding, or exact in rationals).
     """
+    if arithmetic not in ("float", "rational"):
+        raise InvalidInputError(explain('arithmetic "float" or "rational"', repr(arithmetic)))
     network = read_layers(module, input_shape, like=start)
-    code = Code.of(network, layers, neurons)
-    starts, ends, single = end_points(network, start, end)
-    found = tuple(regions_along(network, starts, ends, code))
+    code, exact = Code.of(network, layers, neurons), arithmetic == "rational"
+    starts, ends, single = end_points(network, start, end, exact)
+    found = tuple((_exactly_along if exact else regions_along)(network, starts, ends, code))
     return found[0] if single else found
 
 
@@ -154,15 +162,16 @@ class Code:
         return max(self.columns, default=-1) + 1
 
 
-def end_points(network: LayerList, start: Any, end: Any) -> tuple[Array, Array, bool]:
-    """Both ends of the segments as rows, as many of each, and whether there is a single one.
+def end_points(network: LayerList, start: Any, end: Any, exact: bool = False) -> tuple[Any, Any, bool]:
+    """Both ends of the segments as rows (of Fractions if ``exact``), as many of each, and whether there is one only.
 
     Raises
     ------
     InvalidInputError
         When the numbers of ends differ.
     """
-    (starts, one), (ends, other) = network.points(start, "start"), network.points(end, "end")
+    read = functools.partial(exact_points, network) if exact else network.points
+    (starts, one), (ends, other) = read(start, "start"), read(end, "end")
     count = max(len(starts), len(ends))
     if not {len(starts), len(ends)} <= {1, count}:
         raise InvalidInputError(explain("as many starts as ends, or one of either", f"{len(starts)} and {len(ends)}"))
@@ -176,7 +185,7 @@ def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) ->
     layer.setflags(write=False)  # shared by all results
     neuron.setflags(write=False)
     for walk in Walker(network, code.depth, code.columns).blocks(starts, ends):
-        codes = np.empty((len(walk.t) - 1, len(layer)), dtype=bool)
+        codes = np.empty((len(walk.t), len(layer)), dtype=bool)
         for position in code.columns:
             first, after = np.searchsorted(layer, [position, position + 1])
             codes[:, first:after] = walk.codes[position]
@@ -184,6 +193,13 @@ def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) ->
         for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
             inner = np.flatnonzero(changed[first : after - 2]) + first + 1
             yield LineRegions(walk.t[inner], codes[np.concatenate([[first], inner])], layer, neuron)
+
+
+def _exactly_along(network: LayerList, starts: Any, ends: Any, code: Code) -> Iterator[LineRegions]:
+    """As :func:`regions_along`, in rationals."""
+    for start, end in zip(starts, ends, strict=True):
+        t, codes = exact_line(network, start, end, code.columns)
+        yield LineRegions(np.array([float(value) for value in t]), codes, code.layer, code.neuron, t)
 
 
 def outputs_along(network: LayerList, start: Array, end: Array) -> tuple[Array, Array]:
