@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from relucvx.metrics.layers import Affine, Hidden, LayerList, read_layers
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray
+
+NARROW = 512
+"""Below this width threads of BLAS wait for each other longer than they compute."""
 
 BLOCK = 4_000_000
 """Numbers held at once while local maps are multiplied out."""
@@ -68,16 +72,17 @@ def slice_regions(
     plane = read_plane(network, polygon, origin, axes, extent)
     last = max(chosen, default=-1) + 1
     cells, per_layer = _Cells.of(plane), []
-    for hidden in network.hidden[:last]:
-        cells = cells.through(hidden)
-        per_layer.append(len(cells.first))
-    complete = last == len(network.hidden)
     maps = outputs = doubts = None
-    if complete:
-        maps = local_maps(network, plane, cells.codes)
-        outputs, doubts = cells.values, cells.doubts
-        if network.head is not None:
-            outputs, _, doubts = cells.behind(network.head)
+    narrow = max([network.n_features, *network.widths]) < NARROW
+    with threadpool_limits(limits=1 if narrow else None, user_api="blas"):
+        for hidden in network.hidden[:last]:
+            cells = cells.through(hidden)
+            per_layer.append(len(cells.first))
+        if last == len(network.hidden):
+            maps = local_maps(network, plane, cells.codes)
+            outputs, doubts = cells.values, cells.doubts
+            if network.head is not None:
+                outputs, _, doubts = cells.behind(network.head)
     codes = [cells.codes[k] for k in chosen]
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
     return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
@@ -176,6 +181,6 @@ def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> 
 
 def _composed(M: Array, weight: Any, bias: Array) -> Array:
     """Affine maps (faces, 3, width), rows constant and slopes, followed by one more."""
-    out: Array = (M.reshape(-1, M.shape[2]) @ weight).reshape(len(M), 3, -1)
+    out: Array = (M.reshape(3 * len(M), M.shape[2]) @ weight).reshape(len(M), 3, weight.shape[1])
     out[:, 0] += bias
     return out
