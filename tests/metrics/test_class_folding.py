@@ -218,6 +218,19 @@ def test_all_pairs_of_a_small_data_set():
     )
 
 
+def test_largest_folding_and_transforms():
+    net, (X, _) = random_net(7), data(7)
+    rng = np.random.default_rng(0)
+    base = largest_folding(net, X)
+    Q, turn = np.linalg.qr(rng.standard_normal((3, 3)))[0], rng.permutation(8)
+    W, b = list(net.weights), list(net.biases)
+    W[0], W[1], b[1], W[2] = Q.T @ W[0] / 3, W[1][:, turn], b[1][turn], W[2][turn]
+    order = rng.permutation(len(X))
+    moved = largest_folding(DeepNetwork(tuple(W), tuple(b)), (3 * X @ Q)[order])
+    assert (moved.chi, moved.n_segments) == (base.chi, base.n_segments)
+    assert largest_folding(net, 3 * X @ Q).chi != base.chi
+
+
 def test_search_among_many_rows_beats_random_pairs():
     rng = np.random.default_rng(8)
     net, X = random_net(8, (3, 10, 10, 10, 10, 1)), 2 * rng.standard_normal((400, 3))

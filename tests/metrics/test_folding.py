@@ -83,6 +83,65 @@ def test_equals_dense_sampling_between_separated_breakpoints(seed, widths):
     assert coarse.r2 <= folding(net, start, end).r2
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("offset", [0.0, 0.3, 0.5, 0.9])
+def test_equals_a_dense_grid_at_any_offset(seed, offset):
+    """Breakpoints more than two grid steps apart: every region holds a grid point, wherever the grid begins."""
+    rng = np.random.default_rng(seed)
+    net = random_net(rng, (4, 7, 7, 7, 2))
+    start, end = 2 * rng.standard_normal((2, 4))
+    gaps = np.diff([0.0, *line_regions(net, start, end).breakpoints, 1.0])
+    n = int(2.1 / gaps.min()) + 1
+    assert n < 200_000, "draw another network: the grid would be too fine"
+    t = (np.arange(n)[:, None] + offset) / n
+    H, pre = start + t * (end - start), []
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        pre.append(H @ W + b)
+        H = np.maximum(pre[-1], 0)
+    codes = np.hstack(pre) > 0
+    r1 = (codes != codes[0]).sum(axis=1).max()
+    r2 = (codes[1:] != codes[:-1]).sum()
+    found = folding(net, start, end)
+    assert (found.r1, found.r2) == (r1, r2)
+    assert found.chi == pytest.approx(1 - r1 / r2, abs=1e-15)
+
+
+@pytest.mark.parametrize("options", [{}, {"symmetric": True}, {"layers": -1}, {"neurons": {1: [0, 4, 5]}}])
+@pytest.mark.parametrize("method", ["exact", "sampled"])
+def test_batches_are_folded_one_by_one(options, method):
+    rng = np.random.default_rng(3)
+    net = random_net(rng, (3, 9, 9, 9, 1))
+    starts, ends = 3 * rng.standard_normal((2, 6, 3))
+    found = folding(net, starts, ends, method=method, n_steps=50, **options)
+    assert isinstance(found, tuple)
+    assert found == tuple(
+        folding(net, a, b, method=method, n_steps=50, **options) for a, b in zip(starts, ends, strict=True)
+    )
+    shared = folding(net, starts[0], ends, method=method, n_steps=50, **options)
+    assert shared[0] == found[0]
+    assert len(shared) == 6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bounds_on_networks(seed):
+    rng = np.random.default_rng(seed)
+    net = random_net(rng, (3, 10, 10, 10, 10, 1))
+    for symmetric in (False, True):
+        for found in folding(net, *(4 * rng.standard_normal((2, 100, 3))), symmetric=symmetric):
+            assert np.isnan(found.chi) if found.r2 == 0 else 0 <= found.chi <= 1 - 1 / found.r2
+
+
+def test_neurons_restrict_the_code():
+    net = cantornet(3)
+    # the third neuron of a block follows y, which does not change along the segment: without it nothing changes
+    masks = [np.array([True, True, False]), np.array([True, False])] * 3
+    assert folding(net, *ENDS, neurons=masks) == folding(net, *ENDS)
+    one = folding(net, *ENDS, layers=[0, 2, 4], neurons={layer: [0] for layer in (0, 2, 4)})
+    every = folding(net, *ENDS, layers=[0, 2, 4])
+    assert one.r2 < every.r2
+    assert folding(net, *ENDS, layers=0, neurons={0: [2]}).r2 == 0
+
+
 def test_coarse_sampling_steps_over_regions():
     assert folding(sawtooth(6), [0.0], [1.0], method="sampled", n_steps=10).r2 < folding(sawtooth(6), [0.0], [1.0]).r2
 
