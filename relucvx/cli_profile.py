@@ -43,7 +43,7 @@ def profile(
     hidden: Hidden = None,
     depth: Depth = 6,
     width: LayerWidth = 64,
-    epochs: Epochs = 60,
+    epochs: Epochs = 40,
     weights: Weights = None,
     metrics: Annotated[
         str | None, typer.Option(help="columns to compute, comma-separated (default: all that apply)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import ccgp, parallelism_score
 from relucvx.metrics.alignment import cka
 from relucvx.metrics.collapse import neural_collapse
-from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
+from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_convexity
 from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.folding import space_folding
@@ -54,6 +54,9 @@ class Samples:
         Label of each output; None when outputs and labels do not match one to one.
     seed : int
         Of every draw, so that all layers are measured at the same pairs.
+    scored : dict
+        Convexities of the labels by metric and layer, so that those of decisions that are the labels are not computed
+        again.
     """
 
     recording: Recording
@@ -64,6 +67,7 @@ class Samples:
     n_pairs: int | None
     n_lines: int
     seed: int
+    scored: dict[tuple[str, str], Convexity] = field(default_factory=dict, repr=False)
 
     @property
     def labels(self) -> list[Any]:
@@ -159,12 +163,16 @@ class Score(NamedTuple):
 
 
 def _graph(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"graph_convexity": graph_convexity(layer.Z, samples.labels, samples.k, samples.n_pairs, samples.seed)}
+    found = graph_convexity(layer.Z, samples.labels, samples.k, samples.n_pairs, samples.seed)
+    samples.scored["graph", layer.name] = found
+    return {"graph_convexity": found}
 
 
 def _graph_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
     decided = samples.decide(samples.outputs)
-    return {"graph_convexity_decisions": graph_convexity(layer.Z, decided, samples.k, samples.n_pairs, samples.seed)}
+    known = samples.scored.get(("graph", layer.name)) if decided == samples.labels else None
+    found = known or graph_convexity(layer.Z, decided, samples.k, samples.n_pairs, samples.seed)
+    return {"graph_convexity_decisions": found}
 
 
 def _euclidean(layer: Representation, samples: Samples) -> dict[str, Any]:
@@ -172,12 +180,14 @@ def _euclidean(layer: Representation, samples: Samples) -> dict[str, Any]:
         raise InvalidInputError(explain("one output per class", f"{samples.outputs.shape[1]} outputs, other classes"))
     decide = samples.decider(layer)
     found = euclidean_convexity(layer.Z, samples.labels, decide, samples.n_pairs, rng=samples.seed)
+    samples.scored["euclidean", layer.name] = found
     return {"euclidean_convexity": found}
 
 
 def _euclidean_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
     decided, decide = samples.decide(samples.outputs), samples.decider(layer)
-    found = euclidean_convexity(layer.Z, decided, decide, samples.n_pairs, rng=samples.seed)
+    known = samples.scored.get(("euclidean", layer.name)) if decided == samples.labels else None
+    found = known or euclidean_convexity(layer.Z, decided, decide, samples.n_pairs, rng=samples.seed)
     return {"euclidean_convexity_decisions": found}
 
 

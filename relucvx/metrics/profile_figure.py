@@ -163,7 +163,7 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e4e6ea", lw=0.6, zorder=0)
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize=8, loc="best")
+    ax.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="best")
 
 
 def _plain_ticks(ax: Any) -> None:
