@@ -6,6 +6,7 @@ from relucvx.metrics.class_folding import ClassFolding, PairFolding, class_foldi
 from relucvx.metrics.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
+from relucvx.metrics.decoding import DecodingDimension, decoding_dimension
 from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
@@ -18,16 +19,26 @@ from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import LinearProbe, linear_probe
 from relucvx.metrics.profile import ProfileProgress, profile, suggested_cut
 from relucvx.metrics.profile_figure import plot_profile
+from relucvx.metrics.recordings import (
+    ConditionAverages,
+    NoiseCorrectedKernel,
+    condition_averages,
+    noise_corrected_kernel,
+)
 from relucvx.metrics.representations import layer_activations
+from relucvx.metrics.separability import LinearSeparation, Separability, cover_count, linear_separation, separability
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 from relucvx.metrics.slice_plot import plot_slice
 from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
+from relucvx.metrics.tracking import RegionTracker
 
 __all__ = [
     "ClassFolding",
+    "ConditionAverages",
     "Convexity",
     "ConvexityNull",
+    "DecodingDimension",
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
@@ -36,17 +47,24 @@ __all__ = [
     "LayerSimilarity",
     "LineRegions",
     "LinearProbe",
+    "LinearSeparation",
     "NeuralCollapse",
     "NeuronTuning",
+    "NoiseCorrectedKernel",
     "PairFolding",
     "Procrustes",
     "ProfileProgress",
+    "RegionTracker",
+    "Separability",
     "SliceRegions",
     "SpaceFolding",
     "TwoNN",
     "ccgp",
     "cka",
     "class_folding",
+    "condition_averages",
+    "cover_count",
+    "decoding_dimension",
     "effective_rank",
     "euclidean_convexity",
     "few_shot_matrix",
@@ -59,9 +77,11 @@ __all__ = [
     "layer_similarity",
     "line_regions",
     "linear_probe",
+    "linear_separation",
     "mutual_knn",
     "neural_collapse",
     "neuron_tuning",
+    "noise_corrected_kernel",
     "numerical_rank",
     "parallelism_score",
     "participation_ratio",
@@ -70,6 +90,7 @@ __all__ = [
     "procrustes",
     "profile",
     "rdm_correlation",
+    "separability",
     "slice_regions",
     "space_folding",
     "suggested_cut",
