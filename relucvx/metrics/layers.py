@@ -72,7 +72,13 @@ class Hidden:
 
     def activate(self, P: Array) -> Array:
         """Values of the layer from the values P of its affine map; P is overwritten."""
-        P[:, : self.n_kinked] = self.phi(P[:, : self.n_kinked])
+        neurons = P[:, : self.n_kinked]
+        if self.phi.slope_neg == 0.0:
+            np.maximum(neurons, 0.0, out=neurons)
+            if self.phi.slope_pos != 1.0:
+                neurons *= self.phi.slope_pos
+        else:
+            neurons *= self.phi.gate(neurons > 0.0)
         return P
 
 

@@ -181,18 +181,21 @@ def end_points(network: LayerList, start: Any, end: Any, exact: bool = False) ->
 
 def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
     """The regions of every segment in turn."""
-    layer, neuron = code.layer.copy(), code.neuron.copy()
-    layer.setflags(write=False)  # shared by all results
-    neuron.setflags(write=False)
+    from relucvx.metrics._line_kernels import mark_changes
+
+    layer, neuron = _final(code.layer), _final(code.neuron)
     for walk in Walker(network, code.depth, code.columns).blocks(starts, ends):
-        codes = np.empty((len(walk.t), len(layer)), dtype=bool)
-        for position in code.columns:
-            first, after = np.searchsorted(layer, [position, position + 1])
-            codes[:, first:after] = walk.codes[position]
-        changed = (codes[1:] != codes[:-1]).any(axis=1)
+        begins = np.empty(len(walk.t), dtype=bool)
+        mark_changes(walk.codes, walk.first, begins)
         for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
-            inner = np.flatnonzero(changed[first : after - 2]) + first + 1
-            yield LineRegions(walk.t[inner], codes[np.concatenate([[first], inner])], layer, neuron)
+            rows = np.flatnonzero(begins[first:after]) + first
+            yield LineRegions(_final(walk.t[rows[1:]]), _final(walk.codes.take(rows, axis=0)), layer, neuron)
+
+
+def _final(array: Any) -> Any:
+    """An array of our own made read-only, so that the result need not copy it."""
+    array.setflags(write=False)
+    return array
 
 
 def _exactly_along(network: LayerList, starts: Any, ends: Any, code: Code) -> Iterator[LineRegions]:
@@ -217,8 +220,7 @@ def outputs_along_all(network: LayerList, starts: Array, ends: Array) -> Iterato
     The last entry of the row starts is the number of rows; the segments come in order.
     """
     for walk in Walker(network, len(network.hidden), {}, values=True).blocks(starts, ends):
-        values = walk.values
-        yield walk.t, walk.first, values if network.head is None else network.head(values)
+        yield walk.t, walk.first, walk.values.copy() if network.head is None else network.head(walk.values)
 
 
 def _named(network: LayerList, chosen: tuple[int, ...], neurons: Neurons | None) -> dict[int, Any]:

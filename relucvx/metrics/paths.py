@@ -32,9 +32,11 @@ class Paths:
     first : ndarray of shape (B + 1,)
         Row at which each curve starts, and M.
     values : ndarray of shape (M, width)
-        The layer at the breakpoints.
+        The layer at the breakpoints; no columns where they are not needed.
     errors : ndarray of shape (B, width)
         Bound (to first order) on the rounding errors along each curve.
+    longest : ndarray of shape (B,)
+        Greatest Euclidean norm of the values along each curve.
     """
 
     t: Array
@@ -42,38 +44,16 @@ class Paths:
     first: Indices
     values: Array
     errors: Array
+    longest: Array
 
     @classmethod
     def straight(cls, starts: Array, ends: Array) -> Paths:
         """The segments themselves, known exactly."""
         count = len(starts)
         values = np.stack([starts, ends], axis=1).reshape(2 * count, -1)
-        t = np.tile([0.0, 1.0], count)
-        return cls(t, np.zeros(2 * count), 2 * np.arange(count + 1), values, np.zeros(starts.shape))
-
-    @property
-    def owner(self) -> Indices:
-        """The curve that each row belongs to."""
-        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
-
-
-@dataclass
-class Crossings:
-    """Points inside segments at which neurons change sign, those that rounding cannot tell apart joined.
-
-    Attributes
-    ----------
-    segment, share, slack : ndarrays of shape (K,)
-        Segment of each point, its share of the segment, and the doubt about the share; sorted along the curves.
-    point, neuron : ndarrays of shape (C,)
-        The crossings: neuron ``neuron[c]`` is zero at point ``point[c]``.
-    """
-
-    segment: Indices
-    share: Array
-    slack: Array
-    point: Indices
-    neuron: Indices
+        longest = np.linalg.norm(values, axis=1).reshape(count, 2).max(axis=1)
+        t, first = np.tile([0.0, 1.0], count), 2 * np.arange(count + 1, dtype=np.int64)
+        return cls(t, np.zeros(2 * count), first, values, np.zeros(starts.shape), longest)
 
 
 @dataclass
@@ -82,18 +62,16 @@ class Walk:
 
     Attributes
     ----------
-    t, first
+    t, first, values
         As in :class:`Paths`.
-    codes : dict
-        Per layer asked for: whether its neurons are positive on the interval behind each breakpoint, of shape
-        (M - 1, neurons). Rows between two curves mean nothing.
-    values : ndarray
-        The last layer at the breakpoints; no columns where it was not asked for.
+    codes : ndarray of shape (M, N), bool
+        Whether the neurons asked for are positive on the interval behind each breakpoint; the row of the last of each
+        curve means nothing.
     """
 
     t: Array
     first: Indices
-    codes: dict[int, BoolArray]
+    codes: BoolArray
     values: Array
 
 
@@ -113,10 +91,10 @@ class Walker:
     """
 
     def __init__(self, network: LayerList, depth: int, columns: Mapping[int, Any], values: bool = False) -> None:
-        self.layers = network.hidden[:depth]
+        self.layers = [_Layer.of(layer) for layer in network.hidden[:depth]]
         self.columns, self.want_values = columns, values
-        self.bounds = [_Bounds.of(layer) for layer in self.layers]
-        self.widest = max(1, network.n_features, *(layer.map.width for layer in self.layers))
+        self._before, self._behind = _Buffer(), _Buffer()
+        self.widest = max(1, network.n_features, *(len(layer.bias) for layer in self.layers))
 
     def blocks(self, starts: Array, ends: Array) -> Iterator[Walk]:
         """Walk along all segments, as many at a time as keeps the matrices small."""
@@ -130,154 +108,99 @@ class Walker:
     def walk(self, starts: Array, ends: Array) -> Walk:
         """Walk along these segments at once."""
         paths = Paths.straight(starts, ends)
-        found: dict[int, BoolArray] = {}
-        parents: dict[int, Indices] = {}
-        for position, (layer, bounds) in enumerate(zip(self.layers, self.bounds, strict=True)):
-            step = _Step(paths, layer, bounds)
+        found: list[BoolArray | None] = []
+        parents: list[Indices] = []
+        for position, layer in enumerate(self.layers):
             last = position == len(self.layers) - 1 and not self.want_values
-            paths, parents[position], active = step.refined(self.columns.get(position), values=not last)
+            P = self._product(paths.values, layer.weight)
+            paths, parent, active = self._through(paths, layer, P, self.columns.get(position), not last)
+            parents.append(parent)
+            found.append(active)
+        return Walk(paths.t, paths.first, self._together(found, parents, len(paths.t)), paths.values)
+
+    def _together(self, found: list[BoolArray | None], parents: list[Indices], rows: int) -> BoolArray:
+        """Codes of all layers on the final intervals, each of which lies in one interval of every layer."""
+        from relucvx.metrics import _line_kernels as kernels
+
+        parts = list(zip(found, parents, strict=True))
+        at = sum(active.shape[1] for active, _ in parts if active is not None)
+        codes, row = np.empty((rows, at), dtype=bool), np.arange(rows)
+        for active, parent in reversed(parts):
             if active is not None:
-                found[position] = active
-        place = np.arange(len(paths.t) - 1)
-        codes = {}
-        for position in range(len(self.layers) - 1, -1, -1):
-            if position in found:
-                codes[position] = found[position][place]
-            place = parents[position][place]
-        return Walk(paths.t, paths.first, codes, paths.values)
+                at -= active.shape[1]
+                kernels.spread(active, row, at, codes)
+            row = parent[row]
+        return codes
+
+    def _product(self, values: Array, weight: Weight) -> Array:
+        out = self._before.take(len(values), weight.shape[1])
+        if isinstance(weight, np.ndarray):
+            return np.matmul(values, weight, out=out)
+        out[:] = values @ weight
+        return out
+
+    def _through(
+        self, paths: Paths, layer: _Layer, P: Array, columns: Any, valued: bool
+    ) -> tuple[Paths, Indices, BoolArray | None]:
+        """The curves behind a layer, with breakpoints where its neurons change sign.
+
+        Returns them (without values unless ``valued``), the old row that each of their rows is or follows, and the codes
+        of the neurons ``columns`` (unless None) on the intervals behind the rows.
+        """
+        from relucvx.metrics import _line_kernels as kernels
+
+        k, (first, t, doubt) = layer.k, (paths.first, paths.t, paths.doubt)
+        # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would grow
+        # by the sum of the |weights| per layer
+        size = paths.longest[:, None] * layer.norms + np.abs(layer.bias)
+        errors = np.sqrt(paths.errors**2 @ layer.squares) + 4.0 * EPS * size
+        moved = np.zeros((len(first) - 1, k))
+        kernels.settle(P, layer.bias, k, first, t, doubt, errors, moved)
+        counts = np.empty(len(t), dtype=np.int64)
+        total = kernels.count_crossings(P, k, first, counts)
+        segment, share, slack, start, neurons = kernels.find_crossings(P, k, first, counts, errors, total)
+        new_t, new_doubt, new_first, parent = kernels.place(first, t, doubt, segment, share, slack)
+        active = None
+        if columns is not None:
+            active = np.empty((len(new_t), k), dtype=bool)
+            kernels.code(P, k, first, segment, start, neurons, active)
+            active = np.ascontiguousarray(active[:, columns])
+        H, longest = self._behind.take(len(new_t), P.shape[1] if valued else 0), np.empty(len(first) - 1)
+        if valued:
+            kernels.activate(P, k, first, segment, share, start, neurons, *layer.slopes, moved, H, longest)
+        errors[:, :k] = np.maximum(errors[:, :k], moved) * max(map(abs, layer.slopes))
+        return Paths(new_t, new_doubt, new_first, H, errors, longest), parent, active
+
+
+class _Buffer:
+    """Memory for one matrix after another: fresh memory of that size costs as much as the arithmetic on it."""
+
+    def __init__(self) -> None:
+        self.memory: Array = np.empty(0)
+
+    def take(self, rows: int, columns: int) -> Array:
+        """A matrix with arbitrary contents; the one taken before is gone."""
+        if rows * columns > len(self.memory):
+            self.memory = np.empty(rows * columns)
+        return self.memory[: rows * columns].reshape(rows, columns)
 
 
 @dataclass
-class _Bounds:
-    """What rounding errors need to know about a layer: squares of its weights, norms of its columns, |bias|."""
+class _Layer:
+    """A hidden layer with what rounding errors need to know: squares of its weights, and norms of its columns."""
 
+    weight: Weight
+    bias: Array
     squares: Weight
     norms: Array
-    bias: Array
+    k: int
+    slopes: tuple[float, float]
 
     @classmethod
-    def of(cls, layer: Hidden) -> _Bounds:
-        """Read them off the layer's map."""
-        squares = layer.map.weight * layer.map.weight
-        return cls(squares, np.sqrt(np.asarray(squares.sum(axis=0)).ravel()), np.abs(layer.map.bias))
-
-
-class _Step:
-    """Curves on their way through one hidden layer."""
-
-    def __init__(self, paths: Paths, layer: Hidden, bounds: _Bounds) -> None:
-        self.paths, self.layer, self.k = paths, layer, layer.n_kinked
-        self.P = layer.map(paths.values)
-        length = np.sqrt(np.einsum("ij,ij->i", paths.values, paths.values))
-        longest = np.maximum.reduceat(length, paths.first[:-1])
-        # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would
-        # grow by the sum of the |weights| per layer
-        size = longest[:, None] * bounds.norms + bounds.bias
-        self.errors = np.sqrt(paths.errors**2 @ bounds.squares) + 4.0 * EPS * size
-        self.up, self.down = self._signs()
-
-    def _signs(self) -> tuple[BoolArray, BoolArray]:
-        """Where neurons are positive and negative at the breakpoints; values within their doubt of zero become zero."""
-        neurons, t = self.P[:, : self.k], self.paths.t
-        gaps = np.diff(t)
-        gaps[self.paths.first[1:-1] - 1] = np.inf
-        nearest = np.minimum(np.concatenate([gaps, [np.inf]]), np.concatenate([[np.inf], gaps]))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.nanmax(np.minimum(self.paths.doubt / nearest, 1.0), initial=0.0)
-        # an easy bound that hardly any value is below: a value changes by at most twice the largest over a segment
-        limit = self.errors[:, : self.k].max(initial=0.0)
-        if relative > 0.0:
-            limit += 2.0 * relative * max(neurons.max(initial=0.0), -neurons.min(initial=0.0))
-        up, down = neurons > limit, neurons < -limit
-        if np.count_nonzero(up) + np.count_nonzero(down) < up.size:
-            i, j = np.nonzero(~(up | down))
-            zero = self._is_zero(i, j, gaps)
-            np.maximum.at(self.errors, (self.paths.owner[i[zero]], j[zero]), np.abs(neurons[i[zero], j[zero]]))
-            neurons[i[zero], j[zero]] = 0.0
-            up[i, j], down[i, j] = neurons[i, j] > 0.0, neurons[i, j] < 0.0
-        return up, down
-
-    def _is_zero(self, i: Indices, j: Indices, gaps: Array) -> BoolArray:
-        """Whether entries are zero within their own error and what the doubt about t makes of the changes on both sides."""
-        P, last, gaps = self.P, len(self.P) - 1, np.append(gaps, np.inf)
-        change = np.zeros(len(i))
-        for other, gap in ((np.minimum(i + 1, last), gaps[i]), (np.maximum(i - 1, 0), gaps[i - 1])):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                share = np.nan_to_num(np.minimum(self.paths.doubt[i] / gap, 1.0))
-            change = np.maximum(change, share * np.abs(P[other, j] - P[i, j]))
-        zero: BoolArray = np.abs(P[i, j]) <= self.errors[self.paths.owner[i], j] + change
-        return zero
-
-    def crossings(self) -> Crossings | None:
-        """Where neurons change sign inside segments; None when none does."""
-        crossed = (self.up[:-1] & self.down[1:]) | (self.down[:-1] & self.up[1:])
-        crossed[self.paths.first[1:-1] - 1] = False
-        where = np.flatnonzero(crossed)
-        if len(where) == 0:
-            return None
-        segment, neuron = np.divmod(where, self.k)
-        before, after = np.abs(self.P[segment, neuron]), np.abs(self.P[segment + 1, neuron])
-        step = before + after
-        share = before / step
-        slack = 2.0 * self.errors[self.paths.owner[segment], neuron] / step + EPS
-        order = np.lexsort((share, segment))
-        segment, neuron, share, slack = segment[order], neuron[order], share[order], slack[order]
-        apart = (segment[1:] > segment[:-1]) | (share[1:] - share[:-1] > slack[:-1] + slack[1:])
-        point = np.concatenate([[0], np.cumsum(apart)])
-        if not apart.all():
-            # the best known crossing of each cluster stands for it
-            best = np.lexsort((slack, point))
-            chosen = best[np.unique(point[best], return_index=True)[1]]
-            segment, share, slack = segment[chosen], share[chosen], slack[chosen]
-        return Crossings(segment, share, slack, point, neuron)
-
-    def refined(self, columns: Any, values: bool) -> tuple[Paths, Indices, BoolArray | None]:
-        """The curves behind the layer with breakpoints at the crossings.
-
-        Returns them, the segment that each of their segments is part of, and the codes of the chosen neurons on these
-        segments (None when ``columns`` is). Without ``values`` the returned curves have none.
-        """
-        found = self.crossings()
-        if found is None:
-            return self._without_crossings(columns, values)
-        old, count = self.paths, len(found.segment)
-        new = found.segment + np.arange(1, count + 1)
-        is_old = np.ones(len(old.t) + count, dtype=bool)
-        is_old[new] = False
-        rows = np.flatnonzero(is_old)
-        before, after, share = found.segment, found.segment + 1, found.share[:, None]
-        width = None if values else self.k
-        inserted = (1.0 - share) * self.P[before, :width] + share * self.P[after, :width]
-        owner = old.owner[before]
-        # all neurons of a cluster are zero at its point, which moves some of them a little
-        moved = np.abs(inserted[found.point, found.neuron])
-        np.maximum.at(self.errors, (owner[found.point], found.neuron), moved)
-        inserted[found.point, found.neuron] = 0.0
-        gap = old.t[after] - old.t[before]
-        t, doubt = np.empty(len(is_old)), np.empty(len(is_old))
-        t[rows], t[new] = old.t, (1.0 - found.share) * old.t[before] + found.share * old.t[after]
-        doubt[rows], doubt[new] = old.doubt, found.slack * gap + EPS
-        parents = np.cumsum(is_old)[:-1] - 1
-        first = old.first + np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(old.first) - 1))])
-        active = None
-        if columns is not None:
-            positive = np.empty((len(is_old), self.k), dtype=bool)
-            positive[rows], positive[new] = self.up, inserted[:, : self.k] > 0.0
-            active = positive[:-1, columns] | positive[1:, columns]
-        H = self.P[:0]
-        if values:
-            H = np.empty((len(is_old), self.P.shape[1]))
-            H[rows], H[new] = self.P, inserted
-            H = self.layer.activate(H)
-        return Paths(t, doubt, first, H, self._errors_behind()), parents, active
-
-    def _without_crossings(self, columns: Any, values: bool) -> tuple[Paths, Indices, BoolArray | None]:
-        old = self.paths
-        active = None if columns is None else self.up[:-1, columns] | self.up[1:, columns]
-        H = self.layer.activate(self.P) if values else self.P[:0]
-        return Paths(old.t, old.doubt, old.first, H, self._errors_behind()), np.arange(len(old.t) - 1), active
-
-    def _errors_behind(self) -> Array:
-        """Errors behind the activation."""
-        self.errors[:, : self.k] *= max(abs(self.layer.phi.slope_neg), abs(self.layer.phi.slope_pos))
-        return self.errors
+    def of(cls, layer: Hidden) -> _Layer:
+        """Read it off a network's layer."""
+        weight = layer.map.weight
+        squares = weight * weight
+        norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
+        slopes = (float(layer.phi.slope_neg), float(layer.phi.slope_pos))
+        return cls(weight, np.array(layer.map.bias), squares, norms, layer.n_kinked, slopes)

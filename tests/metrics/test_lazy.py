@@ -12,7 +12,7 @@ rx.metrics.graph_convexity(Z, labels)
 rx.metrics.neural_collapse(Z, labels)
 rx.metrics.participation_ratio(Z)
 rx.metrics.cka(Z, Z)
-rx.metrics.folding(rx.TwoLayerReLU(Z, Z), [-1.0] * 4, [1.0] * 4)
+rx.metrics.folding(rx.TwoLayerReLU(Z, Z), [-1.0] * 4, [1.0] * 4, method="sampled")
 print(*sorted({"torch", "numba", "sklearn", "cvxpy", "matplotlib"} & set(sys.modules)))
 """
 

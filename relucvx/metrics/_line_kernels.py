@@ -1,0 +1,231 @@
+"""Compiled kernels of the walk along segments: where neurons change sign, and the refined curves behind a layer.
+
+Curves stand one below the other in the rows of P, each from row ``first[p]`` to ``first[p + 1]``. The first k columns are
+neurons, the others pass on unchanged. Every function works on plain arrays, so it can be tested against literal definitions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+EPS = 2.220446049250313e-16
+
+
+@njit(cache=True, nogil=True)
+def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> None:
+    """Add the bias, and make neurons zero that are within their doubt of it; ``moved`` records by how much at most.
+
+    The doubt about a value is its rounding error, and what the doubt about t makes of the changes on both sides.
+    """
+    rows, width = P.shape
+    for i in range(rows):
+        for j in range(width):
+            P[i, j] += bias[j]
+    for p in range(len(first) - 1):
+        for i in range(first[p], first[p + 1]):
+            before, after = max(i - 1, first[p]), min(i + 1, first[p + 1] - 1)
+            left, right = 0.0, 0.0
+            if doubt[i] > 0.0:
+                gap = t[i] - t[before]
+                left = doubt[i] / gap if gap > doubt[i] else 1.0
+                gap = t[after] - t[i]
+                right = doubt[i] / gap if gap > doubt[i] else 1.0
+            near = 0
+            for j in range(k):
+                v = P[i, j]
+                change, other = left * abs(v - P[before, j]), right * abs(v - P[after, j])
+                near += abs(v) <= errors[p, j] + (change if change > other else other)
+            if near == 0:
+                continue
+            for j in range(k):
+                v = P[i, j]
+                change = max(left * abs(v - P[before, j]), right * abs(v - P[after, j]))
+                if abs(v) <= errors[p, j] + change:
+                    moved[p, j] = max(moved[p, j], abs(v))
+                    P[i, j] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def count_crossings(P: Any, k: int, first: Any, counts: Any) -> int:
+    """Neurons that change sign inside each segment (named by its first row), and their total."""
+    total = 0
+    for p in range(len(first) - 1):
+        counts[first[p + 1] - 1] = 0
+        for i in range(first[p], first[p + 1] - 1):
+            n = 0
+            for j in range(k):
+                a, b = P[i, j], P[i + 1, j]
+                n += ((a > 0.0) & (b < 0.0)) | ((a < 0.0) & (b > 0.0))
+            counts[i] = n
+            total += n
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _ranking(values: Any, n: int) -> Any:
+    """Order of the first n values, increasing; mostly there are one or two."""
+    if n > 24:
+        return np.argsort(values[:n])
+    order = np.empty(n, np.int64)
+    for c in range(n):
+        at = c
+        while at > 0 and values[order[at - 1]] > values[c]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = c
+    return order
+
+
+@njit(cache=True, nogil=True)
+def find_crossings(P: Any, k: int, first: Any, counts: Any, errors: Any, total: int) -> Any:
+    """Points at which neurons change sign, those that rounding cannot tell apart joined, sorted along the curves.
+
+    Returns the segment of each point, its share of the segment, the doubt about the share, where its crossings start in
+    the list of neurons, and that list.
+    """
+    segment, share, slack = np.empty(total, np.int64), np.empty(total), np.empty(total)
+    start, neurons = np.empty(total + 1, np.int64), np.empty(total, np.int64)
+    shares, slacks, who = np.empty(total), np.empty(total), np.empty(total, np.int64)
+    points, done = 0, 0
+    for p in range(len(first) - 1):
+        for i in range(first[p], first[p + 1] - 1):
+            if counts[i] == 0:
+                continue
+            n = 0
+            for j in range(k):
+                a, b = P[i, j], P[i + 1, j]
+                if (a > 0.0 and b < 0.0) or (a < 0.0 and b > 0.0):
+                    step = abs(a) + abs(b)
+                    shares[n], who[n] = abs(a) / step, j
+                    slacks[n] = 2.0 * errors[p, j] / step + EPS
+                    n += 1
+            order = _ranking(shares, n)
+            last = -1
+            for c in order[:n]:
+                if last < 0 or shares[c] - shares[last] > slacks[c] + slacks[last]:
+                    segment[points], share[points], slack[points], start[points] = i, shares[c], slacks[c], done
+                    points += 1
+                elif slacks[c] < slack[points - 1]:
+                    # the best known crossing of a cluster stands for it
+                    share[points - 1], slack[points - 1] = shares[c], slacks[c]
+                neurons[done] = who[c]
+                done += 1
+                last = c
+    start[points] = done
+    return segment[:points], share[:points], slack[:points], start[: points + 1], neurons
+
+
+@njit(cache=True, nogil=True)
+def place(first: Any, t: Any, doubt: Any, segment: Any, share: Any, slack: Any) -> Any:
+    """Breakpoints with the points inserted: t, the doubt about it, curve starts, the old segment of each row."""
+    rows, points = len(t), len(segment)
+    new_t, new_doubt = np.empty(rows + points), np.empty(rows + points)
+    parent, new_first = np.empty(rows + points, np.int64), np.empty(len(first), np.int64)
+    r, q = 0, 0
+    for p in range(len(first) - 1):
+        new_first[p] = r
+        for i in range(first[p], first[p + 1]):
+            new_t[r], new_doubt[r], parent[r] = t[i], doubt[i], i
+            r += 1
+            while q < points and segment[q] == i:
+                gap = t[i + 1] - t[i]
+                new_t[r] = (1.0 - share[q]) * t[i] + share[q] * t[i + 1]
+                new_doubt[r], parent[r] = slack[q] * gap + EPS, i
+                r += 1
+                q += 1
+    new_first[len(first) - 1] = r
+    return new_t, new_doubt, new_first, parent
+
+
+@njit(cache=True, nogil=True)
+def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out: Any) -> None:
+    """Whether neurons are positive on the refined segments (named by their first row): somewhere inside is throughout."""
+    r, q, points = 0, 0, len(segment)
+    for p in range(len(first) - 1):
+        for i in range(first[p], first[p + 1] - 1):
+            for j in range(k):
+                out[r, j] = (P[i, j] > 0.0) | (P[i + 1, j] > 0.0)
+            done = q
+            while done < points and segment[done] == i:
+                done += 1
+            for c in range(start[q], start[done]):
+                out[r, neurons[c]] = P[i, neurons[c]] > 0.0
+            r += 1
+            while q < done:
+                for j in range(k):
+                    out[r, j] = out[r - 1, j]
+                for c in range(start[q], start[q + 1]):
+                    out[r, neurons[c]] = P[i + 1, neurons[c]] > 0.0
+                r += 1
+                q += 1
+        for j in range(k):
+            out[r, j] = False
+        r += 1
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _square(row: Any) -> float:
+    total = 0.0
+    for j in range(len(row)):
+        total += row[j] * row[j]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def activate(
+    P: Any, k: int, first: Any, segment: Any, share: Any, start: Any, neurons: Any,
+    negative: float, positive: float, moved: Any, H: Any, longest: Any,
+) -> None:  # fmt: skip
+    """Fill H with the layer behind its activation at the refined breakpoints, and the greatest norm along each curve.
+
+    All neurons of a point are zero there, which moves those of a cluster a little.
+    """
+    r, q, points, width = 0, 0, len(segment), P.shape[1]
+    for p in range(len(first) - 1):
+        most = 0.0
+        for i in range(first[p], first[p + 1]):
+            row = H[r]
+            for j in range(k):
+                row[j] = P[i, j] * (positive if P[i, j] > 0.0 else negative)
+            for j in range(k, width):
+                row[j] = P[i, j]
+            most = max(most, _square(row))
+            r += 1
+            while q < points and segment[q] == i:
+                row, s = H[r], share[q]
+                for j in range(width):
+                    row[j] = (1.0 - s) * P[i, j] + s * P[i + 1, j]
+                for c in range(start[q], start[q + 1]):
+                    n = neurons[c]
+                    moved[p, n] = max(moved[p, n], abs(row[n]))
+                    row[n] = 0.0
+                for j in range(k):
+                    row[j] = row[j] * (positive if row[j] > 0.0 else negative)
+                most = max(most, _square(row))
+                r += 1
+                q += 1
+        longest[p] = np.sqrt(most)
+
+
+@njit(cache=True, nogil=True)
+def spread(active: Any, row: Any, at: int, out: Any) -> None:
+    """Copy rows of a layer's codes to their columns, from ``at`` on, among those of all layers."""
+    for r in range(len(row)):
+        for j in range(active.shape[1]):
+            out[r, at + j] = active[row[r], j]
+
+
+@njit(cache=True, nogil=True)
+def mark_changes(codes: Any, first: Any, out: Any) -> None:
+    """Whether each row begins a region: the first of a curve, and those whose code differs from the one before."""
+    for p in range(len(first) - 1):
+        out[first[p]] = True
+        for r in range(first[p] + 1, first[p + 1] - 1):
+            j = 0
+            while j < codes.shape[1] and codes[r, j] == codes[r - 1, j]:
+                j += 1
+            out[r] = j < codes.shape[1]
+        out[first[p + 1] - 1] = False
