@@ -1,7 +1,8 @@
 """How long until our best network is at least as good as what pyscnn returns?
 
 The peer (PyPI ``pyscnn`` 0.0.10) runs in an interpreter of its own, named by ``--peer-python``; imports are not counted.
-It minimises ``||F - y||²/(2n) + λ Σ||w_j|| |v_j|``, so λ = beta/n. Two calls: *default*, which divides every column
+It minimises ``||F - Y||²/(2nc) + λ Σ||w_j|| ||v_j||`` with c outputs, each neuron serving one of them (one-vs-all), so
+λ = beta/(nc). Two calls: *default*, which divides every column
 of X by its norm s_k and so penalises s_k w_k instead of w_k; λ is divided by the mean s_k to undo that (exactly, where
 the columns are standardised); and *exact* (``unitize_data=False``), which states our problem. Hidden biases are a
 column of ones, without the peer's own bias. Either network is then scored by *our* objective, its neurons rebalanced.
@@ -27,7 +28,7 @@ from problems import pick, solve
 
 FAMILIES = [
     "planted 20x2", "spiral 60x3", "planted 50x3", "planted 100x3", "planted 40x4", "planted 100x5", "iris 150x5",
-    "planted 200x10", "diabetes 442x10", "breast cancer 569x30",
+    "planted 200x10", "diabetes 442x10", "breast cancer 569x30", "iris 150x5, 3 outputs",
 ]  # fmt: skip
 CALLS = ("default", "exact")
 MAX_NEURONS = 100
@@ -40,7 +41,7 @@ from scnn.optimize import optimize
 from scnn.regularizers import NeuronGL1
 
 data, out, call, neurons = np.load(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-X, y, strength = data["X"], data["y"], float(data["beta"]) / len(data["y"])
+X, y, strength = data["X"], data["y"], float(data["beta"]) / data["y"].size
 if call == "default":
     strength /= np.linalg.norm(X, axis=0).mean()
 wall, cpu = time.perf_counter(), time.process_time()
@@ -61,7 +62,7 @@ def run_peer(python: Path, problem: Any, call: str, neurons: int) -> dict[str, A
 
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "task.npz", Path(folder) / "answer.npz"
-        np.savez(task, X=problem.inputs, y=problem.Y[:, 0], beta=problem.beta)
+        np.savez(task, X=problem.inputs, y=problem.Y if problem.n_outputs > 1 else problem.Y[:, 0], beta=problem.beta)
         command = [str(python), "-c", PEER, str(task), str(answer), call, str(neurons)]
         done = subprocess.run(command, env={**os.environ, **pinned()}, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -70,7 +71,9 @@ def run_peer(python: Path, problem: Any, call: str, neurons: int) -> dict[str, A
         with np.load(answer) as arrays:
             W, V = arrays["W"], arrays["V"]
     d = problem.n_features
-    network = TwoLayerReLU(W[:, :d], V, bias_in=W[:, d] if problem.bias == "hidden" else None, scalar_output=True)
+    network = TwoLayerReLU(
+        W[:, :d], V, bias_in=W[:, d] if problem.bias == "hidden" else None, scalar_output=problem.n_outputs == 1
+    )
     return {**seconds, "objective": balanced_objective(problem, network), "neurons": len(W)}
 
 
