@@ -132,7 +132,8 @@ class Hooked:
         from torch import nn
 
         last: list[Any] = []
-        linear = {path: layer for path, layer in self.paths.items() if type(layer).forward is nn.Linear.forward}
+        every = {"": self.module, **self.paths}
+        linear = {path: layer for path, layer in every.items() if type(layer).forward is nn.Linear.forward}
 
         def keep(path: str, value: Any) -> None:
             last[:] = [path, value.detach().clone()]

@@ -146,7 +146,13 @@ class Samples:
         for k, values in enumerate(self._hidden):
             if values.shape == layer.Z.shape and np.abs(values - layer.Z).max() <= SAME_VALUES * np.abs(values).max():
                 return k
-        raise InvalidInputError(explain("values behind a kink", f"layer {layer.name!r}"))
+        raise InvalidInputError(
+            explain(
+                f"the values behind a kink, to {SAME_VALUES:g} of the largest",
+                f"layer {layer.name!r}",
+                "another kind of layer, or half precision",
+            )
+        )
 
     @cached_property
     def _hidden(self) -> list[Array]:

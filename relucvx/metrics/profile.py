@@ -342,8 +342,9 @@ def _frame(rows: list[Representation], found: list[_Found], scores: Sequence[Sco
     index = pd.Index(names, name="layer", dtype=object)
     frame = pd.DataFrame([one.row for one in found], index=index, columns=columns)
     frame = frame.astype({column: int if column == "width" else float for column in columns})
+    inner_first = [*found[1:-1], *found[:1], *found[-1:]]  # the input and the output lack more than hidden layers do
     frame.attrs["left_out"] = {
-        c: next(one.refused[c] for one in found if c in one.refused) for c in wanted if found and c not in applied
+        c: next(one.refused[c] for one in inner_first if c in one.refused) for c in wanted if found and c not in applied
     }
     frame.attrs["per_class"] = {
         column: {name: one.parts[column] for name, one in zip(names, found, strict=True) if column in one.parts}

@@ -178,6 +178,8 @@ def test_the_head_is_the_last_linear_layer_behind_the_layer_it_reads():
         assert found.input.head is None
         assert np.allclose(found.layers[-1].Z @ weights + bias, found.outputs, rtol=1e-12)
     assert record(nn.Sequential(*net, nn.Tanh()), X).layers[1].head is None
+    alone = nn.Linear(5, 2).double()
+    assert np.array_equal(record(alone, X).input.head[0], alone.weight.detach().numpy().T)
 
 
 def test_a_skip_connection_leaves_no_network_behind_the_layer_it_passes():
