@@ -71,8 +71,8 @@ def cka(
     Raises
     ------
     InvalidInputError
-        For sides that are not given once each, different numbers of samples, debiased with n < 4, an unknown kernel, or
-        a bandwidth that is not positive or not used.
+        For sides that are not given once each, different numbers of samples, debiased with n < 4, an unknown kernel, a
+        bandwidth that is not positive, or one of these that nothing uses.
 
     Notes
     -----
@@ -87,6 +87,8 @@ def cka(
         raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
     if bandwidth is not None and kernel == "linear":
         raise InvalidInputError(explain("no bandwidth with a linear kernel", repr(bandwidth), "", 'kernel="rbf"'))
+    if kernel == "rbf" and kernel1 is not None and kernel2 is not None:
+        raise InvalidInputError(explain("features for the rbf kernel", "two Gram matrices", "", "leave kernel= out"))
     width = None if kernel == "linear" else as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
     first, second = _side(Z1, kernel1, width), _side(Z2, kernel2, width)
     _check_rows(first.n, second.n)

@@ -95,12 +95,12 @@ def _dissimilarities(Z: Array, distance: Any) -> Array:
 
 def _ranks(values: Array) -> Array:
     """Mean ranks; values closer than rounding share theirs."""
-    order = np.argsort(values, kind="stable")
-    new = np.diff(values[order], prepend=-np.inf) > TIE * float(np.abs(values).max())
-    group = np.cumsum(new) - 1
-    last = np.cumsum(np.bincount(group))
+    order = np.argsort(values)
+    gaps = np.diff(values[order], prepend=-np.inf)
+    starts = np.flatnonzero(gaps > TIE * float(np.abs(values).max()))
+    ends = np.append(starts[1:], len(values))
     out = np.empty(len(values))
-    out[order] = (last - (np.bincount(group) - 1) / 2.0)[group]
+    out[order] = np.repeat((starts + ends + 1) / 2.0, ends - starts)
     return out
 
 

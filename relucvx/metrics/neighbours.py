@@ -33,8 +33,8 @@ def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> floa
     Returns
     -------
     float
-        Between 0 and 1; 1 for equal neighbourhoods. Unrelated representations score k/(n - 1) on average, which is
-        large for few samples.
+        Between 0 and 1; 1 for equal neighbourhoods. Unrelated representations score k/(n - 1) on average (more with
+        ties), which is large for few samples.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """Kernel alignment and Procrustes: definitions, routes, invariances, metric axioms, undefined values, refusals."""
 
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -103,6 +104,10 @@ def test_undefined_is_nan():
         ({"Z1": np.eye(3), "Z2": np.eye(3), "debiased": True}, "at least 4 samples"),
         ({"Z1": np.eye(3), "kernel2": np.ones((3, 2))}, "a symmetric kernel"),
         ({"Z1": np.eye(3), "Z2": np.eye(3), "kernel": "poly"}, 'kernel "linear" or "rbf"; received \'poly\''),
+        (
+            {"kernel1": np.eye(3), "kernel2": np.eye(3), "kernel": "rbf"},
+            "features for the rbf kernel; received two Gram",
+        ),
         ({"Z1": np.eye(3), "Z2": np.eye(3), "bandwidth": 1.0}, "no bandwidth with a linear kernel"),
         ({"Z1": np.eye(3), "Z2": np.eye(3), "kernel": "rbf", "bandwidth": 0.0}, "bandwidth to be a finite number > 0"),
     ],
@@ -284,3 +289,20 @@ def test_procrustes_of_what_does_not_vary():
 def test_procrustes_refuses_other_samples():
     with pytest.raises(InvalidInputError, match="two representations of the same samples; received 3 and 4 rows"):
         procrustes(np.eye(3), np.eye(4))
+
+
+@pytest.mark.parametrize("options", [{}, {"debiased": True}, {"kernel": "rbf"}])
+@pytest.mark.parametrize("p", [4, 1200])
+def test_no_matrix_of_all_pairs_is_held(options, p):
+    rng = np.random.default_rng(10)
+    A = rng.standard_normal((2000, 4))
+    B = np.tile(A, (1, p // 4)) + 1.0
+    tracemalloc.start()
+    try:
+        found = cka(A, B, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == pytest.approx(1.0)
+    # the kernels of all pairs would take 64 MB; the wide features take 19 MB, and are copied while they are checked
+    assert peak < (25e6 if p == 4 else 25e6 + 4 * B.nbytes)

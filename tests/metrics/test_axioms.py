@@ -20,12 +20,13 @@ N, P = 48, 5
 
 @dataclass(frozen=True)
 class Case:
-    """Two representations of the same samples, their labels and binary variables, and a linear head on the first."""
+    """Two representations of the same samples, their labels, variables and blocks, and a linear head on the first."""
 
     Z: Any
     other: Any
     labels: Any
     factors: Any
+    blocks: Any
     weights: Any
     bias: Any
 
@@ -38,7 +39,7 @@ class Case:
         centres = 1.5 * rng.standard_normal((3, P))
         Z = rng.standard_normal((N, P)) + centres[labels] + 0.7 * factors @ rng.standard_normal((3, P))
         other = Z @ rng.standard_normal((P, 4)) + 2.0 * rng.standard_normal((N, 4))
-        return cls(Z, other, labels, factors, centres.T, -0.5 * np.sum(centres**2, axis=1))
+        return cls(Z, other, labels, factors, np.arange(N) // 16, centres.T, -0.5 * np.sum(centres**2, axis=1))
 
     def affine(self, M: Any, t: Any) -> "Case":
         """Z M + t, with the head that decides as before."""
@@ -47,7 +48,7 @@ class Case:
 
     def ordered(self, order: Any) -> "Case":
         """The samples in another order."""
-        moved = {name: getattr(self, name)[order] for name in ("Z", "other", "labels", "factors")}
+        moved = {name: getattr(self, name)[order] for name in ("Z", "other", "labels", "factors", "blocks")}
         return replace(self, **moved)
 
 
@@ -116,6 +117,15 @@ SHAPES = f"{ISOMETRIES} scale"
 COLLAPSE = ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv")
 
 
+def portions(K: Any) -> Any:
+    """Entries of a kernel as portions of its trace, without the order of the conditions."""
+    return np.sort(K / np.trace(K), axis=None)
+
+
+def gram(means: Any) -> Any:
+    return portions(means @ means.T)
+
+
 def two_classes(case: Case) -> Any:
     first, second = (case.Z[case.labels == name] for name in (case.labels[0], case.labels[1]))
     return fields(metrics.few_shot_snr(first, second, 3), "snr", "error", "signal", "bias", "dimension")
@@ -127,6 +137,14 @@ TABLE: dict[str, Row] = {
         lambda c: [metrics.cka(c.Z, c.other, **o) for o in ({}, {"debiased": True}, {"kernel": "rbf"})],
         f"{SHAPES} rename",
         "stretch shuffle gain",
+    ),
+    "condition_averages": Row(
+        lambda c: gram(metrics.condition_averages(c.Z, c.labels).means),
+        "rotate neurons rows scale rename",
+        "shift shuffle",
+    ),
+    "decoding_dimension": Row(
+        lambda c: metrics.decoding_dimension(c.Z, c.labels, folds=c.blocks).mean_accuracy, f"{SHAPES} rename", "shuffle"
     ),
     "effective_rank": Row(lambda c: metrics.effective_rank(c.Z), f"{SHAPES} rename shuffle", "stretch gain"),
     "euclidean_convexity": Row(
@@ -170,6 +188,11 @@ TABLE: dict[str, Row] = {
         "shift neurons scale stretch rows rename",
         "rotate shuffle",
     ),
+    "noise_corrected_kernel": Row(
+        lambda c: portions(metrics.noise_corrected_kernel(c.Z, c.labels, c.blocks).kernel),
+        "rotate neurons rows scale rename",
+        "shift stretch shuffle",
+    ),
     "numerical_rank": Row(lambda c: metrics.numerical_rank(c.Z), f"{SHAPES} rename stretch shuffle", "drop"),
     "parallelism_score": Row(
         lambda c: np.sort(metrics.parallelism_score(c.Z, c.factors).per_factor), f"{SHAPES} rename", "stretch shuffle"
@@ -181,6 +204,11 @@ TABLE: dict[str, Row] = {
         "stretch shuffle",
     ),
     "rdm_correlation": Row(lambda c: metrics.rdm_correlation(c.Z, c.other), f"{SHAPES} rename", "stretch shuffle gain"),
+    "separability": Row(
+        lambda c: metrics.separability(metrics.condition_averages(c.Z, c.factors).means, balanced=True).share,
+        f"{SHAPES} stretch rename",
+        "drop",
+    ),
     "space_folding": Row(
         lambda c: fields(metrics.space_folding(c.Z > 0), "chi", "r1", "r2"), "neurons scale stretch gain", "rows shift"
     ),
@@ -190,12 +218,14 @@ TABLE: dict[str, Row] = {
 }
 
 ELSEWHERE = {
+    "cover_count": "test_separability.py",
     "class_folding": "test_class_folding.py",
     "folding": "test_folding.py",
     "hamming_convex": "test_hamming.py",
     "largest_folding": "test_class_folding.py",
     "layer_activations": "test_representations.py",
     "line_regions": "test_folding.py",
+    "linear_separation": "test_separability.py",
     "plot_profile": "test_profile.py",
     "plot_slice": "test_slice_decisions.py:.plot(",
     "profile": "test_profile.py",
@@ -233,6 +263,15 @@ def test_metrics_see_what_they_must(name, transform):
     case, measure = Case.draw(), TABLE[name].measure
     moved = TRANSFORMS[transform](case, np.random.default_rng(0))
     assert not same(measure(moved), measure(case))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_metrics_are_deterministic_and_leave_their_inputs_alone(name):
+    case = Case.draw()
+    for array in vars(case).values():
+        array.setflags(write=False)
+    first, second = TABLE[name].measure(case), TABLE[name].measure(case)
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -1,5 +1,6 @@
 """Mutual nearest neighbours: literal definition, chance, ties, invariances and their limits, digits, refusals."""
 
+import tracemalloc
 from fractions import Fraction
 from itertools import product
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import blocks, mutual_knn
+from relucvx.metrics import blocks, mutual_knn, two_nn
 from relucvx.metrics.neighbours import near_distances
 
 
@@ -135,6 +136,20 @@ def test_candidates_contain_the_nearest_with_exact_distances():
         np.testing.assert_allclose(found[kept], full[rows][kept], rtol=1e-14)
         np.testing.assert_allclose(np.sort(found, axis=1)[:, :4], np.sort(full[rows], axis=1)[:, :4], rtol=1e-14)
         assert kept.sum() == 4 * len(found)
+
+
+@pytest.mark.parametrize("measure", [lambda Z: mutual_knn(Z, 2.0 * Z), two_nn])
+def test_memory_does_not_grow_with_the_number_of_pairs(measure):
+    peaks = []
+    for n in (1500, 3000):
+        Z = np.random.default_rng(6).standard_normal((n, 4))
+        tracemalloc.start()
+        try:
+            measure(Z)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] < 80e6
 
 
 def test_silent_and_repeated_samples():
