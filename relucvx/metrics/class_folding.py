@@ -40,7 +40,7 @@ class PairFolding(Result):
     n_maxima: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassFolding(Result):
     """Folding between all pairs of classes; rows are the classes where paths start, columns where they end.
 
@@ -69,6 +69,13 @@ class ClassFolding(Result):
     overall: PairFolding
     within: PairFolding
 
+    def __repr__(self) -> str:
+        every = self.overall
+        return (
+            f"ClassFolding({len(self.labels)} classes, median {every.median:.3g}, MAD {every.mad:.3g}, "
+            f"{100 * every.folded:.3g}% of {every.n_paths} paths between classes folded)"
+        )
+
     @property
     def pairs(self) -> dict[tuple[Any, Any], PairFolding]:
         """The entries of the matrices, keyed by (label of the start, label of the end)."""
@@ -94,14 +101,15 @@ class ClassFolding(Result):
         if ax is None:
             from matplotlib.figure import Figure
 
-            ax = Figure(figsize=(1.8 + 0.5 * len(self.labels),) * 2, layout="constrained").add_subplot()
+            side = 1.5 + 0.5 * len(self.labels)
+            ax = Figure(figsize=(side + 1.3, side), layout="constrained").add_subplot()
         shown, ticks = getattr(self, values), range(len(self.labels))
         image = ax.imshow(shown, vmin=0.0, vmax=max(float(np.nanmax([*shown.ravel(), 0.0])), 1e-12), cmap="viridis")
         ax.set_xticks(ticks, [str(label) for label in self.labels])
         ax.set_yticks(ticks, [str(label) for label in self.labels])
         ax.set(xlabel="class at the end", ylabel="class at the start")
         names = {"median": "median of maxima of $\\chi$", "mad": "MAD of maxima of $\\chi$", "folded": "share folded"}
-        ax.figure.colorbar(image, ax=ax, label=names[values])
+        ax.figure.colorbar(image, ax=ax, label=names[values], fraction=0.046, pad=0.03)
         for (i, j), value in np.ndenumerate(shown):
             pale = value < 0.6 * image.norm.vmax
             ax.text(j, i, "–" if np.isnan(value) else f"{value:.2f}", ha="center", va="center",

@@ -28,7 +28,7 @@ Ends: TypeAlias = tuple[Array, Array]
 """Starts and ends of segments, as many rows in both: points, or positions of rows of a data set."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LargestFolding(Result):
     """The most folded segment found.
 
@@ -56,6 +56,13 @@ class LargestFolding(Result):
     rows: tuple[int, int] | None
     n_segments: int
     exhaustive: bool
+
+    def __repr__(self) -> str:
+        where = "" if self.rows is None else f", rows {self.rows[0]} to {self.rows[1]}"
+        extent = "all" if self.exhaustive else "best of"
+        return (
+            f"LargestFolding(chi {self.chi:.6g} = 1 - {self.r1}/{self.r2}{where}, {extent} {self.n_segments} segments)"
+        )
 
 
 def largest_folding(

@@ -63,6 +63,9 @@ def test_equals_loops_over_all_pairs(options):
     for a, b in itertools.combinations("abc", 2):
         assert_pair(unordered.pairs[a, b], every[a, b][0] + every[b, a][0], every[a, b][1] + every[b, a][1])
     assert_pair(unordered.pairs["a", "a"], *every["a", "a"])
+    n = found.overall.n_paths
+    assert repr(found).startswith(f"ClassFolding(3 classes, median {found.overall.median:.3g}, ")
+    assert f"of {n} paths between" in repr(found)
     assert unordered.overall == found.overall
     assert unordered.within == found.within
 
@@ -201,6 +204,8 @@ def test_finds_the_supremum_over_an_interval(depth):
     assert found.n_segments <= 2000
     assert not found.exhaustive
     assert found.rows is None
+    assert repr(found).endswith(f", best of {found.n_segments} segments)")
+    assert "rows" not in repr(found)
 
 
 def test_all_pairs_of_a_small_data_set():
@@ -212,6 +217,7 @@ def test_all_pairs_of_a_small_data_set():
     assert found.exhaustive
     assert found.n_segments == len(values) / 2
     np.testing.assert_array_equal([found.start, found.end], X[list(found.rows)])
+    assert repr(found).endswith(f"rows {found.rows[0]} to {found.rows[1]}, all {found.n_segments} segments)")
     both = largest_folding(net, X, symmetric=True, layers=[1, 2], neurons={1: [0, 1, 2]}, rng=0)
     assert both.chi == max(
         folding(net, X[i], X[j], [1, 2], symmetric=True, neurons={1: [0, 1, 2]}).chi for i, j in values
