@@ -30,6 +30,10 @@ REFERENCES: dict[str, str] = {
     "telgarsky-2016": "M. Telgarsky. Benefits of Depth in Neural Networks. COLT 2016.",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",
+    "rigotti-2013": "M. Rigotti, O. Barak, M. R. Warden, X.-J. Wang, N. D. Daw, E. K. Miller, S. Fusi. The Importance of "
+    "Mixed Selectivity in Complex Cognitive Tasks. Nature 2013.",
+    "walther-2016": "A. Walther, H. Nili, N. Ejaz, A. Alink, N. Kriegeskorte, J. Diedrichsen. Reliability of "
+    "Dissimilarity Measures for Multi-Voxel Pattern Analysis. NeuroImage 2016.",
     "politis-romano-1994": "D. N. Politis, J. P. Romano. Large Sample Confidence Regions Based on Subsamples under "
     "Minimal Assumptions. Annals of Statistics 1994.",
     "aronow-2015": "P. M. Aronow, C. Samii, V. A. Assenova. Cluster-Robust Variance Estimation for Dyadic Data. "

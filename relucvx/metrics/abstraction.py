@@ -154,7 +154,9 @@ def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1
         folds = [np.isin(design.condition, pair) for pair in zip(above, below, strict=True)]
         used = np.any(folds, axis=0) if folds else np.zeros(len(centred), dtype=bool)
         side = design.sides[:, k]
-        accuracies = [_generalise(centred, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
+        accuracies = (
+            [held_out_accuracy(centred, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
+        )
         scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
     per_factor = np.array(scores)
     return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
@@ -220,8 +222,8 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
     return float(np.mean(cosines[np.triu_indices(len(cosines), 1)]))
 
 
-def _generalise(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
-    """Mean accuracy on the two sides of the held-out samples."""
+def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
+    """Mean accuracy of a linear support vector machine on the two sides of the held-out samples; ties count half."""
     from sklearn.svm import SVC
 
     model = SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)

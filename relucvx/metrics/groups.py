@@ -237,7 +237,10 @@ def as_features(Z: Any, kernel: Any, wanted: str) -> Array:
     if values[0] < -1e-8 * top:
         raise InvalidInputError(
             explain(
-                "a kernel without negative eigenvalues", f"smallest eigenvalue {values[0]:.3g}", "not a Gram matrix"
+                "a kernel without negative eigenvalues",
+                f"smallest eigenvalue {values[0]:.3g}",
+                "not a Gram matrix, or a noise-corrected one",
+                "noise_corrected_kernel(...).clipped",
             )
         )
     # eigenvalues at rounding level would come back as directions of size sqrt(rounding)

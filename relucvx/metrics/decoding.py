@@ -1,0 +1,183 @@
+"""Decoding of splits of conditions from held-out trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.abstraction import held_out_accuracy
+from relucvx.metrics.class_pairs import as_count
+from relucvx.metrics.dichotomies import check_conditions, dichotomies
+from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+from relucvx.validation import as_matrix, as_positive
+
+
+@dataclass(frozen=True)
+class DecodingDimension(Result):
+    """Cross-validated accuracy of every split of the conditions tested.
+
+    Attributes
+    ----------
+    mean_accuracy : float
+        Average over the splits: the shattering dimensionality of Bernardi et al., chance 0.5.
+    share_decodable : float
+        Splits whose accuracy reaches ``threshold``.
+    dimension : float
+        log2 of the number of decodable splits, both orders of the sides and the two trivial splits counted (Rigotti et
+        al.): between 1 and the number of conditions; NaN for balanced splits. From the share when splits were drawn.
+    accuracies : ndarray of shape (D,)
+        Accuracy of each split.
+    sides : ndarray of shape (D, P), bool
+        The splits, columns in the order of ``conditions``.
+    threshold : float
+        Accuracy from which a split counts as decodable.
+    n_total : int
+        Splits there are, up to an exchange of the sides.
+    exhaustive : bool
+        Whether all were tested.
+    conditions : tuple
+        The labels.
+    """
+
+    mean_accuracy: float
+    share_decodable: float
+    dimension: float
+    accuracies: Array
+    sides: BoolArray
+    threshold: float
+    n_total: int
+    exhaustive: bool
+    conditions: tuple[Any, ...]
+
+
+def decoding_dimension(
+    Z: Any,
+    conditions: Any,
+    *,
+    folds: Any = None,
+    n_folds: int = 5,
+    balanced: bool = True,
+    threshold: float = 0.75,
+    n_dichotomies: int = 200,
+    C: float = 1.0,
+    rng: Rng = None,
+) -> DecodingDimension:
+    """Shattering dimensionality: how well splits of the conditions are decoded from trials that were held out.
+
+    For every split a linear support vector machine is trained on all folds but one and tested on that one; the accuracy
+    is the mean over folds of the mean accuracy on the two sides.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Trials.
+    conditions : sequence of length n
+        Condition of each trial, of any type.
+    folds : sequence of length n, optional
+        Fold of each trial (a block or session), of any type; every condition must occur in all of them. Default: the
+        trials of a condition, in the order of the rows, go to folds 0, 1, ... in turn.
+    n_folds : int, default 5
+        Folds when ``folds`` is not given, capped at the trials of the rarest condition.
+    balanced : bool, default True
+        Whether only splits into halves are tested (sizes differ by one for an odd number), or all but the trivial one.
+    threshold : float, default 0.75
+        Accuracy from which a split counts as decodable.
+    n_dichotomies : int, default 200
+        All splits are tested when there are no more; otherwise so many are drawn.
+    C : float, default 1.0
+        Inverse regularisation of the classifier, for features scaled to unit mean squared distance from their mean.
+    rng : None, int or Generator
+        Source of randomness; unused when every split is tested.
+
+    Returns
+    -------
+    DecodingDimension
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two conditions, a condition with one trial or missing from a fold, a threshold outside (0.5, 1],
+        counts below their least, C <= 0, or labels that do not fit Z.
+
+    Notes
+    -----
+    The splits into folds are deterministic. :func:`relucvx.metrics.separability` is another quantity: separability of
+    the points given, without noise or held-out trials.
+
+    Source: [bernardi-2020], [rigotti-2013].
+    Status: heuristic (an estimate that depends on the classifier and the number of trials).
+    """
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(conditions, len(Z), name="conditions")
+    P = len(groups.names)
+    check_conditions(P, groups.names)
+    limit, n_folds = as_count(n_dichotomies, "n_dichotomies"), as_count(n_folds, "n_folds", least=2)
+    threshold, C = _threshold(threshold), as_positive(C, "C")
+    fold = _folds(groups, folds, n_folds)
+    splits = dichotomies(P, balanced, limit, resolve_rng(rng))
+    # with a single side there is nothing to decode
+    sides = splits.sides[splits.sides.any(axis=1)]
+    centred = Z - Z.mean(axis=0)
+    centred = centred / (float(np.sqrt(np.mean(np.sum(centred**2, axis=1)))) or 1.0)
+    accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in sides])
+    decodable = accuracies >= threshold
+    trivial = 0 if balanced else 1
+    share = float(decodable.mean())
+    dimension = np.nan if balanced else float(np.log2(2.0 * (share * (splits.total - trivial) + trivial)))
+    return DecodingDimension(
+        float(accuracies.mean()),
+        share,
+        dimension,
+        accuracies,
+        sides,
+        threshold,
+        splits.total - trivial,
+        splits.exhaustive,
+        groups.names,
+    )
+
+
+def _threshold(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0.5 < value <= 1.0:
+        raise InvalidInputError(explain("threshold above 0.5 (chance) and at most 1", repr(value)))
+    return float(value)
+
+
+def _folds(groups: Groups, folds: Any, n_folds: int) -> Indices:
+    """Fold of each trial, every condition in each of them."""
+    if folds is None:
+        fewest = int(groups.counts.min())
+        if fewest < 2:
+            alone = groups.names[int(groups.counts.argmin())]
+            raise InvalidInputError(
+                explain(
+                    "at least two trials of each condition, one to train on and one to hold out",
+                    f"{fewest} of condition {alone!r}",
+                    "averages in place of trials",
+                    "separability(Z) for points without repeats",
+                )
+            )
+        fold = np.empty(len(groups.codes), dtype=np.intp)
+        for c in range(len(groups.names)):
+            rows = np.flatnonzero(groups.codes == c)
+            fold[rows] = np.arange(len(rows)) % min(n_folds, fewest)
+        return fold
+    given = as_groups(folds, len(groups.codes), name="folds")
+    table = np.zeros((len(groups.names), len(given.names)), dtype=bool)
+    table[groups.codes, given.codes] = True
+    if table.shape[1] < 2 or not table.all():
+        where = "a single fold" if table.shape[1] < 2 else ""
+        if not where:
+            c, f = np.argwhere(~table)[0]
+            where = f"no trial of condition {groups.names[c]!r} in fold {given.names[f]!r}"
+        raise InvalidInputError(explain("every condition in each of two or more folds", where, "", "drop that fold"))
+    return given.codes
+
+
+def _accuracy(features: Array, side: BoolArray, fold: Indices, C: float) -> float:
+    tests = [fold == f for f in range(int(fold.max()) + 1)]
+    return float(np.mean([held_out_accuracy(features, side, ~test, test, C) for test in tests]))

@@ -1,0 +1,191 @@
+"""Recorded activity: averages over the trials of a condition, and Gram matrices without the bias of trial noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.types import Array, Result
+from relucvx.validation import as_matrix
+
+
+@dataclass(frozen=True)
+class ConditionAverages(Result):
+    """Mean activity of each condition.
+
+    Attributes
+    ----------
+    means : ndarray of shape (P, p)
+        One row per condition.
+    conditions : tuple
+        The labels in the order of the rows; tuples when conditions were given by several variables.
+    n_trials : ndarray of shape (P,)
+        Trials averaged.
+    """
+
+    means: Array
+    conditions: tuple[Any, ...]
+    n_trials: Indices
+
+    @property
+    def factors(self) -> Any:
+        """The variables of each condition as an array (P, d_Y), for metrics that ask for ``factors``."""
+        return _table(self.conditions)
+
+
+@dataclass(frozen=True)
+class NoiseCorrectedKernel(Result):
+    """Unbiased Gram matrix of the mean activities of conditions.
+
+    Attributes
+    ----------
+    kernel : ndarray of shape (P, P)
+        Estimate of the inner products of the condition means; symmetric, negative eigenvalues are possible.
+    conditions : tuple
+        The labels in the order of the rows; tuples when conditions were given by several variables.
+    n_pairs : ndarray of shape (P, P)
+        Pairs of trials from different repeats behind each entry.
+    smallest_eigenvalue : float
+        Of ``kernel``; far below zero compared with the largest when noise dominates.
+    """
+
+    kernel: Array
+    conditions: tuple[Any, ...]
+    n_pairs: Indices
+    smallest_eigenvalue: float
+
+    @property
+    def factors(self) -> Any:
+        """The variables of each condition as an array (P, d_Y), for metrics that ask for ``factors``."""
+        return _table(self.conditions)
+
+    @property
+    def clipped(self) -> Array:
+        """The closest Gram matrix: negative eigenvalues set to zero. No longer unbiased; traces grow."""
+        values, vectors = np.linalg.eigh(self.kernel)
+        out: Array = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        return (out + out.T) / 2.0
+
+
+def condition_averages(Z: Any, conditions: Any) -> ConditionAverages:
+    """Average the trials of each condition.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Trials.
+    conditions : sequence of length n, or array_like of shape (n, d_Y)
+        Condition of each trial: a label of any type, or the values of several variables.
+
+    Returns
+    -------
+    ConditionAverages
+
+    Raises
+    ------
+    InvalidInputError
+        For another number of conditions than trials, or missing labels.
+
+    Notes
+    -----
+    The mean of T trials still carries 1/T of the noise's variance, which adds to every squared norm and distance:
+    :func:`noise_corrected_kernel` estimates inner products without it.
+
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    Z = as_matrix(Z, "Z")
+    groups = _conditions(conditions, len(Z))
+    return ConditionAverages(groups.means(Z), groups.names, groups.counts)
+
+
+def noise_corrected_kernel(Z: Any, conditions: Any, repeats: Any = None) -> NoiseCorrectedKernel:
+    """Gram matrix of condition means, estimated from products of trials of different repeats only.
+
+    K_cc' is the mean of z_i . z_j over the trials i of c and j of c' that belong to different repeats. When noise is
+    independent between repeats, E K_cc' = mu_c . mu_c' exactly, whatever its covariance within a repeat.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Trials.
+    conditions : sequence of length n, or array_like of shape (n, d_Y)
+        Condition of each trial: a label of any type, or the values of several variables.
+    repeats : sequence of length n, optional
+        Repeat (block, run, session) of each trial, of any type; default every trial is one of its own, which asks
+        for noise that is independent between trials. Two halves give the split-half estimate.
+
+    Returns
+    -------
+    NoiseCorrectedKernel
+
+    Raises
+    ------
+    InvalidInputError
+        For a pair of conditions never seen in different repeats (a condition with a single trial), or shapes that do
+        not fit.
+
+    Notes
+    -----
+    K is symmetric and linear functions of it are unbiased: squared distances K_cc + K_dd - 2 K_cd (crossnobis distances
+    for features whitened by the noise), traces. Ratios are consistent, not unbiased, and may leave their range:
+    ``parallelism_score(kernel=K)`` may exceed 1 and is NaN where a squared difference is not positive;
+    ``participation_ratio(kernel=K)`` and ``cka(kernel1=K, ...)`` accept negative eigenvalues, but tr K^2 grows with the
+    noise, which lowers both: more trials are the remedy (the participation ratio is NaN for a trace that is not
+    positive). ``ccgp(kernel=...)`` needs a true Gram matrix: pass ``clipped``.
+
+    Source: [walther-2016].
+    Status: theorem (unbiased under noise that is independent between repeats).
+    """
+    Z = as_matrix(Z, "Z")
+    groups = _conditions(conditions, len(Z))
+    P = len(groups.names)
+    n = groups.counts.astype(np.float64)
+    total = groups.means(Z) * n[:, None]
+    same, shared = np.zeros((P, P)), np.zeros((P, P))
+    if repeats is None:
+        same[np.diag_indices(P)] = np.bincount(groups.codes, np.sum(Z**2, axis=1), P)
+        shared[np.diag_indices(P)] = n
+    else:
+        runs = as_groups(repeats, len(Z), name="repeats")
+        for r in range(len(runs.names)):
+            rows = np.flatnonzero(runs.codes == r)
+            hot = np.zeros((P, len(rows)))
+            hot[groups.codes[rows], np.arange(len(rows))] = 1.0
+            sums, counts = hot @ Z[rows], hot.sum(axis=1)
+            same += sums @ sums.T
+            shared += np.outer(counts, counts)
+    pairs = np.outer(n, n) - shared
+    if pairs.min() < 1.0:
+        c, d = np.argwhere(pairs < 1.0)[0]
+        raise InvalidInputError(
+            explain(
+                "every pair of conditions in different repeats",
+                f"no such pair of trials of {groups.names[c]!r} and {groups.names[d]!r}",
+                "a condition with a single trial, or recorded in one repeat only",
+                "condition_averages(Z, conditions) keeps the noise's bias but needs one trial",
+            )
+        )
+    K = (total @ total.T - same) / pairs
+    K = (K + K.T) / 2.0
+    smallest = float(np.linalg.eigvalsh(K)[0])
+    return NoiseCorrectedKernel(K, groups.names, np.rint(pairs).astype(np.intp), smallest)
+
+
+def _table(conditions: tuple[Any, ...]) -> Any:
+    return np.array([c if isinstance(c, tuple) else (c,) for c in conditions])
+
+
+def _conditions(conditions: Any, n: int) -> Groups:
+    """Groups of trials; rows of a table of variables become tuples."""
+    if hasattr(conditions, "detach"):
+        conditions = conditions.detach().cpu().numpy()
+    if not isinstance(conditions, (list, tuple)):
+        conditions = np.asarray(conditions)
+        if conditions.ndim == 2:
+            conditions = [tuple(row) for row in conditions.tolist()]
+    return as_groups(conditions, n, name="conditions")

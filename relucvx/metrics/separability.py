@@ -1,0 +1,327 @@
+"""Linear separability, decided by linear programs with a certificate for either answer, and counted over splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.class_pairs import Interval, as_confidence, as_count
+from relucvx.metrics.dichotomies import check_conditions, dichotomies
+from relucvx.metrics.groups import Indices, as_groups
+from relucvx.tolerances import EPS, RANK
+from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+from relucvx.validation import as_matrix
+
+NO_MARGIN = 1e-9
+"""Residual of a combination, relative to the largest point, up to which two convex hulls count as meeting."""
+
+
+@dataclass(frozen=True)
+class LinearSeparation(Result):
+    """Whether a hyperplane separates two sets of points, with what proves it.
+
+    Attributes
+    ----------
+    separable : bool or None
+        None when rounding leaves it open: no certificate of either kind passes its check.
+    weights : ndarray of shape (p,), or None
+        When separable: w with w . z + bias > 0 on the side True and < 0 on the other, margin above rounding.
+    bias : float
+        Its offset; NaN when not separable.
+    margin : float
+        Smallest |w . z + bias| / ||w||, in the units of Z; NaN when not separable.
+    combination : ndarray of shape (n,), or None
+        When not separable: q >= 0 with sum 1 on each side (sum 1 in all without a bias), such that the combinations of
+        the two sides are one point (add up to 0 after the sign of each side).
+    residual : float
+        Distance of the two combinations relative to the largest point; NaN when separable.
+    """
+
+    separable: bool | None
+    weights: Array | None
+    bias: float
+    margin: float
+    combination: Array | None
+    residual: float
+
+
+@dataclass(frozen=True)
+class Separability(Result):
+    """How many splits of the conditions are linearly separable.
+
+    Attributes
+    ----------
+    share : float
+        Separable splits over those tested; the undecided count as not separable.
+    interval : tuple of two floats
+        Where the share of all splits lies: a Clopper-Pearson interval when they were drawn, which counts the undecided
+        either way; the ends differ only by the undecided when every split was tested.
+    n_separable, n_undecided, n_tested : int
+        Splits, each up to an exchange of the sides.
+    n_total : int
+        Splits there are.
+    exhaustive : bool
+        Whether all were tested.
+    general_position : float
+        Share by Cover's count for as many points in general position in the space that the points span; NaN for
+        balanced splits, or when conditions have several points.
+    conditions : tuple
+        The labels, or row numbers.
+    """
+
+    share: float
+    interval: Interval
+    n_separable: int
+    n_undecided: int
+    n_tested: int
+    n_total: int
+    exhaustive: bool
+    general_position: float
+    conditions: tuple[Any, ...]
+
+
+def cover_count(n: int, d: int, bias: bool = True) -> int:
+    """Number of separable dichotomies of n points in general position in d dimensions: 2 sum_{k<D} C(n-1, k).
+
+    D = d + 1 with a bias, d without. Both orders of the sides count, and so do the two splits with an empty side.
+
+    Parameters
+    ----------
+    n, d : int
+        Points (>= 1) and dimension (>= 0).
+    bias : bool, default True
+        Whether the hyperplane may miss the origin.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InvalidInputError
+        For counts below their least.
+
+    Notes
+    -----
+    Source: [cover-1965].
+    Status: theorem (points in general position: no D of them, extended by a 1 with a bias, are linearly dependent).
+    """
+    n, d = as_count(n, "n"), as_count(d, "d", least=0)
+    return 2 * sum(comb(n - 1, k) for k in range(d + bool(bias)))
+
+
+def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation:
+    """Decide whether a hyperplane separates two sets of points strictly; either answer carries a checked certificate.
+
+    One linear program, max t subject to s_i (w . z_i + b) >= t and |w_j|, |b| <= 1, whose dual is the least l1-norm of
+    sum_i q_i s_i (z_i, 1) over q >= 0 with sum 1: t > 0 gives the hyperplane, t = 0 a point in both convex hulls.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Points.
+    sides : sequence of length n
+        Two labels of any type; the larger one (the later to appear, where labels have no order) is the side True.
+    bias : bool, default True
+        Whether the hyperplane may miss the origin.
+
+    Returns
+    -------
+    LinearSeparation
+
+    Raises
+    ------
+    InvalidInputError
+        For shapes that do not fit, or sides that are not two.
+
+    Notes
+    -----
+    Separability does not change under invertible affine maps (linear ones without a bias), so the program runs in
+    orthonormal coordinates of the span of the points; the hyperplane is checked in the original ones.
+
+    Source: [relucvx].
+    Status: certified (the margin is recomputed and larger than its rounding error; hulls meet up to 1e-9 of the largest
+    point; singular values below 1e-10 of the largest count as zero).
+    """
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(sides, len(Z), name="sides")
+    if len(groups.names) != 2:
+        raise InvalidInputError(explain("two sides", f"{len(groups.names)}: {groups.names[:5]!r}"))
+    signs = np.where(groups.codes == 1, 1.0, -1.0)
+    space = _Span.of(Z, bias)
+    w, q = space.decide(signs)
+    if w is not None:
+        weights, offset = space.pull_back(w)
+        values = signs * (Z @ weights + offset)
+        rounding = (Z.shape[1] + 4) * EPS * (np.abs(Z) @ np.abs(weights) + abs(offset))
+        if np.all(values > rounding):
+            margin = float(values.min() / np.linalg.norm(weights))
+            return LinearSeparation(True, weights, offset, margin, None, np.nan)
+    if q is not None:
+        size = float(np.abs(Z - Z.mean(axis=0) * bias).max()) or 1.0
+        q = q / (q.sum() / 2.0 if bias else q.sum())
+        residual = float(np.abs((q * signs) @ Z).max() / size) if q.min() >= 0 else np.inf
+        if residual <= NO_MARGIN:
+            return LinearSeparation(False, None, np.nan, np.nan, q, residual)
+    return LinearSeparation(None, None, np.nan, np.nan, None, np.nan)
+
+
+def separability(
+    Z: Any,
+    conditions: Any = None,
+    *,
+    balanced: bool = False,
+    bias: bool = True,
+    n_dichotomies: int = 1000,
+    confidence: float = 0.95,
+    rng: Rng = None,
+) -> Separability:
+    """Share of the ways to split the conditions in two that a hyperplane realises without an error.
+
+    Parameters
+    ----------
+    Z : array_like of shape (n, p)
+        Points; with ``conditions`` the trials of a condition stay together.
+    conditions : sequence of length n, optional
+        Labels of any type; default every row is a condition (average trials first with
+        :func:`relucvx.metrics.condition_averages` to judge the means).
+    balanced : bool, default False
+        Whether only splits into halves count (sizes differ by one for an odd number), or all, the trivial one included.
+    bias : bool, default True
+        Whether the hyperplane may miss the origin.
+    n_dichotomies : int, default 1000
+        All splits are tested when there are no more; otherwise so many are drawn.
+    confidence : float, default 0.95
+        Coverage of the interval when splits are drawn.
+    rng : None, int or Generator
+        Source of randomness; unused when every split is tested.
+
+    Returns
+    -------
+    Separability
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two conditions, counts below 1, a confidence outside (0, 1), or labels that do not fit Z.
+
+    Notes
+    -----
+    Exact separability of the points given, not an estimate of decoding: noise makes points separable, and with p >= n-1
+    neurons in general position everything is. :func:`relucvx.metrics.decoding_dimension` tests on held-out trials.
+
+    Source: [cover-1965], [rigotti-2013].
+    Status: certified (every answer carries a checked certificate as in :func:`linear_separation`; undecided ones are
+    reported).
+    """
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(range(len(Z)) if conditions is None else conditions, len(Z), name="conditions")
+    P = len(groups.names)
+    check_conditions(P, groups.names)
+    level = as_confidence(confidence) or 0.95
+    splits = dichotomies(P, balanced, as_count(n_dichotomies, "n_dichotomies"), resolve_rng(rng))
+    space = _Span.of(Z, bias)
+    answers = space.answers(np.where(splits.sides[:, groups.codes], 1.0, -1.0))
+    yes, open_, tested = int(np.sum(answers == 1)), int(np.sum(answers == -1)), len(answers)
+    low, high = yes / tested, (yes + open_) / tested
+    if not splits.exhaustive:
+        low, high = _clopper_pearson(yes, tested, level)[0], _clopper_pearson(yes + open_, tested, level)[1]
+    cover = np.nan
+    if not balanced and len(Z) == P:
+        cover = cover_count(P, space.dimension, bias) / 2**P
+    return Separability(
+        yes / tested, (low, high), yes, open_, tested, splits.total, splits.exhaustive, cover, groups.names
+    )
+
+
+def _clopper_pearson(hits: int, n: int, confidence: float) -> Interval:
+    from scipy.stats import beta
+
+    tail = (1.0 - confidence) / 2.0
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
+    high = float(beta.ppf(1.0 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return low, high
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Points in orthonormal coordinates of what they span, extended by a 1 with a bias.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, D)
+        Coordinates, entries about 1.
+    back : ndarray of shape (p, r)
+        Maps a normal vector in these coordinates to one in the original ones.
+    centre : ndarray of shape (p,)
+        What was subtracted first.
+    bias : bool
+        Whether the last coordinate is the constant 1.
+    """
+
+    rows: Array
+    back: Array
+    centre: Array
+    bias: bool
+
+    @classmethod
+    def of(cls, Z: Array, bias: bool) -> _Span:
+        centre = Z.mean(axis=0) if bias else np.zeros(Z.shape[1])
+        size = float(np.abs(Z - centre).max()) or 1.0
+        U, s, Vt = np.linalg.svd((Z - centre) / size, full_matrices=False)
+        # what centring leaves of equal points is rounding of their common size
+        floor = max(float(RANK) * s[0], EPS * len(Z) * float(np.abs(Z).max()) / size)
+        kept = s > floor
+        scale = np.sqrt(len(Z))
+        rows = U[:, kept] * scale
+        back = Vt[kept].T * (scale / (s[kept] * size))
+        return cls(np.column_stack([rows, np.ones(len(Z))]) if bias else rows, back, centre, bias)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the span, without the constant."""
+        return int(self.back.shape[1])
+
+    def pull_back(self, w: Array) -> tuple[Array, float]:
+        """Weights and bias in the original coordinates."""
+        weights = self.back @ w[: self.dimension]
+        return weights, float(w[-1] - weights @ self.centre) if self.bias else 0.0
+
+    def answers(self, signs: Array) -> Indices:
+        """1, 0 or -1 (undecided) for every row of signs (D, n); least squares first, which is often enough."""
+        guesses = signs @ np.linalg.pinv(self.rows).T if self.rows.size else np.zeros((len(signs), 0))
+        found = np.array([self._separates(w, s) for w, s in zip(guesses, signs, strict=True)], dtype=np.intp)
+        for r in np.flatnonzero(found == 0):
+            w, q = self.decide(signs[r])
+            found[r] = 1 if w is not None else 0 if q is not None else -1
+        return found
+
+    def decide(self, signs: Array) -> tuple[Array | None, Array | None]:
+        """A separating normal vector, or a combination of the points that is zero; each checked, else both None."""
+        from scipy.optimize import linprog
+
+        n, D = self.rows.shape
+        if D == 0:  # without a bias, points at the origin
+            return None, np.full(n, 1.0 / n)
+        A = np.column_stack([-signs[:, None] * self.rows, np.ones(n)])
+        options: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+        bounds = [(-1.0, 1.0)] * D + [(None, None)]
+        out = linprog(np.append(np.zeros(D), -1.0), A_ub=A, b_ub=np.zeros(n), bounds=bounds, options=options)
+        if out.x is None:
+            return None, None
+        w, q = out.x[:D], np.maximum(-out.ineqlin.marginals, 0.0)
+        if self._separates(w, signs):
+            return w, None
+        total = float(q.sum())
+        meets = total > 0 and np.abs((q * signs) @ self.rows).max() <= NO_MARGIN * total
+        return None, q / total if meets else None
+
+    def _separates(self, w: Array, signs: Array) -> bool:
+        """Whether every point is on its side by more than rounding."""
+        rounding = (self.rows.shape[1] + 4) * EPS * (np.abs(self.rows) @ np.abs(w))
+        side: BoolArray = signs * (self.rows @ w) > np.maximum(rounding, NO_MARGIN * float(np.abs(w).max(initial=0.0)))
+        return bool(side.all())
