@@ -307,11 +307,12 @@ def _lengths_inside(network: LayerList, starts: Array, ends: Array, column: int)
     """Share of each segment on which one output is the argmax."""
     if not network.hidden:
         return _shares(network.outputs(starts), network.outputs(ends), column)
-    out = np.empty(len(starts))
-    for q, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        t, F = outputs_along(network, start, end)
-        out[q] = _shares(F[:-1], F[1:], column) @ np.diff(t)
-    return out
+    out = [np.empty(0)]
+    for t, first, F in outputs_along(network, starts, ends):
+        # from the end of one segment to the start of the next t falls
+        inside = _shares(F[:-1], F[1:], column) * np.maximum(np.diff(t), 0.0)
+        out.append(np.add.reduceat(inside, first[:-1]))
+    return np.concatenate(out)
 
 
 def _shares(before: Array, after: Array, column: int) -> Array:

@@ -205,19 +205,11 @@ def _exactly_along(network: LayerList, starts: Any, ends: Any, code: Code) -> It
         yield LineRegions(np.array([float(value) for value in t]), codes, code.layer, code.neuron, t)
 
 
-def outputs_along(network: LayerList, start: Array, end: Array) -> tuple[Array, Array]:
-    """Breakpoints t (with 0 and 1) of the network's output along a segment, and the outputs there.
-
-    Between neighbouring breakpoints the output is linear.
-    """
-    t, _, outputs = next(outputs_along_all(network, start[None], end[None]))
-    return t, outputs
-
-
-def outputs_along_all(network: LayerList, starts: Array, ends: Array) -> Iterator[tuple[Array, Indices, Array]]:
+def outputs_along(network: LayerList, starts: Array, ends: Array) -> Iterator[tuple[Array, Indices, Array]]:
     """Outputs along many segments, some at a time: breakpoints t, the row at which each segment starts, the outputs.
 
-    The last entry of the row starts is the number of rows; the segments come in order.
+    The last entry of the row starts is the number of rows; the segments come in order. Between neighbouring breakpoints
+    the outputs are linear.
     """
     for walk in Walker(network, len(network.hidden), {}, values=True).blocks(starts, ends):
         yield walk.t, walk.first, walk.values.copy() if network.head is None else network.head(walk.values)
