@@ -292,12 +292,28 @@ class _Span:
         return weights, float(w[-1] - weights @ self.centre) if self.bias else 0.0
 
     def answers(self, signs: Array) -> Indices:
-        """1, 0 or -1 (undecided) for every row of signs (D, n); least squares first, which is often enough."""
+        """1, 0 or -1 (undecided) for every row of signs (D, n), with as few linear programs as certificates allow.
+
+        Least squares often separates. A combination that shows one split not separable has few points, and shows the
+        same for every split that gives those points the same sides, or all of them the opposite ones.
+        """
         guesses = signs @ np.linalg.pinv(self.rows).T if self.rows.size else np.zeros((len(signs), 0))
-        found = np.array([self._separates(w, s) for w, s in zip(guesses, signs, strict=True)], dtype=np.intp)
-        for r in np.flatnonzero(found == 0):
+        separated = [self._separates(w, s) for w, s in zip(guesses, signs, strict=True)]
+        found = np.where(separated, 1, -1).astype(np.intp)
+        waiting = found < 0
+        while waiting.any():
+            r = int(np.argmax(waiting))
+            waiting[r] = False
             w, q = self.decide(signs[r])
-            found[r] = 1 if w is not None else 0 if q is not None else -1
+            if w is not None:
+                found[r] = 1
+            elif q is not None:
+                found[r] = 0
+                few = np.where(q > NO_MARGIN, q, 0.0)
+                if self._meets(few, signs[r]):
+                    same = signs[:, few > 0] @ signs[r, few > 0]
+                    alike = waiting & (np.abs(same) == np.count_nonzero(few))
+                    found[alike], waiting[alike] = 0, False
         return found
 
     def decide(self, signs: Array) -> tuple[Array | None, Array | None]:
@@ -316,9 +332,11 @@ class _Span:
         w, q = out.x[:D], np.maximum(-out.ineqlin.marginals, 0.0)
         if self._separates(w, signs):
             return w, None
-        total = float(q.sum())
-        meets = total > 0 and np.abs((q * signs) @ self.rows).max() <= NO_MARGIN * total
-        return None, q / total if meets else None
+        return None, q / q.sum() if self._meets(q, signs) else None
+
+    def _meets(self, q: Array, signs: Array) -> bool:
+        """Whether a combination of the points, each with its sign, is zero."""
+        return bool(q.any() and np.abs((q * signs) @ self.rows).max(initial=0.0) <= NO_MARGIN * float(q.sum()))
 
     def _separates(self, w: Array, signs: Array) -> bool:
         """Whether every point is on its side by more than rounding."""
