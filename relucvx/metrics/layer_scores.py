@@ -25,6 +25,7 @@ from relucvx.metrics.layers import LayerList, read_layers
 from relucvx.metrics.lines import Code, regions_along
 from relucvx.metrics.probes import linear_probe
 from relucvx.metrics.representations import Recording, Representation
+from relucvx.metrics.separability import separability
 from relucvx.network import is_torch_module
 from relucvx.types import Array
 
@@ -33,6 +34,9 @@ RANK_TOLERANCE = 1e-3
 
 SHOTS = 5
 """Samples per class in the few-shot error."""
+
+DICHOTOMIES = 500
+"""Splits of the conditions tested at most."""
 
 SAME_VALUES = 1e-4
 """Largest difference, relative to the largest value, between a recorded layer (float32, say) and the same layer here."""
@@ -239,17 +243,23 @@ def _to_labels(layer: Representation, samples: Samples) -> dict[str, Any]:
 
 
 def _parallelism(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"parallelism": parallelism_score(layer.Z, _sides(samples))}
+    return {"parallelism": parallelism_score(layer.Z, _conditions(samples).sides)}
 
 
 def _ccgp(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"ccgp": ccgp(layer.Z, _sides(samples))}
+    return {"ccgp": ccgp(layer.Z, _conditions(samples).sides)}
 
 
-def _sides(samples: Samples) -> Any:
+def _separability(layer: Representation, samples: Samples) -> dict[str, Any]:
+    means = _conditions(samples).averaging @ layer.Z
+    found = separability(means, balanced=True, n_dichotomies=DICHOTOMIES, rng=samples.seed)
+    return {"separability": found.share}
+
+
+def _conditions(samples: Samples) -> Factors:
     if samples.factors is None:
         raise InvalidInputError(explain("factors", "none"))
-    return samples.factors.sides
+    return samples.factors
 
 
 def _pieces(layer: Representation, samples: Samples) -> dict[str, Any]:
@@ -270,6 +280,7 @@ SCORES: tuple[Score, ...] = (
     Score(("cka_labels",), _to_labels),
     Score(("parallelism",), _parallelism),
     Score(("ccgp",), _ccgp),
+    Score(("separability",), _separability),
     Score(("line_regions", "folding"), _pieces),
 )
 """In the order of the columns."""

@@ -69,7 +69,7 @@ def profile(
     labels : sequence of length n, optional
         Class of every sample, of any type; without it only metrics that need none are computed.
     factors : array_like of shape (n, d_Y), optional
-        Binary variables, for parallelism and generalisation across conditions.
+        Binary variables, for parallelism, generalisation across conditions and separability.
     metrics : sequence of str, optional
         Columns to compute; default all.
     classes : sequence, optional
@@ -102,7 +102,8 @@ def profile(
           largest) and ``two_nn``, the intrinsic dimension;
         * ``linear_probe``, the cross-validated accuracy, and ``few_shot_error``, predicted for 5 samples per class;
         * ``cka_output`` and ``cka_labels``, alignment with the outputs and with one-hot labels;
-        * ``parallelism`` and ``ccgp``, with factors;
+        * with factors, ``parallelism``, ``ccgp``, and ``separability``, the share of the balanced splits of the
+          conditions' means that a hyperplane makes;
         * ``line_regions`` and ``folding`` of the code of all layers up to this one, in piecewise-linear networks: means
           over the segments, of chi over those that meet more than one region.
 

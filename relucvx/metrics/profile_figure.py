@@ -60,7 +60,7 @@ PANELS = (
     Panel("Space folding on segments", {"folding": "mean of χ up to the layer"}, "linear", (0.0, np.nan)),
     Panel("Abstraction", {
         "parallelism": "parallelism",
-        "ccgp": "generalisation (CCGP)",
+        "ccgp": "generalisation (CCGP)", "separability": "separability",
     }),
 )  # fmt: skip
 """Every column of a profile is on one of these."""

@@ -68,6 +68,8 @@ def test_columns_are_the_metrics_of_the_layers(frame):
         assert row["cka_output"] == m.cka(Z, NET.predict(X))
         assert row["cka_labels"] == m.cka(Z, np.eye(3)[LABELS])
         assert row["parallelism"] == pytest.approx(m.parallelism_score(Z, FACTORS).mean, nan_ok=True)
+        means = np.array([Z[(c == FACTORS).all(axis=1)].mean(axis=0) for c in itertools.product([0, 1], repeat=2)])
+        assert row["separability"] == m.separability(means, balanced=True).share
         assert row["ccgp"] == m.ccgp(Z, FACTORS).mean
         collapse = m.neural_collapse(Z, LABELS)
         for column in ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv"):
