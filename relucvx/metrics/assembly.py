@@ -52,7 +52,7 @@ class Assembler:
 
     def affine(self, value: Value, map_: Affine, shape: tuple[int, ...] | None = None) -> Value:
         """The value behind an affine map."""
-        joined = map_ if value.map is None else value.map.then(map_)
+        joined = Affine(compact(map_.weight), map_.bias) if value.map is None else value.map.then(map_)
         return Value(joined, (map_.width,) if shape is None else shape)
 
     def add(self, a: Value, b: Value) -> Value:
