@@ -98,6 +98,7 @@ def test_invariances(score):
     same = [
         score(Z @ Q + 5.0, Y),
         score(Z[order], Y[order]),
+        score(Z[:, [3, 0, 5, 1, 2, 4]], Y),
         score(np.tile(Z, (2, 1)), np.tile(Y, (2, 1)), C=0.5)
         if score is ccgp
         else score(np.tile(Z, (2, 1)), np.tile(Y, (2, 1))),

@@ -170,6 +170,36 @@ def test_a_linear_map_that_is_no_isometry_is_seen():
         assert abs(getattr(base, name) - getattr(mapped, name)) > 1e-3, name
 
 
+STRETCH = np.diag([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+DISALLOWED = {
+    **dict.fromkeys(("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv", *FRAME), "stretch"),
+    **dict.fromkeys(("nc3", "nc3_frame", "nc4"), "turn the features alone"),
+}
+
+
+@pytest.mark.parametrize("name", DISALLOWED)
+def test_every_metric_sees_a_map_it_must_not_ignore(name):
+    """A map that is no isometry, or an isometry that the head does not follow, or labels put on other samples."""
+    rng = np.random.default_rng(8)
+    Z, labels, W, b = draw(rng)
+    base = getattr(neural_collapse(Z, labels, W, b), name)
+    A = STRETCH if DISALLOWED[name] == "stretch" else np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    for broken in (neural_collapse(Z @ A, labels, W, b), neural_collapse(Z, rng.permutation(labels), W, b)):
+        assert abs(getattr(broken, name) - base) > 1e-3
+
+
+def test_float32_is_promoted_before_anything_is_computed():
+    rng = np.random.default_rng(9)
+    Z, labels, W, b = (a.astype(np.float32) for a in draw(rng))
+    found = neural_collapse(Z, labels, W, b)
+    assert found == neural_collapse(*(a.astype(np.float64) for a in (Z, labels, W, b)))
+    assert all(isinstance(v, float) for v in values(found).values())
+    # a common shift of 1e6 costs 7 of 16 digits, but would cost all 7 of float32
+    near = neural_collapse(Z.astype(np.float64) + 1e6, labels)
+    for name in ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv"):
+        assert getattr(near, name) == pytest.approx(getattr(found, name), rel=1e-7)
+
+
 def test_unequal_weights_of_samples_do_not_move_the_centre():
     rng = np.random.default_rng(4)
     Z, labels, _, _ = draw(rng)

@@ -184,7 +184,7 @@ def test_graph_invariances_and_their_limits():
     Z, labels = rng.standard_normal((60, 4)) + 1e3, rng.integers(0, 2, 60)
     base = graph_convexity(Z, labels, k=4, n_pairs=None)
     Q, order = np.linalg.qr(rng.standard_normal((4, 4)))[0], rng.permutation(60)
-    for other in (Z @ Q + 3.0, 1e-9 * Z, 1e9 * Z, np.hstack([Z, np.ones((60, 1))])):
+    for other in (Z @ Q + 3.0, Z[:, [2, 0, 3, 1]], 1e-9 * Z, 1e9 * Z, np.hstack([Z, np.ones((60, 1))])):
         assert graph_convexity(other, labels, k=4, n_pairs=None).overall == pytest.approx(base.overall, abs=1e-12)
     assert graph_convexity(Z[order], labels[order], k=4, n_pairs=None).overall == pytest.approx(base.overall, abs=1e-12)
     assert graph_convexity(torch.tensor(Z), torch.tensor(labels), k=4, n_pairs=None) == base
@@ -326,9 +326,13 @@ def test_euclidean_invariances():
         euclidean_convexity(Z @ A, labels, (np.linalg.solve(A, W), b), n_pairs=None, method="exact"),
         euclidean_convexity(Z[order], labels[order], (W, b), n_pairs=None, method="exact"),
         euclidean_convexity(Z, labels, (5 * W, 5 * b), n_pairs=None, method="exact"),
+        euclidean_convexity(Z[:, [2, 0, 1]], labels, (W[[2, 0, 1]], b), n_pairs=None, method="exact"),
+        euclidean_convexity(1e6 * Z + 1.0, labels, (1e-6 * W, b - 1e-6 * W.sum(axis=0)), n_pairs=None, method="exact"),
     ]
     for other in same:
         assert other.per_class == pytest.approx(base.per_class, abs=1e-9)
+    named = euclidean_convexity(Z, [f"class {c}" for c in labels], (W, b), n_pairs=None, method="exact")
+    assert list(named.per_class.values()) == pytest.approx(list(base.per_class.values()), abs=1e-12)
     swapped = euclidean_convexity(Z, labels, (W[:, [1, 0, 2]], b[[1, 0, 2]]), n_pairs=None, method="exact")
     assert abs(swapped.overall - base.overall) > 1e-3
 

@@ -218,6 +218,39 @@ def test_euclidean_null_moves_the_labels_over_the_points():
         assert sum(found.null.class_means.values()) == pytest.approx(1.0, abs=0.1)
 
 
+def test_intervals_and_null_inherit_the_invariances():
+    rng = np.random.default_rng(9)
+    Z, labels = draw(rng, 45, 3, 3, 0.6)
+    Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+
+    def graph(points, names):
+        return graph_convexity(points, names, 4, None, rng=0, confidence=0.9, n_resamples=8, n_permutations=5)
+
+    def straight(points, names, back):
+        return euclidean_convexity(
+            points, names, lambda p: decide(p @ back), None, rng=0, confidence=0.9, n_permutations=5
+        )
+
+    def figures(found):
+        null = found.null
+        return [
+            *found.interval,
+            *np.ravel(list(found.class_intervals.values())),
+            null.mean,
+            null.p_value,
+            *null.interval,
+        ]
+
+    base = figures(graph(Z, labels))
+    for other in (Z @ Q + 2.0, 1e6 * Z, Z[:, [1, 2, 0]]):
+        np.testing.assert_allclose(figures(graph(other, labels)), base, atol=1e-9)
+    np.testing.assert_allclose(figures(graph(Z, [f"c{c}" for c in labels])), base, atol=1e-12)
+    assert np.abs(np.subtract(figures(graph(Z * [1.0, 9.0, 0.1], labels)), base)).max() > 1e-2
+    base = figures(straight(Z, labels, np.eye(3)))
+    np.testing.assert_allclose(figures(straight(Z @ Q, labels, Q.T)), base, atol=1e-9)
+    assert np.abs(np.subtract(figures(straight(Z @ Q, labels, np.eye(3))), base)).max() > 1e-2
+
+
 def test_results_are_reproducible_and_singletons_have_no_p_value():
     Z, labels = draw(np.random.default_rng(8), 31, 3, 2, 1.0)
     labels = np.where(np.arange(31) == 30, 9, labels)
