@@ -134,6 +134,27 @@ def _sorted(points):
     return points[np.argsort(points[:, 0])]
 
 
+def test_images_and_tensors():
+    """A convolutional network and its matrix read from flattened images say the same."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    body = [nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)]
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 6), *body).double().eval()
+    X = 2 * torch.randn(12, 1, 4, 4, dtype=torch.float64)
+    labels = torch.arange(12) % 2
+    found = class_folding(module, X, labels, n_pairs=None)
+    paths, maxima = literal(module, X.numpy(), labels.numpy(), 0, 1)
+    assert_pair(found.pairs[0, 1], paths, maxima)
+    assert class_folding(module, X, labels, centroids=2, rng=0).n_paths[0, 0] == 2
+    best = largest_folding(module, X)
+    assert best.start.shape == (1, 4, 4)
+    assert folding(module, best.start, best.end).chi == best.chi
+    box = largest_folding(module, -torch.ones(1, 4, 4), torch.ones(1, 4, 4), n_segments=200, rng=0)
+    assert box.end.shape == (1, 4, 4)
+    assert folding(module, box.start, box.end).chi == box.chi
+
+
 def test_nothing_folds_in_one_layer():
     rng = np.random.default_rng(5)
     X, labels = data(5)
