@@ -1,6 +1,7 @@
-"""The command line: ``relucvx patterns | solve | certify | path | train | compare | verify | profile``, thin over front doors.
+"""The command line: ``relucvx patterns | solve | certify | path | train | compare | verify | profile | regions``.
 
-Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance, 3 missing package or licence.
+Thin over the front doors. Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance,
+3 missing package or licence.
 numpy and the solvers are imported inside the commands, so that ``relucvx --help`` answers at once.
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from relucvx import cli_output, cli_profile, cli_theory, cli_verify
+from relucvx import cli_output, cli_profile, cli_regions, cli_theory, cli_verify
 from relucvx.cli_app import (
     CERTIFIED,
     NOT_CERTIFIED,
@@ -256,6 +257,7 @@ app.command()(cli_theory.train)
 app.command()(cli_theory.compare)
 app.command()(cli_verify.verify)
 app.command()(cli_profile.profile)
+app.command()(cli_regions.regions)
 
 
 def main() -> None:

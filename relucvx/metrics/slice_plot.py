@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.groups import as_groups
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
@@ -28,6 +29,7 @@ def plot_slice(
     boundary: bool = True,
     points: Any = None,
     names: Any = None,
+    labels: Any = None,
 ) -> Any:
     """Draw the regions of a slice, the walls between them by layer, and the decision boundary.
 
@@ -48,6 +50,8 @@ def plot_slice(
         Points to mark, in plane coordinates (``regions.to_plane(X)``).
     names : sequence of str, optional
         Texts beside the points.
+    labels : sequence, optional
+        Labels of the points, of any type: one colour each.
 
     Returns
     -------
@@ -66,7 +70,8 @@ def plot_slice(
     from matplotlib.collections import LineCollection, PolyCollection
 
     values, label, log = _fill(regions, color)
-    ax = _new_axes() if ax is None else ax
+    own = ax is None
+    ax = _new_axes(np.ptp(regions.vertices, axis=0), values is not None) if ax is None else ax
     faces = PolyCollection(regions.polygons, linewidths=0.0, antialiaseds=False)
     if values is None:
         faces.set_facecolor("white" if label == "none" else _pale(regions.region))
@@ -87,24 +92,26 @@ def plot_slice(
             )
         )
     if points is not None:
-        _mark(ax, as_matrix(points, "points"), names)
-    ax.margins(0.02)
+        _mark(ax, as_matrix(points, "points"), names, labels)
+    ax.margins(0.02 if names is None else 0.1)
     ax.autoscale_view()
     ax.set_aspect("equal")
     ax.set_xlabel("u")
     ax.set_ylabel("v")
     ax.set_title(f"{regions.n_regions:,} regions")
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(
-            loc="upper left", bbox_to_anchor=(0.0, -0.11), frameon=False, ncols=4, columnspacing=1.2, borderaxespad=0.0
-        )
+    if ax.get_legend_handles_labels()[0] and own:
+        ax.figure.legend(loc="outside lower center", frameon=False, ncols=4, columnspacing=1.2)
+    elif ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, ncols=2, borderaxespad=0.0)
     return ax
 
 
-def _new_axes() -> Any:
+def _new_axes(size: Array, scale: bool) -> Any:
+    """Axes of a figure in the proportions of the slice, with room for a colour scale and the legend."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(6.8, 6.8), layout="constrained").subplots()
+    width, height = 5.6 * size / max(size)
+    return Figure(figsize=(max(width, 4.8) + (2.0 if scale else 0.9), height + 1.8), layout="constrained").subplots()
 
 
 def _fill(regions: SliceRegions, color: Any) -> tuple[Array | None, str, bool]:
@@ -130,7 +137,7 @@ def _scale(ax: Any, faces: Any, values: Array, label: str, log: bool) -> None:
     if log:
         # a few slivers would take up most of the scale
         faces.set_norm(LogNorm(float(np.quantile(values[values > 0], 0.02)), float(values.max()), clip=True))
-    ax.figure.colorbar(faces, ax=ax, shrink=0.8, label=label, extend="min" if log else "neither")
+    ax.figure.colorbar(faces, ax=ax, shrink=0.9, aspect=28, label=label, extend="min" if log else "neither")
 
 
 def _pale(region: Any) -> Array:
@@ -163,10 +170,18 @@ def _legend_of_walls(ax: Any, regions: SliceRegions) -> None:
             ax.plot([], [], color=tuple(shade), lw=2.0 - layer / depth, label=f"layer {layer}")
 
 
-def _mark(ax: Any, points: Array, names: Any) -> None:
-    ax.plot(*points.T, "o", ms=6.0, mfc="white", mec="black", mew=1.4, clip_on=False, zorder=5)
+def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
+    from matplotlib import colormaps
+
+    shades: Any = ["white"] * len(points)
+    if labels is not None:
+        codes = as_groups(labels, len(points)).codes
+        shades = colormaps["tab10" if codes.max() < 10 else "tab20"](codes % 20)
+    ax.scatter(*points.T, s=34.0, c=shades, edgecolors="black", linewidths=1.2, clip_on=False, zorder=5)
+    middle = points[:, 1].mean()
     for name, point in zip([] if names is None else names, points, strict=False):
+        above = point[1] > middle
         ax.annotate(
-            str(name), point, xytext=(5, 5), textcoords="offset points", fontweight="bold", zorder=6,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+            str(name), point, xytext=(0, 8 if above else -8), textcoords="offset points", ha="center",
+            va="bottom" if above else "top", fontweight="bold", zorder=6,
         )  # fmt: skip

@@ -213,7 +213,7 @@ def test_the_figure_shows_regions_walls_and_boundary(color):
     assert len(walls.get_segments()) == len(found.edges)
     assert len(boundary.get_segments()) == len(found.decision_boundary)
     assert [t.get_text() for t in ax.texts] == ["a", "b"]
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["layer 0", "layer 1", "decision boundary"]
+    assert [t.get_text() for t in ax.figure.legends[0].get_texts()] == ["layer 0", "layer 1", "decision boundary"]
     assert ax.get_title() == f"{found.n_regions} regions"
     assert len(ax.figure.axes) == (1 if color in ("region", "none") else 2)
     ax.figure.canvas.draw()
@@ -228,6 +228,9 @@ def test_the_figure_draws_on_given_axes_and_leaves_out_what_is_not_wanted():
     assert found.plot(ax, walls=False, boundary=False) is ax
     assert len(ax.collections) == 1
     assert ax.get_legend() is None
+    found.plot(ax, color="none", points=found.to_plane([[0.0, 0.0], [1.0, 1.0]]), labels=["x", "y"])
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["decision boundary"]
+    assert len(np.unique(ax.collections[-1].get_facecolors(), axis=0)) == 2
     both = found.plot(walls=False)
     assert to_rgb(both.collections[1].get_color()[0]) == to_rgb(BOUNDARY)
     with pytest.raises(InvalidInputError, match=r"color among region, area, eccentricity, none, or .*received 'depth'"):

@@ -1,0 +1,259 @@
+"""``relucvx regions``: linear regions of a network on a slice through the data, and along segments between classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relucvx import cli_output
+from relucvx.cli_app import (
+    CERTIFIED,
+    Columns,
+    Components,
+    Depth,
+    Epochs,
+    Hidden,
+    Json,
+    LayerWidth,
+    OneVsRest,
+    Samples,
+    Seed,
+    Standardize,
+    Target,
+    Weights,
+)  # fmt: skip
+from relucvx.cli_input import Source, check_folder
+from relucvx.cli_profile import check_format
+from relucvx.errors import InvalidInputError, explain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from relucvx.metrics import ClassFolding, SliceRegions
+
+
+def regions(
+    data: Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: digits")] = "",
+    hidden: Hidden = None,
+    depth: Depth = 3,
+    width: LayerWidth = 32,
+    epochs: Epochs = 40,
+    weights: Weights = None,
+    through: Annotated[
+        str | None,
+        typer.Option(help="rows of the three samples at the corners of the slice (default: one of each class)"),
+    ] = None,
+    plane: Annotated[
+        str | None,
+        typer.Option(help="instead: two input columns, e.g. 0,1, or pca; the data's range (two columns: the default)"),
+    ] = None,
+    paths: Annotated[int, typer.Option(min=1, help="segments for each pair of classes, about")] = 16,
+    color: Annotated[str, typer.Option(help="fill of the figure: region, area, eccentricity or none")] = "region",
+    target: Target = None,
+    columns: Columns = None,
+    one_vs_rest: OneVsRest = None,
+    components: Components = None,
+    standardize: Standardize = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+    plot: Annotated[Path | None, typer.Option(help="draw the slice to this file (.png, .pdf, .svg)")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count a network's linear regions on a slice through the data and between classes, exactly.
+
+    Trains a network on the data, or looks at the one of --weights.
+    """
+    from relucvx.cli_network import counted, obtain_network, widths_of
+    from relucvx.metrics.slice_plot import COLORS
+
+    check_folder(plot)
+    check_format(plot)
+    if color not in COLORS:
+        raise InvalidInputError(explain(f"--color among {', '.join(COLORS)}", repr(color)))
+    if through is not None and plane is not None:
+        raise InvalidInputError(explain("--through or --plane", "both", "", "one of them"))
+    rows, spanned = whole_numbers(through, "--through", 3), plane_of(plane)
+    stored = weights is not None and weights.suffix.lower() == ".npz"
+    source = Source(
+        data or ("" if stored else "digits"), target, columns, one_vs_rest, components, standardize, samples, seed
+    )
+    module, X, labels, facts = obtain_network(
+        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
+    )
+    found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
+    with counted("between classes", 1):
+        folds = along_segments(module, X, labels, facts["classes"], paths, seed)
+    saved = None
+    if plot is not None:
+        ax = found.plot(color=color, **marks)
+        ax.set_title(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}", fontsize=11)
+        ax.figure.savefig(plot, dpi=150)
+        saved = str(plot)
+    measured = {**where, **slice_facts(found), "segments": segment_facts(folds)}
+    if as_json:
+        cli_output.print_json({**facts, **measured, "saved": saved})
+    else:
+        cli_output.show(*summary(facts, measured, saved))
+    raise typer.Exit(CERTIFIED)
+
+
+def whole_numbers(text: str | None, name: str, count: int) -> list[int] | None:
+    """So many different whole numbers separated by commas; None stays None."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(set(parts)) != count or len(parts) != count or not all(part.isdecimal() for part in parts):
+        example = ",".join(map(str, range(count)))
+        raise InvalidInputError(
+            explain(
+                f"{count} different whole numbers separated by commas for {name}", repr(text), "", f"{name} {example}"
+            )
+        )
+    return [int(part) for part in parts]
+
+
+def plane_of(text: str | None) -> list[int] | str | None:
+    """The columns of ``--plane``, or "pca"."""
+    return text if text in (None, "pca") else whole_numbers(text, "--plane", 2)
+
+
+def cut(
+    module: Any,
+    X: np.ndarray,
+    labels: np.ndarray | None,
+    classes: tuple[str, ...],
+    rows: list[int] | None,
+    spanned: list[int] | str | None,
+    seed: int,
+) -> tuple[SliceRegions, dict[str, Any], dict[str, Any]]:
+    """The slice asked for, how it was chosen, and what to mark in its figure."""
+    from relucvx.metrics import slice_regions
+
+    if X.shape[1] < 2:
+        raise InvalidInputError(explain("inputs of at least two columns", "one", "", "relucvx.metrics.line_regions"))
+    if rows is None and (spanned is not None or X.shape[1] == 2):
+        origin, axes, extent, text = spanning(X, [0, 1] if spanned is None else spanned)
+        found = slice_regions(module, origin=origin, axes=axes, extent=extent)
+        inside = found.locate(found.to_plane(X)) >= 0
+        marks: dict[str, Any] = {}
+        if X.shape[1] == 2:  # elsewhere the samples are not on the plane
+            marks = {"points": X[inside], "labels": None if labels is None else labels[inside]}
+        return found, {"slice": text, "through": None}, marks
+    rows = corners_of(X, labels, seed) if rows is None else rows
+    if max(rows) >= len(X):
+        raise InvalidInputError(explain(f"rows below {len(X)}, the number of samples", f"--through {rows}"))
+    found = slice_regions(module, X[rows])
+    names = [f"{row}" if labels is None else f"{row} ({classes[labels[row]]})" for row in rows]
+    text = f"the triangle through samples {', '.join(names)}"
+    return found, {"slice": text, "through": rows}, {"points": found.to_plane(X[rows]), "names": names}
+
+
+def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.ndarray, list[float], str]:
+    """Origin, axes, extent (the data's range and a tenth on every side) and a name of a plane through the mean."""
+    import numpy as np
+
+    centre = X.mean(axis=0)
+    if isinstance(spanned, str):
+        axes, text = np.linalg.svd(X - centre, full_matrices=False)[2][:2], "the plane of two principal components"
+    else:
+        if max(spanned) >= X.shape[1]:
+            raise InvalidInputError(explain(f"columns below {X.shape[1]} for --plane", f"{max(spanned)}"))
+        axes, text = np.eye(X.shape[1])[spanned], f"the plane of columns {spanned[0]} and {spanned[1]}"
+        centre = np.where(axes.any(axis=0), 0.0, centre)  # coordinates on the axes are those of the columns
+    spread = (X - centre) @ axes.T
+    low, high = spread.min(axis=0), spread.max(axis=0)
+    margin = 0.1 * np.where(high > low, high - low, 1.0)
+    (u0, v0), (u1, v1) = low - margin, high + margin
+    return centre, axes, [float(u0), float(u1), float(v0), float(v1)], text
+
+
+def corners_of(X: np.ndarray, labels: np.ndarray | None, seed: int) -> list[int]:
+    """Rows of three samples with an area between them, of three classes where there are as many."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    for _ in range(100):
+        order = rng.permutation(len(X))
+        if labels is not None:  # the first of every class come first
+            first = np.sort(np.unique(labels[order], return_index=True)[1])
+            order = np.concatenate([order[first], np.delete(order, first)])
+        rows = order[:3]
+        if len(rows) == 3 and np.linalg.matrix_rank(X[rows[1:]] - X[rows[0]], tol=1e-9 * np.abs(X).max()) == 2:
+            return sorted(int(row) for row in rows)
+    raise InvalidInputError(
+        explain(
+            "three samples that are not on one line", f"{len(X)} samples", "repeated or collinear rows", "--plane pca"
+        )
+    )
+
+
+def along_segments(
+    module: Any, X: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...], paths: int, seed: int
+) -> tuple[ClassFolding | None, dict[str, float]]:
+    """Folding between classes, and means over segments between samples of different classes."""
+    import numpy as np
+
+    from relucvx.metrics import class_folding
+    from relucvx.metrics.tracking import RegionTracker
+
+    count = 20 * paths if labels is None else paths * max(len(classes) * (len(classes) - 1) // 2, 1)
+    tracker = RegionTracker(module, X, labels=labels, mode="lines", n_segments=min(count, 500), rng=seed)
+    means = {k: v for k, v in tracker.record().items() if k not in ("step", "seconds")}
+    means["segments"] = min(count, 500)
+    if labels is None:
+        return None, means
+    names = np.array(classes, dtype=object)[labels]
+    return class_folding(module, X, [str(n) for n in names], n_pairs=paths, ordered=False, rng=seed), means
+
+
+def slice_facts(found: SliceRegions) -> dict[str, Any]:
+    """Measures of a slice for JSON."""
+    import numpy as np
+
+    return {
+        "n_regions": found.n_regions, "per_layer": list(found.per_layer), "area": float(found.areas.sum()),
+        "mean_area": float(found.areas.mean()), "median_area": float(np.median(found.areas)),
+        "eccentricity": float(np.nanmean(found.eccentricity)), "perimeter": float(found.perimeters.mean()),
+        "boundary_length": found.boundary_length,
+    }  # fmt: skip
+
+
+def segment_facts(folds: tuple[ClassFolding | None, dict[str, float]]) -> dict[str, Any]:
+    """Measures of segments for JSON."""
+    found, means = folds
+    if found is None:
+        return {**means, "classes": None}
+    between = {"median": found.overall.median, "mad": found.overall.mad, "folded": found.overall.folded}
+    matrices = {"labels": list(found.labels), "median": found.median, "folded": found.folded}
+    return {**means, "classes": {"between": between, "matrices": matrices}}
+
+
+def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) -> tuple[str, dict[str, str]]:
+    """Title and rows of the table."""
+    sizes = " -> ".join(str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"]))
+    lines = measured["segments"]
+    rows = {"network": f"{sizes}, {facts['network']}"}
+    if facts["accuracy"] is not None:
+        rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
+    if facts["squared_error"] is not None:
+        rows["squared error"] = f"{facts['squared_error']:.4g} on these data"
+    rows |= {
+        "slice": f"{measured['slice']}, area {measured['area']:.4g}",
+        "regions": f"{measured['n_regions']:,}",
+        "after each layer": ", ".join(f"{count:,}" for count in measured["per_layer"]),
+        "area": f"mean {measured['mean_area']:.3g}, median {measured['median_area']:.3g}",
+        "eccentricity": f"{measured['eccentricity']:.3g} on average (0 a square or disc, 1 a sliver)",
+        "boundary": f"decisions change along a length of {measured['boundary_length']:.4g}",
+        "segments": f"{lines['segments']} between samples{' of different classes' if facts['classes'] else ''}: "
+        f"{lines['line_regions']:.3g} regions on average",
+        "folding": f"mean χ {lines['folding']:.3g}, largest {lines['largest_folding']:.3g}; "
+        f"{100 * lines['folded']:.0f} % of the segments fold",
+    }
+    if lines["classes"] is not None:
+        between = lines["classes"]["between"]
+        rows["between classes"] = f"median of largest χ {between['median']:.3g} (MAD {between['mad']:.2g})"
+    if saved is not None:
+        rows["saved"] = saved
+    return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
