@@ -67,7 +67,8 @@ def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None)
     factors : array_like of shape (n, d_Y)
         Binary variables; each column holds two different values of any type.
     kernel : array_like of shape (n, n), optional
-        Gram matrix Z Z^T in place of Z.
+        Gram matrix Z Z^T in place of Z; also one from :func:`relucvx.metrics.noise_corrected_kernel`, one row per
+        condition, with its ``factors``.
 
     Returns
     -------
