@@ -17,6 +17,9 @@ COLOURS = ("#1b4f8a", "#c8641e", "#2e7d4f", "#7b3f98")
 
 QUIET = "#8a8f98"
 
+MOST_NAMES = 26
+"""Names of layers that fit below one panel."""
+
 
 class Panel(NamedTuple):
     """One pair of axes: its title, its lines (column and legend), and the kind of its vertical axis."""
@@ -128,7 +131,7 @@ def _new_axes(count: int) -> list[Any]:
 
     across = min(3, count)
     down = -(-count // across)
-    figure = Figure(figsize=(4.3 * across, 2.9 * down + 0.2), layout="constrained")
+    figure = Figure(figsize=(4.3 * across, 3.1 * down + 0.2), layout="constrained")
     axes = np.ravel(figure.subplots(down, across))
     for ax in axes[count:]:
         ax.remove()
@@ -145,7 +148,6 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
         # later lines are thinner, so that two that coincide are both seen
         size = 2.6 - 0.5 * len(shown)
         ax.plot(places, values, color=colour, marker=marker, ms=3 + size, lw=size, label=label, zorder=3)
-    ax.set_title(panel.title, fontsize=10, loc="left")
     if panel.scale == "log":
         ax.set_yscale("log")
         _plain_ticks(ax)
@@ -155,15 +157,27 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
         if name in cuts:
             text = label if column in lines else None
             ax.axvline(list(frame.index).index(cuts[name]), color=QUIET, lw=1.2, ls=style, zorder=1, label=text)
-    names = [str(name) for name in frame.index]
-    long = sum(map(len, names)) > 42
-    ax.set_xticks(places, names, rotation=40 if long else 0, ha="right" if long else "center", fontsize=8)
+    _name_layers(ax, [str(name) for name in frame.index])
     ax.set_xlim(-0.4, len(frame) - 0.6)
     ax.tick_params(axis="y", labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e4e6ea", lw=0.6, zorder=0)
     ax.set_axisbelow(True)
-    ax.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="best")
+    # the legend stands between title and axes, where it hides no line
+    entries = len(ax.get_legend_handles_labels()[1])
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize=8, borderaxespad=0.5, borderpad=0.0,
+        labelspacing=0.25, columnspacing=1.2, handlelength=1.8,
+    )  # fmt: skip
+    ax.set_title(panel.title, fontsize=10, loc="left", pad=7 + 11 * -(-entries // 2))
+
+
+def _name_layers(ax: Any, names: list[str]) -> None:
+    """Names of the layers below the axes: turned when they are long or many, and not all of very many."""
+    step = -(-len(names) // MOST_NAMES)
+    turned = 90 if len(names) > 12 else 40 if sum(map(len, names)) > 42 else 0
+    style = {0: {"ha": "center"}, 40: {"ha": "right", "rotation_mode": "anchor"}, 90: {"ha": "center"}}[turned]
+    ax.set_xticks(range(0, len(names), step), names[::step], rotation=turned, fontsize=8, **style)
 
 
 def _plain_ticks(ax: Any) -> None:

@@ -358,6 +358,25 @@ def test_the_cut_is_a_line_with_a_legend(frame):
     assert marks == [list(frame.index).index(cut)]
 
 
+@pytest.mark.parametrize(("layers", "named", "turned"), [(4, 4, 0), (9, 9, 40), (20, 20, 90), (60, 20, 90)])
+def test_names_of_many_layers_are_turned_and_thinned(layers, named, turned):
+    many = pd.DataFrame({"width": 3, "nc1": np.arange(1.0, layers + 1)}, index=[f"layer {k}" for k in range(layers)])
+    ax = m.plot_profile(many)[0]
+    labels = ax.get_xticklabels()
+    assert len(labels) == named
+    assert {label.get_rotation() for label in labels} == {turned}
+    assert labels[-1].get_text() == f"layer {int(ax.get_xticks()[-1])}"
+
+
+def test_the_legend_hides_no_line(frame):
+    axes = m.plot_profile(frame)
+    axes[0].figure.canvas.draw()
+    for ax in axes:
+        legend = ax.get_legend().get_window_extent()
+        assert legend.y0 >= ax.get_window_extent().y1 - 1
+        assert ax._left_title.get_window_extent().y0 >= legend.y1 - 1
+
+
 def test_given_axes_are_drawn_on(frame):
     from matplotlib.figure import Figure
 
