@@ -56,6 +56,9 @@ KEPT_AT_KINKS = 400
 CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
 """Stalled when this many rounds lower the objective by less than this share while columns violate by over a percent."""
 
+PATIENCE = 2
+"""Rounds without progress after which a feasible dual point that leaves a gap ends the run."""
+
 PROOF_SECONDS = 120.0
 """Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
 
@@ -187,6 +190,8 @@ class Run:
             return None
         if bound.outcome == "violated" or bound.lower > goal:
             return bound.witness
+        if bound.outcome == "proved" and self.idle < PATIENCE:
+            return bound.witness  # the dual point is feasible, the network not yet good enough: solve once more
         if self.status is Status.ITERATION_LIMIT:
             timed = bound.outcome == "budget" and np.isfinite(self.deadline)
             self.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT

@@ -12,6 +12,7 @@ and a joint Newton step takes what they identify to rounding. Pricing, proofs an
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from relucvx.network import TwoLayerReLU, prune
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima
-from relucvx.program.duality import balance_dual, residual
+from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.joint_polish import joint_polish
@@ -45,6 +46,9 @@ DICTIONARY = 400
 
 FEW = 30
 """A quick polish is tried on supports of up to this many neurons."""
+
+SAME, BUNDLE = 1e-8, 1e-3
+"""1 - cosine below which neurons are polished as one; the second where an interior point left a bundle for each neuron."""
 
 FREE = 1e-13
 """Relative rise of the objective that counts as rounding when neurons are removed."""
@@ -135,6 +139,9 @@ class VectorRun(Run):
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
         if form.trivial:
             return True
+        _, lower = scale_dual(problem, N, self._threshold())
+        if gap(problem, self.upper, lower)[1] > self.tol:
+            return False  # no direction is missing, but those at hand are not yet used well enough
         return not len(local_maxima(form, self._starts(form), above=self._threshold(), limit=1)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
@@ -148,15 +155,9 @@ class VectorRun(Run):
         A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
         """
         before = balanced_objective(self.problem, self._as_network(W, V, b))
-        size = np.linalg.norm(V, axis=1)
-        for share in ALIVE if thorough else ALIVE[:1]:
-            mask = size > share * size.max(initial=0.0)
-            if not thorough and mask.sum() > FEW:
-                return False
+        for support in self._supports(W, V, thorough):
             found = False
-            for candidate in joint_polish(
-                self.problem, *merged(W[mask], V[mask]), b, FIRST_GUESS[: None if thorough else 1]
-            ):
+            for candidate in joint_polish(self.problem, *support, b, FIRST_GUESS[: None if thorough else 1]):
                 network = self._as_network(*candidate)
                 if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
                     self._offer(network)
@@ -164,6 +165,18 @@ class VectorRun(Run):
             if found:
                 return True
         return False
+
+    def _supports(self, W: Array, V: Array, thorough: bool) -> Iterator[tuple[Array, Array]]:
+        """Neurons to polish: bundles as one where they are many, then the neurons above a share of the largest."""
+        size = np.linalg.norm(V, axis=1)
+        for share in ALIVE if thorough else ALIVE[:1]:
+            mask = size > share * size.max(initial=0.0)
+            if mask.sum() > FEW:
+                bundled = merged(W[mask], V[mask], BUNDLE)
+                if len(bundled[0]) <= FEW:
+                    yield bundled
+            if thorough or mask.sum() <= FEW:
+                yield merged(W[mask], V[mask])
 
     def _blocks_around(self, W: Array, V: Array) -> Blocks:
         """Each neuron's cell, and the cells across up to three walls it is nearly on."""
@@ -190,7 +203,7 @@ def _balanced(W: Array, V: Array) -> tuple[Array, Array]:
     return W * root, V / np.where(root > 0, root, 1.0)
 
 
-def merged(W: Array, V: Array, tol: float = 1e-8) -> tuple[Array, Array]:
+def merged(W: Array, V: Array, tol: float = SAME) -> tuple[Array, Array]:
     """Unit directions with 1 - cosine below ``tol`` as one neuron, their contributions added to first order."""
     unit = W / np.linalg.norm(W, axis=1, keepdims=True)
     size = np.linalg.norm(V, axis=1)

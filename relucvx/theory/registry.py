@@ -16,7 +16,7 @@ MODULES = (
     "abstraction",
     "mean_field",
     "deep_networks",
-    "landscape",
+    "straight_lines",
     "hamming",
     "errata",
     "errata_folding",

@@ -6,7 +6,7 @@ import pytest
 from relucvx.theory import claim
 from relucvx.theory.claim import MAX_SIZE, Verdict
 from relucvx.theory.deep_networks import CLAIMS as DEEP
-from relucvx.theory.landscape import CLAIMS as LINES
+from relucvx.theory.straight_lines import CLAIMS as LINES
 
 ALL = {c.id: c for c in (*DEEP, *LINES)}
 
@@ -37,7 +37,6 @@ WRONG = {
     "deep-abstraction": [lambda p: {"parallelism": 1.01}],
     "one-hidden-layer-no-folding": [lambda p: {"chi": 0.01}],
     "argmax-regions-convex": [lambda p: {"convexity": 0.99}],
-    "no-spurious-valleys": [lambda p: {**p, "rise": -1.0}, lambda p: {**p, "value": 0.999 * p["value"]}],
 }
 
 
@@ -97,7 +96,6 @@ def test_beta_near_a_threshold_is_not_applicable():
         "deep-one-hot-collapse",
         "deep-hard-threshold",
         "argmax-regions-convex",
-        "no-spurious-valleys",
     ],
 )
 def test_fails_without_its_first_assumption(name):
