@@ -13,7 +13,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ("batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "alignment")
+SCRIPTS = (
+    "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity",
+    "alignment", "slices",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
