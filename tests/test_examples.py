@@ -35,9 +35,21 @@ def test_there_are_examples():
     assert len(EXAMPLES) >= 4
 
 
+def takes_options(script):
+    """Whether the example is one of those, from 06 on, that know --quick and --plot."""
+    return int(script.stem[:2]) >= 6
+
+
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
 def test_example_runs(script):
-    assert run(str(script)).strip()
+    assert run(str(script), *(["--quick"] if takes_options(script) else [])).strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [s for s in EXAMPLES if takes_options(s)], ids=lambda p: p.stem)
+def test_example_finds_what_it_says(script, tmp_path):
+    assert run(str(script), "--plot", str(tmp_path)).strip()
+    assert list(tmp_path.iterdir())
 
 
 def test_readme_prints_what_it_says():

@@ -1,0 +1,64 @@
+"""What the examples share: digits, plain ReLU networks and a plain training loop."""
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import relucvx as rx
+
+
+def options(description):
+    """Command line of an example: --quick, --plot FOLDER, --mnist FOLDER."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a short run that prints its findings without asserting")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the figures there")
+    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="MNIST's IDX files, in place of the small digits")
+    return parser.parse_args()
+
+
+def load(mnist=None, test_share=0.2):
+    """Pixels in [0, 1], labels 0-9: (X, y, X_test, y_test). Without a folder scikit-learn's 8x8 digits, split once."""
+    if mnist is not None:
+        train, test = (rx.datasets.load_idx(mnist, part) for part in ("train", "test"))
+        return train.X, train.labels, test.X, test.labels
+    digits = rx.datasets.load("digits", standardize=False)
+    order = np.random.default_rng(0).permutation(len(digits.X))
+    train, test = np.split(order, [round((1 - test_share) * len(order))])
+    X, y = digits.X / 16, digits.labels
+    return X[train], y[train], X[test], y[test]
+
+
+def mlp(widths, seed=0):
+    """Linear, ReLU, ..., Linear through these widths (inputs first, classes last), torch's own initialisation."""
+    torch.manual_seed(seed)
+    layers = []
+    for fan_in, fan_out in pairwise(widths):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def fit(net, X, y, epochs, seed=0, lr=1e-3, batch=64, weight_decay=0.0, callback=None):
+    """Adam on the cross-entropy, in shuffled batches; ``callback(epoch)`` after each epoch. Returns the network."""
+    X, y = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y, dtype=torch.int64)
+    shuffle = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr, weight_decay=weight_decay)
+    for epoch in range(epochs):
+        net.train()
+        for rows in torch.randperm(len(X), generator=shuffle).split(batch):
+            optimizer.zero_grad(set_to_none=True)
+            nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+            optimizer.step()
+        net.eval()
+        if callback is not None:
+            callback(epoch)
+    return net.eval()
+
+
+@torch.no_grad()
+def accuracy(net, X, y):
+    """Share of the samples that the network labels rightly."""
+    return float((net(torch.as_tensor(X, dtype=torch.float32)).argmax(1).numpy() == y).mean())
