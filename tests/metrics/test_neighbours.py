@@ -126,6 +126,15 @@ def test_near_duplicates_far_from_the_origin_keep_their_order():
     assert mutual_knn(*far, 5, normalise=False) >= 25 / 26 - 1e-12
 
 
+def test_tight_clusters_far_apart_keep_their_order():
+    """No single origin helps here: candidates must allow for the digits that inner products lose."""
+    rng = np.random.default_rng(7)
+    small = rng.standard_normal((40, 3))
+    side = np.where(np.arange(40) % 2, 1e4, -1e4)[:, None]
+    exact = np.hstack([(side + 1e-5 * small - side) * 1e5, side])
+    assert mutual_knn(side + 1e-5 * small, exact, 5, normalise=False) == pytest.approx(1.0, abs=1e-12)
+
+
 @pytest.mark.usefixtures("block")
 def test_candidates_contain_the_nearest_with_exact_distances():
     Z = np.random.default_rng(4).standard_normal((40, 3))

@@ -21,18 +21,21 @@ def draw(seed, n=120, p=5, C=3, apart=1.0):
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("C", [2, 3])
-def test_equals_scaler_and_classifier_of_sklearn_fold_by_fold(model, C):
+@pytest.mark.parametrize("strength", [0.001, 0.5])
+def test_equals_scaler_and_classifier_of_sklearn_fold_by_fold(model, C, strength):
     Z, labels, _ = draw(C, C=C)
     fold = _folds(as_groups(labels, len(Z)), 4)
     expected = []
     for f in range(4):
         scaler = StandardScaler().fit(Z[fold != f])
         classifier = (
-            RidgeClassifier(alpha=2.0) if model == "ridge" else LogisticRegression(C=0.5, max_iter=5000, tol=1e-6)
+            RidgeClassifier(alpha=1 / strength)
+            if model == "ridge"
+            else LogisticRegression(C=strength, max_iter=5000, tol=1e-6)
         )
         classifier.fit(scaler.transform(Z[fold != f]), labels[fold != f])
         expected.append(np.mean(classifier.predict(scaler.transform(Z[fold == f])) == labels[fold == f]))
-    found = linear_probe(Z, labels, model=model, n_folds=4, C=0.5)
+    found = linear_probe(Z, labels, model=model, n_folds=4, C=strength)
     np.testing.assert_allclose(found.per_fold, expected, atol=1e-12)
     sizes = np.bincount(fold)
     assert found.accuracy == pytest.approx(np.dot(expected, sizes) / sizes.sum())
