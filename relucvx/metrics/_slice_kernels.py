@@ -29,15 +29,15 @@ def _taller(a: Any, size: int) -> Any:
 
 
 @njit(cache=True)
-def _mixed(P: Any, j: int, count: int) -> bool:
-    """Whether a neuron takes both signs on the first ``count`` vertices."""
+def _column(P: Any, j: int, count: int, out: Any) -> bool:
+    """Copy column j of P, which is read many times; whether it has both signs."""
     above = below = False
     for v in range(count):
-        above |= P[v, j] > 0.0
-        below |= P[v, j] < 0.0
-        if above and below:
-            return True
-    return False
+        value = P[v, j]
+        out[v] = value
+        above |= value > 0.0
+        below |= value < 0.0
+    return above and below
 
 
 @njit(cache=True)
@@ -76,23 +76,23 @@ def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: A
 
 
 @njit(cache=True)
-def _crossings(P: Any, j: int, f: int, first: Any, tail: Any, succ: Any) -> Any:
-    """Half-edges of a face that start where the sign of neuron j turns to - and to + (going round); -1 if it does not.
+def _crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
+    """Half-edges of a face that start where the sign of a function turns to - and to + (going round); -1 if it does not.
 
     A turn happens at the first zero vertex after the last of the other sign.
     """
     begin = first[f]
     h = begin
-    while P[tail[h], j] == 0.0:  # begin at a vertex with a sign
+    while value_at[tail[h]] == 0.0:  # begin at a vertex with a sign
         h = succ[h]
         if h == begin:
             return -1, -1
     begin = h
-    sign = P[tail[h], j]
+    sign = value_at[tail[h]]
     down = up = zero = -1
     h = succ[h]
     while True:
-        value = P[tail[h], j]
+        value = value_at[tail[h]]
         if value == 0.0:
             if zero < 0:
                 zero = h
@@ -144,16 +144,17 @@ def subdivide(
     face that each face was part of. New edges get ``line`` = mark.
     """
     n_v, n_h, n_f = len(P), len(tail), len(first)
-    parent = np.arange(n_f)
+    parent, here = np.arange(n_f), np.empty(n_v)
     for j in range(kinked):
-        if not _mixed(P, j, n_v):
+        if not _column(P, j, n_v, here):
             continue
         cuts = 0
         for h in range(0, n_h, 2):
-            a, b = P[tail[h], j], P[tail[h + 1], j]
+            a, b = here[tail[h]], here[tail[h + 1]]
             cuts += (a < 0.0 < b) or (b < 0.0 < a)
         if n_v + cuts > len(P):
             size = max(2 * len(P), n_v + cuts)
+            here = _longer(here, size)
             P, E, D, XY = _taller(P, size), _taller(E, size), _taller(D, size), _taller(XY, size)
         need = n_h + 2 * cuts + 2 * n_f  # at most one chord for every face
         if need > len(tail):
@@ -164,12 +165,13 @@ def subdivide(
             first, parent = _longer(first, 4 * n_f), _longer(parent, 4 * n_f)
         for h in range(0, n_h, 2):
             a, b = tail[h], tail[h + 1]
-            if (P[a, j] < 0.0 < P[b, j]) or (P[b, j] < 0.0 < P[a, j]):
+            if (here[a] < 0.0 < here[b]) or (here[b] < 0.0 < here[a]):
+                here[n_v] = 0.0
                 _place(P, E, D, XY, kinked, j, a, b, n_v)
                 _cut_edge(h, n_v, n_h, tail, succ, pred, face, line)
                 n_v, n_h = n_v + 1, n_h + 2
         for f in range(n_f):
-            down, up = _crossings(P, j, f, first, tail, succ)
+            down, up = _crossings(here, f, first, tail, succ)
             if down < 0 or up < 0:
                 continue
             _cut_face(f, n_f, down, up, n_h, tail, succ, pred, face)
