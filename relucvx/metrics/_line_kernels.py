@@ -14,6 +14,41 @@ from numba import njit
 EPS = 2.220446049250313e-16
 
 
+STRIP = 128
+"""Rows multiplied at once: enough for a matrix product to be fast, few enough that many columns are zero in all of them."""
+
+
+@njit(cache=True, nogil=True)
+def product(H: Any, W: Any, out: Any) -> None:
+    """The product H W without the columns of H that are zero: after a ReLU these are nearly half of a strip of a curve."""
+    rows, width = H.shape
+    outputs = W.shape[1]
+    packed, picked = np.empty(STRIP * width), np.empty((width, outputs))
+    alive, kept = np.empty(width, np.uint8), np.empty(width, np.int64)
+    for a in range(0, rows, STRIP):
+        b = min(a + STRIP, rows)
+        alive[:] = 0
+        for i in range(a, b):
+            for j in range(width):
+                alive[j] |= H[i, j] != 0.0
+        m = 0
+        for j in range(width):
+            if alive[j] > 0:
+                kept[m] = j
+                m += 1
+        if m > 0.8 * width:
+            np.dot(H[a:b], W, out[a:b])
+            continue
+        part = packed[: (b - a) * m].reshape((b - a, m))
+        for i in range(a, b):
+            for c in range(m):
+                part[i - a, c] = H[i, kept[c]]
+        for c in range(m):
+            for j in range(outputs):
+                picked[c, j] = W[kept[c], j]
+        np.dot(part, picked[:m], out[a:b])
+
+
 @njit(cache=True, nogil=True)
 def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> None:
     """Add the bias, and make neurons zero that are within their doubt of it; ``moved`` records by how much at most.
@@ -138,6 +173,20 @@ def place(first: Any, t: Any, doubt: Any, segment: Any, share: Any, slack: Any) 
                 q += 1
     new_first[len(first) - 1] = r
     return new_t, new_doubt, new_first, parent
+
+
+@njit(cache=True, nogil=True)
+def locate(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> Any:
+    """All of the above for the values P of an affine map without its bias.
+
+    Returns what :func:`find_crossings` and then what :func:`place` does.
+    """
+    settle(P, bias, k, first, t, doubt, errors, moved)
+    counts = np.empty(len(t), np.int64)
+    total = count_crossings(P, k, first, counts)
+    points = find_crossings(P, k, first, counts, errors, total)
+    segment, share, slack, _, _ = points
+    return points, place(first, t, doubt, segment, share, slack)
 
 
 @njit(cache=True, nogil=True)

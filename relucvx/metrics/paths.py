@@ -58,7 +58,7 @@ class Paths:
 
 @dataclass
 class Walk:
-    """Segments behind the layers asked for.
+    """Segments behind the layers asked for; the next block overwrites ``codes`` and ``values``.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class Walker:
     def __init__(self, network: LayerList, depth: int, columns: Mapping[int, Any], values: bool = False) -> None:
         self.layers = [_Layer.of(layer) for layer in network.hidden[:depth]]
         self.columns, self.want_values = columns, values
-        self._before, self._behind = _Buffer(), _Buffer()
+        self._before, self._behind, self._codes = _Buffer(), _Buffer(), _Buffer(bool)
         self.widest = max(1, network.n_features, *(len(layer.bias) for layer in self.layers))
 
     def blocks(self, starts: Array, ends: Array) -> Iterator[Walk]:
@@ -124,7 +124,7 @@ class Walker:
 
         parts = list(zip(found, parents, strict=True))
         at = sum(active.shape[1] for active, _ in parts if active is not None)
-        codes, row = np.empty((rows, at), dtype=bool), np.arange(rows)
+        codes, row = self._codes.take(rows, at), np.arange(rows)
         for active, parent in reversed(parts):
             if active is not None:
                 at -= active.shape[1]
@@ -132,11 +132,16 @@ class Walker:
             row = parent[row]
         return codes
 
-    def _product(self, values: Array, weight: Weight) -> Array:
+    def _product(self, values: Array, weight: Weight) -> Any:
+        from relucvx.metrics import _line_kernels as kernels
+
         out = self._before.take(len(values), weight.shape[1])
-        if isinstance(weight, np.ndarray):
-            return np.matmul(values, weight, out=out)
-        out[:] = values @ weight
+        if not isinstance(weight, np.ndarray):
+            out[:] = values @ weight
+        elif len(values) < kernels.STRIP // 2 or weight.size == 0:
+            np.matmul(values, weight, out=out)
+        else:
+            kernels.product(values, weight, out)
         return out
 
     def _through(
@@ -155,11 +160,8 @@ class Walker:
         size = paths.longest[:, None] * layer.norms + np.abs(layer.bias)
         errors = np.sqrt(paths.errors**2 @ layer.squares) + 4.0 * EPS * size
         moved = np.zeros((len(first) - 1, k))
-        kernels.settle(P, layer.bias, k, first, t, doubt, errors, moved)
-        counts = np.empty(len(t), dtype=np.int64)
-        total = kernels.count_crossings(P, k, first, counts)
-        segment, share, slack, start, neurons = kernels.find_crossings(P, k, first, counts, errors, total)
-        new_t, new_doubt, new_first, parent = kernels.place(first, t, doubt, segment, share, slack)
+        points, (new_t, new_doubt, new_first, parent) = kernels.locate(P, layer.bias, k, first, t, doubt, errors, moved)
+        segment, share, _, start, neurons = points
         active = None
         if columns is not None:
             active = np.empty((len(new_t), k), dtype=bool)
@@ -175,13 +177,13 @@ class Walker:
 class _Buffer:
     """Memory for one matrix after another: fresh memory of that size costs as much as the arithmetic on it."""
 
-    def __init__(self) -> None:
-        self.memory: Array = np.empty(0)
+    def __init__(self, dtype: Any = float) -> None:
+        self.memory: Any = np.empty(0, dtype)
 
-    def take(self, rows: int, columns: int) -> Array:
+    def take(self, rows: int, columns: int) -> Any:
         """A matrix with arbitrary contents; the one taken before is gone."""
         if rows * columns > len(self.memory):
-            self.memory = np.empty(rows * columns)
+            self.memory = np.empty(int(1.5 * rows * columns), self.memory.dtype)
         return self.memory[: rows * columns].reshape(rows, columns)
 
 
@@ -200,6 +202,8 @@ class _Layer:
     def of(cls, layer: Hidden) -> _Layer:
         """Read it off a network's layer."""
         weight = layer.map.weight
+        if isinstance(weight, np.ndarray):
+            weight = np.array(weight, order="C")  # compiled code tells writable arrays from others
         squares = weight * weight
         norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
         slopes = (float(layer.phi.slope_neg), float(layer.phi.slope_pos))

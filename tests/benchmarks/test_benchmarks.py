@@ -14,7 +14,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
-    "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity",
+    "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
     "alignment", "slices",
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.nets import exact_regions
 from torch import nn
@@ -128,6 +128,7 @@ def integer_modules(draw):
     return module, *(np.array(p, float).reshape(shape) for p in points)
 
 
+@settings(max_examples=40)
 @given(integer_modules())
 def test_degenerate_blocks_and_pools_equal_rational_arithmetic(case):
     module, start, end = case
