@@ -5,6 +5,7 @@ from relucvx.datasets.degenerate import degenerate_bank
 from relucvx.datasets.embedded import EMBEDDED, load, standardize_columns
 from relucvx.datasets.files import read_table
 from relucvx.datasets.folding import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor_function, cantornet, sawtooth
+from relucvx.datasets.idx import load_idx
 from relucvx.datasets.lookup import RECIPES, available, get
 from relucvx.datasets.synthetic import (
     class_labels,
@@ -34,6 +35,7 @@ __all__ = [
     "get",
     "inputs_from_kernel",
     "load",
+    "load_idx",
     "planted",
     "read_table",
     "sawtooth",
