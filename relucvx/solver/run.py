@@ -321,11 +321,14 @@ class Run:
             scalar_output=problem.scalar_output,
         )
 
-    def _offer(self, network: TwoLayerReLU) -> None:
-        """Keep a network when its balanced objective is the lowest so far."""
+    def _offer(self, network: TwoLayerReLU, stationary: bool = False) -> None:
+        """Keep a network when its balanced objective is the lowest so far; a stationary one also when it is as low.
+
+        The dual point is the residual of the fit: errors that the objective does not see any more still move it.
+        """
         network = balance(network, penalize_bias=self.problem.bias != "free")
         value = balanced_objective(self.problem, network)
-        if value < self.upper:
+        if value < self.upper or (stationary and value <= self.upper * (1 + 1e-15)):
             self.network, self.upper = network, value
 
     # ------------------------------------------------------------------ reporting

@@ -160,7 +160,7 @@ class VectorRun(Run):
             for candidate in joint_polish(self.problem, *support, b, FIRST_GUESS[: None if thorough else 1]):
                 network = self._as_network(*candidate)
                 if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
-                    self._offer(network)
+                    self._offer(network, stationary=True)
                     found = True
             if found:
                 return True
