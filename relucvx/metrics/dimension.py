@@ -135,9 +135,9 @@ def numerical_rank(
 
     Notes
     -----
-    The tunnel effect is described with the spectrum of the covariance and a threshold relative to the largest value:
-    ``numerical_rank(Z, tolerance=1e-3, spectrum="covariance")``. A threshold of 1e-3 there is one of 0.032 for singular
-    values. Every choice ignores the scale of the features.
+    The tunnel effect is described by the number of singular values of the sample covariance above a threshold:
+    ``numerical_rank(Z, tolerance=1e-3, spectrum="covariance")``. There 1e-3 of the largest is 0.032 of the largest
+    singular value of the features; which threshold to take is left to the caller. Every choice ignores the scale.
 
     Source: [masarczyk-2023].
     Status: heuristic (where to cut is a choice; the count is exact up to rounding).

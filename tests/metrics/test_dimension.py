@@ -112,7 +112,7 @@ def test_numerical_rank_at_a_tolerance_by_both_spectra():
     count = lambda **options: numerical_rank(Z, centred=False, **options)  # noqa: E731
     assert count() == 6
     assert [count(tolerance=t) for t in (0.0, 1e-4, 0.035, 0.5, 0.9)] == [6, 5, 3, 1, 1]
-    # the convention of the tunnel effect: 1e-3 of the largest eigenvalue is 0.0316 of the largest singular value
+    # as for the tunnel effect: 1e-3 of the largest eigenvalue is 0.0316 of the largest singular value
     assert count(tolerance=1e-3, spectrum="covariance") == 3
     assert count(tolerance=1e-3) == 4
     covariance = np.linalg.eigvalsh(Z.T @ Z)
