@@ -41,16 +41,19 @@ def mlp(widths, seed=0):
     return nn.Sequential(*layers[:-1])
 
 
-def fit(net, X, y, epochs, seed=0, lr=1e-3, batch=64, weight_decay=0.0, callback=None):
-    """Adam on the cross-entropy, in shuffled batches; ``callback(epoch)`` after each epoch. Returns the network."""
-    X, y = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y, dtype=torch.int64)
+def fit(
+    net, X, y, epochs, seed=0, lr=1e-3, batch=64, weight_decay=0.0, callback=None, loss=nn.functional.cross_entropy
+):
+    """Adam on the loss, in shuffled batches; ``callback(epoch)`` after each epoch. Returns the network."""
+    X, y = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y)
+    y = y.float() if y.is_floating_point() else y.long()
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=lr, weight_decay=weight_decay)
     for epoch in range(epochs):
         net.train()
         for rows in torch.randperm(len(X), generator=shuffle).split(batch):
             optimizer.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
+            loss(net(X[rows]), y[rows]).backward()
             optimizer.step()
         net.eval()
         if callback is not None:
@@ -62,3 +65,12 @@ def fit(net, X, y, epochs, seed=0, lr=1e-3, batch=64, weight_decay=0.0, callback
 def accuracy(net, X, y):
     """Share of the samples that the network labels rightly."""
     return float((net(torch.as_tensor(X, dtype=torch.float32)).argmax(1).numpy() == y).mean())
+
+
+def conclude(claims, quick):
+    """Print what came of each claim ``(holds, text with the numbers, asserted)``; a full run holds to those asserted."""
+    print()
+    for holds, text, _ in claims:
+        print(f"{'holds' if holds else 'does not reproduce'}: {text}")
+    failed = [text for holds, text, asserted in claims if asserted and not holds]
+    assert quick or not failed, failed
