@@ -30,7 +30,7 @@ from relucvx.metrics.separability import LinearSeparation, Separability, cover_c
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 from relucvx.metrics.slice_plot import plot_slice
 from relucvx.metrics.slice_result import SliceRegions
-from relucvx.metrics.slices import slice_regions
+from relucvx.metrics.slices import input_map, slice_regions
 from relucvx.metrics.tracking import RegionTracker
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "folding",
     "graph_convexity",
     "hamming_convex",
+    "input_map",
     "largest_folding",
     "layer_activations",
     "layer_similarity",

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.layers import Affine, Hidden, LayerList, read_layers
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray
+from relucvx.validation import as_matrix
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -30,6 +32,7 @@ def slice_regions(
     axes: Any = None,
     extent: Any = None,
     layers: int | Sequence[int] | None = None,
+    input_shape: int | Sequence[int] | None = None,
 ) -> SliceRegions:
     """Activation regions of a piecewise-linear network on a convex polygon in input space, exactly.
 
@@ -47,6 +50,8 @@ def slice_regions(
         Instead: the parallelogram origin + u axes[0] + v axes[1] with extent = (u_min, u_max, v_min, v_max).
     layers : int or sequence of int, optional
         Hidden layers whose neurons make up the code; default all. Later layers are not looked at.
+    input_shape : int or sequence of int, optional
+        Shape of one input where neither the module nor the shape of the corners says it.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def slice_regions(
     Source: [humayun-2023], [berzins-2023].
     Status: theorem (exact up to float64 rounding).
     """
-    network = read_layers(module, like=origin if polygon is None else polygon)
+    network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
     chosen = network.select(layers)
     plane = read_plane(network, polygon, origin, axes, extent)
     last = max(chosen, default=-1) + 1
@@ -180,7 +185,57 @@ def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> 
 
 
 def _composed(M: Array, weight: Any, bias: Array) -> Array:
-    """Affine maps (faces, 3, width), rows constant and slopes, followed by one more."""
-    out: Array = (M.reshape(3 * len(M), M.shape[2]) @ weight).reshape(len(M), 3, weight.shape[1])
+    """Affine maps (faces, 1 + dimensions, width), rows constant and slopes, followed by one more."""
+    count, rows, width = M.shape
+    out: Array = (M.reshape(count * rows, width) @ weight).reshape(count, rows, weight.shape[1])
     out[:, 0] += bias
     return out
+
+
+def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None = None) -> tuple[Array, Array]:
+    """The network on one region as an affine map of its inputs: outputs = x @ weight + bias.
+
+    Parameters
+    ----------
+    module : TwoLayerReLU, DeepNetwork or torch.nn.Module
+        As for :func:`slice_regions`.
+    code : array_like of shape (N,), bool
+        Code of the region: all neurons, one hidden layer after the other, e.g. ``regions.codes[i]``.
+    input_shape : int or sequence of int, optional
+        Shape of one input where the module does not say it.
+
+    Returns
+    -------
+    weight : ndarray of shape (d, c)
+    bias : ndarray of shape (c,)
+
+    Raises
+    ------
+    InvalidInputError
+        For a code of another length or with entries other than zeros and ones, or a module that cannot be read.
+
+    Notes
+    -----
+    Source: [humayun-2023].
+    Status: theorem (exact up to float64 rounding, wherever the code occurs).
+    """
+    network = read_layers(module, input_shape)
+    values = as_matrix(code, "code", allow_vector=True)[:, 0] if np.size(code) else np.zeros(0)
+    if np.shape(code) != (sum(network.widths),) or not np.isin(values, (0.0, 1.0)).all():
+        raise InvalidInputError(
+            explain(
+                f"a code of {sum(network.widths)} zeros and ones, one per neuron",
+                f"shape {np.shape(code)}, values from {values.min(initial=0):g} to {values.max(initial=1):g}",
+                "the code of some layers only",
+                "regions.codes[i] of slice_regions without layers=",
+            )
+        )
+    M = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])[None]
+    begin = 0
+    for hidden in network.hidden:
+        k = hidden.n_kinked
+        M = _composed(M, hidden.map.weight, hidden.map.bias)
+        M[:, :, :k] *= hidden.phi.gate(values[begin : begin + k] > 0)
+        begin += k
+    M = M if network.head is None else _composed(M, network.head.weight, network.head.bias)
+    return M[0, 1:], M[0, 0]

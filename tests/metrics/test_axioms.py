@@ -229,6 +229,7 @@ ELSEWHERE = {
     "plot_profile": "test_profile.py",
     "plot_slice": "test_slice_decisions.py:.plot(",
     "profile": "test_profile.py",
+    "input_map": "test_slice_decisions.py",
     "slice_regions": "test_slices.py",
     "suggested_cut": "test_profile.py",
 }

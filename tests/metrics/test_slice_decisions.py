@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from metrics.test_slices import BOX, assert_tiles, integer_nets, random_net
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import slice_regions
+from relucvx.metrics import input_map, slice_regions
 from relucvx.metrics.layers import read_layers
 from relucvx.metrics.slice_plot import BOUNDARY
 from relucvx.network import DeepNetwork
@@ -198,8 +198,30 @@ def test_convolutions_pooling_and_residual_blocks(make, shape):
     np.testing.assert_allclose(
         np.einsum("ni,nic->nc", np.column_stack([np.ones(400), u]), found.maps[where]), out, atol=1e-10
     )
+    for region in where[:5]:
+        weight, bias = input_map(net, found.codes[region], input_shape=shape)
+        rows_there = rows[where == region]
+        np.testing.assert_allclose(rows_there @ weight + bias, out[where == region], atol=1e-10)
+        on_plane = np.vstack([found.origin @ weight + bias, found.axes @ weight])
+        np.testing.assert_allclose(on_plane, found.maps[region], atol=1e-10)
+    rowwise = slice_regions(net, flat, input_shape=shape)
+    assert rowwise.per_layer == found.per_layer
     axes = slice_regions(net, origin=X[0], axes=X[1:] - X[:1], extent=(0, 1, 0, 1))
     assert axes.n_regions > found.n_regions
+
+
+@pytest.mark.parametrize("code", [[True], [0.5] * 12, np.ones((12, 1)), [], ["a"] * 12])
+def test_codes_that_are_not_those_of_the_network(code):
+    net = random_net(np.random.default_rng(0), (2, 6, 6, 1))
+    with pytest.raises(
+        InvalidInputError, match=r"a code of 12 zeros and ones, one per neuron|code to hold real numbers"
+    ):
+        input_map(net, code)
+
+
+def test_the_map_of_a_linear_network():
+    weight, bias = input_map(linear([[1.0], [2.0]], [3.0]), [])
+    assert (weight.tolist(), bias.tolist()) == ([[1.0], [2.0]], [3.0])
 
 
 # ---------------------------------------------------------------------- the figure

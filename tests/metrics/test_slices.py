@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,32 @@ def assert_same_regions(one, other, rtol=1e-9):
     assert one.n_regions == other.n_regions
     for name in ("areas", "perimeters"):
         np.testing.assert_allclose(np.sort(getattr(one, name)), np.sort(getattr(other, name)), rtol=rtol, atol=1e-12)
+
+
+def test_the_checks_can_fail():
+    found = slice_regions(one_layer([[1, 0], [0, 1]], [0, 1]), BOX)
+    assert_tiles(found, 16)
+    with pytest.raises(AssertionError):
+        assert_tiles(found, 16 * (1 + 1e-8))
+    bent = found.vertices.copy()
+    bent[found.offsets[0]] *= 0.1
+    with pytest.raises(AssertionError):
+        assert_tiles(replace(found, vertices=bent), 16)
+    with pytest.raises(AssertionError):
+        assert_same_regions(found, replace(found, areas=found.areas[::-1] * 1.001))
+    with pytest.raises(AssertionError):
+        assert_same_regions(found, slice_regions(one_layer([[1, 0]], [0]), BOX))
+
+
+def test_the_exact_and_the_plain_splitter_agree():
+    net = random_net(np.random.default_rng(11), (2, 5, 5, 1))
+    exact = exact_regions(layers_of(net), BOX)
+    polygons, codes = float_regions(layers_of(net), BOX)
+    assert sum(exact_area(corners) for corners, _ in exact) == 16
+    assert sorted(code for _, code in exact) == sorted(map(tuple, codes.tolist()))
+    assert sum(float(exact_area(p)) for p in polygons) == pytest.approx(16)
+    lines = [(np.array([[1.0, 1.0], [0.0, 1.0]]), np.zeros(2), 0.0, 1.0)]
+    assert len(exact_regions(lines, BOX)) == len(float_regions(lines, BOX)[0]) == 4
 
 
 # ---------------------------------------------------------------------- counts in closed form
