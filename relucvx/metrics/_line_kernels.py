@@ -50,6 +50,19 @@ def product(H: Any, W: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def sparse_product(H: Any, pointers: Any, columns: Any, entries: Any, out: Any) -> None:
+    """The product H W with W by rows (``pointers``, ``columns``, ``entries``); zeros of H cost nothing."""
+    for i in range(len(H)):
+        row = out[i]
+        row[:] = 0.0
+        for c in range(H.shape[1]):
+            h = H[i, c]
+            if h != 0.0:
+                for e in range(pointers[c], pointers[c + 1]):
+                    row[columns[e]] += h * entries[e]
+
+
+@njit(cache=True, nogil=True)
 def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> None:
     """Add the bias, and make neurons zero that are within their doubt of it; ``moved`` records by how much at most.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from relucvx.metrics.layers import Hidden, LayerList, Weight
 from relucvx.tolerances import EPS
@@ -137,7 +138,7 @@ class Walker:
 
         out = self._before.take(len(values), weight.shape[1])
         if not isinstance(weight, np.ndarray):
-            out[:] = values @ weight
+            kernels.sparse_product(values, weight.indptr, weight.indices, weight.data, out)
         elif len(values) < kernels.STRIP // 2 or weight.size == 0:
             np.matmul(values, weight, out=out)
         else:
@@ -201,9 +202,9 @@ class _Layer:
     @classmethod
     def of(cls, layer: Hidden) -> _Layer:
         """Read it off a network's layer."""
-        weight = layer.map.weight
-        if isinstance(weight, np.ndarray):
-            weight = np.array(weight, order="C")  # compiled code tells writable arrays from others
+        given = layer.map.weight
+        # a copy, because compiled code tells writable arrays from others
+        weight: Weight = np.array(given, order="C") if isinstance(given, np.ndarray) else sparse.csr_array(given)
         squares = weight * weight
         norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
         slopes = (float(layer.phi.slope_neg), float(layer.phi.slope_pos))
