@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.layers import LayerList, read_layers
-from relucvx.metrics.lines import Code, LineRegions, end_points, line_regions
+from relucvx.metrics.lines import Code, each_line, end_points
 from relucvx.types import Array, BoolArray, Result
 
 
@@ -119,12 +119,10 @@ def folding(
     Status: theorem (exact up to float64 rounding, or exact in rationals; ``"sampled"`` is heuristic).
     """
     if method == "exact":
-        lines = line_regions(
-            module, start, end, layers, neurons=neurons, arithmetic=arithmetic, input_shape=input_shape
-        )
-        if isinstance(lines, LineRegions):
-            return walk_folding(lines.codes, symmetric)
-        return tuple(walk_folding(line.codes, symmetric) for line in lines)
+        # one line at a time: a thousand have some hundred megabytes of codes
+        lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
+        exact = (walk_folding(line.codes, symmetric) for line in lines)
+        return next(exact) if single else tuple(exact)
     if method != "sampled":
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:

@@ -114,13 +114,32 @@ def line_regions(
     Source: [lewandowski-2025].
     Status: theorem (exact up to float64 rounding, or exact in rationals).
     """
+    lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
+    return next(lines) if single else tuple(lines)
+
+
+def each_line(
+    module: Any,
+    start: Any,
+    end: Any,
+    layers: int | Sequence[int] | None = None,
+    neurons: Neurons | None = None,
+    arithmetic: str = "float",
+    input_shape: int | Sequence[int] | None = None,
+) -> tuple[Iterator[LineRegions], bool]:
+    """What :func:`line_regions` returns, one after the other, and whether it is a single one.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`line_regions`.
+    """
     if arithmetic not in ("float", "rational"):
         raise InvalidInputError(explain('arithmetic "float" or "rational"', repr(arithmetic)))
     network = read_layers(module, input_shape, like=start)
     code, exact = Code.of(network, layers, neurons), arithmetic == "rational"
     starts, ends, single = end_points(network, start, end, exact)
-    found = tuple((_exactly_along if exact else regions_along)(network, starts, ends, code))
-    return found[0] if single else found
+    return (_exactly_along if exact else regions_along)(network, starts, ends, code), single
 
 
 @dataclass(frozen=True)
