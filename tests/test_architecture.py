@@ -35,12 +35,6 @@ LAYERS = (
 """From the bottom up. Parts of one layer do not see each other, except inside the foundation."""
 
 FOUNDATION = LAYERS[0]
-FRONT = (
-    "cli", "cli_app", "cli_input", "cli_network", "cli_output", "cli_profile", "cli_regions", "cli_report",
-    "cli_theory", "cli_verify",
-)  # fmt: skip
-"""The command line is one part in several files."""
-
 LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "joblib", "pandas")
 """Never imported while a module loads."""
 
@@ -59,8 +53,7 @@ def rank(part: str) -> int:
 def part_of(module: str) -> str:
     """``relucvx.solver.conic`` belongs to ``solver``; the package itself holds only names and is "relucvx"."""
     words = module.split(".")
-    part = words[1] if len(words) > 1 else words[0]
-    return "cli" if part in FRONT else part
+    return words[1] if len(words) > 1 else words[0]
 
 
 def imports_of(source: str, module: str) -> list[tuple[str, bool]]:
@@ -147,7 +140,7 @@ def test_the_certificate_does_not_know_the_solver():
         ("def f():\n    import torch", "relucvx.network.x", None),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import cvxpy", "relucvx.program.x", None),
         ("from relucvx.oracle import dual_norm", "relucvx.solver.x", None),
-        ("from relucvx.cli_input import Source", "relucvx.cli", None),
+        ("from relucvx.cli.input import Source", "relucvx.cli", None),
     ],
 )
 def test_the_checker_can_fail(source, module, complaint):

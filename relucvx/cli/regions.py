@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relucvx import cli_output
-from relucvx.cli_app import (
+from relucvx.cli import output
+from relucvx.cli.frame import (
     CERTIFIED,
     Columns,
     Components,
@@ -24,8 +24,8 @@ from relucvx.cli_app import (
     Target,
     Weights,
 )  # fmt: skip
-from relucvx.cli_input import Source, check_folder
-from relucvx.cli_profile import check_format
+from relucvx.cli.input import Source, check_folder
+from relucvx.cli.profile import check_format
 from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def regions(
 
     Trains a network on the data, or looks at the one of --weights.
     """
-    from relucvx.cli_network import counted, obtain_network, widths_of
+    from relucvx.cli.network import counted, obtain_network, widths_of
     from relucvx.metrics.slice_plot import COLORS
 
     check_folder(plot)
@@ -93,9 +93,9 @@ def regions(
         saved = str(plot)
     measured = {**where, **slice_facts(found), "segments": segment_facts(folds)}
     if as_json:
-        cli_output.print_json({**facts, **measured, "saved": saved})
+        output.print_json({**facts, **measured, "saved": saved})
     else:
-        cli_output.show(*summary(facts, measured, saved))
+        output.show(*summary(facts, measured, saved))
     raise typer.Exit(CERTIFIED)
 
 

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from command_line import refused, run
 from rich.console import Console
-from test_cli import refused, run
 
 import relucvx as rx
-from relucvx.cli_input import Source
-from relucvx.cli_network import as_classes, counted, load_weights, mlp, obtain_network, outputs_of, train_mlp, widths_of
-from relucvx.cli_regions import corners_of, spanning
+from relucvx.cli.input import Source
+from relucvx.cli.network import as_classes, counted, load_weights, mlp, obtain_network, outputs_of, train_mlp, widths_of
+from relucvx.cli.regions import corners_of, spanning
 from relucvx.errors import DataFileError, InvalidInputError
 from relucvx.metrics import slice_regions
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relucvx.cli_input import PICKLES, Source, stored_solution
+from relucvx.cli.input import PICKLES, Source, stored_solution
 from relucvx.errors import DataFileError, InvalidInputError, explain
 
 if TYPE_CHECKING:

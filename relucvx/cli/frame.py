@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from relucvx import __version__
-from relucvx.cli_input import EXAMPLE, FRACTION
+from relucvx.cli.input import EXAMPLE, FRACTION
 from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3

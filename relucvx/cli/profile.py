@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relucvx import cli_output
-from relucvx.cli_app import (
+from relucvx.cli import output
+from relucvx.cli.frame import (
     CERTIFIED,
     NOT_CERTIFIED,
     Columns,
@@ -28,7 +28,7 @@ from relucvx.cli_app import (
     Target,
     Weights,
 )  # fmt: skip
-from relucvx.cli_input import Source, check_folder
+from relucvx.cli.input import Source, check_folder
 from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def profile(
 
     Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
     """
-    from relucvx.cli_network import obtain_network, widths_of
+    from relucvx.cli.network import obtain_network, widths_of
     from relucvx.metrics.layer_scores import chosen_scores
     from relucvx.metrics.profile import profile as measure
 
@@ -83,7 +83,7 @@ def profile(
     module, X, labels, facts = obtain_network(
         source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )
-    with cli_output.interruptible() as stopped, layer_bar() as draw:
+    with output.interruptible() as stopped, layer_bar() as draw:
 
         def callback(state: Any) -> bool:
             draw(state)
@@ -95,9 +95,9 @@ def profile(
         )  # fmt: skip
     saved = save(frame, plot, csv)
     if as_json:
-        cli_output.print_json({**facts, **frame_facts(frame), "saved": saved})
+        output.print_json({**facts, **frame_facts(frame), "saved": saved})
     else:
-        cli_output.show(*summary(facts, frame, saved))
+        output.show(*summary(facts, frame, saved))
         print_frame(frame)
     raise typer.Exit(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED)
 
@@ -143,7 +143,7 @@ def _plain_network(module: Any) -> Any:
 @contextmanager
 def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
     """A function that draws a bar on standard error from what a profile's callback sees."""
-    from relucvx.cli_network import counted
+    from relucvx.cli.network import counted
 
     with counted("measuring", 1000, console) as tick:
 

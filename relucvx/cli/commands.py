@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from relucvx import cli_output, cli_profile, cli_regions, cli_theory, cli_verify
-from relucvx.cli_app import (
+from relucvx.cli import output, profile, regions, theory, verify
+from relucvx.cli.frame import (
     CERTIFIED,
     NOT_CERTIFIED,
     ActivationName,
@@ -37,7 +37,7 @@ from relucvx.cli_app import (
     Tol,
     app,
 )  # fmt: skip
-from relucvx.cli_input import (
+from relucvx.cli.input import (
     Source,
     Task,
     check_folder,
@@ -95,9 +95,9 @@ def patterns(
             str(facts["saved"]), X=X, patterns=arr.patterns, generators=arr.generators, complete=arr.complete
         )
     if as_json:
-        cli_output.print_json(facts)
+        output.print_json(facts)
     else:
-        cli_output.show(*cli_output.pattern_rows(facts))
+        output.show(*output.pattern_rows(facts))
 
 
 @app.command()
@@ -133,19 +133,17 @@ def solve(
         source = Source(data or "", target, columns, one_vs_rest, components, standardize, samples, seed)
         source, bias = or_example(source, data, bias)
         task = pose(source, problem_options(loss, bias, activation), beta, beta_fraction)
-    with cli_output.progress("solving", tol) as callback:
+    with output.progress("solving", tol) as callback:
         sol = rx.solve(
             task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, solver=solver, start=first,
             callback=callback, rng=seed,
         )  # fmt: skip
     saved = None if out is None else str(sol.save(out))
     if as_json:
-        cli_output.print_json(
-            {"data": task.name, "beta_max": task.range, **cli_output.solution_facts(sol), "saved": saved}
-        )
+        output.print_json({"data": task.name, "beta_max": task.range, **output.solution_facts(sol), "saved": saved})
     else:
-        rows = cli_output.solution_rows(task, sol, tol)
-        cli_output.show(task.title, rows if saved is None else {**rows, "saved": saved})
+        rows = output.solution_rows(task, sol, tol)
+        output.show(task.title, rows if saved is None else {**rows, "saved": saved})
     raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
 
 
@@ -167,7 +165,7 @@ def certify(
     stored = stored_solution(solution)
     goal = float(stored.stats["tol"]) if tol is None else tol
     task = pose_again(stored, solution)
-    with cli_output.interruptible() as stopped, cli_output.progress("certifying", goal) as draw:
+    with output.interruptible() as stopped, output.progress("certifying", goal) as draw:
 
         def callback(state: object) -> bool:
             if draw is not None:
@@ -179,12 +177,12 @@ def certify(
             time_limit=time_limit, method=cast(Any, method), callback=callback,
         )  # fmt: skip
     if as_json:
-        cli_output.print_json({"solution": str(solution), "tol": goal, **cli_output.certificate_facts(certificate)})
+        output.print_json({"solution": str(solution), "tol": goal, **output.certificate_facts(certificate)})
     else:
         old = stored.certificate
         claim = {"stored claim": f"{old.lower:.10g} <= p* <= {old.upper:.10g} (not used)"}
-        rows = {**cli_output.certificate_rows(certificate, goal), "seconds": f"{certificate.seconds:.3g}", **claim}
-        cli_output.show(task.title, rows)
+        rows = {**output.certificate_rows(certificate, goal), "seconds": f"{certificate.seconds:.3g}", **claim}
+        output.show(task.title, rows)
     raise typer.Exit(CERTIFIED if certificate.rel_gap <= goal else NOT_CERTIFIED)
 
 
@@ -217,23 +215,23 @@ def path(
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
     wanted = strengths(task, count, smallest) if given is None else given
     if not as_json:
-        cli_output.show(f"{task.title}; {cli_output.beta_max_text(task)}", {})
-        typer.echo(cli_output.PATH_HEADER)
+        output.show(f"{task.title}; {output.beta_max_text(task)}", {})
+        typer.echo(output.PATH_HEADER)
     table = []
-    with cli_output.progress("path", tol) as callback:
+    with output.progress("path", tol) as callback:
         for sol in _path(task, wanted, tol, time_limit, callback, seed):
-            table.append(cli_output.path_facts(sol, task.beta))
+            table.append(output.path_facts(sol, task.beta))
             if not as_json:
-                typer.echo(cli_output.PATH_ROW.format(**table[-1]))
+                typer.echo(output.PATH_ROW.format(**table[-1]))
             if out is not None and out.suffix != ".npz":
                 out.mkdir(exist_ok=True)
                 sol.save(out / f"solution-{len(table) - 1:03d}.npz")
     if out is not None and out.suffix == ".npz":
-        cli_output.save_table(out, table)
+        output.save_table(out, table)
     done = len(table) == len(wanted) and all(row["rel_gap"] <= tol for row in table)
     if as_json:
         saved = None if out is None else str(out)
-        cli_output.print_json(
+        output.print_json(
             {"data": task.name, "beta_max": task.range, "tol": tol, "certified": done, "path": table, "saved": saved}
         )
     raise typer.Exit(CERTIFIED if done else NOT_CERTIFIED)
@@ -253,11 +251,11 @@ def _path(
             return
 
 
-app.command()(cli_theory.train)
-app.command()(cli_theory.compare)
-app.command()(cli_verify.verify)
-app.command()(cli_profile.profile)
-app.command()(cli_regions.regions)
+app.command()(theory.train)
+app.command()(theory.compare)
+app.command()(verify.verify)
+app.command()(profile.profile)
+app.command()(regions.regions)
 
 
 def main() -> None:

@@ -11,32 +11,15 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from command_line import refused, run
 from rich.console import Console
-from typer.testing import CliRunner
 
 import relucvx as rx
-from relucvx import cli_output
-from relucvx.cli import app, main
-from relucvx.cli_input import Source
+from relucvx.cli import main, output
+from relucvx.cli.input import Source
 from relucvx.errors import LicenseError, MissingPackageError
 
 SMALL = ["planted:30x2", "--beta-fraction", "0.1"]
-
-
-def run(*args):
-    """Exit code, standard output, standard error."""
-    out = CliRunner().invoke(app, [str(a) for a in args])
-    if out.exception is not None and not isinstance(out.exception, SystemExit):
-        raise out.exception
-    return out.exit_code, out.stdout, out.stderr
-
-
-def refused(*args):
-    """The message of a command that must fail with exit code 1 and print nothing else."""
-    code, out, err = run(*args)
-    assert (code, out) == (1, ""), (code, out, err)
-    assert "Traceback" not in err
-    return err
 
 
 @pytest.fixture
@@ -89,7 +72,7 @@ def test_solve_json_is_json_only_and_agrees_with_the_library():
 
 
 def test_json_holds_neither_nan_nor_infinity(capsys):
-    cli_output.print_json({"a": [float("nan"), 1.0], "b": {"c": float("inf")}, "d": np.float64(2.0)})
+    output.print_json({"a": [float("nan"), 1.0], "b": {"c": float("inf")}, "d": np.float64(2.0)})
     assert json.loads(capsys.readouterr().out) == {"a": [None, 1.0], "b": {"c": None}, "d": 2.0}
 
 
@@ -388,7 +371,7 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
 # ---------------------------------------------------------------------- signals, terminals, processes
 def test_the_first_ctrl_c_is_a_flag_and_the_second_acts():
     before = signal.getsignal(signal.SIGINT)
-    with cli_output.interruptible() as stopped:
+    with output.interruptible() as stopped:
         assert not stopped()
         signal.raise_signal(signal.SIGINT)
         assert stopped()
@@ -406,7 +389,7 @@ def test_ctrl_c_stops_a_certificate_with_a_valid_bound(tmp_path, monkeypatch):
     def pressed():
         yield lambda: True
 
-    monkeypatch.setattr(cli_output, "interruptible", pressed)
+    monkeypatch.setattr(output, "interruptible", pressed)
     code, out, _ = run("certify", file, "--tol", "1e-9", "--method", "branch_and_bound", "--json")
     proven = json.loads(out)
     assert code in (0, 2)
@@ -414,10 +397,10 @@ def test_ctrl_c_stops_a_certificate_with_a_valid_bound(tmp_path, monkeypatch):
 
 
 def test_progress_draws_only_in_a_terminal():
-    with cli_output.progress("solving", 1e-6, Console(file=io.StringIO(), force_terminal=False)) as draw:
+    with output.progress("solving", 1e-6, Console(file=io.StringIO(), force_terminal=False)) as draw:
         assert draw is None
     screen = io.StringIO()
-    with cli_output.progress("solving", 1e-6, Console(file=screen, force_terminal=True, width=120)) as draw:
+    with output.progress("solving", 1e-6, Console(file=screen, force_terminal=True, width=120)) as draw:
         sol = rx.solve([[1.0], [-2.0]], [1.0, 3.0], 0.1, callback=draw)
         rx.certify(sol.network, [[1.0], [-2.0]], [1.0, 3.0], 0.1, method="branch_and_bound", callback=draw)
     assert "solving: round" in screen.getvalue()
@@ -425,8 +408,8 @@ def test_progress_draws_only_in_a_terminal():
 
 def test_a_terminal_gets_a_table(monkeypatch, capsys):
     console = Console(force_terminal=True, width=60, markup=False, highlight=False, color_system=None)
-    monkeypatch.setattr(cli_output, "Console", lambda **_: console)
-    cli_output.show("title [x]", {"label": "text"})
+    monkeypatch.setattr(output, "Console", lambda **_: console)
+    output.show("title [x]", {"label": "text"})
     assert capsys.readouterr().out.split() == ["title", "[x]", "label", "text"]
 
 

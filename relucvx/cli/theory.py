@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from relucvx import cli_output, cli_report
-from relucvx.cli_app import (
+from relucvx.cli import output, report
+from relucvx.cli.frame import (
     CERTIFIED,
     NOT_CERTIFIED,
     ActivationName,
@@ -27,7 +27,7 @@ from relucvx.cli_app import (
     TimeLimit,
     Tol,
 )  # fmt: skip
-from relucvx.cli_input import Source, check_folder, pose, problem_options
+from relucvx.cli.input import Source, check_folder, pose, problem_options
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
 Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
@@ -67,23 +67,21 @@ def train(
     check_folder(out)
     source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
     task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
-    with cli_output.progress("training", 1e-6) as callback:
+    with output.progress("training", 1e-6) as callback:
         runs = rx.train(
             task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
             learning_rate=learning_rate, max_steps=max_steps, callback=callback,
         )  # fmt: skip
-    table = cli_report.run_rows(runs)
+    table = report.run_rows(runs)
     if out is not None:
-        cli_output.write_json(out, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
+        output.write_json(out, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
     if as_json:
         saved = None if out is None else str(out)
-        cli_output.print_json(
-            {"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table, "saved": saved}
-        )
+        output.print_json({"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table, "saved": saved})
     else:
-        rows = {"beta": cli_output.beta_text(task), **cli_report.training_summary(runs)}
-        cli_output.show(task.title, rows if out is None else {**rows, "saved": str(out)})
-        cli_report.print_table(table)
+        rows = {"beta": output.beta_text(task), **report.training_summary(runs)}
+        output.show(task.title, rows if out is None else {**rows, "saved": str(out)})
+        report.print_table(table)
     raise typer.Exit(CERTIFIED if all(row["status"] in ("STATIONARY", "STALLED") for row in table) else NOT_CERTIFIED)
 
 
@@ -120,11 +118,11 @@ def compare(
     as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
     source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
     task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
-    with cli_output.progress("solving", tol) as callback:
+    with output.progress("solving", tol) as callback:
         sol = rx.solve(
             task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed
         )
-    with cli_output.progress("training", tol) as callback:
+    with output.progress("training", tol) as callback:
         runs = rx.train(
             task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
             learning_rate=learning_rate, max_steps=max_steps, p_star=sol.certificate.lower or None, callback=callback,
@@ -134,10 +132,10 @@ def compare(
         found.to_html(html, task.name)
     if as_json:
         facts = {"data": task.name, "beta_max": task.range, **found.to_dict()}
-        cli_output.print_json({**facts, "saved": None if html is None else str(html)})
+        output.print_json({**facts, "saved": None if html is None else str(html)})
     else:
-        cli_output.show(task.title, {"beta": cli_output.beta_text(task), **cli_report.finding_rows(found)})
-        cli_report.print_table(cli_report.comparison_rows(found))
+        output.show(task.title, {"beta": output.beta_text(task), **report.finding_rows(found)})
+        report.print_table(report.comparison_rows(found))
         if html is not None:
             typer.echo(f"report: {html}")
     raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command_line import refused, run
 from rich.console import Console
-from test_cli import refused, run
 
 import relucvx as rx
-from relucvx import cli_verify
+from relucvx.cli import verify
 from relucvx.theory import Claim, Deviation
 
 SMALL = ("planted:20x2", "--beta-fraction", "0.1", "--seeds", "3", "--width", "8")
@@ -208,12 +208,12 @@ def test_bad_arguments_of_verify_are_explained(tmp_path):
 
 
 def test_the_bar_is_drawn_only_in_a_terminal(toys):
-    with cli_verify.claim_progress(2, Console(file=io.StringIO(), force_terminal=False)) as (echo, bar):
+    with verify.claim_progress(2, Console(file=io.StringIO(), force_terminal=False)) as (echo, bar):
         assert bar is None
-        assert echo is cli_verify.typer.echo
+        assert echo is verify.typer.echo
     screen = io.StringIO()
-    with cli_verify.claim_progress(1, Console(file=screen, force_terminal=True, width=100)) as (echo, bar):
-        (result,) = cli_verify._checked([toys["below-one"]], 2, 0, True, 1, bar)
+    with verify.claim_progress(1, Console(file=screen, force_terminal=True, width=100)) as (echo, bar):
+        (result,) = verify._checked([toys["below-one"]], 2, 0, True, 1, bar)
         echo("a line")
     assert result.as_expected
     assert "below-one" in screen.getvalue()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from relucvx import cli_output
-from relucvx.cli_app import CERTIFIED, NOT_CERTIFIED, Json, Seed
+from relucvx.cli import output
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, Json, Seed
 from relucvx.errors import DataFileError, explain
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def verify(
                 result.counterexample.save(out / f"{result.claim}.npz")
     good = sum(result.as_expected for result in results)
     if as_json:
-        cli_output.print_json([result.to_dict() for result in results])
+        output.print_json([result.to_dict() for result in results])
     else:
         typer.echo(f"{good} of {len(chosen)} claims have the verdict expected of them")
     raise typer.Exit(CERTIFIED if good == len(chosen) else NOT_CERTIFIED)
@@ -69,7 +69,7 @@ def verdict_line(claim: Claim, result: Verification) -> str:
 def _list(chosen: Sequence[Claim], as_json: bool) -> None:
     rows = [{k: getattr(c, k) for k in ("id", "expected", "statement", "status", "source")} for c in chosen]
     if as_json:
-        cli_output.print_json(rows)
+        output.print_json(rows)
     else:
         typer.echo("\n".join(f"{r['id']:<34}  {r['expected']:<8}  {r['statement']} [{r['source']}]" for r in rows))
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from relucvx.cli_input import Task
+from relucvx.cli.input import Task
 
 if TYPE_CHECKING:
     from relucvx.certificate import Certificate

@@ -1,0 +1,5 @@
+"""The command line, thin over the front doors, training, theory, metrics and report."""
+
+from relucvx.cli.commands import app, main
+
+__all__ = ["app", "main"]
