@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -104,10 +105,12 @@ class Walk:
         rule = self._rule(node)
         if rule is None:
             raise self._unknown(node)
+        call = Call(self, node, keep)
         try:
-            return rule(Call(self, node, keep), *args, **kwargs)
+            inspect.signature(rule).bind(call, *args, **kwargs)
         except TypeError as error:  # an argument that the rule does not know
             raise self._unknown(node) from error
+        return rule(call, *args, **kwargs)
 
     def _rule(self, node: Any) -> Callable[..., Any] | None:
         if node.op == "call_function":
@@ -229,7 +232,7 @@ def _reshape(call: Call, input: Any, *shape: Any) -> Value:
 
 def _size(call: Call, input: Any, dim: int | None = None) -> Any:
     shape = (BATCH, *call.tensor(input).shape)
-    return shape if dim is None else shape[dim]
+    return shape if dim is None else _item(call, shape, dim)
 
 
 def _attribute(call: Call, owner: Any, name: str) -> Any:
@@ -239,7 +242,8 @@ def _attribute(call: Call, owner: Any, name: str) -> Any:
 
 
 def _item(call: Call, owner: Any, index: Any) -> Any:
-    if not isinstance(owner, tuple) or not isinstance(index, (int, slice)):
+    known = isinstance(owner, tuple) and isinstance(index, (int, slice))
+    if not known or (isinstance(index, int) and not -len(owner) <= index < len(owner)):
         raise call.unknown()
     return owner[index]
 

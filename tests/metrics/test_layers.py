@@ -371,6 +371,8 @@ def hooked():
         (lambda: over(lambda m, x: x.view(x.size(0), x.size(0))), "operation 'view'"),
         (lambda: over(lambda m, x: x.T), "operation 'getattr_1'"),
         (lambda: over(lambda m, x: x[0]), "operation 'getitem'"),
+        (lambda: over(lambda m, x: x.view(x.shape[2], 2)), "operation 'getitem'"),
+        (lambda: over(lambda m, x: x.view(x.size(2), 2)), "operation 'size'"),
         (lambda: over(lambda m, x: m[0].weight, nn.Linear(2, 2)), "operation 'parts_0_weight' .get_attr"),
         (
             lambda: nn.Sequential(nn.Linear(2, 2), Several()),
