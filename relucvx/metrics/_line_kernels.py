@@ -51,15 +51,33 @@ def product(H: Any, W: Any, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def sparse_product(H: Any, pointers: Any, columns: Any, entries: Any, out: Any) -> None:
-    """The product H W with W by rows (``pointers``, ``columns``, ``entries``); zeros of H cost nothing."""
-    for i in range(len(H)):
-        row = out[i]
-        row[:] = 0.0
-        for c in range(H.shape[1]):
-            h = H[i, c]
-            if h != 0.0:
-                for e in range(pointers[c], pointers[c + 1]):
-                    row[columns[e]] += h * entries[e]
+    """The product H W with W by rows (``pointers``, ``columns``, ``entries``), eight rows of H at once.
+
+    Columns of H that are zero in all eight cost nothing.
+    """
+    rows, width = H.shape
+    outputs = out.shape[1]
+    given, total = np.empty((width, 8)), np.empty((outputs, 8))
+    for a in range(0, rows, 8):
+        n = min(8, rows - a)
+        given[:] = 0.0
+        total[:] = 0.0
+        for r in range(n):
+            for c in range(width):
+                given[c, r] = H[a + r, c]
+        for c in range(width):
+            h, zero = given[c], True
+            for r in range(8):
+                zero &= h[r] == 0.0
+            if zero:
+                continue
+            for e in range(pointers[c], pointers[c + 1]):
+                entry, sums = entries[e], total[columns[e]]
+                for r in range(8):
+                    sums[r] += h[r] * entry
+        for r in range(n):
+            for j in range(outputs):
+                out[a + r, j] = total[j, r]
 
 
 @njit(cache=True, nogil=True)
