@@ -74,3 +74,9 @@ def conclude(claims, quick):
         print(f"{'holds' if holds else 'does not reproduce'}: {text}")
     failed = [text for holds, text, asserted in claims if asserted and not holds]
     assert quick or not failed, failed
+
+
+def say(claim, holds, figures):
+    """Print whether a claim holds in this run (None: cannot tell), with the figures that decide it."""
+    verdict = "undecided" if holds is None else "reproduces" if holds else "does not reproduce"
+    print(f"{verdict}: {claim}: {figures}")
