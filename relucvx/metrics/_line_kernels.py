@@ -207,12 +207,25 @@ def place(first: Any, t: Any, doubt: Any, segment: Any, share: Any, slack: Any) 
 
 
 @njit(cache=True, nogil=True)
-def locate(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> Any:
+def sides(P: Any, k: int, first: Any, above: Any, below: Any) -> None:
+    """Whether each neuron is anywhere >= 0, and anywhere <= 0, along each curve."""
+    for p in range(len(first) - 1):
+        for i in range(first[p], first[p + 1]):
+            for j in range(k):
+                above[p, j] |= P[i, j] >= 0.0
+                below[p, j] |= P[i, j] <= 0.0
+
+
+@njit(cache=True, nogil=True)
+def locate(
+    P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any, above: Any, below: Any
+) -> Any:
     """All of the above for the values P of an affine map without its bias.
 
     Returns what :func:`find_crossings` and then what :func:`place` does.
     """
     settle(P, bias, k, first, t, doubt, errors, moved)
+    sides(P, k, first, above, below)
     counts = np.empty(len(t), np.int64)
     total = count_crossings(P, k, first, counts)
     points = find_crossings(P, k, first, counts, errors, total)

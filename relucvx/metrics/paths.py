@@ -161,7 +161,10 @@ class Walker:
         size = paths.longest[:, None] * layer.norms + np.abs(layer.bias)
         errors = np.sqrt(paths.errors**2 @ layer.squares) + 4.0 * EPS * size
         moved = np.zeros((len(first) - 1, k))
-        points, (new_t, new_doubt, new_first, parent) = kernels.locate(P, layer.bias, k, first, t, doubt, errors, moved)
+        above, below = np.zeros((2, len(first) - 1, k), dtype=bool)
+        points, (new_t, new_doubt, new_first, parent) = kernels.locate(
+            P, layer.bias, k, first, t, doubt, errors, moved, above, below
+        )
         segment, share, _, start, neurons = points
         active = None
         if columns is not None:
@@ -171,7 +174,10 @@ class Walker:
         H, longest = self._behind.take(len(new_t), P.shape[1] if valued else 0), np.empty(len(first) - 1)
         if valued:
             kernels.activate(P, k, first, segment, share, start, neurons, *layer.slopes, moved, H, longest)
-        errors[:, :k] = np.maximum(errors[:, :k], moved) * max(map(abs, layer.slopes))
+        # behind a ReLU that is inactive throughout nothing is left of an error
+        negative, positive = map(abs, layer.slopes)
+        slope = np.maximum(np.where(above, positive, 0.0), np.where(below, negative, 0.0))
+        errors[:, :k] = np.maximum(errors[:, :k], moved) * slope
         return Paths(new_t, new_doubt, new_first, H, errors, longest), parent, active
 
 

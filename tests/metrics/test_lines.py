@@ -241,6 +241,18 @@ def test_very_many_regions_keep_their_order():
     np.testing.assert_allclose(line.breakpoints * 2**16, np.arange(1, 2**16), rtol=0, atol=1e-9)
 
 
+def test_rounding_errors_do_not_pile_up_with_depth():
+    """Sixty layers: bounds that took every neuron for active would grow to the distance between breakpoints."""
+    net = random_net(np.random.default_rng(60), (5, *[20] * 60, 1), bias=0.1)
+    start, end = np.random.default_rng(0).standard_normal((2, 5))
+    line, back = line_regions(net, start, end), line_regions(net, end, start)
+    assert line.n_regions > 50
+    np.testing.assert_array_equal(line.codes, back.codes[::-1])
+    middle = line.midpoints[:, None]
+    points = (1 - middle) * start + middle * end
+    np.testing.assert_array_equal(np.hstack(read_layers(net).preactivations(points)) > 0, line.codes)
+
+
 @pytest.mark.parametrize("rows", [1, 127, 300])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
 def test_products_equal_numpy(rows, share):
