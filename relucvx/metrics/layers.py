@@ -198,6 +198,7 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork, torch.nn.Module, or anything with a ``network`` that is one of these
+        A LayerList is returned as it is; compiled and data-parallel modules are read as the module inside.
         Torch layers accepted: Linear, Conv2d (padded by zeros), BatchNorm1d/2d, AvgPool2d, AdaptiveAvgPool2d,
         MaxPool2d, ReLU, LeakyReLU, Flatten, Identity, Dropout; in Sequentials, or in modules of any structure that
         ``torch.fx`` can trace, with additions (residual blocks), flattening and the functions of these layers. Layers
@@ -217,8 +218,8 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
     Raises
     ------
     InvalidInputError
-        For any other object, activation, layer or operation (the message names it); a layer in training mode; an input
-        shape that is missing or does not fit.
+        For any other object, activation, layer or operation (the message names it); a layer in training mode; weights
+        that are not finite; an input shape that is missing or does not fit.
 
     Notes
     -----
@@ -228,6 +229,8 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
     Status: theorem (the same function; rounding only).
     """
     module = getattr(module, "network", module)
+    if isinstance(module, LayerList):
+        return module
     if isinstance(module, TwoLayerReLU):
         module = DeepNetwork.from_two_layer(module)
     if isinstance(module, DeepNetwork):
@@ -236,7 +239,21 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
     from relucvx.metrics.torch_layers import read_torch
 
-    return read_torch(module, input_shape, like)
+    network = read_torch(module, input_shape, like)
+    _check_finite(network)
+    return network
+
+
+def _check_finite(network: LayerList) -> None:
+    """Raise unless every number of the maps is finite: comparisons with NaN would find regions all the same."""
+    maps = [(f"hidden layer {k}", hidden.map) for k, hidden in enumerate(network.hidden)]
+    maps += [] if network.head is None else [("the last layer", network.head)]
+    for name, map_ in maps:
+        weight = map_.weight if isinstance(map_.weight, np.ndarray) else map_.weight.data
+        if not (np.isfinite(weight).all() and np.isfinite(map_.bias).all()):
+            raise InvalidInputError(
+                explain("finite weights", f"nan or inf in the map of {name}", "training diverged or overflowed")
+            )
 
 
 def _read_deep(net: DeepNetwork) -> LayerList:

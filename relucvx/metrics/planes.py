@@ -58,6 +58,17 @@ def read_plane(network: LayerList, polygon: Any, origin: Any, axes: Any, extent:
     return _through(points)
 
 
+def spans(points: Array) -> bool:
+    """Whether the rows are ends of a segment (two), or corners of a polygon that a slice takes."""
+    if len(points) == 2:
+        return bool((points[0] != points[1]).any())
+    try:
+        _through(points)
+    except InvalidInputError:
+        return points.shape[1] == 1  # a fault of the space, which slicing explains
+    return True
+
+
 def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane:
     start, steps = network.points(origin, "origin")[0], network.points(axes, "axes")[0]
     ends = as_matrix(np.reshape(extent, (1, -1)), "extent")[0]

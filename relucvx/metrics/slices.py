@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.layers import Affine, Hidden, LayerList, read_layers
@@ -79,7 +80,7 @@ def slice_regions(
     cells, per_layer = _Cells.of(plane), []
     maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
-    with threadpool_limits(limits=1 if narrow else None, user_api="blas"):
+    with _pools().limit(limits=1 if narrow else None, user_api="blas"):
         for hidden in network.hidden[:last]:
             cells = cells.through(hidden)
             per_layer.append(len(cells.first))
@@ -91,6 +92,12 @@ def slice_regions(
     codes = [cells.codes[k] for k in chosen]
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
     return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
+
+
+@cache
+def _pools() -> Any:
+    """The thread pools of this process; looking for them takes as long as a small slice."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True)

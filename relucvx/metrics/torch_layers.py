@@ -23,6 +23,7 @@ def read_torch(module: Any, input_shape: int | Sequence[int] | None, like: Any) 
     """Read a torch module; see :func:`relucvx.metrics.layers.read_layers`."""
     from relucvx.metrics.torch_graph import agrees, first_layer
 
+    module = unwrapped(module)
     shape = _asked(input_shape) or _shape_of_input(first_layer(module), like)
     reader = Reader(math.prod(shape))
     value = reader.run(module, "", reader.builder.start(shape), [])
@@ -30,6 +31,26 @@ def read_torch(module: Any, input_shape: int | Sequence[int] | None, like: Any) 
     if reader.traced:
         agrees(module, network)
     return network
+
+
+def unwrapped(module: Any) -> Any:
+    """The module inside ``torch.compile``'s and data-parallel wrappers, which compute what it does.
+
+    Raises
+    ------
+    InvalidInputError
+        For a TorchScript module, which no longer has its layers.
+    """
+    from torch import jit, nn
+
+    inner = getattr(module, "_orig_mod", module.module if isinstance(module, nn.DataParallel) else None)
+    if inner is not None:
+        return unwrapped(inner)
+    if isinstance(module, jit.ScriptModule):
+        raise InvalidInputError(
+            explain(ACCEPTED, f"a TorchScript module, {type(module).__name__}", "", "the module that it was made from")
+        )
+    return module
 
 
 class Reader:

@@ -13,13 +13,18 @@ import numpy as np
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
+from relucvx.metrics.layers import read_layers
 from relucvx.metrics.lines import line_regions
+from relucvx.metrics.planes import spans
 from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
 from relucvx.network import is_torch_module
 from relucvx.types import Array, Rng, resolve_rng
 
 MODES = ("slices", "lines", "both")
+
+ATTEMPTS = 100
+"""Draws of one triangle or segment before samples count as too much alike."""
 
 OF_SLICES = (
     "n_regions", "mean_area", "median_area", "eccentricity", "perimeter", "wall_length", "boundary_length",
@@ -63,13 +68,17 @@ class RegionTracker:
         How many to draw.
     layers : int or sequence of int, optional
         Hidden layers whose neurons make up the code; default all.
+    input_shape : int or sequence of int, optional
+        Shape of one input where neither the module nor the samples say it.
     rng : None, int or Generator, default 0
         Source of the draws.
 
     Raises
     ------
     InvalidInputError
-        For an unknown mode, nothing to measure on, or counts that are not positive.
+        For an unknown mode, nothing to measure on, numbers that are not finite, samples too much alike to span a
+        triangle, or counts that are not positive; when measuring, for a module that cannot be read, or whose weights
+        are not finite.
 
     Notes
     -----
@@ -109,13 +118,14 @@ class RegionTracker:
         n_polygons: int = 8,
         n_segments: int = 32,
         layers: int | Sequence[int] | None = None,
+        input_shape: int | Sequence[int] | None = None,
         rng: Rng = 0,
     ) -> None:
         if mode not in MODES:
             raise InvalidInputError(explain(f"mode among {', '.join(MODES)}", repr(mode)))
-        self.module, self.mode, self.layers = module, mode, layers
+        self.module, self.mode, self.layers, self.input_shape = module, mode, layers, input_shape
         self.every = _count(every, "every")
-        samples = None if X is None else _numbers(X)
+        samples = None if X is None else _numbers(X, "X")
         draw = _Draw(samples, labels, resolve_rng(rng))
         self.polygons = self.segments = None
         if mode != "lines":
@@ -133,7 +143,13 @@ class RegionTracker:
     def step(self, **values: Any) -> dict[str, Any] | None:
         """Count one step, and measure at the first and every ``every``-th after it.
 
-        ``values`` (loss, accuracy, …) are kept in the record. Returns the record, or None when nothing was measured.
+        ``values`` (loss, accuracy, …) are kept in the record, a tensor of one number as that number. Returns the record,
+        or None when nothing was measured.
+
+        Raises
+        ------
+        InvalidInputError
+            For a value that has the name of a measured quantity.
         """
         due = self._calls % self.every == 0
         record = self.record(**values) if due else None
@@ -141,15 +157,27 @@ class RegionTracker:
         return record
 
     def record(self, **values: Any) -> dict[str, Any]:
-        """Measure now, whatever ``every`` says, without counting a step."""
+        """Measure now, whatever ``every`` says, without counting a step; see :meth:`step`.
+
+        Raises
+        ------
+        InvalidInputError
+            For a value that has the name of a measured quantity.
+        """
+        taken = sorted({"step", "seconds", *OF_SLICES, *OF_LINES} & set(values))
+        if taken:
+            raise InvalidInputError(
+                explain("values under names of their own", ", ".join(taken), "the record measures it itself", "my_…=")
+            )
         began = time.perf_counter()
-        found: dict[str, Any] = {"step": self._calls, **values}
+        found: dict[str, Any] = {"step": self._calls, **{name: _plain(value) for name, value in values.items()}}
+        like = next(points[0] for points in (self.polygons, self.segments) if points is not None)
         with in_eval_mode(self.module):
-            if self.polygons is not None:
-                slices = [slice_regions(self.module, polygon, layers=self.layers) for polygon in self.polygons]
-                found |= slice_means(slices)
-            if self.segments is not None:
-                found |= line_means(self.module, self.segments, self.layers)
+            network = read_layers(self.module, self.input_shape, like=like)  # once for all slices and segments
+        if self.polygons is not None:
+            found |= slice_means([slice_regions(network, polygon, layers=self.layers) for polygon in self.polygons])
+        if self.segments is not None:
+            found |= line_means(network, self.segments, self.layers)
         found["seconds"] = time.perf_counter() - began
         self._history.append(found)
         return dict(found)
@@ -277,7 +305,7 @@ class _Draw:
     def tuples(self, given: Any, name: str, size: int, count: int) -> Array:
         """The given tuples, or so many of ``size`` samples each."""
         if given is not None:
-            out = _numbers(given)
+            out = _numbers(given, name)
             if out.ndim < 3 or len(out) == 0 or out.shape[1] < size or (size == 2 and out.shape[1] != 2):
                 corners = "2" if size == 2 else "corners"
                 raise InvalidInputError(
@@ -289,7 +317,23 @@ class _Draw:
         if self.X is None or self.X.ndim < 2 or len(self.X) < size:
             shape = "nothing" if self.X is None else f"X of shape {self.X.shape}"
             raise InvalidInputError(explain(f"{name}, or X with at least {size} samples to draw them from", shape))
-        return np.stack([self.X[self._rows(size)] for _ in range(count)])
+        return np.stack([self._spanning(size) for _ in range(count)])
+
+    def _spanning(self, size: int) -> Array:
+        """So many samples that are corners of a triangle, or different ends; data may repeat a sample."""
+        assert self.X is not None  # checked by the caller
+        for _ in range(ATTEMPTS):
+            drawn: Array = self.X[self._rows(size)]
+            if spans(drawn.reshape(size, -1)):
+                return drawn
+        raise InvalidInputError(
+            explain(
+                "samples that span a triangle" if size == 3 else "samples that differ",
+                f"none among {ATTEMPTS} draws of {size}",
+                "repeated samples, or samples on one line",
+                "np.unique(X, axis=0)",
+            )
+        )
 
     def _rows(self, size: int) -> Indices:
         assert self.X is not None  # checked by the caller
@@ -302,10 +346,27 @@ class _Draw:
         return np.array(rows, dtype=np.intp)
 
 
-def _numbers(values: Any) -> Array:
-    """Arrays or tensors of any shape as float64."""
-    values = values.detach().cpu().numpy() if hasattr(values, "detach") else values
-    return np.array(values, dtype=np.float64)
+def _numbers(values: Any, name: str) -> Array:
+    """Arrays or tensors of any shape as finite float64."""
+    values = values.detach().cpu().double().numpy() if hasattr(values, "detach") else values
+    try:
+        out = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            explain(f"{name} of numbers, in an array", type(values).__name__, str(error))
+        ) from error
+    bad = ~np.isfinite(out)
+    if bad.any():
+        raise InvalidInputError(
+            explain(f"{name} to be finite", f"{int(bad.sum())} entries that are nan or inf", "", "drop those rows")
+        )
+    return out
+
+
+def _plain(value: Any) -> Any:
+    """A tensor without its graph, which would be kept alive; an array or tensor of one number as that number."""
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value
 
 
 def _count(value: Any, name: str) -> int:

@@ -429,3 +429,37 @@ def test_an_overwritten_shortcut_is_noticed():
     network = read_layers(nn.Linear(2, 2))
     with pytest.raises(InvalidInputError, match="traces faithfully; received Linear, whose outputs differ"):
         agrees(nn.Linear(2, 2), network)
+
+
+def test_wrappers_are_looked_through():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).eval()
+    start, end = torch.randn(2, 3)
+    read = read_layers(net)
+    assert read_layers(read) is read
+    for wrapped in (torch.compile(net, backend="eager"), nn.DataParallel(net), nn.DataParallel(nn.DataParallel(net))):
+        assert_same_line(net, wrapped, start, end)
+    net.train()
+    with pytest.raises(InvalidInputError, match="layer '1' of type BatchNorm1d"):
+        read_layers(nn.DataParallel(net))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_scripted_modules_are_refused():
+    scripted = torch.jit.trace(nn.Sequential(nn.Linear(3, 5), nn.ReLU()), torch.zeros(1, 3))
+    with pytest.raises(InvalidInputError, match=r"a TorchScript module.*the module that it was made from"):
+        read_layers(scripted)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_must_be_finite(value):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2048, 2))
+    read_layers(net, (1, 18, 18))
+    for layer, name in ((net[0], "hidden layer 0"), (net[3], "the last layer")):
+        for numbers in (layer.weight, layer.bias):
+            numbers.data.view(-1)[0], before = value, numbers.data.view(-1)[0].item()
+            with pytest.raises(InvalidInputError, match=f"finite weights; received nan or inf in the map of {name}"):
+                read_layers(net, (1, 18, 18))
+            numbers.data.view(-1)[0] = before
+    read_layers(net, (1, 18, 18))

@@ -149,6 +149,61 @@ def test_images():
     assert record["line_regions"] > 1
 
 
+def test_flat_samples_of_an_image_network():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, 2))
+    images = np.random.default_rng(0).standard_normal((10, 1, 6, 6))
+    settings = {"mode": "both", "n_polygons": 1, "n_segments": 2}
+    flat = RegionTracker(net, images.reshape(10, -1), input_shape=(1, 6, 6), **settings).step()
+    shaped = RegionTracker(net, images, **settings).step()
+    assert {k: v for k, v in flat.items() if k != "seconds"} == {k: v for k, v in shaped.items() if k != "seconds"}
+    with pytest.raises(InvalidInputError, match="input_shape="):
+        RegionTracker(net, images.reshape(10, -1), **settings).step()
+
+
+def test_repeated_samples_make_no_corners():
+    rng = np.random.default_rng(0)
+    net = random_net(rng, (3, 6, 2))
+    X = np.repeat(rng.standard_normal((3, 3)), [20, 20, 1], axis=0)
+    tracker = RegionTracker(net, X, mode="both", n_polygons=5, n_segments=20)
+    assert all(len(np.unique(corners, axis=0)) == 3 for corners in tracker.polygons)
+    assert all((a != b).any() for a, b in tracker.segments)
+    assert tracker.step()["n_regions"] >= 1
+    straight = np.outer(np.arange(6.0), [1.0, 2.0, -1.0])
+    with pytest.raises(InvalidInputError, match="samples that span a triangle; received none among 100 draws of 3"):
+        RegionTracker(net, straight)
+    assert len(RegionTracker(net, straight, mode="lines").segments) == 32
+    with pytest.raises(InvalidInputError, match="samples that differ; received none among 100 draws of 2"):
+        RegionTracker(net, np.ones((4, 3)), mode="lines")
+
+
+def test_values_are_kept_without_their_graph():
+    tracker = RegionTracker(random_net(np.random.default_rng(1), (2, 3, 1)), polygons=BOX[None])
+    weight = torch.ones(2, requires_grad=True)
+    record = tracker.step(loss=(2 * weight).sum(), both=3 * weight, note="a", score=np.array(2.5))
+    assert (record["loss"], record["note"], record["score"]) == (4.0, "a", 2.5)
+    assert isinstance(record["loss"], float)
+    np.testing.assert_array_equal(record["both"], [3.0, 3.0])
+    assert tracker.plot("loss").lines[0].get_ydata()[0] == 4.0
+    with pytest.raises(InvalidInputError, match="names of their own; received n_regions, step"):
+        tracker.step(step=3, n_regions=1, loss=2.0)
+    assert len(tracker.history) == 1
+
+
+def test_diverged_weights_are_no_regions(data):
+    X, y = data
+    net = module()
+    tracker = RegionTracker(net, X, labels=y)
+    assert tracker.step() is not None
+    with torch.no_grad():
+        net[0].weight[0, 0] = torch.nan
+    with pytest.raises(InvalidInputError, match=r"finite weights; received nan or inf.*training diverged"):
+        tracker.step()
+    assert net.training
+    assert len(tracker.history) == 1
+
+
 def test_frame_and_figure(data):
     pandas = pytest.importorskip("pandas")
     net = random_net(np.random.default_rng(1), (2, 6, 6, 2))
@@ -188,6 +243,9 @@ def test_no_pandas(monkeypatch):
         ({"polygons": BOX}, r"polygons of shape \(number, corners, features\); received shape \(4, 2\)"),
         ({"segments": np.zeros((2, 3, 4)), "mode": "lines"}, r"segments of shape \(number, 2, features\)"),
         ({"X": np.eye(4), "labels": [0, 1]}, "labels of length 4"),
+        ({"X": [["a"] * 4] * 4}, "X of numbers, in an array; received list; likely cause: could not convert string"),
+        ({"X": np.full((4, 4), np.inf)}, "X to be finite; received 16 entries"),
+        ({"segments": [[[0, 0, 0, np.nan]] * 2], "mode": "lines"}, "segments to be finite; received 2 entries"),
     ],
 )
 def test_refusals(kwargs, message):
