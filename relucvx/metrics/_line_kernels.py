@@ -306,9 +306,11 @@ def activate(
 @njit(cache=True, nogil=True)
 def spread(active: Any, row: Any, at: int, out: Any) -> None:
     """Copy rows of a layer's codes to their columns, from ``at`` on, among those of all layers."""
+    width = active.shape[1]
     for r in range(len(row)):
-        for j in range(active.shape[1]):
-            out[r, at + j] = active[row[r], j]
+        given, wanted = active[row[r]], out[r, at : at + width]
+        for j in range(width):
+            wanted[j] = given[j]
 
 
 @njit(cache=True, nogil=True)
@@ -317,8 +319,9 @@ def mark_changes(codes: Any, first: Any, out: Any) -> None:
     for p in range(len(first) - 1):
         out[first[p]] = True
         for r in range(first[p] + 1, first[p + 1] - 1):
-            j = 0
-            while j < codes.shape[1] and codes[r, j] == codes[r - 1, j]:
-                j += 1
-            out[r] = j < codes.shape[1]
+            before, now = codes[r - 1], codes[r]
+            differing = 0
+            for j in range(len(now)):
+                differing += now[j] != before[j]
+            out[r] = differing > 0
         out[first[p + 1] - 1] = False
