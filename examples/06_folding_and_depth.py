@@ -55,7 +55,7 @@ def follow(depth, seed):
         if epoch in (EARLY, EPOCHS):
             found = measure(net, IMAGES)
             stages.append((accuracy(net, X_test, y_test), found.overall.median, found.overall.folded))
-            if args.plot and epoch == EPOCHS and seed == 0:
+            if args.plot and epoch == EPOCHS and seed == 0 and depth > 1:
                 draw_pairs(found, depth, stages[-1][0])
 
     return train(depth, 60 // depth, seed, callback), np.array(stages)
@@ -81,7 +81,7 @@ def draw_depths(table):
             x = table[:, 0, 0] + (0.15 if k else -0.15)
             dots = axes.scatter(x, table[:, k, column], c=table[:, k, 1], marker=marker, vmin=0, vmax=1, label=label)
         axes.set(xlabel="hidden layers (60 neurons in all)", ylabel=name, ylim=(0, None))
-    axes.legend(loc="upper right", frameon=False)
+    figure.axes[0].legend(loc="upper left", frameon=False)
     figure.colorbar(dots, ax=axes, label="validation accuracy")
     figure.savefig(args.plot / "06_depth.png", dpi=110)
 

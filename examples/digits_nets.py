@@ -24,7 +24,7 @@ def load(mnist=None, test_share=0.2):
     """Pixels in [0, 1], labels 0-9: (X, y, X_test, y_test). Without a folder scikit-learn's 8x8 digits, split once."""
     if mnist is not None:
         train, test = (rx.datasets.load_idx(mnist, part) for part in ("train", "test"))
-        return train.X, train.labels, test.X, test.labels
+        return tuple(np.array(a) for a in (train.X, train.labels, test.X, test.labels))  # torch wants writable arrays
     digits = rx.datasets.load("digits", standardize=False)
     order = np.random.default_rng(0).permutation(len(digits.X))
     train, test = np.split(order, [round((1 - test_share) * len(order))])

@@ -1,11 +1,14 @@
 """What the README prints and what the examples do, run as a reader would run them."""
 
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
@@ -50,6 +53,20 @@ def test_example_runs(script):
 def test_example_finds_what_it_says(script, tmp_path):
     assert run(str(script), "--plot", str(tmp_path)).strip()
     assert list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [s for s in EXAMPLES if takes_options(s)], ids=lambda p: p.stem)
+def test_example_reads_mnists_files(script, tmp_path):
+    if "--mnist" not in run(str(script), "--help"):
+        pytest.skip("on embedded digits only")
+    digits = load_digits()
+    pixels, labels = (15 * digits.images).astype(np.uint8).repeat(2, 1).repeat(2, 2), digits.target.astype(np.uint8)
+    for part, rows in (("train", slice(1400)), ("t10k", slice(1400, None))):
+        for kind, array in (("images", pixels[rows]), ("labels", labels[rows])):
+            head = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+            (tmp_path / f"{part}-{kind}-idx{array.ndim}-ubyte").write_bytes(head + array.tobytes())
+    assert run(str(script), "--quick", "--mnist", str(tmp_path)).strip()
 
 
 def test_readme_prints_what_it_says():
