@@ -49,7 +49,9 @@ MERGE = Tolerance(
 WALL = Tolerance(1e-5, "||x_i|| ||w||", "a neuron this close to a wall gets a block on each side, so it can cross")
 CONIC = Tolerance(1e-10, "the conic backend's own residuals", "two digits below what float64 interior points stall at")
 DEAD = Tolerance(1e-10, "largest ||w_j|| ||v_j||", "blocks below it are the barrier's residue, not neurons")
-PLANE = Tolerance(1e-6, "size of a polygon and of its coordinates", "corners computed in float32 still lie in one plane")
+PLANE = Tolerance(
+    1e-6, "size of a polygon and of its coordinates", "corners computed in float32 still lie in one plane"
+)
 ROUNDING = Tolerance(
     32 * EPS, "sum of the absolute terms of a preactivation", "above what summation does, far below what geometry does"
 )

@@ -22,9 +22,9 @@ from relucvx.metrics.class_pairs import (
 )
 from relucvx.metrics.graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
 from relucvx.metrics.groups import Groups, Indices, as_groups
-from relucvx.metrics.layers import Affine, LayerList, read_layers
 from relucvx.metrics.lines import outputs_along
 from relucvx.network import is_torch_module
+from relucvx.network.layers import Affine, LayerList, read_layers
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_matrix
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers import LayerList
+from relucvx.network.layers import LayerList
 from relucvx.types import BoolArray
 
 Rationals = NDArray[np.object_]
@@ -59,7 +59,7 @@ def exact_line(
 
     Notes
     -----
-    The layers are those that :func:`relucvx.metrics.layers.read_layers` returns: affine maps that follow each other
+    The layers are those that :func:`relucvx.network.read_layers` returns: affine maps that follow each other
     without a kink were multiplied in float64 before. Numerators grow with the depth.
 
     Source: [relucvx]. Status: theorem (nothing is rounded).

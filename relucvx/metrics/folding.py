@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers import LayerList, read_layers
 from relucvx.metrics.lines import Code, each_line, end_points
+from relucvx.network.layers import LayerList, read_layers
 from relucvx.types import Array, BoolArray, Result
 
 

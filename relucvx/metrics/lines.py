@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.exact_lines import exact_line, exact_points
-from relucvx.metrics.layers import LayerList, read_layers
 from relucvx.metrics.paths import Walker
+from relucvx.network.layers import LayerList, read_layers
 from relucvx.types import Array, BoolArray, Result
 
 Indices = NDArray[np.intp]
@@ -75,7 +75,7 @@ def line_regions(
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        As in :func:`relucvx.metrics.layers.read_layers`: torch modules made of Linear, Conv2d, BatchNorm (eval),
+        As in :func:`relucvx.network.read_layers`: torch modules made of Linear, Conv2d, BatchNorm (eval),
         average and max pooling, ReLU, LeakyReLU, Flatten, Identity and Dropout (eval), in nested Sequentials or with
         additions (residual blocks).
     start, end : array_like of shape (d,) or (B, d)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relucvx.metrics.layers import Hidden, LayerList, Weight
+from relucvx.network.layers import Hidden, LayerList, Weight
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
 

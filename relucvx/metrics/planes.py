@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers import LayerList
+from relucvx.network.layers import LayerList
 from relucvx.tolerances import PLANE
 from relucvx.types import Array
 from relucvx.validation import as_matrix

@@ -11,9 +11,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers import Affine, Hidden, LayerList, read_layers
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
+from relucvx.network.layers import Affine, Hidden, LayerList, read_layers
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray
 from relucvx.validation import as_matrix
@@ -43,7 +43,7 @@ def slice_regions(
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        Everything :func:`~relucvx.metrics.layers.read_layers` reads; torch modules in eval mode.
+        Everything :func:`~relucvx.network.read_layers` reads; torch modules in eval mode.
     polygon : array_like of shape (v, d), optional
         Corners of a convex polygon in input space, in order around it and in one plane: three samples for the triangle
         between them. Inputs of other shapes are flattened.

@@ -13,12 +13,12 @@ import numpy as np
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
-from relucvx.metrics.layers import read_layers
 from relucvx.metrics.lines import line_regions
 from relucvx.metrics.planes import spans
 from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
 from relucvx.network import is_torch_module
+from relucvx.network.layers import read_layers
 from relucvx.types import Array, Rng, resolve_rng
 
 MODES = ("slices", "lines", "both")

@@ -3,12 +3,14 @@
 from relucvx.network.activations import SMOOTH, SmoothActivation, is_exact, resolve_activation
 from relucvx.network.convert import as_network, from_torch, is_torch_module, to_torch
 from relucvx.network.deep import DeepNetwork
+from relucvx.network.layers import LayerList, read_layers
 from relucvx.network.transform import balance, merge, path_norm, prune
 from relucvx.network.two_layer import TwoLayerReLU
 
 __all__ = [
     "SMOOTH",
     "DeepNetwork",
+    "LayerList",
     "SmoothActivation",
     "TwoLayerReLU",
     "as_network",
@@ -19,6 +21,7 @@ __all__ = [
     "merge",
     "path_norm",
     "prune",
+    "read_layers",
     "resolve_activation",
     "to_torch",
 ]

@@ -118,7 +118,9 @@ class Comparison(Result):
             import pandas
         except ImportError as error:
             raise MissingPackageError(
-                explain("pandas", "no such package", "a broken installation", "pip install pandas, or comparison.table()")
+                explain(
+                    "pandas", "no such package", "a broken installation", "pip install pandas, or comparison.table()"
+                )
             ) from error
         return pandas.DataFrame(self.table())
 

@@ -10,9 +10,9 @@ from metrics.test_slices import BOX, assert_tiles, integer_nets, random_net
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import input_map, slice_regions
-from relucvx.metrics.layers import read_layers
 from relucvx.metrics.slice_plot import BOUNDARY
 from relucvx.network import DeepNetwork
+from relucvx.network.layers import read_layers
 
 
 def linear(weight, bias=None):

@@ -10,18 +10,18 @@ import numpy as np
 from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics import windows
-from relucvx.metrics.assembly import Assembler, Value
-from relucvx.metrics.layers import ACCEPTED, Affine, LayerList
+from relucvx.network import windows
+from relucvx.network.assembly import Assembler, Value
 from relucvx.network.convert import _check_untouched, _values
+from relucvx.network.layers import ACCEPTED, Affine, LayerList
 from relucvx.types import as_activation
 
 Shape = tuple[int, ...]
 
 
 def read_torch(module: Any, input_shape: int | Sequence[int] | None, like: Any) -> LayerList:
-    """Read a torch module; see :func:`relucvx.metrics.layers.read_layers`."""
-    from relucvx.metrics.torch_graph import agrees, first_layer
+    """Read a torch module; see :func:`relucvx.network.layers.read_layers`."""
+    from relucvx.network.torch_graph import agrees, first_layer
 
     module = unwrapped(module)
     shape = _asked(input_shape) or _shape_of_input(first_layer(module), like)
@@ -78,7 +78,7 @@ class Reader:
         known = readers().get(type(module).forward)
         if known is not None:
             return known(Layer(self.builder, module, name or "the module itself", value, keep))
-        from relucvx.metrics.torch_graph import is_torchs_own, run_graph
+        from relucvx.network.torch_graph import is_torchs_own, run_graph
 
         if is_torchs_own(module):
             raise InvalidInputError(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relucvx.metrics.layers import Affine, Weight
+from relucvx.network.layers import Affine, Weight
 from relucvx.types import Array
 
 Indices = NDArray[np.intp]

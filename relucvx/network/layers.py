@@ -11,7 +11,9 @@ import numpy as np
 from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
+from relucvx.network.convert import is_torch_module
+from relucvx.network.deep import DeepNetwork
+from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array
 from relucvx.validation import as_matrix
 
@@ -237,7 +239,7 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
         return _read_deep(module)
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    from relucvx.metrics.torch_layers import read_torch
+    from relucvx.network.torch_layers import read_torch
 
     network = read_torch(module, input_shape, like)
     _check_finite(network)
@@ -257,7 +259,7 @@ def _check_finite(network: LayerList) -> None:
 
 
 def _read_deep(net: DeepNetwork) -> LayerList:
-    from relucvx.metrics.assembly import Assembler
+    from relucvx.network.assembly import Assembler
 
     phi = net.activation
     if not isinstance(phi, Activation):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.assembly import Value
-from relucvx.metrics.layers import LayerList
+from relucvx.network.assembly import Value
 from relucvx.network.convert import _check_untouched, _values
+from relucvx.network.layers import LayerList
 from relucvx.types import as_activation
 
 if TYPE_CHECKING:
-    from relucvx.metrics.torch_layers import Reader
+    from relucvx.network.torch_layers import Reader
 
 OPERATIONS = "the layers above, +, relu, leaky_relu, flatten, and view or reshape to (N, -1)"
 BATCH = "the number of samples"
@@ -39,7 +39,7 @@ def trace(module: Any, name: str) -> Any:
 
     class Tracer(fx.Tracer):
         def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-            from relucvx.metrics.torch_layers import readers
+            from relucvx.network.torch_layers import readers
 
             return type(m).forward in readers() or bool(super().is_leaf_module(m, module_qualified_name))
 
@@ -207,7 +207,7 @@ def _dropout(call: Call, input: Any, p: float = 0.5, training: bool = True, inpl
 
 
 def _flatten(call: Call, input: Any, start_dim: int = 0, end_dim: int = -1) -> Value:
-    from relucvx.metrics.torch_layers import flattened
+    from relucvx.network.torch_layers import flattened
 
     value = call.tensor(input)
     shape = flattened(value.shape, start_dim, end_dim)
@@ -273,7 +273,7 @@ def first_layer(module: Any, name: str = "") -> Any:
         found = (first_layer(child, f"{name}.{label}".strip(".")) for label, child in module._modules.items())
         return next((layer for layer in found if layer is not None), None)
     blind = (nn.ReLU, nn.LeakyReLU, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d)
-    from relucvx.metrics.torch_layers import readers
+    from relucvx.network.torch_layers import readers
 
     if type(module).forward in readers():
         return None if isinstance(module, blind) else module

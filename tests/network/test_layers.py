@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import folding, line_regions
-from relucvx.metrics.layers import read_layers
-from relucvx.metrics.torch_graph import agrees
 from relucvx.network import DeepNetwork, TwoLayerReLU, to_torch
+from relucvx.network.layers import read_layers
+from relucvx.network.torch_graph import agrees
 
 
 def assert_same_line(a, b, start, end):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relucvx.metrics.layers import Affine, Hidden, LayerList, Weight, compact
+from relucvx.network.layers import Affine, Hidden, LayerList, Weight, compact
 from relucvx.types import ACTIVATIONS, Activation
 
 Indices = NDArray[np.intp]
