@@ -15,7 +15,7 @@ maximum over more targets is larger, so comparisons use the same number of image
 """
 
 import numpy as np
-from digits_nets import accuracy, fit, load, mlp, options, say
+from digits_nets import accuracy, conclude, fit, load, mlp, options
 from scipy.stats import pearsonr
 
 import relucvx as rx
@@ -87,13 +87,14 @@ def draw_depths(table):
 
 
 def pearson(a, b):
-    """Correlation, and as text with its 95 % interval (Fisher's transform)."""
+    """Sign of the correlation (None when its 95 % interval by Fisher's transform holds zero), and the figures as text."""
     keep = np.isfinite(a) & np.isfinite(b)
     if keep.sum() < 4 or np.ptp(a[keep]) == 0 or np.ptp(b[keep]) == 0:
-        return np.nan, f"r undefined for {keep.sum()} networks"
+        return None, f"r undefined for {keep.sum()} networks"
     found = pearsonr(a[keep], b[keep])
     low, high = found.confidence_interval(0.95)
-    return found.statistic, f"r = {found.statistic:+.2f} [{low:+.2f}, {high:+.2f}] over {keep.sum()} networks"
+    sign = None if low <= 0 <= high else np.sign(low)
+    return sign, f"r = {found.statistic:+.2f} [{low:+.2f}, {high:+.2f}] over {keep.sum()} networks"
 
 
 def mean(values):
@@ -120,51 +121,36 @@ print("\ndepth and median at the end, seed by seed")
 for seed in SEEDS:
     mine = end[[s == seed for _, s in nets]]
     print(f"  seed {seed}: {pearson(mine[:, 0], mine[:, 2])[1]}, lowest accuracy {mine[:, 1].min():.2f}")
-print()
 
-assert np.isnan(flat[:, 1]).all(), "one hidden layer must not fold"
-assert (flat[:, 2] == 0).all()
-say("one hidden layer never folds", True, "no folded path")
+claims = [((flat[:, 2] == 0).all() and np.isnan(flat[:, 1]).all(), "one hidden layer never folds", True)]
 
 well, poor = end[end[:, 1] >= HIGH], early[early[:, 1] < HIGH]
-grows, text = pearson(well[:, 0], well[:, 2])
-say(f"at accuracy >= {HIGH:.0%} the median grows with depth", None if np.isnan(grows) else grows > 0, text)
+sign, text = pearson(well[:, 0], well[:, 2])
+claims.append((sign and sign > 0, f"at accuracy >= {HIGH:.0%} the median grows with depth: {text}", True))
+sign, text = pearson(poor[:, 0], poor[:, 2])
+claims.append((sign and sign < 0, f"at accuracy < {HIGH:.0%} (early) the median falls with depth: {text}", False))
 
-falls, text = pearson(poor[:, 0], poor[:, 2])
-say(f"at accuracy < {HIGH:.0%} (early) the median falls with depth", None if np.isnan(falls) else falls < 0, text)
-lower = np.nan_to_num(early[:, 2:]) < end[:, 2:]
-ratio = np.nan_to_num(early[:, 2:]).mean(axis=0) / np.nan_to_num(end[:, 2:]).mean(axis=0)
-for k, name in enumerate(("median", "share of folded paths")):
-    figures = (
-        f"early lower than at the end in {lower[:, k].sum()} of {len(lower)} networks, {ratio[k]:.2f} of it on average"
-    )
-    say(f"badly trained networks fold much less ({name})", ratio[k] < 1 - LITTLE, figures)
+before, after = np.nan_to_num(early[:, 2:]), np.nan_to_num(end[:, 2:])
+for k, (name, asserted) in enumerate((("median", False), ("share of folded paths", True))):
+    ratio, lower = before[:, k].mean() / after[:, k].mean(), (before[:, k] < after[:, k]).sum()
+    text = f"{ratio:.2f} of that at the end, lower in {lower} of {len(early)} networks"
+    claims.append((ratio < 1 - LITTLE, f"badly trained (early) networks fold much less: {name} {text}", asserted))
 
 fives = {key: measure(net, CENTROIDS).overall for key, (net, _) in nets.items()}
 centres = {key: measure(net, CENTROIDS, centroids=True).overall for key, (net, _) in nets.items()}
 ratios = np.array([centres[key].median / fives[key].median for key in nets])
-figures = f"centroids over images {np.nanmedian(ratios):.2f} in the median, {np.nanmin(ratios):.2f} to {np.nanmax(ratios):.2f}"
-say("five centroids per class change the median little", abs(np.nanmedian(ratios) - 1) < LITTLE, figures)
+ratios = ratios[np.isfinite(ratios)]
+text = f"over that of images {np.median(ratios):.2f} in the median, {ratios.min():.2f} to {ratios.max():.2f}"
+claims.append((abs(np.median(ratios) - 1) < LITTLE, f"centroids change the median little: {text}", True))
 
 large = {(depth, seed): train(depth, 60, seed) for depth in LARGE for seed in SEEDS}
 found = {key: measure(net, CENTROIDS).overall for key, net in large.items()}
 growth = np.array([[found[key].median / fives[key].median, fives[key].folded, found[key].folded] for key in large])
 low, middle, high = growth[:, 0].min(), growth[:, 0].mean(), growth[:, 0].max()
-figures = f"large over small {middle:.2f} on average, {low:.2f} to {high:.2f}"
-say("larger networks have similar medians", abs(middle - 1) < LITTLE, figures)
-small, big = growth[:, 1].mean(), growth[:, 2].mean()
-more = (growth[:, 2] > growth[:, 1]).sum()
-say(
-    "larger networks fold many more paths",
-    big > (1 + LITTLE) * small,
-    f"{small:.2f} to {big:.2f}, up in {more} of {len(large)}",
-)
+text = f"over that of small ones {middle:.2f} on average, {low:.2f} to {high:.2f}"
+claims.append((abs(middle - 1) < LITTLE, f"the median of larger networks is similar: {text}", False))
+small, big, more = growth[:, 1].mean(), growth[:, 2].mean(), (growth[:, 2] > growth[:, 1]).sum()
+text = f"share {small:.2f} to {big:.2f}, up in {more} of {len(large)}"
+claims.append((big > (1 + LITTLE) * small, f"larger networks fold many more paths: {text}", True))
 
-if (
-    STRICT
-):  # with margins: the figures above were +0.86, 0.30 of it in 18 of 18, 1.00, and 0.44 to 0.92 when this was written
-    assert grows > 0.5
-    assert ratio[1] < 0.6
-    assert lower[:, 1].mean() > 0.75
-    assert abs(np.nanmedian(ratios) - 1) < LITTLE
-    assert big > 1.4 * small
+conclude(claims, quick=not STRICT)

@@ -21,7 +21,7 @@ Networks of 30 neurons per layer cannot learn shuffled labels by heart, so 3 is 
 
 import numpy as np
 import torch
-from digits_nets import accuracy, fit, load, mlp, options, say
+from digits_nets import accuracy, conclude, fit, load, mlp, options
 from scipy import ndimage, stats
 
 import relucvx as rx
@@ -159,22 +159,24 @@ print("\nwidth  shuffled   accuracy on its labels   on test images   median of m
 for width, levels, shares in ((30, noise, SHUFFLED), (100, wide, (0.0, 1.0))):
     for shuffled, (fitted, right, median, share) in zip(shares, levels.mean(axis=0), strict=True):
         print(f"{width:5d} {shuffled:9.0%} {fitted:24.3f} {right:16.3f} {median:18.3f} {share:14.3f}")
-print()
 
 chi = dict(zip(kinds, paths[:, :, 3].T, strict=True))
+claims = []
 for kind in ("FGSM", "PGD", "shift", "rotation", "noise"):
     text, (low, high) = interval(chi[kind] - chi["another digit"])
-    say(f"paths to {kind} fold less than to another digit", direction(-high, -low), f"mean chi {text}")
-    assert not STRICT or high < 0
+    claims.append((direction(-high, -low), f"paths to {kind} fold less than to another digit: mean chi {text}", True))
 for kind, name in (("digit, cut", "paths to another digit cut at their length"), ("random", "random directions")):
     text, (low, high) = interval(chi["PGD"] - chi[kind])
-    say(f"PGD paths fold more than {name}", direction(low, high), f"mean chi {text}")
+    claims.append((direction(low, high), f"PGD paths fold more than {name}: mean chi {text}", False))
 for column, name in ((2, "median of maxima"), (3, "share of folded paths")):
     for k, share in enumerate(SHUFFLED[1:], 1):
         text, (low, high) = interval(noise[:, k, column] - noise[:, 0, column])
-        say(f"{share:.0%} shuffled labels, width 30: the {name} falls", direction(-high, -low), text)
+        claims.append((direction(-high, -low), f"{share:.0%} shuffled labels, width 30: {name} falls: {text}", False))
     text, (low, high) = interval(wide[:, 1, column] - wide[:, 0, column])
-    say(f"100% shuffled labels, width 100: the {name} falls", direction(-high, -low), text)
-if STRICT:  # what does not reproduce is as clear as what does: networks that fit shuffled labels fold more
-    assert (noise[:, 2, 2:] > noise[:, 0, 2:]).all()
-    assert (wide[:, 1, 2:] > wide[:, 0, 2:]).all()
+    claims.append((direction(-high, -low), f"100% shuffled labels, width 100: {name} falls: {text}", False))
+# What does not reproduce is as clear as what does: labels that do not generalise, once learnt, fold the network more.
+rises = np.vstack([noise[:, 2, 2:] - noise[:, 0, 2:], wide[:, 1, 2:] - wide[:, 0, 2:]]) > 0
+text = f"{rises[:, 0].sum()} and {rises[:, 1].sum()} of {len(rises)} pairs of networks"
+claims.append((rises.all(), f"instead median and share rise at 50% (width 30) and at 100% (width 100): {text}", True))
+
+conclude(claims, quick=not STRICT)

@@ -68,15 +68,12 @@ def accuracy(net, X, y):
 
 
 def conclude(claims, quick):
-    """Print what came of each claim ``(holds, text with the numbers, asserted)``; a full run holds to those asserted."""
+    """Print what came of each claim ``(holds, text with the numbers, asserted)``; a full run holds to those asserted.
+
+    A claim of which ``holds`` is None cannot be told from these figures.
+    """
     print()
     for holds, text, _ in claims:
-        print(f"{'holds' if holds else 'does not reproduce'}: {text}")
+        print(f"{'undecided' if holds is None else 'holds' if holds else 'does not reproduce'}: {text}")
     failed = [text for holds, text, asserted in claims if asserted and not holds]
     assert quick or not failed, failed
-
-
-def say(claim, holds, figures):
-    """Print whether a claim holds in this run (None: cannot tell), with the figures that decide it."""
-    verdict = "undecided" if holds is None else "reproduces" if holds else "does not reproduce"
-    print(f"{verdict}: {claim}: {figures}")
