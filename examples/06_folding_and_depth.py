@@ -10,7 +10,7 @@ all pairs of digits. Each network is measured early in its training, at a low ac
 4. Replacing the images of a class by five k-means centroids changes the median little.
 5. In larger networks the medians are similar, but many more paths are folded.
 
-What "high" (an accuracy of 90 %), "much less", "little" and "similar" (25 %) mean was fixed before the first run. A
+What "high" (an accuracy of 90 %), "much less", "little" and "similar" (25 %) mean was fixed before those figures were seen. A
 maximum over more targets is larger, so comparisons use the same number of images, or centroids, per class.
 """
 
