@@ -15,7 +15,7 @@ digit cut there, and a random direction. Expectations, written down before the f
 2. At equal length, adversarial paths fold more than paths to another digit, and more than random directions.
 3. Folding falls as more of the training labels are shuffled, as it must if it goes with generalisation.
 
-Networks of 30 neurons per layer cannot learn shuffled labels by heart, so 3 is also tested on ones of 100 that nearly can,
+Networks of 30 neurons per layer cannot learn shuffled labels by heart, so 3 is also tested on ones of 100 that learn most,
 added after the first run (with fewer images per digit: compare medians within a width only).
 """
 
