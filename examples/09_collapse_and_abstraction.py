@@ -136,22 +136,24 @@ def plot(folder, found, epochs):
         for s, rows in enumerate(found[TASKS[0]]):
             values = np.where(rows[:, COLUMNS.index(name)] > 0, rows[:, COLUMNS.index(name)], np.nan)
             left.plot(epochs, values, ".-", color=f"C{color}", lw=1, label=None if s else name)
-    left.set(yscale="log", title=f"collapse: {TASKS[0]} (a line per seed)")
+    left.set(yscale="log", title=f"{TASKS[0]} (a line per seed)")
     for color, task in enumerate(found):
         for s, rows in enumerate(found[task]):
             for style, name in (("-", "parallelism"), ("--", "ccgp")):
-                label = None if s else f"{name}, {task}"
+                label = name if s == 0 and task == TASKS[2] else None
                 middle.plot(epochs, rows[:, COLUMNS.index(name)], style, color=f"C{color}", lw=1, label=label)
             right.plot(epochs, rows[:, -1], color=f"C{color}", lw=1, label=None if s else task)
-    middle.set(title="abstraction of the two variables, held-out images")
+    middle.set(title="two variables, held-out images")
     right.set(title="CKA of last hidden layer and labels", ylim=(None, 1))
     for axes in (left, middle, right):
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xticks([e for e in epochs if e in (0, 1, 4, 16, 64, 200)])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
-        axes.set_xlabel("epoch")
-        axes.legend(fontsize=8)
+        axes.set(xlabel="epoch", xlim=(-0.2, 1.2 * epochs[-1]))
+    left.legend(fontsize=8, loc="lower left")
+    middle.legend(fontsize=8, loc=(0.68, 0.64), title="colours: right panel", title_fontsize=8)
+    right.legend(fontsize=8, loc="upper left")
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / "09_collapse_and_abstraction.png", dpi=120)
 

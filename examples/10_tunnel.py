@@ -111,7 +111,7 @@ def plot(folder, found):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(found), figsize=(3.2 * len(found), 3.6), layout="constrained", sharey=True)
+    figure, panels = plt.subplots(1, len(found), figsize=(2.8 * len(found), 3.8), layout="constrained", sharey=True)
     for panel, ((task, depth, width), nets) in zip(panels, found.items(), strict=True):
         owns, layers, starts = zip(*nets, strict=True)
         rank, probe, linear = np.mean(layers, 0)
@@ -130,7 +130,7 @@ def plot(folder, found):
         if panel is panels[0]:
             panel.set_ylabel("accuracy")
             lines = [axes.get_legend_handles_labels() for axes in (panel, ranks)]
-            panel.legend(lines[0][0] + lines[1][0], lines[0][1] + lines[1][1], fontsize=8, loc="lower right")
+            figure.legend(lines[0][0] + lines[1][0], lines[0][1] + lines[1][1], loc="outside lower center", ncols=5)
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / "10_tunnel.png", dpi=120)
 

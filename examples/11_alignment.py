@@ -41,7 +41,7 @@ def spearman(a, b, given=None):
     return np.corrcoef(a, b)[0, 1]
 
 
-def resampled(agreement, accuracies, shapes, n_seeds, n=1000):
+def resampled(agreement, accuracies, shapes, n_seeds, n):
     """Raw and partial correlations with architectures drawn anew, array (2, n)."""
     rng = np.random.default_rng(0)
     n_shapes = len(accuracies) // n_seeds
@@ -85,7 +85,7 @@ def interval(values):
     return "[{:+.2f}, {:+.2f}]".format(*np.percentile(values, [2.5, 97.5]))
 
 
-def conclusions(shapes, accuracies, before, after, n_seeds):
+def conclusions(shapes, accuracies, before, after, n_seeds, n):
     """Table of correlations, and the claims, from similarity matrices per metric before and after training."""
     print("\nSpearman correlation of accuracy with agreement (95% interval)\n")
     print(f"{'':12s}{'all':>24s}{'given width and depth':>24s}{'before training':>18s}{'given':>8s}")
@@ -94,7 +94,7 @@ def conclusions(shapes, accuracies, before, after, n_seeds):
         agreement, untrained = mean_agreement(after[metric]), mean_agreement(before[metric])
         raw, partial = (spearman(agreement, accuracies, given) for given in (None, shapes))
         controls = [spearman(untrained, accuracies, given) for given in (None, shapes)]
-        spread = resampled(agreement, accuracies, shapes, n_seeds)
+        spread = resampled(agreement, accuracies, shapes, n_seeds, n)
         cells = [f"{r:+.2f} {interval(s)}" for r, s in zip((raw, partial), spread, strict=True)]
         print(f"{metric:12s}{cells[0]:>24s}{cells[1]:>24s}{controls[0]:+18.2f}{controls[1]:+8.2f}")
         text = f"{metric}: better networks agree more with the others, rho = {cells[0]}"
@@ -152,7 +152,7 @@ def main():
     shapes, accuracies = np.array(shapes), np.array(accuracies)
     before, after = compared(layers["before"]), compared(layers["after"])
     show(shapes, accuracies, after, n_seeds)
-    claims = conclusions(shapes, accuracies, before, after, n_seeds)
+    claims = conclusions(shapes, accuracies, before, after, n_seeds, 50 if args.quick else 1000)
     if args.plot:
         plot(args.plot, shapes, accuracies, after)
     conclude(claims, args.quick)
