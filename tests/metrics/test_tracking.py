@@ -174,6 +174,8 @@ def test_repeated_samples_make_no_corners():
     with pytest.raises(InvalidInputError, match="samples that span a triangle; received none among 100 draws of 3"):
         RegionTracker(net, straight)
     assert len(RegionTracker(net, straight, mode="lines").segments) == 32
+    with pytest.raises(InvalidInputError, match="an input space of at least two dimensions"):
+        RegionTracker(random_net(rng, (1, 6, 2)), np.arange(5.0)[:, None]).step()
     with pytest.raises(InvalidInputError, match="samples that differ; received none among 100 draws of 2"):
         RegionTracker(net, np.ones((4, 3)), mode="lines")
 
