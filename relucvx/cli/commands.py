@@ -15,28 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from relucvx.cli import output, profile, regions, theory, verify
-from relucvx.cli.frame import (
-    CERTIFIED,
-    NOT_CERTIFIED,
-    ActivationName,
-    Beta,
-    Bias,
-    Columns,
-    Components,
-    Data,
-    Fraction,
-    Json,
-    LossName,
-    OneVsRest,
-    OptionalData,
-    Samples,
-    Seed,
-    Standardize,
-    Target,
-    TimeLimit,
-    Tol,
-    app,
-)  # fmt: skip
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app
 from relucvx.cli.input import (
     Source,
     Task,
@@ -48,6 +27,24 @@ from relucvx.cli.input import (
     problem_options,
     stored_solution,
     strengths,
+)  # fmt: skip
+from relucvx.cli.options import (
+    ActivationName,
+    Bias,
+    Columns,
+    Components,
+    Data,
+    Json,
+    LossName,
+    OptionalData,
+    Posing,
+    Samples,
+    Seed,
+    Standardize,
+    Target,
+    TimeLimit,
+    Tol,
+    spelled_out,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -101,24 +98,16 @@ def patterns(
 
 
 @app.command()
+@spelled_out
 def solve(
     data: OptionalData = None,
-    beta: Beta = None,
-    beta_fraction: Fraction = None,
-    loss: LossName = None,
-    bias: Bias = None,
-    activation: ActivationName = None,
+    *,
+    posing: Posing,
     tol: Tol = 1e-6,
     time_limit: TimeLimit = None,
     solver: Annotated[str, typer.Option(help="auto, active_set or conic (all patterns through CVXPY)")] = "auto",
     start: Annotated[Path | None, typer.Option(help="saved solution to start from; without DATA, to resume")] = None,
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     out: Annotated[Path | None, typer.Option(help="save the solution to this .npz file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -128,15 +117,14 @@ def solve(
     check_folder(out)
     first = None if start is None else stored_solution(start)
     if data is None and first is not None and start is not None:
-        task = pose_again(first, start, beta)
+        task = pose_again(first, start, posing.beta)
     else:
-        source = Source(data or "", target, columns, one_vs_rest, components, standardize, samples, seed)
-        source, bias = or_example(source, data, bias)
-        task = pose(source, problem_options(loss, bias, activation), beta, beta_fraction)
+        source, bias = or_example(source, data, posing.bias)
+        task = posing.with_bias(bias).on(source)
     with output.progress("solving", tol) as callback:
         sol = rx.solve(
             task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, solver=solver, start=first,
-            callback=callback, rng=seed,
+            callback=callback, rng=source.seed,
         )  # fmt: skip
     saved = None if out is None else str(sol.save(out))
     if as_json:
@@ -187,8 +175,10 @@ def certify(
 
 
 @app.command()
+@spelled_out
 def path(
     data: OptionalData = None,
+    *,
     count: Annotated[int, typer.Option(min=1, help="so many strengths, equally spaced in the logarithm")] = 10,
     smallest: Annotated[float, typer.Option(help="the last of them, as a share of beta_max")] = 0.01,
     betas: Annotated[str | None, typer.Option(help="these strengths instead, e.g. 1,0.1,0.01")] = None,
@@ -197,19 +187,12 @@ def path(
     activation: ActivationName = None,
     tol: Tol = 1e-6,
     time_limit: Annotated[float | None, typer.Option(help="seconds for each strength")] = None,
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     out: Annotated[Path | None, typer.Option(help="a folder for the solutions, or an .npz file for the table")] = None,
     as_json: Json = False,
 ) -> None:
     """Certified optima for a sequence of strengths, one row each as soon as it is proven."""
     check_folder(out)
-    source = Source(data or "", target, columns, one_vs_rest, components, standardize, samples, seed)
     source, bias = or_example(source, data, bias)
     given = None if betas is None else given_strengths(betas)
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
@@ -219,7 +202,7 @@ def path(
         typer.echo(output.PATH_HEADER)
     table = []
     with output.progress("path", tol) as callback:
-        for sol in _path(task, wanted, tol, time_limit, callback, seed):
+        for sol in _path(task, wanted, tol, time_limit, callback, source.seed):
             table.append(output.path_facts(sol, task.beta))
             if not as_json:
                 typer.echo(output.PATH_ROW.format(**table[-1]))

@@ -75,9 +75,9 @@ class Source:
 
 
 def or_example(source: Source, data: str | None, bias: str | None) -> tuple[Source, str | None]:
-    """The example where no data are named; options that were given stay as they are."""
+    """The data named, or the example where none are; options that were given stay as they are."""
     if data is not None:
-        return source, bias
+        return replace(source, data=data), bias
     name, one_class, its_bias = EXAMPLE
     return replace(source, data=name, one_vs_rest=source.one_vs_rest or one_class), bias or its_bias
 

@@ -5,30 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relucvx.cli import output
-from relucvx.cli.frame import (
-    CERTIFIED,
-    NOT_CERTIFIED,
-    Columns,
-    Components,
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
+from relucvx.cli.input import Source, check_folder
+from relucvx.cli.options import (
     Depth,
     Epochs,
     Hidden,
     Json,
     LayerWidth,
-    OneVsRest,
-    Samples,
-    Seed,
-    Standardize,
-    Target,
     Weights,
+    spelled_out,
 )  # fmt: skip
-from relucvx.cli.input import Source, check_folder
 from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -38,8 +32,10 @@ ACROSS = 8
 """Layers side by side in a table; more of them go into further blocks."""
 
 
+@spelled_out
 def profile(
     data: Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: digits")] = "",
+    *,
     hidden: Hidden = None,
     depth: Depth = 6,
     width: LayerWidth = 64,
@@ -51,13 +47,7 @@ def profile(
     pairs: Annotated[int, typer.Option(min=1, help="pairs per class for convexity")] = 1000,
     lines: Annotated[int, typer.Option(min=1, help="segments for linear regions and folding")] = 100,
     max_samples: Annotated[int, typer.Option(min=2, help="measure at so many samples at most, drawn at random")] = 2000,
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     plot: Annotated[Path | None, typer.Option(help="draw the profile to this file (.png, .pdf, .svg)")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the table to this .csv file")] = None,
     as_json: Json = False,
@@ -77,11 +67,11 @@ def profile(
     chosen_scores(wanted)  # here, not after the training
     stored = weights is not None and weights.suffix.lower() == ".npz"
     name = data or ("" if stored else "digits")
-    source = Source(name, target, columns, one_vs_rest, components, standardize, samples, seed)
+    source = replace(source, data=name)
     if name:
         _check_targets(source)
     module, X, labels, facts = obtain_network(
-        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
+        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=source.seed, weights=weights
     )
     with output.interruptible() as stopped, layer_bar() as draw:
 
@@ -91,7 +81,7 @@ def profile(
 
         frame = measure(
             _plain_network(module), X, labels, metrics=wanted, n_pairs=pairs, n_lines=lines, max_samples=max_samples,
-            rng=seed, callback=callback,
+            rng=source.seed, callback=callback,
         )  # fmt: skip
     saved = save(frame, plot, csv)
     if as_json:

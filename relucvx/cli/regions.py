@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relucvx.cli import output
-from relucvx.cli.frame import (
-    CERTIFIED,
-    Columns,
-    Components,
+from relucvx.cli.frame import CERTIFIED
+from relucvx.cli.input import Source, check_folder
+from relucvx.cli.options import (
     Depth,
     Epochs,
     Hidden,
     Json,
     LayerWidth,
-    OneVsRest,
-    Samples,
-    Seed,
-    Standardize,
-    Target,
     Weights,
+    spelled_out,
 )  # fmt: skip
-from relucvx.cli.input import Source, check_folder
 from relucvx.cli.profile import check_format
 from relucvx.errors import InvalidInputError, explain
 
@@ -34,8 +29,10 @@ if TYPE_CHECKING:
     from relucvx.metrics import ClassFolding, SliceRegions
 
 
+@spelled_out
 def regions(
     data: Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: digits")] = "",
+    *,
     hidden: Hidden = None,
     depth: Depth = 3,
     width: LayerWidth = 32,
@@ -51,13 +48,7 @@ def regions(
     ] = None,
     paths: Annotated[int, typer.Option(min=1, help="segments for each pair of classes, about")] = 16,
     color: Annotated[str, typer.Option(help="fill of the figure: region, area, eccentricity or none")] = "region",
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     plot: Annotated[Path | None, typer.Option(help="draw the slice to this file (.png, .pdf, .svg)")] = None,
     as_json: Json = False,
 ) -> None:
@@ -76,9 +67,7 @@ def regions(
         raise InvalidInputError(explain("--through or --plane", "both", "", "one of them"))
     rows, spanned = whole_numbers(through, "--through", 3), plane_of(plane)
     stored = weights is not None and weights.suffix.lower() == ".npz"
-    source = Source(
-        data or ("" if stored else "digits"), target, columns, one_vs_rest, components, standardize, samples, seed
-    )
+    source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
     module, X, labels, facts = obtain_network(
         source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )

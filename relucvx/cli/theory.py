@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from relucvx.cli import output, report
-from relucvx.cli.frame import (
-    CERTIFIED,
-    NOT_CERTIFIED,
-    ActivationName,
-    Beta,
-    Bias,
-    Columns,
-    Components,
-    Fraction,
-    Json,
-    LossName,
-    OneVsRest,
-    Samples,
-    Seed,
-    Standardize,
-    Target,
-    TimeLimit,
-    Tol,
-)  # fmt: skip
-from relucvx.cli.input import Source, check_folder, pose, problem_options
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
+from relucvx.cli.input import Source, Task, check_folder
+from relucvx.cli.options import Json, Posing, TimeLimit, Tol, spelled_out
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
 Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
@@ -39,25 +23,22 @@ Steps = Annotated[
 ]
 
 
+def _task(data: str, source: Source, posing: Posing) -> Task:
+    """The problem; without data the irises, with biases under weight decay."""
+    return (posing if data else posing.with_bias("all")).on(replace(source, data=data or "iris"))
+
+
+@spelled_out
 def train(
     data: ClassData = "",
-    beta: Beta = None,
-    beta_fraction: Fraction = None,
-    loss: LossName = None,
-    bias: Bias = None,
-    activation: ActivationName = None,
+    *,
+    posing: Posing,
     seeds: Seeds = 10,
     width: Width = 64,
     optimizer: Optimizer = "lbfgs",
     learning_rate: LearningRate = None,
     max_steps: Steps = None,
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     out: Annotated[Path | None, typer.Option(help="save the runs, weights and histories, to this .json file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -65,8 +46,7 @@ def train(
     import relucvx as rx
 
     check_folder(out)
-    source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
-    task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
+    task = _task(data, source, posing)
     with output.progress("training", 1e-6) as callback:
         runs = rx.train(
             task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
@@ -85,13 +65,11 @@ def train(
     raise typer.Exit(CERTIFIED if all(row["status"] in ("STATIONARY", "STALLED") for row in table) else NOT_CERTIFIED)
 
 
+@spelled_out
 def compare(
     data: ClassData = "",
-    beta: Beta = None,
-    beta_fraction: Fraction = None,
-    loss: LossName = None,
-    bias: Bias = None,
-    activation: ActivationName = None,
+    *,
+    posing: Posing,
     tol: Tol = 1e-6,
     reach: Annotated[float, typer.Option(help="certified relative gap up to which a run counts as optimal")] = 1e-4,
     time_limit: TimeLimit = None,
@@ -100,13 +78,7 @@ def compare(
     optimizer: Optimizer = "lbfgs",
     learning_rate: LearningRate = None,
     max_steps: Steps = None,
-    target: Target = None,
-    columns: Columns = None,
-    one_vs_rest: OneVsRest = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     html: Annotated[Path | None, typer.Option(help="write the report with figures to this file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -116,18 +88,26 @@ def compare(
 
     check_folder(html)
     as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
-    source = Source(data or "iris", target, columns, one_vs_rest, components, standardize, samples, seed)
-    task = pose(source, problem_options(loss, bias or (None if data else "all"), activation), beta, beta_fraction)
+    task = _task(data, source, posing)
     with output.progress("solving", tol) as callback:
         sol = rx.solve(
-            task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed
+            task.X,
+            task.Y,
+            task.beta,
+            **task.options,
+            tol=tol,
+            time_limit=time_limit,
+            callback=callback,
+            rng=source.seed,
         )
     with output.progress("training", tol) as callback:
         runs = rx.train(
             task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
             learning_rate=learning_rate, max_steps=max_steps, p_star=sol.certificate.lower or None, callback=callback,
         )  # fmt: skip
-    found = rx.compare(task.X, task.Y, task.beta, runs, **task.options, solution=sol, tol=tol, reach=reach, rng=seed)
+    found = rx.compare(
+        task.X, task.Y, task.beta, runs, **task.options, solution=sol, tol=tol, reach=reach, rng=source.seed
+    )
     if html is not None:
         found.to_html(html, task.name)
     if as_json:

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from relucvx.cli import output
-from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, Json, Seed
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
+from relucvx.cli.options import Json, Seed
 from relucvx.errors import DataFileError, explain
 
 if TYPE_CHECKING:

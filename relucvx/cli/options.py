@@ -1,0 +1,124 @@
+"""Options that several commands share, and groups of them that commands take as one argument."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from relucvx.cli.input import EXAMPLE, FRACTION, Source, Task, pose, problem_options
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, spiral:80, … or a .csv, .npy or .npz file",
+    ),
+]
+OptionalData = Annotated[
+    str | None, typer.Argument(metavar="[DATA]", help=f"as for `patterns`; default: {' '.join(EXAMPLE)}")
+]
+Target = Annotated[str | None, typer.Option(help="target column of a file (name or index; default: the last)")]
+Columns = Annotated[str | None, typer.Option(help="input columns of a file, comma-separated (default: all others)")]
+OneVsRest = Annotated[str | None, typer.Option(help="class of an embedded set that is +1; the others are -1")]
+Components = Annotated[int | None, typer.Option(help="project an embedded set on so many principal components")]
+Standardize = Annotated[
+    bool | None, typer.Option(help="centre and scale the columns (default: embedded sets yes, others no)")
+]
+Samples = Annotated[int | None, typer.Option(min=1, help="use so many rows, evenly spaced")]
+Seed = Annotated[int, typer.Option(min=0, help="random seed; certified results do not depend on it")]
+Beta = Annotated[float | None, typer.Option(help="weight decay, for a loss summed over samples")]
+Fraction = Annotated[
+    float | None, typer.Option(help=f"beta as a share of the certified beta_max  [default: {FRACTION}]")
+]
+LossName = Annotated[
+    str | None, typer.Option("--loss", help="squared, cross_entropy, logistic, hinge, …  [default: squared]")
+]
+Bias = Annotated[str | None, typer.Option(help="none, hidden, all or free  [default: none]")]
+ActivationName = Annotated[
+    str | None, typer.Option("--activation", help="relu, leaky_relu, abs, linear, or two slopes: 0.1,1")
+]
+Tol = Annotated[float, typer.Option(help="relative gap to prove")]
+TimeLimit = Annotated[float | None, typer.Option(help="seconds in all; the bound is valid when they run out")]
+Hidden = Annotated[
+    str | None, typer.Option(help="widths of the hidden layers, e.g. 64,32  [default: --depth layers of --width]")
+]
+Depth = Annotated[int, typer.Option(min=1, help="hidden layers of the network to train")]
+LayerWidth = Annotated[int, typer.Option("--width", min=1, help="neurons of each hidden layer")]
+Epochs = Annotated[int, typer.Option(min=1, help="passes over the data (Adam)")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="look at this network instead: .npz of `relucvx solve --out`, or a torch state dict of an MLP"),
+]
+Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output")]
+
+
+def _source(
+    target: Target = None,
+    columns: Columns = None,
+    one_vs_rest: OneVsRest = None,
+    components: Components = None,
+    standardize: Standardize = None,
+    samples: Samples = None,
+    seed: Seed = 0,
+) -> Source:
+    """The data options, for data to be named by the command."""
+    return Source("", target, columns, one_vs_rest, components, standardize, samples, seed)
+
+
+@dataclass(frozen=True)
+class Posing:
+    """The options that pose a problem on data."""
+
+    beta: float | None
+    beta_fraction: float | None
+    loss: str | None
+    bias: str | None
+    activation: str | None
+
+    def on(self, source: Source) -> Task:
+        """The problem on these data."""
+        return pose(source, problem_options(self.loss, self.bias, self.activation), self.beta, self.beta_fraction)
+
+    def with_bias(self, bias: str | None) -> Posing:
+        """The same with this bias where none was asked for."""
+        return replace(self, bias=self.bias or bias)
+
+
+def _posing(
+    beta: Beta = None,
+    beta_fraction: Fraction = None,
+    loss: LossName = None,
+    bias: Bias = None,
+    activation: ActivationName = None,
+) -> Posing:
+    """The options that pose a problem."""
+    return Posing(beta, beta_fraction, loss, bias, activation)
+
+
+GROUPS: dict[Any, Callable[..., Any]] = {Source: _source, Posing: _posing}
+"""Arguments of commands that stand for a group of options, and what makes them of these options."""
+
+
+def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with every argument of a type in GROUPS replaced by the options it stands for, where it stands."""
+    signature = inspect.signature(command, eval_str=True)
+    groups = {name: GROUPS[p.annotation] for name, p in signature.parameters.items() if p.annotation in GROUPS}
+    options = {name: inspect.signature(group, eval_str=True).parameters for name, group in groups.items()}
+    spelled = [q for name, p in signature.parameters.items() for q in options.get(name, {name: p}).values()]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in spelled]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{option: given.pop(option) for option in options[name]})
+        command(**given)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
