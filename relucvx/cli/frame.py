@@ -39,7 +39,7 @@ class _Commands(TyperGroup):
         except RelucvxError as error:
             _fail(str(error), BAD_INPUT)
         except KeyboardInterrupt:
-            _fail("interrupted before anything was certified", NOT_CERTIFIED)
+            _fail("interrupted before there was a result", NOT_CERTIFIED)
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -170,6 +170,10 @@ def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tu
     rows = {"network": f"{sizes}, {facts['network']}"}
     if facts["accuracy"] is not None:
         rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
+    if facts["squared_error"] is not None:
+        rows["squared error"] = f"{facts['squared_error']:.4g} on these data"
+    if not facts["classes"]:
+        rows["targets"] = "numbers, not classes, so metrics that need classes are left out"
     for name, found in frame.attrs["suggested_cut"].items():
         title = {"convexity_peak": "cut (convexity)", "rank_drop": "cut (rank)"}[name]
         rows[title] = f"{found['layer'] or 'no layer'}: {found['rule']}"
@@ -198,4 +202,5 @@ def print_frame(frame: DataFrame) -> None:
 def _cell(value: float) -> str:
     if math.isnan(value):
         return "-"
-    return f"{value:.0f}" if value == round(value) and abs(value) >= 2 else f"{value:.3g}"
+    whole = math.isfinite(value) and value == round(value) and abs(value) >= 2
+    return f"{value:.0f}" if whole else f"{value:.3g}"

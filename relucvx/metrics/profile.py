@@ -212,7 +212,8 @@ def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, 
         peak = {"layer": first, "value": float(values[first])}
     if "numerical_rank" in hidden and len(hidden) > 1:
         rank, width = hidden["numerical_rank"].to_numpy(dtype=float), hidden["width"].to_numpy(dtype=float)
-        loss = np.nan_to_num(1.0 - rank[1:] / np.minimum(rank[:-1], width[1:]), nan=-math.inf)
+        most = np.minimum(rank[:-1], width[1:])
+        loss = np.nan_to_num(1.0 - rank[1:] / np.where(most > 0, most, math.nan), nan=-math.inf)  # from 0 none is lost
         best = int(np.argmax(loss))
         if loss[best] > 0:
             drop = {"layer": hidden.index[best], "value": float(loss[best])}

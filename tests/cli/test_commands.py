@@ -365,7 +365,7 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
 
     monkeypatch.setattr("relucvx._api.solve", fail)
     code, _, err = run("solve", *SMALL)
-    assert (code, err) == (2, "Error: interrupted before anything was certified\n")
+    assert (code, err) == (2, "Error: interrupted before there was a result\n")
 
 
 # ---------------------------------------------------------------------- signals, terminals, processes

@@ -108,6 +108,21 @@ def test_targets_that_are_numbers_leave_out_what_needs_classes():
     assert found["accuracy"] is None
     code, out, _ = run("diabetes", *QUICK[1:], "--max-samples", "100")
     assert "measured at      100 samples, drawn at random" in out
+    assert "\nsquared error    " in out
+    assert "targets          numbers, not classes, so metrics that need classes are left out" in out
+
+
+def test_infinite_numbers_are_printed(capsys):
+    print_frame(pd.DataFrame({"cdnv": [np.inf, np.nan, 7.0, 0.5]}, index=["a", "b", "c", "d"]))
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["cdnv", "inf", "-", "7", "0.5"]
+
+
+def test_samples_that_are_all_the_same_are_measured(tmp_path):
+    file = tmp_path / "same.csv"
+    file.write_text("a,b,y\n" + "1,2,0\n1,2,1\n" * 10)
+    code, out, err = run(file, *QUICK[1:])
+    assert (code, err) == (0, "")
+    assert "numerical rank" in out
 
 
 def test_many_layers_are_printed_in_blocks(capsys):

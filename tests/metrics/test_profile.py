@@ -314,6 +314,8 @@ def test_the_convexity_peak_is_the_first_layer_near_the_top(values, slack, layer
         ([4, 5, 5], None, None, np.nan),
         ([4], None, None, np.nan),
         ([np.nan, 5, 2], None, 1, 0.6),
+        ([4, 0, 0], None, 0, 1.0),  # all samples on one point
+        ([0, 0], None, None, np.nan),
     ],
 )
 def test_the_rank_drop_is_before_the_largest_loss(rank, width, layer, value):
