@@ -10,16 +10,27 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.types import Array
 
 
+def as_numpy(value: Any) -> Any:
+    """A torch tensor or anything else array-like as a numpy array, without a copy where that is possible.
+
+    The brain floats of torch, which numpy does not know, become float64; masked entries become NaN, which checks refuse.
+    """
+    if hasattr(value, "detach"):
+        tensor = value.detach().cpu()
+        return (tensor.double() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    if np.ma.is_masked(value):
+        return value.astype(np.float64).filled(np.nan) if value.dtype.kind in "biuf" else value.filled(None)
+    return np.asarray(value)
+
+
 def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
     """Convert to a finite float64 matrix of shape (n, k) with n, k >= 1.
 
-    Integers, booleans and float32 are promoted; torch tensors are accepted. Complex numbers, text, objects, NaN
-    and infinities are refused with the position of the first offender.
+    Integers, booleans and float32 are promoted; torch tensors are accepted. Complex numbers, text, objects, NaN,
+    infinities and masked entries are refused with the position of the first offender.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
     try:
-        raw = np.asarray(value)
+        raw = as_numpy(value)
     except ValueError:  # ragged nested lists
         raw = np.empty(0, dtype=object)
     if raw.dtype.kind not in "biuf":
@@ -66,6 +77,20 @@ def as_positive(value: Any, name: str, *, allow_zero: bool = False, fix: str = "
         bound = ">= 0" if allow_zero else "> 0"
         raise InvalidInputError(explain(f"{name} to be a finite number {bound}", repr(value), "", fix))
     return out
+
+
+def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, cause: str = "") -> int:
+    """An int that is at least ``least``; ``optional`` says in the error that None, which the caller handles, is another
+    choice.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else; True and 1.0 are no counts.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InvalidInputError(explain(f"{name} to be an int >= {least}{' or None' * optional}", repr(value), cause))
+    return int(value)
 
 
 def as_sample_weight(value: Any, n: int) -> Array:

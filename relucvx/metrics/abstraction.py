@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import Factors, Indices, as_factors, as_features, as_gram
+from relucvx.metrics.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
+from relucvx.metrics.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_matrix, as_numpy, as_positive
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,16 @@ def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None)
     Source: [bernardi-2020].
     Status: theorem (a definition).
     """
-    K = as_gram(Z, kernel, "parallelism_score")
-    design = _design(factors, len(K))
-    A = design.averaging
-    # differences of means do not see a common shift; removing it first saves the digits it would cost
-    if kernel is None:
-        rows = as_matrix(Z, "Z")
-        means = A @ (rows - rows.mean(axis=0))
-        G = means @ means.T
-        floor = float(np.abs(rows).max()) ** 2 * 1e-28
+    if kernel is None and Z is not None:
+        # differences of means do not see a common shift; removing it first saves the digits it would cost
+        rows, _ = centred(Z)
+        design = _design(factors, len(rows))
+        means = Groups(tuple(range(len(design.table))), design.condition).means(rows)
+        G, floor = means @ means.T, 1e-28
     else:
-        G = A @ K @ A.T
-        floor = float(np.abs(K).max()) * 1e-13
+        K, _ = scaled(as_gram(Z, kernel, "parallelism_score"))
+        design = _design(factors, len(K))
+        G, floor = design.averaging @ K @ design.averaging.T, 1e-13
     scores, counts = [], []
     for k in range(design.table.shape[1]):
         above, below = design.contexts(k)
@@ -145,18 +144,16 @@ def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1
     C = as_positive(C, "C")
     features = as_features(Z, kernel, "ccgp")
     design = _design(factors, len(features))
-    centred = features - features.mean(axis=0)
-    spread = float(np.sqrt(np.mean(np.sum(centred**2, axis=1))))
-    centred = centred / (spread or 1.0)
+    features = unit_spread(features)
     scores, counts = [], []
     for k in range(design.table.shape[1]):
         above, below = design.contexts(k)
         counts.append(len(above))
         folds = [np.isin(design.condition, pair) for pair in zip(above, below, strict=True)]
-        used = np.any(folds, axis=0) if folds else np.zeros(len(centred), dtype=bool)
+        used = np.any(folds, axis=0) if folds else np.zeros(len(features), dtype=bool)
         side = design.sides[:, k]
         accuracies = (
-            [held_out_accuracy(centred, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
+            [held_out_accuracy(features, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
         )
         scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
     per_factor = np.array(scores)
@@ -190,19 +187,24 @@ def neuron_tuning(Z: Any, factors: Any) -> NeuronTuning:
     """
     Z = as_matrix(Z, "Z")
     Y = _numeric_factors(factors, len(Z))
-    size = np.abs(Z).max(axis=0)
-    centred = Z / np.where(size > 0, size, 1.0)
-    centred = centred - centred.mean(axis=0)
-    norms = np.linalg.norm(centred, axis=0)
+    activity, norms = _unit_columns(Z)
+    targets, _ = _unit_columns(Y)
     varies = norms > 1e-13 * np.sqrt(len(Z))
-    targets = Y - Y.mean(axis=0)
-    targets = targets / np.linalg.norm(targets, axis=0)
     correlations = np.full((Z.shape[1], Y.shape[1]), np.nan)
-    correlations[varies] = np.clip((centred[:, varies] / norms[varies]).T @ targets, -1.0, 1.0)
+    correlations[varies] = np.clip(activity[:, varies].T @ targets, -1.0, 1.0)
     strength = np.abs(np.where(varies[:, None], correlations, 0.0))
     per_neuron = np.where(varies, strength.max(axis=1), np.nan)
     best = np.where(varies, strength.argmax(axis=1), -1).astype(np.intp)
     return NeuronTuning(per_neuron, best, correlations, float(per_neuron[varies].mean()) if varies.any() else np.nan)
+
+
+def _unit_columns(columns: Array) -> tuple[Array, Array]:
+    """Columns scaled to a largest entry of 1, centred and divided by their norms, and the norms before that."""
+    size = np.abs(columns).max(axis=0)
+    columns = columns / np.where(size > 0, size, 1.0)
+    columns = columns - mean_row(columns)
+    norms = np.linalg.norm(columns, axis=0)
+    return columns / np.where(norms > 0, norms, 1.0), norms
 
 
 def _design(factors: Any, n: int) -> Factors:
@@ -237,7 +239,7 @@ def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: floa
 
 def _numeric_factors(factors: Any, n: int) -> Array:
     """Columns of numbers as they are, other columns as ±1."""
-    raw = factors.detach().cpu().numpy() if hasattr(factors, "detach") else np.asarray(factors)
+    raw = as_numpy(factors)
     if raw.dtype.kind not in "biuf":
         return np.where(as_factors(factors, n).sides, 1.0, -1.0)
     Y = as_matrix(raw, "factors", allow_vector=True)

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import centred, from_middle, order_statistic, overlap, row_blocks, squared_distances
+from relucvx.metrics.blocks import order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.groups import as_gram
+from relucvx.metrics.scaling import centred, centred_kernel, from_middle
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_positive
 
@@ -169,9 +170,7 @@ class _Side:
 
 def _side(Z: Any, kernel: Any, bandwidth: float | None) -> _Side:
     if kernel is not None or Z is None:
-        K = as_gram(Z, kernel, "cka")
-        K /= float(np.abs(K).max()) or 1.0
-        K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+        K = centred_kernel(as_gram(Z, kernel, "cka"))
         return _Side(len(K), K.__getitem__, np.diag(K))
     if bandwidth is not None:
         return _rbf_side(Z, bandwidth)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from relucvx.types import Array
-from relucvx.validation import as_matrix
 
 BLOCK = 500_000
 """Entries of the largest dense block, which bounds the memory."""
-
-EPS = float(np.finfo(float).eps)
 
 
 def row_blocks(n: int, width: int) -> Iterator[slice]:
@@ -21,20 +17,6 @@ def row_blocks(n: int, width: int) -> Iterator[slice]:
     step = max(1, BLOCK // max(width, 1))
     for first in range(0, n, step):
         yield slice(first, min(n, first + step))
-
-
-def centred(Z: Any, name: str = "Z") -> tuple[Array, float]:
-    """Columns of mean zero, divided by the returned size first so that nothing over- or underflows."""
-    rows = as_matrix(Z, name)
-    size = float(np.abs(rows).max()) or 1.0
-    rows = rows / size
-    return rows - rows.mean(axis=0), size
-
-
-def from_middle(rows: Array) -> Array:
-    """Features of size 1 relative to their median point, which no far-off sample moves: inner products keep digits."""
-    rows = rows / (float(np.abs(rows).max()) or 1.0)
-    return np.asarray(rows - np.median(rows, axis=0))
 
 
 def overlap(A: Array, B: Array) -> float:

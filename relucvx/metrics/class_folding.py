@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.metrics.lines import line_regions
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix, as_numpy
 
 BLOCK = 1000
 """Paths traced at a time, which bounds the memory."""
@@ -181,24 +182,18 @@ def class_folding(
     Source: [lewandowski-2025].
     Status: theorem (a definition, exact on the segments used; an estimate of all when samples are drawn).
     """
-    rows = X.detach().cpu().numpy() if hasattr(X, "detach") else np.asarray(X)
+    rows = as_numpy(X)
     flat = as_matrix(rows.reshape(len(rows), -1) if rows.ndim > 2 else rows, "X")
     groups = as_groups(labels, len(flat))
-    limit = None if n_pairs is None else int(np.sqrt(_count(n_pairs, "n_pairs")))
+    limit = None if n_pairs is None else math.isqrt(as_count(n_pairs, "n_pairs", optional=True))
     generator = resolve_rng(rng)
     chosen = [flat[groups.codes == k] for k in range(len(groups.names))]
     if centroids is not None:
-        chosen = [_centroids(part, _count(centroids, "centroids"), generator) for part in chosen]
+        chosen = [_centroids(part, as_count(centroids, "centroids", optional=True), generator) for part in chosen]
     if limit is not None:
         chosen = [part[np.sort(generator.permutation(len(part))[:limit])] for part in chosen]
     points = [part.reshape(len(part), *rows.shape[1:]) for part in chosen]
     return _summary(groups, _all_chi(module, points, layers, neurons, symmetric), ordered)
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InvalidInputError(explain(f"{name} to be None or an int >= 1", repr(value)))
-    return int(value)
 
 
 def _centroids(part: Array, k: int, rng: np.random.Generator) -> Array:

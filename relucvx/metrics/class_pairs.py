@@ -77,19 +77,6 @@ class Convexity(Result):
     null: ConvexityNull | None = None
 
 
-def as_count(value: Any, name: str, least: int = 1) -> int:
-    """An int that is at least ``least``.
-
-    Raises
-    ------
-    InvalidInputError
-        For anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInputError(explain(f"{name} to be an int >= {least}", repr(value)))
-    return int(value)
-
-
 def as_confidence(value: Any) -> float | None:
     """A coverage strictly between 0 and 1, or None.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Groups, as_groups
+from relucvx.metrics.scaling import mean_row, scaled
 from relucvx.tolerances import RANK
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
@@ -106,10 +107,9 @@ def neural_collapse(
         raise InvalidInputError(
             explain("at least two classes", f"{C} ({groups.names[0]!r})", "collapse compares classes")
         )
-    scale = float(np.abs(Z).max()) or 1.0
-    unit = Z / scale
+    unit, scale = scaled(Z)
     means = groups.means(unit)
-    centred = means - means.mean(axis=0)
+    centred = means - mean_row(means)
     within = unit - means[groups.codes]
     nc1, quotient = _within_between(within, centred)
     equinorm, cosine = _norms_and_cosines(centred, -1.0 / (C - 1), scale=float(np.abs(means).max()))

@@ -11,7 +11,6 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.class_pairs import (
     Convexity,
     as_confidence,
-    as_count,
     averages,
     class_means,
     class_members,
@@ -26,7 +25,7 @@ from relucvx.metrics.lines import outputs_along
 from relucvx.network import is_torch_module
 from relucvx.network.layers import Affine, LayerList, read_layers
 from relucvx.types import Array, Rng, resolve_rng
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix, as_numpy
 
 
 def graph_convexity(
@@ -97,7 +96,7 @@ def graph_convexity(
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(labels, len(Z))
-    k, limit = as_count(k, "k"), None if n_pairs is None else as_count(n_pairs, "n_pairs")
+    k, limit = as_count(k, "k"), None if n_pairs is None else as_count(n_pairs, "n_pairs", optional=True)
     confidence, n_permutations = as_confidence(confidence), as_count(n_permutations, "n_permutations", least=0)
     n_resamples = as_count(n_resamples, "n_resamples", least=2)
     if ties not in ("first", "mean"):
@@ -191,7 +190,10 @@ def euclidean_convexity(
     """
     Z = as_matrix(Z, "Z")
     present = as_groups(labels, len(Z))
-    n_points, limit = as_count(n_points, "n_points"), None if n_pairs is None else as_count(n_pairs, "n_pairs")
+    n_points, limit = (
+        as_count(n_points, "n_points"),
+        None if n_pairs is None else as_count(n_pairs, "n_pairs", optional=True),
+    )
     confidence, n_permutations = as_confidence(confidence), as_count(n_permutations, "n_permutations", least=0)
     if method not in ("sampled", "exact"):
         raise InvalidInputError(explain('method "sampled" or "exact"', repr(method)))
@@ -275,8 +277,7 @@ def _decider(
     name = groups.names[code]
 
     def inside(points: Array) -> Any:
-        found = predict(points)
-        found = found.detach().cpu().numpy() if hasattr(found, "detach") else found
+        found = as_numpy(predict(points))
         if len(found) != len(points) or np.ndim(found) > 1:
             raise InvalidInputError(
                 explain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import held_out_accuracy
-from relucvx.metrics.class_pairs import as_count
 from relucvx.metrics.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.metrics.scaling import unit_spread
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_count, as_matrix, as_positive
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,12 @@ def decoding_dimension(
     splits = dichotomies(P, balanced, limit, resolve_rng(rng))
     # with a single side there is nothing to decode
     sides = splits.sides[splits.sides.any(axis=1)]
-    centred = Z - Z.mean(axis=0)
-    centred = centred / (float(np.sqrt(np.mean(np.sum(centred**2, axis=1)))) or 1.0)
+    centred = unit_spread(Z)
     accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in sides])
     decodable = accuracies >= threshold
     trivial = 0 if balanced else 1
     share = float(decodable.mean())
-    dimension = np.nan if balanced else float(np.log2(2.0 * (share * (splits.total - trivial) + trivial)))
+    dimension = np.nan if balanced else _log2_count(share, splits.total - trivial)
     return DecodingDimension(
         float(accuracies.mean()),
         share,
@@ -139,6 +139,13 @@ def decoding_dimension(
         splits.exhaustive,
         groups.names,
     )
+
+
+def _log2_count(share: float, total: int) -> float:
+    """log2 of 2 (share total + 1), for a total beyond the range of floats too."""
+    if share == 0.0:
+        return 1.0
+    return math.log2(2.0 * (share + 1 / total)) + math.log2(total)
 
 
 def _threshold(value: Any) -> float:

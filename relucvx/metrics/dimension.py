@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import EPS
 from relucvx.metrics.groups import as_gram
+from relucvx.metrics.scaling import centred_kernel, mean_row, scaled
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix, as_positive
 
@@ -44,17 +45,13 @@ def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True)
     Status: theorem (a definition).
     """
     if kernel is None and Z is not None:
-        rows = as_matrix(Z, "Z")
-        size = float(np.abs(rows).max())
-        rows = rows / (size or 1.0)
+        rows, _ = scaled(as_matrix(Z, "Z"))
         if centred:
-            rows = rows - rows.mean(axis=0)
+            rows = rows - mean_row(rows)
         S = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
     else:
         S = as_gram(Z, kernel, "participation_ratio")
-        S = S / (float(np.abs(S).max()) or 1.0)
-        if centred:
-            S = S - S.mean(axis=0) - S.mean(axis=1)[:, None] + S.mean()
+        S = centred_kernel(S) if centred else scaled(S)[0]
     trace, square = float(np.trace(S)), float(np.sum(S**2))
     # features are scaled to 1, so what is left of constant features is their rounding
     return np.nan if trace <= 1e-26 * len(S) else trace**2 / square
@@ -155,19 +152,17 @@ def numerical_rank(
 def _singular_values(Z: Any, kernel: Any, centred: bool, wanted: str) -> Array:
     """Singular values of the features, up to their size; 0 where they are at the level of rounding."""
     if kernel is None and Z is not None:
-        rows = as_matrix(Z, "Z")
-        rows = rows / (float(np.abs(rows).max()) or 1.0)
+        rows, _ = scaled(as_matrix(Z, "Z"))
         # what centring takes away leaves its rounding behind
         floor = max(rows.shape) * EPS * float(np.linalg.norm(rows))
         if centred:
-            rows = rows - rows.mean(axis=0)
+            rows = rows - mean_row(rows)
         values = np.linalg.svd(rows, compute_uv=False)
         return np.where(values > floor, values, 0.0)
-    K = as_gram(Z, kernel, wanted)
-    K = K / (float(np.abs(K).max()) or 1.0)
+    K, _ = scaled(as_gram(Z, kernel, wanted))
     floor = len(K) * EPS * float(np.linalg.norm(K))
     if centred:
-        K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+        K = centred_kernel(K)
     squares = np.linalg.eigvalsh(K)
     if squares[0] < -max(1e-8 * squares[-1], floor):
         raise InvalidInputError(

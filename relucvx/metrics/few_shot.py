@@ -10,8 +10,9 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import overlap
 from relucvx.metrics.groups import as_groups
+from relucvx.metrics.scaling import mean_row, scaled
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 FORMS = ("exact", "short")
 
@@ -144,7 +145,7 @@ def few_shot_matrix(Z: Any, labels: Any, m: int = 1, *, form: Literal["exact", "
     C = len(groups.names)
     if C < 2:
         raise InvalidInputError(explain("at least two classes", f"{C} ({groups.names[0]!r})"))
-    Z = Z / (float(np.abs(Z).max()) or 1.0)
+    Z, _ = scaled(Z)
     classes = [_Class.of(Z[groups.codes == c]) for c in range(C)]
     snr, error = np.full((C, C), np.nan), np.full((C, C), np.nan)
     for a, b in zip(*np.nonzero(~np.eye(C, dtype=bool)), strict=True):
@@ -164,7 +165,7 @@ class _Class:
 
     @classmethod
     def of(cls, Z: Array) -> _Class:
-        mean = Z.mean(axis=0)
+        mean = mean_row(Z)
         rows = (Z - mean) / np.sqrt(len(Z))
         # what is left of equal samples after centring is their rounding
         rows[:, np.abs(rows).max(axis=0) <= 1e-15 * np.abs(mean)] = 0.0
@@ -198,6 +199,4 @@ def _tail(snr: float) -> float:
 def _checked(m: Any, form: Any) -> int:
     if form not in FORMS:
         raise InvalidInputError(explain('form "exact" or "short"', repr(form)))
-    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or m < 1:
-        raise InvalidInputError(explain("m to be an int >= 1, the samples per prototype", repr(m)))
-    return int(m)
+    return as_count(m, "m", cause="m is the number of samples per prototype")

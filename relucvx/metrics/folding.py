@@ -12,6 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.lines import Code, each_line, end_points
 from relucvx.network.layers import LayerList, read_layers
 from relucvx.types import Array, BoolArray, Result
+from relucvx.validation import as_count, as_numpy
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,7 @@ def folding(
         return next(exact) if single else tuple(exact)
     if method != "sampled":
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
-    if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
-        raise InvalidInputError(explain("n_steps to be an int >= 1", repr(n_steps)))
+    n_steps = as_count(n_steps, "n_steps")
     if arithmetic != "float":
         raise InvalidInputError(
             explain('arithmetic "float" for a sampled walk', repr(arithmetic), "", 'method="exact"')
@@ -134,7 +134,7 @@ def folding(
     network = read_layers(module, input_shape, like=start)
     code = Code.of(network, layers, neurons)
     starts, ends, single = end_points(network, start, end)
-    t = np.linspace(0.0, 1.0, int(n_steps) + 1)[:, None]
+    t = np.linspace(0.0, 1.0, n_steps + 1)[:, None]
     found = tuple(
         walk_folding(_codes_at(network, (1.0 - t) * p + t * q, code), symmetric)
         for p, q in zip(starts, ends, strict=True)
@@ -150,7 +150,7 @@ def _codes_at(network: LayerList, X: Array, code: Code) -> BoolArray:
 
 
 def _as_codes(codes: Any) -> BoolArray:
-    raw = codes.detach().cpu().numpy() if hasattr(codes, "detach") else np.asarray(codes)
+    raw = as_numpy(codes)
     if raw.ndim != 2 or len(raw) == 0 or raw.dtype.kind not in "biuf":
         raise InvalidInputError(
             explain("codes of shape (steps, neurons), one row per step", f"shape {raw.shape}, dtype {raw.dtype}")

@@ -11,19 +11,16 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 
+from relucvx.metrics.blocks import BLOCK
 from relucvx.metrics.groups import Indices
+from relucvx.metrics.neighbours import TIE
+from relucvx.metrics.scaling import exactly_scaled
 from relucvx.types import Array, BoolArray
-
-BLOCK = 500_000
-"""Entries of the largest dense block of distances, which bounds the memory."""
-
-TIE = 1e-12
-"""Relative difference below which two path lengths count as equal; sums of distances agree to about 1e-14."""
 
 
 @dataclass(frozen=True)
 class NeighbourGraph:
-    """Symmetric graph of samples, edges weighted by Euclidean distance.
+    """Symmetric graph of samples, edges weighted by Euclidean distance up to a common factor.
 
     Attributes
     ----------
@@ -42,6 +39,7 @@ class NeighbourGraph:
         """
         n = len(Z)
         k = min(k, n - 1)
+        Z, _ = exactly_scaled(Z)  # squares of very large or small distances have no float64
         rows, cols, lengths = [], [], []
         for first in range(0, n if k else 0, max(1, BLOCK // n)):
             here = np.arange(first, min(n, first + max(1, BLOCK // n)))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.scaling import mean_row
 from relucvx.types import Array, BoolArray
-from relucvx.validation import as_matrix
+from relucvx.validation import as_matrix, as_numpy
 
 Indices = NDArray[np.intp]
 
@@ -39,7 +40,7 @@ class Groups:
 
     def means(self, Z: Array) -> Array:
         """Mean row of each group, of shape (groups, p)."""
-        return np.stack([Z[self.codes == k].mean(axis=0) for k in range(len(self.names))])
+        return np.stack([mean_row(Z[self.codes == k]) for k in range(len(self.names))])
 
 
 def as_groups(labels: Any, n: int, *, classes: Sequence[Hashable] | None = None, name: str = "labels") -> Groups:
@@ -91,10 +92,8 @@ def _check_classes(wanted: list[Any], found: list[Any], name: str) -> list[Any]:
 
 
 def _label_values(labels: Any, n: int, name: str) -> list[Any]:
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
     if not isinstance(labels, (list, tuple)):
-        labels = np.asarray(labels)
+        labels = as_numpy(labels)
         if labels.ndim != 1:
             raise InvalidInputError(
                 explain(
@@ -114,11 +113,18 @@ def _label_values(labels: Any, n: int, name: str) -> list[Any]:
             raise InvalidInputError(
                 explain(f"{name} that can be compared", f"a {type(value).__name__} at row {i}", "one-hot rows")
             )
-        if value is None or value != value:
+        if _is_missing(value):
             raise InvalidInputError(
                 explain(f"{name} without missing values", f"{value!r} at row {i}", "", "drop those rows")
             )
     return values
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA, also as a part of a label of several variables."""
+    if isinstance(value, tuple):
+        return any(map(_is_missing, value))
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _plain(value: Any) -> Any:
@@ -172,9 +178,7 @@ def as_factors(factors: Any, n: int) -> Factors:
     InvalidInputError
         For another number of rows, or a column that does not hold exactly two values.
     """
-    if hasattr(factors, "detach"):
-        factors = factors.detach().cpu().numpy()
-    raw = np.asarray(factors)
+    raw = as_numpy(factors)
     raw = raw[:, None] if raw.ndim == 1 else raw
     if raw.ndim != 2 or len(raw) != n or raw.shape[1] == 0:
         raise InvalidInputError(

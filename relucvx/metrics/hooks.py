@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.network import is_torch_module
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
@@ -206,7 +207,10 @@ class Hooked:
 
 @contextmanager
 def evaluating(module: Any) -> Iterator[Any]:
-    """Eval mode for a while; every submodule gets its own mode back."""
+    """Eval mode for a while; every submodule gets its own mode back. Networks that have no modes pass."""
+    if not is_torch_module(module):
+        yield module
+        return
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
     try:

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import BLOCK, from_middle
+from relucvx.metrics.blocks import BLOCK
 from relucvx.metrics.groups import Indices
 from relucvx.metrics.neighbours import TIE, near_distances, slack
+from relucvx.metrics.scaling import from_middle
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
 

@@ -13,7 +13,7 @@ from relucvx.metrics.folding import SpaceFolding, walk_folding
 from relucvx.metrics.groups import Indices
 from relucvx.metrics.lines import line_regions
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix, as_numpy
 
 BATCH = 64
 """Segments tried at a time in a local improvement."""
@@ -114,17 +114,15 @@ def largest_folding(
     Source: [lewandowski-2025].
     Status: heuristic (a lower bound on the supremum; exact where ``exhaustive``).
     """
-    if isinstance(n_segments, bool) or not isinstance(n_segments, (int, np.integer)) or n_segments < 2:
-        raise InvalidInputError(explain("n_segments to be an int >= 2", repr(n_segments)))
-    first = start.detach().cpu().numpy() if hasattr(start, "detach") else np.asarray(start)
+    n_segments, first = as_count(n_segments, "n_segments", least=2), as_numpy(start)
     generator, options = resolve_rng(rng), {"layers": layers, "neurons": neurons}
     if end is None:
         as_matrix(first.reshape(len(first), -1) if first.ndim > 1 else first, "start")
         if len(first) < 2:
             raise InvalidInputError(explain("a data set with two rows at least, or the corners of a box", "one row"))
-        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), module, options, symmetric, int(n_segments))
+        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), module, options, symmetric, n_segments)
         return _among_rows(trace, first, generator)
-    second = end.detach().cpu().numpy() if hasattr(end, "detach") else np.asarray(end)
+    second = as_numpy(end)
     if first.shape != second.shape:
         raise InvalidInputError(
             explain("two corners of a box, of one shape", f"shapes {first.shape} and {second.shape}")
@@ -133,7 +131,7 @@ def largest_folding(
     shape = first.shape
     trace = _Trace(
         lambda ends: (ends[0].reshape(-1, *shape), ends[1].reshape(-1, *shape)),
-        module, options, symmetric, int(n_segments),
+        module, options, symmetric, n_segments,
     )  # fmt: skip
     return _in_box(trace, corners, generator)
 

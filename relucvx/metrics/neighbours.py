@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import BLOCK, EPS, from_middle, row_blocks, squared_distances
+from relucvx.metrics.blocks import BLOCK, row_blocks, squared_distances
+from relucvx.metrics.scaling import from_middle
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 

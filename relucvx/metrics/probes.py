@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_count, as_matrix, as_positive
 
 MODELS = ("logistic", "ridge")
 
@@ -119,8 +119,7 @@ def linear_probe(
 
 def _folds(groups: Groups, n_folds: Any) -> Indices:
     """Fold of every sample; classes of a few samples more do not all fill the first folds."""
-    if isinstance(n_folds, bool) or not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
-        raise InvalidInputError(explain("n_folds to be an int >= 2", repr(n_folds)))
+    n_folds = as_count(n_folds, "n_folds", least=2)
     few = int(groups.counts.argmin())
     if groups.counts[few] < n_folds:
         raise InvalidInputError(

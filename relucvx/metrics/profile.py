@@ -18,7 +18,7 @@ from relucvx.metrics.probes import LinearProbe
 from relucvx.metrics.representations import Recording, Representation, record
 from relucvx.network import is_torch_module
 from relucvx.types import Rng, resolve_rng
-from relucvx.validation import as_positive
+from relucvx.validation import as_count, as_positive
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -130,7 +130,9 @@ def profile(
     rng = resolve_rng(rng)
     limits = {"k": k, "n_pairs": n_pairs, "n_lines": n_lines, "max_samples": max_samples}
     for name, value in limits.items():
-        _check_count(value, name, optional=name in ("n_pairs", "max_samples"))
+        optional = name in ("n_pairs", "max_samples")
+        if value is not None or not optional:
+            as_count(value, name, optional=optional)
     module, X, labels, factors, whole = _thinned(module, X, labels, factors, max_samples, rng)
     recording = record(module, X, layers, batch_size=batch_size)
     rows = _rows(recording)
@@ -245,13 +247,6 @@ def _thinned(
         module = [take(part) for part in module]
     labels = [labels[i] for i in rows] if isinstance(labels, (list, tuple)) else take(labels)
     return module, take(X), labels, take(factors), n
-
-
-def _check_count(value: Any, name: str, optional: bool) -> None:
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InvalidInputError(explain(f"{name} to be an int >= 1{' or None' if optional else ''}", repr(value)))
 
 
 def _rows(recording: Recording) -> list[Representation]:

@@ -10,7 +10,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix
+from relucvx.validation import as_matrix, as_numpy
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,17 @@ def _table(conditions: tuple[Any, ...]) -> Any:
 
 def _conditions(conditions: Any, n: int) -> Groups:
     """Groups of trials; rows of a table of variables become tuples."""
-    if hasattr(conditions, "detach"):
-        conditions = conditions.detach().cpu().numpy()
-    if not isinstance(conditions, (list, tuple)):
-        conditions = np.asarray(conditions)
+    if isinstance(conditions, (list, tuple)):  # no array of them, which would turn numbers beside text into text
+        conditions = [_as_label(row) for row in conditions]
+    else:
+        conditions = as_numpy(conditions)
         if conditions.ndim == 2:
             conditions = [tuple(row) for row in conditions.tolist()]
     return as_groups(conditions, n, name="conditions")
+
+
+def _as_label(row: Any) -> Any:
+    """A list or row of an array as a tuple, which can be compared; other labels as they are."""
+    if isinstance(row, list):
+        return tuple(row)
+    return tuple(row.tolist()) if getattr(row, "ndim", 0) == 1 else row

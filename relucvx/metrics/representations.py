@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.hooks import Hooked, Site
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
 from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix, as_numpy
 
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
 
@@ -99,8 +99,7 @@ def layer_activations(
 
 def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_size: int = 1024) -> Recording:
     """As :func:`layer_activations`, with the outputs, the input as a layer, and what follows each layer."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise InvalidInputError(explain("batch_size to be an int >= 1", repr(batch_size)))
+    batch_size = as_count(batch_size, "batch_size")
     if isinstance(layers, str):
         layers = [layers]
     if not is_torch_module(module):
@@ -113,7 +112,7 @@ def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_si
     if isinstance(module, DeepNetwork):
         return _of_deep(module, X, layers)
     if is_torch_module(module):
-        return _of_torch(module, X, layers, int(batch_size))
+        return _of_torch(module, X, layers, batch_size)
     if recorded:
         return _of_arrays(module, X, layers)
     raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
@@ -197,7 +196,7 @@ def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
 
 def _flat(value: Any, name: str) -> Array:
     """An array (n, ...) as a checked matrix (n, p)."""
-    raw = value.detach().cpu().double().numpy() if hasattr(value, "detach") else np.asarray(value)
+    raw = as_numpy(value)
     return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and len(raw) else raw, name)
 
 

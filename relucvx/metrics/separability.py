@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.class_pairs import Interval, as_confidence, as_count
+from relucvx.metrics.class_pairs import Interval, as_confidence
 from relucvx.metrics.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.groups import Indices, as_groups
+from relucvx.metrics.scaling import exactly_scaled, mean_row, scaled
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 NO_MARGIN = 1e-9
-"""Residual of a combination, relative to the largest point, up to which two convex hulls count as meeting."""
+"""Residual of a combination, relative to the largest coordinate, up to which two convex hulls count as meeting."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class LinearSeparation(Result):
         When not separable: q >= 0 with sum 1 on each side (sum 1 in all without a bias), such that the combinations of
         the two sides are one point (add up to 0 after the sign of each side).
     residual : float
-        Distance of the two combinations relative to the largest point; NaN when separable.
+        Largest coordinate of the difference of the two combinations (of their sum with signs, without a bias), relative
+        to the largest coordinate of a point, from the mean with a bias; NaN when separable.
     """
 
     separable: bool | None
@@ -152,6 +154,7 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
     if len(groups.names) != 2:
         raise InvalidInputError(explain("two sides", f"{len(groups.names)}: {groups.names[:5]!r}"))
     signs = np.where(groups.codes == 1, 1.0, -1.0)
+    Z, size = exactly_scaled(Z)
     space = _Span.of(Z, bias)
     w, q = space.decide(signs)
     if w is not None:
@@ -159,15 +162,23 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
         values = signs * (Z @ weights + offset)
         rounding = (Z.shape[1] + 4) * EPS * (np.abs(Z) @ np.abs(weights) + abs(offset))
         if np.all(values > rounding):
-            margin = float(values.min() / np.linalg.norm(weights))
-            return LinearSeparation(True, weights, offset, margin, None, np.nan)
+            unit, length = scaled(weights)
+            margin = float(values.min()) / length / float(np.linalg.norm(unit))
+            return LinearSeparation(True, weights / size, offset, margin * size, None, np.nan)
     if q is not None:
-        size = float(np.abs(Z - Z.mean(axis=0) * bias).max()) or 1.0
-        q = q / (q.sum() / 2.0 if bias else q.sum())
-        residual = float(np.abs((q * signs) @ Z).max() / size) if q.min() >= 0 else np.inf
+        q, residual = _combination(Z - space.centre, q, signs, bias)
         if residual <= NO_MARGIN:
             return LinearSeparation(False, None, np.nan, np.nan, q, residual)
     return LinearSeparation(None, None, np.nan, np.nan, None, np.nan)
+
+
+def _combination(points: Array, q: Array, signs: Array, bias: bool) -> tuple[Array, float]:
+    """Coefficients made to sum to 1 (on each side with a bias), and the residual of the combination."""
+    sums = [q[signs == s].sum() for s in (-1.0, 1.0)] if bias else [q.sum()] * 2
+    if min(sums) <= 0.0 or q.min() < 0.0:
+        return q, np.inf
+    q = q / np.where(signs > 0, sums[1], sums[0])
+    return q, float(np.abs((q * signs) @ points).max() / (float(np.abs(points).max()) or 1.0))
 
 
 def separability(
@@ -270,9 +281,9 @@ class _Span:
 
     @classmethod
     def of(cls, Z: Array, bias: bool) -> _Span:
-        centre = Z.mean(axis=0) if bias else np.zeros(Z.shape[1])
-        size = float(np.abs(Z - centre).max()) or 1.0
-        U, s, Vt = np.linalg.svd((Z - centre) / size, full_matrices=False)
+        centre = mean_row(Z) if bias else np.zeros(Z.shape[1])
+        unit, size = scaled(Z - centre)
+        U, s, Vt = np.linalg.svd(unit, full_matrices=False)
         # what centring leaves of equal points is rounding of their common size
         floor = max(float(RANK) * s[0], EPS * len(Z) * float(np.abs(Z).max()) / size)
         kept = s > floor

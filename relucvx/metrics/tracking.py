@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal
 
@@ -13,13 +12,14 @@ import numpy as np
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
+from relucvx.metrics.hooks import evaluating
 from relucvx.metrics.lines import line_regions
 from relucvx.metrics.planes import spans
 from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
-from relucvx.network import is_torch_module
 from relucvx.network.layers import read_layers
 from relucvx.types import Array, Rng, resolve_rng
+from relucvx.validation import as_count, as_numpy
 
 MODES = ("slices", "lines", "both")
 
@@ -124,14 +124,14 @@ class RegionTracker:
         if mode not in MODES:
             raise InvalidInputError(explain(f"mode among {', '.join(MODES)}", repr(mode)))
         self.module, self.mode, self.layers, self.input_shape = module, mode, layers, input_shape
-        self.every = _count(every, "every")
+        self.every = as_count(every, "every")
         samples = None if X is None else _numbers(X, "X")
         draw = _Draw(samples, labels, resolve_rng(rng))
         self.polygons = self.segments = None
         if mode != "lines":
-            self.polygons = draw.tuples(polygons, "polygons", 3, _count(n_polygons, "n_polygons"))
+            self.polygons = draw.tuples(polygons, "polygons", 3, as_count(n_polygons, "n_polygons"))
         if mode != "slices":
-            self.segments = draw.tuples(segments, "segments", 2, _count(n_segments, "n_segments"))
+            self.segments = draw.tuples(segments, "segments", 2, as_count(n_segments, "n_segments"))
         self._calls = 0
         self._history: list[dict[str, Any]] = []
 
@@ -172,7 +172,7 @@ class RegionTracker:
         began = time.perf_counter()
         found: dict[str, Any] = {"step": self._calls, **{name: _plain(value) for name, value in values.items()}}
         like = next(points[0] for points in (self.polygons, self.segments) if points is not None)
-        with in_eval_mode(self.module):
+        with evaluating(self.module):
             network = read_layers(self.module, self.input_shape, like=like)  # once for all slices and segments
         if self.polygons is not None:
             found |= slice_means([slice_regions(network, polygon, layers=self.layers) for polygon in self.polygons])
@@ -278,21 +278,6 @@ def line_means(module: Any, segments: Array, layers: int | Sequence[int] | None 
     }
 
 
-@contextmanager
-def in_eval_mode(module: Any) -> Iterator[None]:
-    """A torch module in eval mode; afterwards every part of it has its own mode back. Other networks pass."""
-    if not is_torch_module(module):
-        yield
-        return
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
-
-
 class _Draw:
     """Draws tuples of samples, of different classes as far as there are classes."""
 
@@ -348,9 +333,8 @@ class _Draw:
 
 def _numbers(values: Any, name: str) -> Array:
     """Arrays or tensors of any shape as finite float64."""
-    values = values.detach().cpu().double().numpy() if hasattr(values, "detach") else values
     try:
-        out = np.array(values, dtype=np.float64)
+        out = np.array(as_numpy(values), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
             explain(f"{name} of numbers, in an array", type(values).__name__, str(error))
@@ -365,14 +349,8 @@ def _numbers(values: Any, name: str) -> Array:
 
 def _plain(value: Any) -> Any:
     """A tensor without its graph, which would be kept alive; an array or tensor of one number as that number."""
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    value = as_numpy(value) if hasattr(value, "detach") else value
     return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InvalidInputError(explain(f"{name} to be a whole number >= 1", repr(value)))
-    return int(value)
 
 
 def _panels(count: int) -> list[Any]:

@@ -192,8 +192,8 @@ def test_heatmap():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_pairs": 0}, "n_pairs to be None or an int >= 1; received 0"),
-        ({"centroids": True}, "centroids to be None or an int >= 1; received True"),
+        ({"n_pairs": 0}, "n_pairs to be an int >= 1 or None; received 0"),
+        ({"centroids": True}, "centroids to be an int >= 1 or None; received True"),
         ({"labels": ["a"]}, "labels of length 2"),
         ({"X": [[np.nan], [1.0]]}, "X to be finite"),
         ({"X": [[1.0, 2.0], [1.0, 3.0]]}, "start with 1 entries"),

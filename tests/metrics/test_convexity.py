@@ -367,8 +367,8 @@ def test_pair_numbers_enumerate_every_pair_once():
     [
         ({"k": 0}, "k to be an int >= 1; received 0"),
         ({"k": 2.5}, "k to be an int >= 1; received 2.5"),
-        ({"n_pairs": 0}, "n_pairs to be an int >= 1; received 0"),
-        ({"n_pairs": True}, "n_pairs to be an int >= 1; received True"),
+        ({"n_pairs": 0}, "n_pairs to be an int >= 1 or None; received 0"),
+        ({"n_pairs": True}, "n_pairs to be an int >= 1 or None; received True"),
         ({"ties": "all"}, 'ties "first" or "mean"; received \'all\''),
         ({"rng": -1}, "rng to be None, an int >= 0"),
         ({"labels": [0, 1]}, "labels of length 3"),

@@ -8,7 +8,8 @@ from metrics.test_slices import BOX, random_net
 
 from relucvx.errors import InvalidInputError, MissingPackageError
 from relucvx.metrics import RegionTracker, folding, line_regions, slice_regions
-from relucvx.metrics.tracking import OF_LINES, OF_SLICES, in_eval_mode
+from relucvx.metrics.hooks import evaluating
+from relucvx.metrics.tracking import OF_LINES, OF_SLICES
 
 torch = pytest.importorskip("torch")
 
@@ -59,10 +60,10 @@ def test_training_does_not_notice(data):
     assert [r["step"] for r in tracker.history] == [0, 1, 2, 3, 4]
     assert len({r["n_regions"] for r in tracker.history}) > 1
     net[3].eval()  # every part gets its own mode back, also after an error
-    with in_eval_mode(net):
+    with evaluating(net):
         assert not any(part.training for part in net.modules())
     assert [part.training for part in net] == [True, True, True, False, True, True, True]
-    with pytest.raises(ZeroDivisionError), in_eval_mode(net):
+    with pytest.raises(ZeroDivisionError), evaluating(net):
         raise ZeroDivisionError
     assert [part.training for part in net] == [True, True, True, False, True, True, True]
 
@@ -236,9 +237,9 @@ def test_no_pandas(monkeypatch):
     ("kwargs", "message"),
     [
         ({"mode": "planes"}, "mode among slices, lines, both; received 'planes'"),
-        ({"every": 0}, "every to be a whole number >= 1; received 0"),
-        ({"X": np.eye(4), "n_polygons": True}, "n_polygons to be a whole number >= 1"),
-        ({"X": np.eye(4), "mode": "lines", "n_segments": 1.5}, "n_segments to be a whole number >= 1"),
+        ({"every": 0}, "every to be an int >= 1; received 0"),
+        ({"X": np.eye(4), "n_polygons": True}, "n_polygons to be an int >= 1"),
+        ({"X": np.eye(4), "mode": "lines", "n_segments": 1.5}, "n_segments to be an int >= 1"),
         ({}, "polygons, or X with at least 3 samples to draw them from; received nothing"),
         ({"X": np.eye(4)[:2]}, r"polygons, or X with at least 3 samples.*X of shape \(2, 4\)"),
         ({"mode": "lines"}, "segments, or X with at least 2 samples"),
