@@ -135,10 +135,12 @@ def load(path: str | os.PathLike[str]) -> Solution:
         meta = json.loads(str(data["meta"]))
         return _rebuild(data, meta)
     except (KeyError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
+        # numpy takes what is no archive for a pickle, and advises to open it unsafely: that is not handed on
+        held = {"'meta'": "without the entry 'meta'"}.get(str(error), str(error))
         raise DataFileError(
             explain(
                 "a solution saved by relucvx",
-                f"{source}: {error}",
+                f"{source}: {held if zipfile.is_zipfile(source) else 'no .npz archive'}",
                 "a data file, or a file of another program or a newer version",
                 "relucvx solve … --out solution.npz",
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 
 from relucvx import __version__
-from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError
+from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError, explain
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3
 """Exit codes."""
@@ -38,6 +39,12 @@ class _Commands(TyperGroup):
             _fail(f"{error} On the command line: --sample 1000, --samples 50 or --max-patterns.", BAD_INPUT)
         except RelucvxError as error:
             _fail(str(error), BAD_INPUT)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has gone, as in `| head`: no error
+                raise
+            _fail(
+                explain("files and output that can be written", str(error), "a full disk, or no permission"), BAD_INPUT
+            )
         except KeyboardInterrupt:
             _fail("interrupted before there was a result", NOT_CERTIFIED)
 

@@ -174,7 +174,16 @@ def load_weights(path: Path) -> Any:
                 "torch.save(model.state_dict(), 'weights.pt')",
             )
         )
-    if suffix not in TORCH_FILES:
+    if suffix not in (".npz", *TORCH_FILES):
+        raise DataFileError(
+            explain(
+                "weights in an .npz file of relucvx, or a torch state dict (.pt, .pth)",
+                str(path),
+                "data, which come before --weights, or a file of another program",
+                "torch.save(model.state_dict(), 'weights.pt')",
+            )
+        )
+    if suffix == ".npz":
         return stored_solution(path)
     if not path.is_file():
         raise DataFileError(explain("a torch state dict", f"no file {path}", "a typo, or another folder"))
@@ -193,7 +202,7 @@ def _state(path: Path) -> dict[str, Any]:
         raise DataFileError(
             explain(
                 "a torch state dict: tensors by name",
-                f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                f"{path}: {str(error).splitlines()[0].rstrip('. ') if str(error) else type(error).__name__}",
                 "a whole module was saved (opening it could run code), or the file is damaged or of another kind",
                 "torch.save(model.state_dict(), 'weights.pt')",
             )
@@ -201,7 +210,9 @@ def _state(path: Path) -> dict[str, Any]:
     for key in ("state_dict", "model_state_dict"):  # what training scripts call it inside a checkpoint
         state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
     if not isinstance(state, dict) or not state or not all(hasattr(v, "detach") for v in state.values()):
-        held = f"entries {', '.join(map(str, state))}" if isinstance(state, dict) else f"a {type(state).__name__}"
+        held = f"a {type(state).__name__}"
+        if isinstance(state, dict):
+            held = f"entries {', '.join(map(str, state))}" if state else "no entries"
         raise DataFileError(
             explain(
                 f"tensors by name in {path}",
@@ -227,13 +238,23 @@ def _mlp_from_state(path: Path, state: dict[str, Any]) -> Any:
         )
         if fits and starts and layers and layers[-1]["weight"].shape[0] != tensor.shape[1]:
             fits = False
+        if fits and not tensor.is_floating_point():
+            raise DataFileError(
+                explain(
+                    f"weights in floating point in {path}",
+                    f"{name!r} of {tensor.dtype}",
+                    "a quantised model, whose integers mean nothing without their scales",
+                    "save the model as it was before it was quantised",
+                )
+            )
         if not fits:
             raise DataFileError(
                 explain(
                     f"the weights of an MLP in {path}: Linear layers (weight, bias) that follow one another",
                     f"{name!r} of shape {tuple(tensor.shape)}",
                     "a convolution, a normalisation, or a model that is no plain chain",
-                    "in Python: relucvx.metrics.slice_regions(module, …), which reads more kinds of layers",
+                    "in Python: relucvx.metrics.profile(module, X, labels) or slice_regions(module, …), which read more "
+                    "kinds of layers",
                 )
             )
         if starts:

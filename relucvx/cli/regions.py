@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,6 +69,8 @@ def regions(
     rows, spanned = whole_numbers(through, "--through", 3), plane_of(plane)
     stored = weights is not None and weights.suffix.lower() == ".npz"
     source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
+    if source.data:
+        check_slice(source.read("cross_entropy").X, rows, spanned)  # here, not after the training
     module, X, labels, facts = obtain_network(
         source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )
@@ -108,6 +111,30 @@ def plane_of(text: str | None) -> list[int] | str | None:
     return text if text in (None, "pca") else whole_numbers(text, "--plane", 2)
 
 
+def check_slice(X: np.ndarray, rows: list[int] | None, spanned: list[int] | str | None) -> None:
+    """Refuse data and slices that do not fit.
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two samples or columns, the same sample throughout, rows or columns that do not exist, and data
+        without a triangle where one is to be drawn.
+    """
+    if len(X) < 2:
+        raise InvalidInputError(explain("at least two samples, to draw segments between", f"{len(X)}"))
+    if (X[0] == X).all():
+        raise InvalidInputError(explain("samples that differ", f"the same one {len(X)} times", "constant columns"))
+    if X.shape[1] < 2:
+        raise InvalidInputError(explain("inputs of at least two columns", "one", "", "relucvx.metrics.line_regions"))
+    if rows is not None and max(rows) >= len(X):
+        given = ",".join(map(str, rows))
+        raise InvalidInputError(explain(f"rows below {len(X)}, the number of samples", f"--through {given}"))
+    if isinstance(spanned, list) and max(spanned) >= X.shape[1]:
+        raise InvalidInputError(explain(f"columns below {X.shape[1]} for --plane", f"{max(spanned)}"))
+    if rows is None and spanned is None and X.shape[1] > 2:
+        corners_of(X, None, 0)
+
+
 def cut(
     module: Any,
     X: np.ndarray,
@@ -120,8 +147,7 @@ def cut(
     """The slice asked for, how it was chosen, and what to mark in its figure."""
     from relucvx.metrics import slice_regions
 
-    if X.shape[1] < 2:
-        raise InvalidInputError(explain("inputs of at least two columns", "one", "", "relucvx.metrics.line_regions"))
+    check_slice(X, rows, spanned)
     if rows is None and (spanned is not None or X.shape[1] == 2):
         origin, axes, extent, text = spanning(X, [0, 1] if spanned is None else spanned)
         found = slice_regions(module, origin=origin, axes=axes, extent=extent)
@@ -131,8 +157,6 @@ def cut(
             marks = {"points": X[inside], "labels": None if labels is None else labels[inside]}
         return found, {"slice": text, "through": None}, marks
     rows = corners_of(X, labels, seed) if rows is None else rows
-    if max(rows) >= len(X):
-        raise InvalidInputError(explain(f"rows below {len(X)}, the number of samples", f"--through {rows}"))
     found = slice_regions(module, X[rows])
     names = [f"{row}" if labels is None else f"{row} ({classes[labels[row]]})" for row in rows]
     text = f"the triangle through samples {', '.join(names)}"
@@ -147,8 +171,6 @@ def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.nd
     if isinstance(spanned, str):
         axes, text = np.linalg.svd(X - centre, full_matrices=False)[2][:2], "the plane of two principal components"
     else:
-        if max(spanned) >= X.shape[1]:
-            raise InvalidInputError(explain(f"columns below {X.shape[1]} for --plane", f"{max(spanned)}"))
         axes, text = np.eye(X.shape[1])[spanned], f"the plane of columns {spanned[0]} and {spanned[1]}"
         centre = np.where(axes.any(axis=0), 0.0, centre)  # coordinates on the axes are those of the columns
     spread = (X - centre) @ axes.T
@@ -223,6 +245,7 @@ def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) 
     """Title and rows of the table."""
     sizes = " -> ".join(str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"]))
     lines = measured["segments"]
+    meaning = "decisions change" if facts["classes"] else "the largest output changes, or the sign of the only one,"
     rows = {"network": f"{sizes}, {facts['network']}"}
     if facts["accuracy"] is not None:
         rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
@@ -234,15 +257,18 @@ def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) 
         "after each layer": ", ".join(f"{count:,}" for count in measured["per_layer"]),
         "area": f"mean {measured['mean_area']:.3g}, median {measured['median_area']:.3g}",
         "eccentricity": f"{measured['eccentricity']:.3g} on average (0 a square or disc, 1 a sliver)",
-        "boundary": f"decisions change along a length of {measured['boundary_length']:.4g}",
+        "boundary": f"{meaning} along a length of {measured['boundary_length']:.4g}",
         "segments": f"{lines['segments']} between samples{' of different classes' if facts['classes'] else ''}: "
         f"{lines['line_regions']:.3g} regions on average",
         "folding": f"mean χ {lines['folding']:.3g}, largest {lines['largest_folding']:.3g}; "
         f"{100 * lines['folded']:.0f} % of the segments fold",
     }
+    if math.isnan(lines["folding"]):
+        rows["folding"] = "none: no segment meets a second region"
     if lines["classes"] is not None:
         between = lines["classes"]["between"]
-        rows["between classes"] = f"median of largest χ {between['median']:.3g} (MAD {between['mad']:.2g})"
+        found = f"median of largest χ {between['median']:.3g} (MAD {between['mad']:.2g})"
+        rows["between classes"] = "no path folds" if math.isnan(between["median"]) else found
     if saved is not None:
         rows["saved"] = saved
     return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows

@@ -1,5 +1,6 @@
 """The command line as a user meets it: tables, JSON, files, messages and exit codes."""
 
+import errno
 import io
 import json
 import os
@@ -357,6 +358,28 @@ def test_missing_packages_and_licences_end_with_code_3(error, monkeypatch):
     monkeypatch.setattr("relucvx._api.solve", fail)
     code, out, err = run("solve", *SMALL)
     assert (code, out, err) == (3, "", f"Error: {error}\n")
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: pytest.fail("solved before it was checked"))
+    (tmp_path / "folder.npz").mkdir()
+    assert f"expected a file to write; received {tmp_path / 'folder.npz'}, a folder" in refused(
+        "solve", *SMALL, "--out", tmp_path / "folder.npz"
+    )
+    monkeypatch.setattr("os.access", lambda *a: False)
+    assert "expected a file that can be written" in refused("solve", *SMALL, "--out", tmp_path / "sol.npz")
+
+
+@pytest.mark.parametrize(("number", "message"), [(errno.ENOSPC, "a full disk, or no permission"), (errno.EPIPE, "")])
+def test_output_that_fails_is_explained_and_a_reader_that_has_gone_is_not_an_error(number, message, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(number, "No space left on device")
+
+    monkeypatch.setattr("relucvx._api.solve", fail)
+    code, out, err = run("solve", *SMALL)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert ("Error" in err) == bool(message)
 
 
 def test_ctrl_c_before_anything_is_proven(monkeypatch):

@@ -113,11 +113,18 @@ def test_a_saved_solution_brings_its_data(tmp_path):
         (["iris", *QUICK, "--samples", "2"], "three samples that are not on one line; received 2 samples"),
         (["iris", "--weights", "weights.pt"], "a torch state dict; received no file weights.pt"),
         (["iris", "--weights", "weights.npz"], "a solution saved by relucvx; received no file"),
+        (["iris", "--weights", "data.csv"], "received data.csv; likely cause: data, which come before --weights"),
+        (["iris", "--plot", "folder.png"], "a file to write; received folder.png, a folder; try: folder.png/name.png"),
+        (["iris", "--samples", "1"], "at least two samples, to draw segments between; received 1"),
+        (["same.csv"], "samples that differ; received the same one 10 times"),
         (["iris", "--epochs", "0"], "Invalid value for '--epochs'"),
     ],
 )
 def test_bad_input_is_explained_with_code_1(args, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("relucvx.cli.network.train_mlp", lambda *a, **k: pytest.fail("trained before it was checked"))
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "same.csv").write_text("a,b,y\n" + "1,2,0\n1,2,1\n" * 5)
     assert message in refused("regions", *args)
 
 
@@ -210,7 +217,11 @@ def state_files(nn):
         "module": (nn.Linear(2, 2), "a torch state dict: tensors by name"),
         "object": ({"x": Unsafe()}, "a torch state dict: tensors by name"),
         "tensor": (torch.zeros(3), "tensors by name in .*received a Tensor"),
-        "empty": ({}, "tensors by name"),
+        "empty": ({}, "tensors by name in .*received no entries"),
+        "quantised": (
+            {"a.weight": torch.ones(3, 2, dtype=torch.int8)},
+            "floating point in .*received 'a.weight' of torch.int8",
+        ),
         "numbers": ({"epoch": 3, "loss": 0.1}, "tensors by name in .*received entries epoch, loss"),
         "conv": (conv, r"weights of an MLP.*'0.weight' of shape \(2, 1, 3, 3\)"),
         "norm": (norm, r"weights of an MLP.*'1.weight' of shape \(2,\)"),
@@ -237,6 +248,27 @@ def test_files_of_the_wrong_kind(tmp_path):
         load_weights(tmp_path / "empty.pt")
     with pytest.raises(DataFileError, match="pickle files can run code"):
         load_weights(tmp_path / "model.pkl")
+    (tmp_path / "text.npz").write_text("no archive at all")
+    with pytest.raises(DataFileError, match=r"received .*text\.npz: no \.npz archive") as found:
+        load_weights(tmp_path / "text.npz")
+    assert "pickle" not in str(found.value)  # numpy's advice is to open it unsafely
+    np.savez(tmp_path / "data.npz", X=np.eye(3))
+    with pytest.raises(DataFileError, match=r"data\.npz: without the entry 'meta'"):
+        load_weights(tmp_path / "data.npz")
+
+
+def test_what_is_undefined_is_said_in_words(tmp_path):
+    (tmp_path / "line.csv").write_text("a,b,y\n0,0,0\n0,1,1\n1,0,0\n1,1,1\n")
+    code, out, _ = run("regions", tmp_path / "line.csv", "--hidden", "1", "--epochs", "1")
+    assert code == 0
+    assert "between classes   no path folds" in out
+    assert "nan" not in out
+    code, out, _ = run("regions", tmp_path / "line.csv", "--hidden", "1", "--epochs", "1", "--target", "a")
+    assert code == 0
+    (tmp_path / "numbers.csv").write_text("a,b,y\n0,0,0.5\n0,1,1.5\n1,0,0\n1,1,2\n")
+    code, out, _ = run("regions", tmp_path / "numbers.csv", "--hidden", "2", "--epochs", "1")
+    assert code == 0
+    assert "boundary          the largest output changes, or the sign of the only one, along a length of" in out
 
 
 def test_weights_must_fit_the_data(tmp_path):
