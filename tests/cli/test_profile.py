@@ -180,12 +180,12 @@ def test_a_real_ctrl_c_keeps_the_rows():
     ) as running:
         os.close(theirs)
         seen, deadline = "", time.monotonic() + 60
-        while "hidden 0:" not in seen and time.monotonic() < deadline:
+        while "measuring hidden" not in seen and time.monotonic() < deadline:  # the bar may skip a quick layer
             seen += os.read(ours, 4096).decode(errors="replace")
         running.send_signal(signal.SIGINT)
         out, _ = running.communicate(timeout=60)
         os.close(ours)
-    assert "hidden 0:" in seen, "no progress in the terminal"
+    assert "measuring hidden" in seen, "no progress in the terminal"
     found = json.loads(out)
     assert running.returncode == 2
     assert not found["complete"]
