@@ -51,7 +51,8 @@ def rdm_correlation(
     ``"cityblock"`` does. Ranks ignore any increasing change of the dissimilarities. Dissimilarities within 1e-12 of the
     largest are tied, so that rounding does not rank what is equal.
 
-    All pairs are held in memory: with ranks some 0.7 GB for 5,000 samples and 11 GB for 20,000, of which a random part tells as much.
+    All pairs are held in memory: with ranks some 0.7 GB for 5,000 samples and 11 GB for 20,000, of which a random part
+    tells as much.
 
     Source: [kriegeskorte-2008].
     Status: theorem (a definition).
