@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import heat_map
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.metrics.lines import line_regions
@@ -99,18 +100,11 @@ class ClassFolding(Result):
         """
         if values not in ("median", "mad", "folded"):
             raise InvalidInputError(explain('values "median", "mad" or "folded"', repr(values)))
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            side = 1.5 + 0.5 * len(self.labels)
-            ax = Figure(figsize=(side + 1.3, side), layout="constrained").add_subplot()
-        shown, ticks = getattr(self, values), range(len(self.labels))
-        image = ax.imshow(shown, vmin=0.0, vmax=max(float(np.nanmax([*shown.ravel(), 0.0])), 1e-12), cmap="viridis")
-        ax.set_xticks(ticks, [str(label) for label in self.labels])
-        ax.set_yticks(ticks, [str(label) for label in self.labels])
-        ax.set(xlabel="class at the end", ylabel="class at the start")
         names = {"median": "median of maxima of $\\chi$", "mad": "MAD of maxima of $\\chi$", "folded": "share folded"}
-        ax.figure.colorbar(image, ax=ax, label=names[values], fraction=0.046, pad=0.03)
+        shown = getattr(self, values)
+        limits = 0.0, max(float(np.nanmax([*shown.ravel(), 0.0])), 1e-12)
+        ax, image = heat_map(ax, shown, self.labels, self.labels, names[values], limits, "viridis")
+        ax.set(xlabel="class at the end", ylabel="class at the start")
         for (i, j), value in np.ndenumerate(shown):
             pale = value < 0.6 * image.norm.vmax
             ax.text(j, i, "–" if np.isnan(value) else f"{value:.2f}", ha="center", va="center",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import new_panels
 from relucvx.metrics.profile import suggested_cut
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
                 "plot_profile(profile(module, X, labels))",
             )
         )
-    drawn = _new_axes(len(panels)) if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
+    drawn = new_panels(len(panels), 3, (4.3, 3.1)) if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
     cuts = {name: found["layer"] for name, found in suggested_cut(frame).items() if found["layer"] is not None}
     for ax, (panel, lines) in zip(drawn, panels, strict=False):
         _draw(ax, frame, panel, lines, cuts)
@@ -124,18 +125,6 @@ def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
 def _lines(frame: DataFrame, panel: Panel) -> dict[str, str]:
     """Columns of a panel with something to draw."""
     return {c: label for c, label in panel.lines.items() if c in frame and np.isfinite(frame[c].astype(float)).any()}
-
-
-def _new_axes(count: int) -> list[Any]:
-    from matplotlib.figure import Figure
-
-    across = min(3, count)
-    down = -(-count // across)
-    figure = Figure(figsize=(4.3 * across, 3.1 * down + 0.2), layout="constrained")
-    axes = np.ravel(figure.subplots(down, across))
-    for ax in axes[count:]:
-        ax.remove()
-    return list(axes[:count])
 
 
 def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.alignment import cka, procrustes
 from relucvx.metrics.dissimilarity import rdm_correlation
+from relucvx.metrics.figures import heat_map
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
@@ -53,7 +54,7 @@ class LayerSimilarity(Result):
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; a new figure without.
+            Where to draw; by default those of a new figure that pyplot does not know.
         cmap : str
             Name of matplotlib's colour map.
 
@@ -65,20 +66,8 @@ class LayerSimilarity(Result):
         -----
         Values between 0 and 1 are drawn on the scale 0 ... 1, so that figures compare.
         """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            width, height = (1.6 + 0.45 * len(names) for names in (self.names2, self.names1))
-            _, ax = plt.subplots(figsize=(max(width + 1.0, 4.0), max(height, 3.2)), layout="constrained")
-        low, high = np.nanmin([0.0, *self.matrix.flat]), np.nanmax([1.0, *self.matrix.flat])
-        image = ax.imshow(self.matrix, vmin=low, vmax=high, cmap=cmap)
-        slanted = max(map(len, self.names2)) > 3
-        ax.set_xticks(
-            range(len(self.names2)), self.names2, rotation=45 if slanted else 0, ha="right" if slanted else "center"
-        )
-        ax.set_yticks(range(len(self.names1)), self.names1)
-        ax.figure.colorbar(image, ax=ax, label=self.metric)
-        return ax
+        limits = float(np.nanmin([0.0, *self.matrix.flat])), float(np.nanmax([1.0, *self.matrix.flat]))
+        return heat_map(ax, self.matrix, self.names1, self.names2, self.metric, limits, cmap)[0]
 
 
 def layer_similarity(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
+from relucvx.metrics.figures import new_panels
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
 from relucvx.metrics.hooks import evaluating
@@ -234,7 +235,7 @@ class RegionTracker:
                 raise InvalidInputError(
                     explain(f"names among {', '.join(sorted(known)) or 'those of a first record'}", repr(name))
                 )
-        panels = _panels(len(wanted)) if axes is None else list(np.atleast_1d(axes))
+        panels = new_panels(len(wanted), 4, (2.9, 2.5)) if axes is None else list(np.atleast_1d(axes))
         if len(panels) != len(wanted):
             raise InvalidInputError(explain(f"{len(wanted)} axes, one per name", f"{len(panels)}"))
         for name, ax in zip(wanted, panels, strict=True):
@@ -351,15 +352,3 @@ def _plain(value: Any) -> Any:
     """A tensor without its graph, which would be kept alive; an array or tensor of one number as that number."""
     value = as_numpy(value) if hasattr(value, "detach") else value
     return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value
-
-
-def _panels(count: int) -> list[Any]:
-    from matplotlib.figure import Figure
-
-    columns = min(count, 4)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(2.9 * columns + 0.3, 2.5 * rows + 0.2), layout="constrained")
-    panels = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    for spare in panels[count:]:
-        spare.remove()
-    return panels[:count]

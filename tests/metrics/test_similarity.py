@@ -67,10 +67,7 @@ def test_names_undefined_entries_and_records():
 
 
 def test_plot_draws_named_layers_on_a_common_scale():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    Figure = pytest.importorskip("matplotlib.figure").Figure
     found = layer_similarity(dict(zip(("hidden one", "two", "head"), layers(6), strict=True)), layers(7))
     ax = found.plot()
     assert [t.get_text() for t in ax.get_yticklabels()] == ["hidden one", "two", "head"]
@@ -80,11 +77,9 @@ def test_plot_draws_named_layers_on_a_common_scale():
     np.testing.assert_array_equal(image.get_array(), found.matrix)
     assert len(ax.figure.axes) == 2
     ax.figure.canvas.draw()
-    figure, mine = plt.subplots()
+    mine = Figure().add_subplot()
     assert layer_similarity(layers(6), metric=lambda a, b: -2.0).plot(mine, cmap="viridis") is mine
     assert mine.get_images()[0].get_clim() == (-2.0, 1.0)
-    plt.close(ax.figure)
-    plt.close(figure)
 
 
 @pytest.mark.parametrize(
