@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, explain
+from relucvx.errors import InvalidInputError, RelucvxError, explain
 from relucvx.network import is_torch_module
 from relucvx.types import Array
 from relucvx.validation import as_matrix
@@ -52,8 +52,10 @@ class Hooked:
     """A torch module and its inputs, on the module's own device and in its own dtype."""
 
     def __init__(self, module: Any, X: Any, batch_size: int) -> None:
+        _check_hookable(module)
         self.module, self.batch_size = module, batch_size
         self.X = _inputs(module, X)
+        self.real = bool(self.X.is_floating_point())  # not so where they are indices of an embedding
         self.paths = {path: layer for path, layer in module.named_modules(remove_duplicate=False) if path}
 
     def chosen(self, layers: Sequence[str] | None) -> list[str]:
@@ -117,7 +119,8 @@ class Hooked:
         out = []
         for rows in self._batches(len(points)):
             inputs = self.X[(np.arange(rows.start, rows.stop) + shift) % len(self.X)]
-            value = torch.from_numpy(points[rows].copy()).to(inputs).reshape(len(inputs), *site.shape)
+            value = torch.from_numpy(points[rows].copy()).to(inputs.device, inputs.dtype if self.real else None)
+            value = value.reshape(len(inputs), *site.shape)
             calls = Counter[str]()
 
             def swap(path: str, old: Any, calls: Counter[str] = calls, new: Any = value) -> Any:
@@ -166,12 +169,14 @@ class Hooked:
         with evaluating(self.module), torch.no_grad():
             try:
                 return self.module(batch.clone())  # a layer that works in place must not change the inputs kept here
-            except RuntimeError as error:
+            except RelucvxError:
+                raise
+            except (RuntimeError, ValueError, IndexError, AssertionError) as error:  # torch's layers raise all of these
                 raise InvalidInputError(
                     explain(
                         "inputs that the module takes",
-                        f"X of shape {tuple(self.X.shape)}, on which torch fails: {error}",
-                        "another number of features, or images without their channels",
+                        f"X of shape {tuple(self.X.shape)} and {self.X.dtype}, on which torch fails: {error}",
+                        "another number of features, images without their channels, or indices that are no integers",
                         "X.reshape(n, channels, height, width) for convolutions",
                     )
                 ) from error
@@ -234,8 +239,9 @@ def _hooks(layers: dict[str, Any], act: Any) -> Iterator[None]:
 
 
 def _inputs(module: Any, X: Any) -> Any:
-    """The inputs as a tensor of the module's dtype on its device, checked to be finite."""
+    """The inputs as a tensor of the module's dtype on its device, checked to be finite; indices stay integers."""
     import torch
+    from torch import nn
 
     raw: Any = X.detach() if hasattr(X, "detach") else np.asarray(X)
     if raw.ndim < 2 or len(raw) == 0:
@@ -246,7 +252,25 @@ def _inputs(module: Any, X: Any) -> Any:
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
     if weight is None:
         weight = raw if hasattr(raw, "detach") and raw.is_floating_point() else torch.empty(0)
+    whole = str(raw.dtype).removeprefix("torch.").startswith(("int", "uint"))
+    if whole and any(isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) for layer in module.modules()):
+        return torch.from_numpy(flat).to(device=weight.device, dtype=torch.long).reshape(tuple(raw.shape))
     return torch.from_numpy(flat).to(device=weight.device, dtype=weight.dtype).reshape(tuple(raw.shape))
+
+
+def _check_hookable(module: Any) -> None:
+    """Refuse compiled modules, which allow no hooks."""
+    import torch
+
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in module.modules()):
+        raise InvalidInputError(
+            explain(
+                "a module whose layers take forward hooks",
+                f"a {type(module).__name__}",
+                "torch.jit compiled it, or a part of it",
+                "the module as it was before",
+            )
+        )
 
 
 def _rows(value: Any, n: int, path: str, layer: Any) -> Array:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import FactorScore
@@ -167,6 +168,25 @@ def profile(
     return frame
 
 
+def check_frame(frame: Any) -> None:
+    """Refuse what is no table; a network has to be profiled first.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything without columns, rows and attributes.
+    """
+    if not all(hasattr(frame, name) for name in ("columns", "index", "attrs", "loc")):
+        raise InvalidInputError(
+            explain(
+                "the DataFrame that profile returns",
+                f"a {type(frame).__name__}",
+                "a network or an array",
+                "profile(module, X, labels) first",
+            )
+        )
+
+
 def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, Any]]:
     """Hidden layers behind which a network may be cut, by two rules.
 
@@ -192,7 +212,7 @@ def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, 
     Raises
     ------
     InvalidInputError
-        For a negative slack.
+        For a negative slack, and for something else than a table.
 
     Notes
     -----
@@ -204,6 +224,7 @@ def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, 
     Status: heuristic.
     """
     slack = as_positive(slack, "slack", allow_zero=True)
+    check_frame(frame)
     names = frame.attrs.get("hidden", [name for name in frame.index if name not in ("input", "output")])
     hidden = frame.loc[[name for name in names if name in frame.index]]
     peak: dict[str, Any] = {"layer": None, "value": math.nan}
@@ -232,7 +253,8 @@ def _thinned(
     """At most ``limit`` rows of everything, and how many there were."""
     recorded = isinstance(module, (Mapping, list, tuple)) and not is_torch_module(module)
     parts = list(module.values() if isinstance(module, Mapping) else module) if recorded else []
-    sizes = [len(part) for part in (*parts, X, labels, factors) if hasattr(part, "__len__")]
+    arrays = [part for part in (*parts, X, labels, factors) if hasattr(part, "__len__") and not issparse(part)]
+    sizes = [len(part) for part in arrays]  # what is sparse has no length, and is refused where it is read
     n = max(sizes, default=0)
     if limit is None or n <= limit or len(set(sizes)) > 1:  # unequal lengths are reported where they are checked
         return module, X, labels, factors, n

@@ -8,7 +8,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import new_panels
-from relucvx.metrics.profile import suggested_cut
+from relucvx.metrics.profile import check_frame, suggested_cut
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -95,7 +95,7 @@ def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
     Raises
     ------
     InvalidInputError
-        For a frame without a row, or without a column of a profile.
+        For a frame without a row, or without a column of a profile, and for something else than a frame.
 
     Notes
     -----
@@ -104,6 +104,7 @@ def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
     Source: [relucvx].
     Status: heuristic (a picture).
     """
+    check_frame(frame)
     panels = [(panel, _lines(frame, panel)) for panel in PANELS]
     panels = [(panel, lines) for panel, lines in panels if lines]
     if len(frame) == 0 or not panels:

@@ -89,7 +89,8 @@ def layer_activations(
     Notes
     -----
     Torch modules run in eval mode without gradients on the device they are on; modes, hooks and inputs are afterwards as
-    before. Activations called as functions (``F.relu``) are no modules and cannot be recorded by name.
+    before. Inputs take the module's dtype; integers stay integers where the module has an embedding, as its indices.
+    Activations called as functions (``F.relu``) are no modules and cannot be recorded by name.
 
     Source: [relucvx].
     Status: theorem (values as computed; nothing is approximated).
@@ -145,7 +146,7 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
         for site, Z in zip(found.sites, found.values, strict=True)
     ]
     flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
-    rest = None if outputs is None else hooked.outputs_at
+    rest = None if outputs is None or not hooked.real else hooked.outputs_at  # nothing lies between two indices
     first = Representation("input", flat, rest, _head_behind(flat, head))
     return Recording(tuple(parts), outputs, first, module, tuple(hooked.X.shape[1:]))
 

@@ -225,16 +225,18 @@ class RegionTracker:
         Raises
         ------
         InvalidInputError
-            For an entry that no record has, or axes of another number.
+            Before the first record, for an entry that no record has, and for axes of another number.
         """
         measured = {"slices": OF_SLICES, "lines": OF_LINES, "both": OF_SLICES + OF_LINES}[self.mode]
         wanted = [names] if isinstance(names, str) else list(measured if names is None else names)
+        if not self._history:
+            raise InvalidInputError(
+                explain("at least one record", "none", "nothing was measured yet", "tracker.step()")
+            )
         known = {key for record in self._history for key in record}
         for name in wanted:
             if name not in known:
-                raise InvalidInputError(
-                    explain(f"names among {', '.join(sorted(known)) or 'those of a first record'}", repr(name))
-                )
+                raise InvalidInputError(explain(f"names among {', '.join(sorted(known))}", repr(name)))
         panels = new_panels(len(wanted), 4, (2.9, 2.5)) if axes is None else list(np.atleast_1d(axes))
         if len(panels) != len(wanted):
             raise InvalidInputError(explain(f"{len(wanted)} axes, one per name", f"{len(panels)}"))
@@ -338,7 +340,12 @@ def _numbers(values: Any, name: str) -> Array:
         out = np.array(as_numpy(values), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            explain(f"{name} of numbers, in an array", type(values).__name__, str(error))
+            explain(
+                f"{name} of numbers, in an array",
+                f"{type(values).__name__}: {error}",
+                "arguments in another order, or text among the numbers",
+                "RegionTracker(module, X)",
+            )
         ) from error
     bad = ~np.isfinite(out)
     if bad.any():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 import relucvx as rx
@@ -331,6 +332,17 @@ def test_input_and_output_are_no_cuts():
     assert [found["layer"] for found in empty.values()] == [None, None]
     with pytest.raises(InvalidInputError, match="slack to be a finite number >= 0"):
         m.suggested_cut(frame, -1.0)
+
+
+@pytest.mark.parametrize("use", [m.suggested_cut, m.plot_profile])
+def test_a_network_is_no_table(use):
+    with pytest.raises(InvalidInputError, match=r"the DataFrame that profile returns; received a Sequential.* first"):
+        use(nn.Sequential(nn.Linear(5, 3)))
+
+
+def test_sparse_inputs_are_refused():
+    with pytest.raises(InvalidInputError, match="X"):
+        m.profile(NET, csr_array(X), LABELS, **EXACT)
 
 
 # ------------------------------------------------------------------ the figure

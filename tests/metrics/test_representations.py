@@ -253,3 +253,51 @@ class First(nn.Module):
 def test_refusals_name_the_layer(call, message):
     with np.errstate(all="ignore"), pytest.raises(InvalidInputError, match=message):
         call()
+
+
+class Words(nn.Module):
+    """Reads indices of words."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.relu, self.head = nn.Embedding(9, 4), nn.ReLU(), nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.head(self.relu(self.words(x)).flatten(1))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
+def test_indices_of_an_embedding_stay_integers(kind):
+    model, words = Words(), RNG.integers(0, 9, (7, 3))
+    given = kind(words)
+    found = record(model, given)
+    expected = model.words.weight.detach().numpy()[words].reshape(7, 12)
+    np.testing.assert_array_equal(found.layers[0].Z, np.maximum(expected, 0.0))
+    assert found.input.rest is None  # nothing lies between two words
+    moved = found.layers[0].rest(found.layers[0].Z + 0.25)  # values behind them are real
+    np.testing.assert_allclose(moved, found.outputs + 0.25 * model.head.weight.detach().numpy().sum(axis=1), atol=1e-5)
+
+
+class Strict(nn.Module):
+    """Refuses like some layers of torch do."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.relu = error, nn.ReLU()
+
+    def forward(self, x):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd"), IndexError("odd"), AssertionError("odd")])
+def test_what_torch_refuses_is_explained(error):
+    with pytest.raises(InvalidInputError, match=r"X of shape \(11, 5\) and torch.float32, on which torch fails: odd"):
+        layer_activations(Strict(error), X)
+    with pytest.raises(InvalidInputError, match="indices that are no integers"):
+        layer_activations(Words(), np.ones((4, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_compiled_modules_take_no_hooks():
+    with pytest.raises(InvalidInputError, match=r"forward hooks; received a .*Script.*torch.jit compiled it"):
+        layer_activations(torch.jit.script(sequential(5, 4, 2)), X)
