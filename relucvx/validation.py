@@ -67,6 +67,15 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
     return out
 
 
+def as_flat_matrix(value: Any, name: str) -> Array:
+    """As :func:`as_matrix` for an array (n, ...): samples of any shape are flattened to rows."""
+    try:
+        raw = as_numpy(value)
+    except ValueError:  # ragged nested lists
+        return as_matrix(value, name)
+    return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and raw.size else raw, name)
+
+
 def as_positive(value: Any, name: str, *, allow_zero: bool = False, fix: str = "") -> float:
     """Convert to a finite float that is > 0 (or >= 0)."""
     try:

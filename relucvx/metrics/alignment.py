@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import order_statistic, overlap, row_blocks, squared_distances
-from relucvx.metrics.groups import as_gram
+from relucvx.metrics.groups import as_gram, check_same_samples
 from relucvx.metrics.scaling import centred, centred_kernel, from_middle
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_positive
@@ -92,7 +92,7 @@ def cka(
         raise InvalidInputError(explain("features for the rbf kernel", "two Gram matrices", "", "leave kernel= out"))
     width = None if kernel == "linear" else as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
     first, second = _side(Z1, kernel1, width), _side(Z2, kernel2, width)
-    _check_rows(first.n, second.n)
+    check_same_samples(first.n, second.n)
     if debiased and first.n < 4:
         raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{first.n}"))
     inner, *squares = _inner_products(first, second)
@@ -141,7 +141,7 @@ def procrustes(Z1: Any, Z2: Any, *, scale: bool = True) -> Procrustes:
     Status: theorem (a definition).
     """
     (A, size1), (B, size2) = centred(Z1, "Z1"), centred(Z2, "Z2")
-    _check_rows(len(A), len(B))
+    check_same_samples(len(A), len(B))
     norms = float(np.linalg.norm(A)), float(np.linalg.norm(B))
     flat = min(norms) <= FLAT
     common = 1.0 if scale else max(size1, size2)
@@ -223,10 +223,3 @@ def _unbiased(inner: float, first: _Side, second: _Side) -> float:
 def _narrow(A: Array) -> Array:
     """Features with the same inner products and no more columns than rows."""
     return A if A.shape[1] <= len(A) else np.asarray(np.linalg.qr(A.T, mode="r")).T
-
-
-def _check_rows(n1: int, n2: int) -> None:
-    if n1 != n2:
-        raise InvalidInputError(
-            explain("two representations of the same samples", f"{n1} and {n2} rows", "one is transposed")
-        )

@@ -15,7 +15,7 @@ from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.metrics.lines import line_regions
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_count, as_matrix, as_numpy
+from relucvx.validation import as_count, as_flat_matrix
 
 BLOCK = 1000
 """Paths traced at a time, which bounds the memory."""
@@ -176,8 +176,7 @@ def class_folding(
     Source: [lewandowski-2025].
     Status: theorem (a definition, exact on the segments used; an estimate of all when samples are drawn).
     """
-    rows = as_numpy(X)
-    flat = as_matrix(rows.reshape(len(rows), -1) if rows.ndim > 2 else rows, "X")
+    flat, shape = as_flat_matrix(X, "X"), np.shape(X)[1:]
     groups = as_groups(labels, len(flat))
     limit = None if n_pairs is None else math.isqrt(as_count(n_pairs, "n_pairs", optional=True))
     generator = resolve_rng(rng)
@@ -186,7 +185,7 @@ def class_folding(
         chosen = [_centroids(part, as_count(centroids, "centroids", optional=True), generator) for part in chosen]
     if limit is not None:
         chosen = [part[np.sort(generator.permutation(len(part))[:limit])] for part in chosen]
-    points = [part.reshape(len(part), *rows.shape[1:]) for part in chosen]
+    points = [part.reshape(len(part), *shape) for part in chosen]
     return _summary(groups, _all_chi(module, points, layers, neurons, symmetric), ordered)
 
 

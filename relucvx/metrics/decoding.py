@@ -119,23 +119,20 @@ def decoding_dimension(
     limit, n_folds = as_count(n_dichotomies, "n_dichotomies"), as_count(n_folds, "n_folds", least=2)
     threshold, C = _threshold(threshold), as_positive(C, "C")
     fold = _folds(groups, folds, n_folds)
-    splits = dichotomies(P, balanced, limit, resolve_rng(rng))
-    # with a single side there is nothing to decode
-    sides = splits.sides[splits.sides.any(axis=1)]
+    splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
     centred = unit_spread(Z)
-    accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in sides])
+    accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in splits.sides])
     decodable = accuracies >= threshold
-    trivial = 0 if balanced else 1
     share = float(decodable.mean())
-    dimension = np.nan if balanced else _log2_count(share, splits.total - trivial)
+    dimension = np.nan if balanced else _log2_count(share, splits.total)
     return DecodingDimension(
         float(accuracies.mean()),
         share,
         dimension,
         accuracies,
-        sides,
+        splits.sides,
         threshold,
-        splits.total - trivial,
+        splits.total,
         splits.exhaustive,
         groups.names,
     )

@@ -33,16 +33,16 @@ class Dichotomies:
     exhaustive: bool
 
 
-def dichotomies(n: int, balanced: bool, limit: int, rng: np.random.Generator) -> Dichotomies:
+def dichotomies(n: int, balanced: bool, limit: int, rng: np.random.Generator, trivial: bool = True) -> Dichotomies:
     """Splits of n conditions: all when there are at most ``limit``, else ``limit`` random ones.
 
-    Balanced splits have equally many conditions on both sides, up to one for odd n. The others include the trivial
-    one with every condition on the same side.
+    Balanced splits have equally many conditions on both sides, up to one for odd n. The others include the one with
+    every condition on the same side, if ``trivial``.
     """
-    total = count_dichotomies(n, balanced)
+    total = count_dichotomies(n, balanced, trivial)
     if total <= limit:
         sides = np.zeros((total, n), dtype=bool)
-        for row, chosen in zip(sides, _subsets(n, balanced), strict=True):
+        for row, chosen in zip(sides, _subsets(n, balanced, trivial), strict=True):
             row[list(chosen)] = True
         return Dichotomies(sides, total, True)
     if balanced:
@@ -50,13 +50,15 @@ def dichotomies(n: int, balanced: bool, limit: int, rng: np.random.Generator) ->
         sides = np.stack([rng.permutation(template) for _ in range(limit)])
     else:
         sides = rng.random((limit, n)) < 0.5
+        while not trivial and len(again := np.flatnonzero((sides == sides[:, :1]).all(axis=1))):
+            sides[again] = rng.random((len(again), n)) < 0.5
     return Dichotomies(sides ^ sides[:, :1], total, False)
 
 
-def count_dichotomies(n: int, balanced: bool) -> int:
+def count_dichotomies(n: int, balanced: bool, trivial: bool = True) -> int:
     """Number of splits up to an exchange of the sides."""
     if not balanced:
-        return 2 ** (n - 1)
+        return 2 ** (n - 1) - (not trivial)
     return comb(n, n // 2) // (2 if n % 2 == 0 else 1)
 
 
@@ -72,8 +74,8 @@ def check_conditions(n: int, received: Any) -> None:
         raise InvalidInputError(explain("at least two conditions to split", f"{n} ({received!r})", "a single label"))
 
 
-def _subsets(n: int, balanced: bool) -> Iterator[tuple[int, ...]]:
+def _subsets(n: int, balanced: bool, trivial: bool) -> Iterator[tuple[int, ...]]:
     """Subsets of conditions 1 to n - 1 that may stand against condition 0."""
-    sizes = sorted({n // 2, n - n // 2}) if balanced else range(n)
+    sizes = sorted({n // 2, n - n // 2}) if balanced else range(0 if trivial else 1, n)
     for size in sizes:
         yield from combinations(range(1, n), size)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.groups import check_same_samples
 from relucvx.metrics.neighbours import TIE
 from relucvx.types import Array
 from relucvx.validation import as_matrix
@@ -62,10 +63,7 @@ def rdm_correlation(
     if method not in METHODS:
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     A, B = as_matrix(Z1, "Z1"), as_matrix(Z2, "Z2")
-    if len(A) != len(B):
-        raise InvalidInputError(
-            explain("two representations of the same samples", f"{len(A)} and {len(B)} rows", "one is transposed")
-        )
+    check_same_samples(len(A), len(B))
     if len(A) < 3:
         raise InvalidInputError(explain("at least 3 samples", f"{len(A)}", "one pair has no correlation"))
     score = {"pearson": _pearson, "spearman": _pearson, "kendall": _kendall}[method]

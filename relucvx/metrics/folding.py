@@ -62,7 +62,7 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     Source: [lewandowski-2025].
     Status: theorem (a definition; integer arithmetic).
     """
-    return walk_folding(_as_codes(codes), symmetric)
+    return walk_folding(as_codes(codes), symmetric)
 
 
 def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
@@ -149,7 +149,14 @@ def _codes_at(network: LayerList, X: Array, code: Code) -> BoolArray:
     return np.hstack(parts) if parts else np.zeros((len(X), 0), dtype=bool)
 
 
-def _as_codes(codes: Any) -> BoolArray:
+def as_codes(codes: Any) -> BoolArray:
+    """Codes as a boolean matrix, one row per step.
+
+    Raises
+    ------
+    InvalidInputError
+        When they are not a matrix of zeros and ones with at least one row.
+    """
     raw = as_numpy(codes)
     if raw.ndim != 2 or len(raw) == 0 or raw.dtype.kind not in "biuf":
         raise InvalidInputError(

@@ -202,6 +202,20 @@ def as_factors(factors: Any, n: int) -> Factors:
     return Factors(sides, condition.reshape(-1).astype(np.intp), table)
 
 
+def check_same_samples(n1: int, n2: int) -> None:
+    """Raise unless two representations have as many rows.
+
+    Raises
+    ------
+    InvalidInputError
+        When they have not.
+    """
+    if n1 != n2:
+        raise InvalidInputError(
+            explain("two representations of the same samples", f"{n1} and {n2} rows", "one is transposed")
+        )
+
+
 def as_gram(Z: Any, kernel: Any, wanted: str) -> Array:
     """The Gram matrix to measure: Z Z^T, or the kernel itself; exactly one of the two is given.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.folding import _as_codes
+from relucvx.metrics.folding import as_codes
 from relucvx.types import Array, BoolArray, Result
 
 BLOCK = 4_000_000
@@ -83,10 +83,10 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
     >>> hamming_convex([[0, 0], [1, 1]]).missing
     array([False,  True])
     """
-    inside = np.unique(_as_codes(codes), axis=0)
+    inside = np.unique(as_codes(codes), axis=0)
     if observable is None:
         return _subcube(inside)
-    others = np.unique(_as_codes(observable), axis=0)
+    others = np.unique(as_codes(observable), axis=0)
     if others.shape[1] != inside.shape[1]:
         raise InvalidInputError(
             explain(f"observable codes of {inside.shape[1]} neurons, as in codes", f"shape {np.shape(observable)}")

@@ -13,7 +13,7 @@ from relucvx.metrics.folding import SpaceFolding, walk_folding
 from relucvx.metrics.groups import Indices
 from relucvx.metrics.lines import line_regions
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_count, as_matrix, as_numpy
+from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
 
 BATCH = 64
 """Segments tried at a time in a local improvement."""
@@ -117,7 +117,7 @@ def largest_folding(
     n_segments, first = as_count(n_segments, "n_segments", least=2), as_numpy(start)
     generator, options = resolve_rng(rng), {"layers": layers, "neurons": neurons}
     if end is None:
-        as_matrix(first.reshape(len(first), -1) if first.ndim > 1 else first, "start")
+        as_flat_matrix(first, "start")
         if len(first) < 2:
             raise InvalidInputError(explain("a data set with two rows at least, or the corners of a box", "one row"))
         trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), module, options, symmetric, n_segments)

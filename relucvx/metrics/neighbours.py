@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import BLOCK, row_blocks, squared_distances
+from relucvx.metrics.groups import check_same_samples
 from relucvx.metrics.scaling import from_middle
 from relucvx.tolerances import EPS
 from relucvx.types import Array
@@ -57,10 +58,7 @@ def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> floa
     """
     A, B = _prepared(Z1, "Z1", normalise), _prepared(Z2, "Z2", normalise)
     n = len(A)
-    if len(B) != n:
-        raise InvalidInputError(
-            explain("two representations of the same samples", f"{n} and {len(B)} rows", "one is transposed")
-        )
+    check_same_samples(n, len(B))
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < n:
         raise InvalidInputError(
             explain(f"k between 1 and {n - 1}, the number of other samples", repr(k), "fewer samples than neighbours")

@@ -174,7 +174,13 @@ def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         classifier.fit(train, wanted)
-    return classifier.predict(test).astype(np.intp), not caught
+    converged = True
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            converged = False
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return classifier.predict(test).astype(np.intp), converged
 
 
 def _collect(groups: Groups, right: list[Any], truth: Indices, converged: bool) -> LinearProbe:

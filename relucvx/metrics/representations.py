@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.hooks import Hooked, Site
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
 from relucvx.types import Array
-from relucvx.validation import as_count, as_matrix, as_numpy
+from relucvx.validation import as_count, as_flat_matrix, as_matrix
 
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
 
@@ -177,10 +177,10 @@ def _head_behind(Z: Array, head: tuple[Array, Array, Array] | None) -> tuple[Arr
 
 def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
     named = given.items() if isinstance(given, Mapping) else ((f"layer {k}", value) for k, value in enumerate(given))
-    found = [Representation(str(name), _flat(value, f"layer {str(name)!r}")) for name, value in named]
+    found = [Representation(str(name), as_flat_matrix(value, f"layer {str(name)!r}")) for name, value in named]
     if not found:
         raise InvalidInputError(explain("at least one recorded layer", "none", "an empty list or dict"))
-    first = None if X is None else Representation("input", _flat(X, "X"))
+    first = None if X is None else Representation("input", as_flat_matrix(X, "X"))
     n = len(found[0].Z if first is None else first.Z)
     for layer in found:
         if len(layer.Z) != n:
@@ -193,12 +193,6 @@ def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
                 )
             )
     return Recording(_select(found, layers), None, first)
-
-
-def _flat(value: Any, name: str) -> Array:
-    """An array (n, ...) as a checked matrix (n, p)."""
-    raw = as_numpy(value)
-    return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and len(raw) else raw, name)
 
 
 def _select(found: list[Representation], layers: Sequence[str] | None) -> tuple[Representation, ...]:

@@ -100,6 +100,17 @@ def test_more_splits_than_floats():
     assert 1.0 <= found.dimension <= 1100.0
 
 
+def test_drawn_splits_have_two_sides():
+    """Of the four splits of three conditions one has a single side; drawn alone it left nothing to average."""
+    rows, conditions = Z[:12], np.arange(12) % 3
+    for seed in range(12):
+        found = m.decoding_dimension(rows, conditions, balanced=False, n_dichotomies=1, rng=seed)
+        assert found.sides.sum() in (1, 2)
+        assert found.n_total == 3
+        assert not found.exhaustive
+    assert m.decoding_dimension(rows, conditions, balanced=False, n_dichotomies=3, rng=0).exhaustive
+
+
 def test_conditions_as_lists_of_lists():
     rows = FACTORS.tolist()
     assert m.condition_averages(Z, rows).conditions == m.condition_averages(Z, FACTORS).conditions

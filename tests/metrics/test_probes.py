@@ -1,6 +1,7 @@
 """Linear probes: separable and hopeless data, sklearn as oracle, folds, invariances and their limits, refusals."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -141,6 +142,20 @@ def test_an_unfinished_fit_says_so_without_a_warning(monkeypatch):
         "sklearn.linear_model.LogisticRegression", lambda **o: LogisticRegression(**{**o, "max_iter": 1})
     )
     assert not linear_probe(Z, labels).converged
+
+
+def test_other_warnings_of_a_fit_are_passed_on(monkeypatch):
+    Z, labels, _ = draw(4)
+
+    class Noisy(LogisticRegression):
+        def fit(self, *args):
+            warnings.warn("something else", RuntimeWarning, stacklevel=1)
+            return super().fit(*args)
+
+    monkeypatch.setattr("sklearn.linear_model.LogisticRegression", Noisy)
+    with pytest.warns(RuntimeWarning, match="something else"):
+        found = linear_probe(Z, labels)
+    assert found.converged
 
 
 @pytest.mark.parametrize(
