@@ -61,6 +61,8 @@ class Source:
             "standardize": self.standardize if embedded else None,
             "one_hot": CODINGS.get(loss) if embedded and self.data != "diabetes" and chosen is None else None,
         }
+        if loss == "cross_entropy" and self.data.lower().endswith(".csv"):
+            given["classes"] = True
         options = {name: value for name, value in given.items() if value is not None}
         found = datasets.get(self.data, rng=self.seed, **options)
         if self.standardize and not embedded:

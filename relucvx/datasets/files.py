@@ -30,6 +30,7 @@ def read_table(
     *,
     delimiter: str | None = None,
     header: bool | None = None,
+    classes: bool = False,
 ) -> Dataset:
     """Read inputs and targets from a .csv, .npy or .npz file.
 
@@ -47,6 +48,9 @@ def read_table(
     header : bool, optional
         For .csv, whether the first line holds names; default: it does when none of its cells is a number. A
         leading ``#`` (as ``numpy.savetxt`` writes) is skipped.
+    classes : bool, default False
+        For .csv: a single target column of which most cells are no numbers holds names of classes. Y is then one-hot
+        (n, C), one column for each name in sorted order, and ``labels`` has the indices.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def read_table(
     DataFileError
         For a file that is missing, empty, of an unknown kind, unreadable, ragged or pickled; for text, missing values
         or infinities (with line and column); for columns that do not exist, are ambiguous, or are both input and
-        target.
+        target; for names of classes of which each occurs once.
     InvalidInputError
         For a delimiter that is not one character.
 
@@ -76,10 +80,18 @@ def read_table(
         return _read_npz(path, target, columns)
     if suffix == ".npy":
         return _split(path, _read_npy(path), [], [], target, columns)
-    return _split(path, *_read_csv(path, delimiter, header), target, columns)
+    return _split(path, *_read_csv(path, delimiter, header), target, columns, classes)
 
 
-def _split(path: Path, table: Any, names: list[str], lines: list[int], target: Columns, columns: Columns) -> Dataset:
+def _split(
+    path: Path,
+    table: Any,
+    names: list[str],
+    lines: list[int],
+    target: Columns,
+    columns: Columns,
+    classes: bool = False,
+) -> Dataset:
     """Cut a table of numbers or of text cells into inputs and targets; only the chosen columns must be numbers."""
     width = len(table[0])
     chosen = _indices(path, -1 if target is None else target, names, width)
@@ -93,6 +105,9 @@ def _split(path: Path, table: Any, names: list[str], lines: list[int], target: C
     if both:
         raise DataFileError(explain("columns that are either input or target", f"{', '.join(both)} as both"))
     X = np.column_stack([_numbers(path, table, k, names, lines) for k in inputs])
+    words = [row[chosen[0]] for row in table] if classes and len(chosen) == 1 else []
+    if 2 * sum(_is_number(word) for word in words) < len(words):  # a few may be called "1", a typing error is no class
+        return _named_classes(path, X, words, tuple(names[k] for k in inputs) if names else (), lines)
     Y = np.column_stack([_numbers(path, table, k, names, lines) for k in chosen])
     y = Y[:, 0] if target is None or isinstance(target, (int, str, np.integer)) else Y
     return Dataset(
@@ -103,6 +118,36 @@ def _split(path: Path, table: Any, names: list[str], lines: list[int], target: C
         target_names=tuple(names[k] for k in chosen) if names else (),
         description=f"read from {path.name}",
         beta_hint=suggest_beta(X, y),
+    )
+
+
+def _named_classes(path: Path, X: Array, words: list[str], features: tuple[str, ...], lines: list[int]) -> Dataset:
+    """Inputs with one-hot columns for the names of classes."""
+    for word, line in zip(words, lines, strict=True):
+        if word.lower() in ("", "nan"):
+            raise DataFileError(
+                explain(f"a class in every line of {path}", f"{word or 'an empty cell'} in line {line}", "", "drop it")
+            )
+    known, index = np.unique(np.array(words), return_inverse=True)
+    if len(known) == len(words) > 2:
+        raise DataFileError(
+            explain(
+                f"classes that occur more than once in {path}",
+                f"{len(words)} different texts ({words[0]!r}, …)",
+                "a column of names or dates is the target",
+                "another target column",
+            )
+        )
+    Y = np.eye(len(known))[index]
+    return Dataset(
+        name=path.stem,
+        X=X,
+        Y=Y,
+        labels=index,
+        feature_names=features,
+        target_names=tuple(str(word) for word in known),
+        description=f"read from {path.name}",
+        beta_hint=suggest_beta(X, Y),
     )
 
 
@@ -322,7 +367,8 @@ def _numbers(path: Path, table: Any, k: int, names: list[str], lines: list[int])
                     f"numbers in {path}",
                     f"{cell!r} in {where}",
                     "a decimal comma" if "," in cell else "a text column, or a header that mixes names and numbers",
-                    "encode or leave out that column with columns=[...], or pass header=True",
+                    "encode or leave out that column with columns=[...], pass header=True, or classes=True (command line: "
+                    "--loss cross_entropy) where the target names classes",
                 )
             )
         out[i] = float(cell) if cell != "" else np.nan

@@ -112,6 +112,18 @@ def test_targets_that_are_numbers_leave_out_what_needs_classes():
     assert "targets          numbers, not classes, so metrics that need classes are left out" in out
 
 
+def test_classes_may_have_names(tmp_path):
+    file = tmp_path / "named.csv"
+    rows = [f"{k % 5},{k * k % 7},{('été', 'x y', '$a_1$')[k % 3]}" for k in range(30)]
+    file.write_text("\n".join(["a,b,class", *rows]), encoding="utf-8")
+    code, out, err = run(file, *QUICK[1:], "--metrics", "nc1", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["classes"] == ["$a_1$", "x y", "été"]
+    assert found["outputs"] == 3
+    assert found["layers"][0]["nc1"] > 0
+
+
 def test_infinite_numbers_are_printed(capsys):
     print_frame(pd.DataFrame({"cdnv": [np.inf, np.nan, 7.0, 0.5]}, index=["a", "b", "c", "d"]))
     assert capsys.readouterr().out.splitlines()[-1].split() == ["cdnv", "inf", "-", "7", "0.5"]

@@ -208,3 +208,34 @@ def test_damaged_and_misnamed_files(tmp_path):
         np.save(file, X)
     with pytest.raises(DataFileError, match=r"an archive of arrays in .*rename it to \.npy"):
         read_table(tmp_path / "d.npz")
+
+
+def test_a_text_column_may_name_classes(tmp_path):
+    path = write(tmp_path, "a,kind,b\n1,u,2\n3,v,4\n5,u,6\n")
+    data = read_table(path, target="kind", classes=True)
+    np.testing.assert_array_equal(data.X, [[1, 2], [3, 4], [5, 6]])
+    np.testing.assert_array_equal(data.Y, [[1, 0], [0, 1], [1, 0]])
+    assert (data.target_names, data.feature_names, data.labels.tolist()) == (("u", "v"), ("a", "b"), [0, 1, 0])
+    grades = write(tmp_path, "a,y\n1,u\n2,-1\n3,v\n4,u\n", "grades.csv")
+    assert read_table(grades, classes=True).target_names == ("-1", "u", "v")
+    numbers = write(tmp_path, "a,y\n1,0\n2,1\n", "numbers.csv")
+    assert read_table(numbers, classes=True).Y.tolist() == [0.0, 1.0]  # columns of numbers stay numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (
+            "a,y\n1,u\n2,v\n",
+            {},
+            "received 'u' in column 'y', line 2.*or classes=True .* where the target names classes",
+        ),
+        ("a,y\n1,u\n2,\n", {"classes": True}, "a class in every line .*received an empty cell in line 3"),
+        ("a,y\n1,u\n2,v\n3,w\n", {"classes": True}, "occur more than once .*received 3 different texts .'u'"),
+        ("a,y\n1,u\n2,NaN\n3,u\n", {"classes": True}, "a class in every line .*received NaN in line 3"),
+        ("a,y\n1,u\n2,7\n", {"classes": True}, "numbers in .*received 'u' in column 'y'"),
+    ],
+)
+def test_what_names_no_classes(tmp_path, text, options, message):
+    with pytest.raises(DataFileError, match=message):
+        read_table(write(tmp_path, text), **options)
