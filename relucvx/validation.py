@@ -13,6 +13,7 @@ from relucvx.types import Array
 def as_numpy(value: Any) -> Any:
     """A torch tensor or anything else array-like as a numpy array, without a copy where that is possible.
 
+    Ragged nested lists become an array of lists, which checks refuse for its type.
     The brain floats of torch, which numpy does not know, become float64; masked entries become NaN, which checks refuse.
     """
     if hasattr(value, "detach"):
@@ -20,7 +21,12 @@ def as_numpy(value: Any) -> Any:
         return (tensor.double() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     if np.ma.is_masked(value):
         return value.astype(np.float64).filled(np.nan) if value.dtype.kind in "biuf" else value.filled(None)
-    return np.asarray(value)
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged nested lists
+        rows = np.empty(len(value), dtype=object)
+        rows[:] = [list(row) if np.iterable(row) else row for row in value]
+        return rows
 
 
 def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
@@ -29,10 +35,7 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
     Integers, booleans and float32 are promoted; torch tensors are accepted. Complex numbers, text, objects, NaN,
     infinities and masked entries are refused with the position of the first offender.
     """
-    try:
-        raw = as_numpy(value)
-    except ValueError:  # ragged nested lists
-        raw = np.empty(0, dtype=object)
+    raw = as_numpy(value)
     if raw.dtype.kind not in "biuf":
         cause = {"c": "complex numbers", "U": "text", "S": "text", "O": "mixed types or ragged rows"}.get(
             raw.dtype.kind, "an unsupported type"
@@ -69,10 +72,7 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
 
 def as_flat_matrix(value: Any, name: str) -> Array:
     """As :func:`as_matrix` for an array (n, ...): samples of any shape are flattened to rows."""
-    try:
-        raw = as_numpy(value)
-    except ValueError:  # ragged nested lists
-        return as_matrix(value, name)
+    raw = as_numpy(value)
     return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and raw.size else raw, name)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.layers import LayerList
 from relucvx.types import BoolArray
+from relucvx.validation import as_numpy
 
 Rationals = NDArray[np.object_]
 """Array of Fractions (and ints)."""
@@ -25,7 +26,7 @@ def exact_points(network: LayerList, x: Any, name: str) -> tuple[Rationals, bool
     InvalidInputError
         When the size is not that of the network's input, or an entry is neither a finite number nor a Fraction.
     """
-    raw = x if hasattr(x, "detach") else np.asarray(x)
+    raw = as_numpy(x)
     if raw.dtype != object:
         rows, single = network.points(raw, name)
         return _rational(rows), single

@@ -13,6 +13,7 @@ from scipy.sparse import csgraph
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Indices
 from relucvx.metrics.planes import Plane
+from relucvx.metrics.scaling import exactly_scaled
 from relucvx.types import Array, BoolArray, Result
 from relucvx.validation import as_matrix
 
@@ -206,6 +207,7 @@ def _merged(code: BoolArray, sides: Indices) -> Indices:
 
 def _moments(place: Array, corners: Indices, offsets: Indices, region: Indices, n: int) -> tuple[Array, Array]:
     """Areas and eccentricities of regions, from sums over the sides of their polygons."""
+    place, unit = exactly_scaled(place)  # fourth powers of lengths follow
     sizes = np.diff(offsets)
     owner = np.repeat(region, sizes)
     following = np.arange(len(corners)) + 1
@@ -230,7 +232,7 @@ def _moments(place: Array, corners: Indices, offsets: Indices, region: Indices, 
         xy = total((x * yn + 2 * x * y + 2 * xn * yn + xn * y) * cross) / (24.0 * areas) - mx * my
         spread = np.hypot(xx - yy, 2.0 * xy)
         eccentricity = np.sqrt(np.clip(2.0 * spread / (xx + yy + spread), 0.0, 1.0))
-    return areas, eccentricity
+    return areas * unit**2, eccentricity
 
 
 def decision_segments(cells: Any, outputs: Array, doubts: Array) -> tuple[Array, Indices]:

@@ -15,7 +15,7 @@ from relucvx.network.convert import is_torch_module
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_matrix, as_numpy
 
 ACCEPTED = (
     "a TwoLayerReLU, a DeepNetwork, or a torch module made of Linear, Conv2d, BatchNorm1d/2d, AvgPool2d, "
@@ -167,7 +167,7 @@ class LayerList:
         InvalidInputError
             When the size is not that of the network's input, or a number is not finite.
         """
-        x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+        x = as_numpy(x)
         inner, d = x.shape[1:], self.n_features
         rows = x.ndim > 1 and x.shape != self.input_shape
         batch = rows and (inner in (self.input_shape, (d,)) or (x.size != d and math.prod(inner) == d))

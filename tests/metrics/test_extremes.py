@@ -8,6 +8,7 @@ import pytest
 from relucvx import metrics as m
 from relucvx.errors import InvalidInputError
 from relucvx.metrics.scaling import centred_kernel, exactly_scaled, mean_row, scaled, unit_spread
+from relucvx.network import DeepNetwork
 
 RNG = np.random.default_rng(0)
 Z, OTHER, TARGETS = (RNG.standard_normal((60, p)) for p in (4, 5, 2))
@@ -178,3 +179,46 @@ def test_helpers_against_their_definitions():
         [np.mean(np.sum(spread**2, axis=1)), *spread.mean(axis=0)], [1.0, 0, 0, 0, 0], atol=1e-14
     )
     assert not unit_spread(np.full((3, 2), 0.1)).any()
+
+
+NETWORK = DeepNetwork([RNG.standard_normal((3, 6)), RNG.standard_normal((6, 6)), RNG.standard_normal((6, 2))])
+"""Without biases, so that it is the same at every scale."""
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-90, 1e90, 1e150])
+def test_regions_of_a_network_at_every_scale(scale):
+    corners = 3.0 * np.array([[1.0, 0.2, 0.1], [-0.5, 1.0, 0.3], [0.2, -0.4, 1.0]])
+    found, wanted = (m.slice_regions(NETWORK, s * corners) for s in (scale, 1.0))
+    np.testing.assert_array_equal(found.codes, wanted.codes)
+    np.testing.assert_allclose(found.eccentricity, wanted.eccentricity, rtol=1e-9)
+    np.testing.assert_allclose(found.areas / scale / scale, wanted.areas, rtol=1e-9)
+    line, usual = (m.line_regions(NETWORK, s * corners[0], s * corners[1]) for s in (scale, 1.0))
+    np.testing.assert_array_equal(line.codes, usual.codes)
+    np.testing.assert_allclose(line.breakpoints, usual.breakpoints, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rows: m.participation_ratio(rows),
+        lambda rows: m.parallelism_score(np.eye(2), rows),
+        lambda rows: m.neuron_tuning(np.eye(2), rows),
+        lambda rows: m.space_folding(rows),
+        lambda rows: m.line_regions(NETWORK, rows, [0.0, 0.0, 0.0]),
+        lambda rows: m.line_regions(NETWORK, rows, [0.0, 0.0, 0.0], arithmetic="rational"),
+        lambda rows: m.slice_regions(NETWORK, rows),
+        lambda rows: m.class_folding(NETWORK, rows, [0, 1]),
+        lambda rows: m.largest_folding(NETWORK, rows),
+        lambda rows: m.layer_activations([rows]),
+    ],
+)
+def test_ragged_rows_are_refused(call):
+    with pytest.raises(InvalidInputError, match=r"object|a list|shape"):
+        call([[1.0, 0.0, 2.0], [1.0]])
+
+
+def test_brain_floats_along_lines():
+    torch = pytest.importorskip("torch")
+    end = torch.tensor([1.0, -2.0, 0.5]).bfloat16()
+    found = m.line_regions(NETWORK, [0.5, 0.5, 0.5], end)
+    np.testing.assert_array_equal(found.codes, m.line_regions(NETWORK, [0.5, 0.5, 0.5], [1.0, -2.0, 0.5]).codes)
