@@ -80,6 +80,7 @@ def regions(
     saved = None
     if plot is not None:
         ax = found.plot(color=color, **marks)
+        ax.set(**axis_names(spanned, X.shape[1], through))
         ax.set_title(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}", fontsize=11)
         ax.figure.savefig(plot, dpi=150)
         saved = str(plot)
@@ -154,13 +155,25 @@ def cut(
         inside = found.locate(found.to_plane(X)) >= 0
         marks: dict[str, Any] = {}
         if X.shape[1] == 2:  # elsewhere the samples are not on the plane
-            marks = {"points": X[inside], "labels": None if labels is None else labels[inside]}
+            marks = {"points": X[inside]}
+            if labels is not None and inside.any():
+                marks["labels"] = [classes[k] for k in labels[inside]]
         return found, {"slice": text, "through": None}, marks
     rows = corners_of(X, labels, seed) if rows is None else rows
     found = slice_regions(module, X[rows])
     names = [f"{row}" if labels is None else f"{row} ({classes[labels[row]]})" for row in rows]
     text = f"the triangle through samples {', '.join(names)}"
     return found, {"slice": text, "through": rows}, {"points": found.to_plane(X[rows]), "names": names}
+
+
+def axis_names(spanned: list[int] | str | None, n_columns: int, through: str | None) -> dict[str, str]:
+    """What the axes of a plane show; those of a triangle have no names."""
+    if through is not None or (spanned is None and n_columns > 2):
+        return {}
+    if isinstance(spanned, str):
+        return {"xlabel": "first principal component", "ylabel": "second principal component"}
+    first, second = spanned or (0, 1)
+    return {"xlabel": f"column {first}", "ylabel": f"column {second}"}
 
 
 def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.ndarray, list[float], str]:

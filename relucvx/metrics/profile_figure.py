@@ -137,12 +137,14 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
         shown.append(values)
         # later lines are thinner, so that two that coincide are both seen
         size = 2.6 - 0.5 * len(shown)
-        ax.plot(places, values, color=colour, marker=marker, ms=3 + size, lw=size, label=label, zorder=3)
+        ax.plot(places, values, color=colour, marker=marker, ms=3 + size, lw=size, label=label, zorder=3, clip_on=False)
     if panel.scale == "log":
         ax.set_yscale("log")
         _plain_ticks(ax)
-    low, high = panel.limits or (np.nan, np.nan)
-    ax.set_ylim(None if np.isnan(low) else low, None if np.isnan(high) else high * 1.04)
+    if panel.limits is not None:
+        low, high = panel.limits
+        highest = np.nanmax([v[np.isfinite(v)].max(initial=0.0) for v in shown]) if np.isnan(high) else high
+        ax.set_ylim(low, 1.04 * highest or 1.0)  # all nought: any height
     for name, column, label, style in CUTS:
         if name in cuts:
             text = label if column in lines else None

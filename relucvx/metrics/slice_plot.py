@@ -51,7 +51,7 @@ def plot_slice(
     names : sequence of str, optional
         Texts beside the points.
     labels : sequence, optional
-        Labels of the points, of any type: one colour each.
+        Labels of the points, of any type: one colour each, in the legend for up to ten.
 
     Returns
     -------
@@ -175,8 +175,11 @@ def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
 
     shades: Any = ["white"] * len(points)
     if labels is not None:
-        codes = as_groups(labels, len(points)).codes
-        shades = colormaps["tab10" if codes.max() < 10 else "tab20"](codes % 20)
+        groups = as_groups(labels, len(points))
+        codes, palette = groups.codes, colormaps["tab10" if len(groups.names) <= 10 else "tab20"]
+        shades = palette(codes % 20)
+        for k, name in enumerate(groups.names if len(groups.names) <= 10 else ()):
+            ax.scatter([], [], s=34.0, color=palette(k), edgecolors="black", linewidths=1.2, label=str(name))
     ax.scatter(*points.T, s=34.0, c=shades, edgecolors="black", linewidths=1.2, clip_on=False, zorder=5)
     middle = points[:, 1].mean()
     for name, point in zip([] if names is None else names, points, strict=False):

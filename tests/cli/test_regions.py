@@ -11,7 +11,7 @@ from rich.console import Console
 import relucvx as rx
 from relucvx.cli.input import Source
 from relucvx.cli.network import as_classes, counted, load_weights, mlp, obtain_network, outputs_of, train_mlp, widths_of
-from relucvx.cli.regions import corners_of, spanning
+from relucvx.cli.regions import axis_names, corners_of, spanning
 from relucvx.errors import DataFileError, InvalidInputError
 from relucvx.metrics import slice_regions
 
@@ -293,3 +293,17 @@ def test_the_bar_is_drawn_in_a_terminal_only():
     with counted("training", 10, Console(file=quiet, force_terminal=False)) as tick:
         tick(5, "loss 1")
     assert quiet.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ((None, 2, None), {"xlabel": "column 0", "ylabel": "column 1"}),
+        (([3, 1], 5, None), {"xlabel": "column 3", "ylabel": "column 1"}),
+        (("pca", 5, None), {"xlabel": "first principal component", "ylabel": "second principal component"}),
+        ((None, 5, None), {}),
+        ((None, 2, "0,1,2"), {}),
+    ],
+)
+def test_axes_are_called_what_they_are(args, expected):
+    assert axis_names(*args) == expected

@@ -360,6 +360,15 @@ def test_the_figure_has_a_panel_for_every_kind_of_metric(frame, tmp_path):
     assert (tmp_path / "profile.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("values", [[0.49, 0.4895], [0.0, 0.0], [0.0, 3.0]])
+def test_no_point_is_cut_off(values):
+    frame = pd.DataFrame({"few_shot_error": values}, index=["a", "b"])
+    (ax,) = m.plot_profile(frame)
+    low, high = ax.get_ylim()
+    assert low == 0.0
+    assert high > max(values)
+
+
 def test_every_column_is_in_one_panel():
     drawn = list(itertools.chain.from_iterable(panel.lines for panel in PANELS))
     assert sorted(drawn) == sorted(COLUMNS)

@@ -251,7 +251,7 @@ def test_the_figure_draws_on_given_axes_and_leaves_out_what_is_not_wanted():
     assert len(ax.collections) == 1
     assert ax.get_legend() is None
     found.plot(ax, color="none", points=found.to_plane([[0.0, 0.0], [1.0, 1.0]]), labels=["x", "y"])
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["decision boundary"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["decision boundary", "x", "y"]
     assert len(np.unique(ax.collections[-1].get_facecolors(), axis=0)) == 2
     both = found.plot(walls=False)
     assert to_rgb(both.collections[1].get_color()[0]) == to_rgb(BOUNDARY)
