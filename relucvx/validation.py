@@ -102,6 +102,21 @@ def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, c
     return int(value)
 
 
+def as_fraction(value: Any, name: str, *, zero: bool = False, optional: bool = False) -> float:
+    """A number strictly between 0 and 1, or 0 if ``zero``; ``optional`` as in :func:`as_count`.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+    """
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not 0.0 <= value < 1.0 or (value == 0.0 and not zero):
+        wanted = f"{name} {'in [0, 1)' if zero else 'strictly between 0 and 1'}{', or None' * optional}"
+        raise InvalidInputError(explain(wanted, repr(value), "a percentage", f"{name}=0.{'05' if zero else '95'}"))
+    return float(value)
+
+
 def as_sample_weight(value: Any, n: int) -> Array:
     """Convert to n non-negative finite weights with a positive sum; None means all ones."""
     if value is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Groups, Indices
 from relucvx.types import Array, Result
 
@@ -75,23 +74,6 @@ class Convexity(Result):
     class_intervals: dict[Any, Interval] | None = None
     confidence: float | None = None
     null: ConvexityNull | None = None
-
-
-def as_confidence(value: Any) -> float | None:
-    """A coverage strictly between 0 and 1, or None.
-
-    Raises
-    ------
-    InvalidInputError
-        For anything else.
-    """
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0.0 < value < 1.0:
-        raise InvalidInputError(
-            explain("confidence strictly between 0 and 1, or None", repr(value), "a percentage", "confidence=0.95")
-        )
-    return float(value)
 
 
 def class_members(groups: Groups) -> list[Indices]:

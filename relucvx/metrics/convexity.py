@@ -10,7 +10,6 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.class_pairs import (
     Convexity,
-    as_confidence,
     averages,
     class_means,
     class_members,
@@ -25,7 +24,7 @@ from relucvx.metrics.lines import outputs_along
 from relucvx.network import is_torch_module
 from relucvx.network.layers import Affine, LayerList, read_layers
 from relucvx.types import Array, Rng, resolve_rng
-from relucvx.validation import as_count, as_matrix, as_numpy
+from relucvx.validation import as_count, as_fraction, as_matrix, as_numpy
 
 
 def graph_convexity(
@@ -97,7 +96,8 @@ def graph_convexity(
     Z = as_matrix(Z, "Z")
     groups = as_groups(labels, len(Z))
     k, limit = as_count(k, "k"), None if n_pairs is None else as_count(n_pairs, "n_pairs", optional=True)
-    confidence, n_permutations = as_confidence(confidence), as_count(n_permutations, "n_permutations", least=0)
+    n_permutations = as_count(n_permutations, "n_permutations", least=0)
+    confidence = None if confidence is None else as_fraction(confidence, "confidence", optional=True)
     n_resamples = as_count(n_resamples, "n_resamples", least=2)
     if ties not in ("first", "mean"):
         raise InvalidInputError(explain('ties "first" or "mean"', repr(ties)))
@@ -194,7 +194,8 @@ def euclidean_convexity(
         as_count(n_points, "n_points"),
         None if n_pairs is None else as_count(n_pairs, "n_pairs", optional=True),
     )
-    confidence, n_permutations = as_confidence(confidence), as_count(n_permutations, "n_permutations", least=0)
+    n_permutations = as_count(n_permutations, "n_permutations", least=0)
+    confidence = None if confidence is None else as_fraction(confidence, "confidence", optional=True)
     if method not in ("sampled", "exact"):
         raise InvalidInputError(explain('method "sampled" or "exact"', repr(method)))
     rng = resolve_rng(rng)

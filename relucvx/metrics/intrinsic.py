@@ -13,7 +13,7 @@ from relucvx.metrics.groups import Indices
 from relucvx.metrics.neighbours import TIE, near_distances, slack
 from relucvx.metrics.scaling import from_middle
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix
+from relucvx.validation import as_fraction, as_matrix
 
 DRAWS = 999
 """Samples of the pivot behind the interval of the linear fit; its ends are then known to a tenth of a standard error."""
@@ -26,8 +26,8 @@ class TwoNN(Result):
     Attributes
     ----------
     dimension : float
-        NaN for fewer than three different samples; infinite when every sample is as far from its second neighbour as
-        from its first.
+        NaN for fewer than three different samples or two ratios; infinite when every sample is as far from its second
+        neighbour as from its first.
     low, high : float
         Confidence interval.
     n_used : int
@@ -95,8 +95,8 @@ def two_nn(
     """
     if method not in ("mle", "fit"):
         raise InvalidInputError(explain('method "mle" or "fit"', repr(method)))
-    share = _fraction(({"mle": 0.0, "fit": 0.1}[method]) if discard is None else discard, "discard", at_zero=True)
-    level = _fraction(confidence, "confidence", at_zero=False)
+    share = as_fraction({"mle": 0.0, "fit": 0.1}[method] if discard is None else discard, "discard", zero=True)
+    level = as_fraction(confidence, "confidence")
     Z = as_matrix(Z, "Z")
     first, second = _two_distances(Z)
     N, copies = len(first), len(Z) - len(first)
@@ -160,14 +160,3 @@ def _nearest_two(rows: Array) -> tuple[Array, Array, Indices]:
         nearest.append(distance.argmin(axis=1))
     first, second = np.concatenate(found).T
     return first, second, np.concatenate(nearest)
-
-
-def _fraction(value: Any, name: str, *, at_zero: bool) -> float:
-    try:
-        out = float(value)
-    except (TypeError, ValueError):
-        out = np.nan
-    if isinstance(value, (bool, np.bool_)) or not (0.0 <= out < 1.0) or (out == 0.0 and not at_zero):
-        interval = "[0, 1)" if at_zero else "(0, 1)"
-        raise InvalidInputError(explain(f"{name} to be a number in {interval}", repr(value), "a percentage"))
-    return out

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.class_pairs import Interval, as_confidence
+from relucvx.metrics.class_pairs import Interval
 from relucvx.metrics.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.groups import Indices, as_groups
 from relucvx.metrics.scaling import exactly_scaled, mean_row, scaled
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
-from relucvx.validation import as_count, as_matrix
+from relucvx.validation import as_count, as_fraction, as_matrix
 
 NO_MARGIN = 1e-9
 """Residual of a combination, relative to the largest coordinate, up to which two convex hulls count as meeting."""
@@ -233,7 +233,7 @@ def separability(
     groups = as_groups(range(len(Z)) if conditions is None else conditions, len(Z), name="conditions")
     P = len(groups.names)
     check_conditions(P, groups.names)
-    level = as_confidence(confidence) or 0.95
+    level = as_fraction(confidence, "confidence")
     splits = dichotomies(P, balanced, as_count(n_dichotomies, "n_dichotomies"), resolve_rng(rng))
     space = _Span.of(Z, bias)
     answers = space.answers(np.where(splits.sides[:, groups.codes], 1.0, -1.0))

@@ -124,11 +124,11 @@ def test_lattices_and_too_few_samples():
     ("options", "message"),
     [
         ({"method": "gride"}, 'method "mle" or "fit"; received \'gride\''),
-        ({"discard": 1.0}, r"discard to be a number in \[0, 1\); received 1.0"),
-        ({"discard": 10}, r"discard to be a number in \[0, 1\); received 10; likely cause: a percentage"),
-        ({"discard": "a"}, r"discard to be a number in \[0, 1\); received 'a'"),
-        ({"confidence": 0.0}, r"confidence to be a number in \(0, 1\)"),
-        ({"confidence": True}, r"confidence to be a number in \(0, 1\)"),
+        ({"discard": 1.0}, r"discard in \[0, 1\); received 1.0"),
+        ({"discard": 10}, r"discard in \[0, 1\); received 10; likely cause: a percentage"),
+        ({"discard": "a"}, r"discard in \[0, 1\); received 'a'"),
+        ({"confidence": 0.0}, r"confidence strictly between 0 and 1"),
+        ({"confidence": True}, r"confidence strictly between 0 and 1"),
     ],
 )
 def test_refusals(options, message):
