@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -104,17 +105,19 @@ def linear_probe(
         raise InvalidInputError(explain("Z_test and labels_test together", f"no {missing}"))
     if Z_test is None:
         fold = _folds(groups, n_folds)
-        splits = [
+        # one copy of the features at a time
+        splits: Iterable[Any] = (
             (Z[fold != f], groups.codes[fold != f], Z[fold == f], groups.codes[fold == f]) for f in range(n_folds)
-        ]
+        )
     else:
         splits = [(Z, groups.codes, *_test_set(Z_test, labels_test, Z.shape[1], groups))]
-    right, converged = [], True
+    right, truths, converged = [], [], True
     for train, wanted, test, truth in splits:
         found, reached = _predict(train, wanted, test, model, C)
         right.append(found == truth)
+        truths.append(truth)
         converged = converged and reached
-    return _collect(groups, right, np.concatenate([split[3] for split in splits]), converged)
+    return _collect(groups, right, np.concatenate(truths), converged)
 
 
 def _folds(groups: Groups, n_folds: Any) -> Indices:

@@ -50,4 +50,8 @@ def from_middle(rows: Array) -> Array:
 def centred_kernel(K: Array) -> Array:
     """H K H with H = I - 11^T/n, for a symmetric K divided by its largest entry first."""
     K, _ = scaled(K)
-    return np.asarray(K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean())
+    columns, rows, middle = K.mean(axis=0), K.mean(axis=1)[:, None], K.mean()
+    K -= columns  # in place, as it may fill much of the memory
+    K -= rows
+    K += middle
+    return K

@@ -147,7 +147,7 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
 
     Source: [relucvx].
     Status: certified (the margin is recomputed and larger than its rounding error; hulls meet up to 1e-9 of the largest
-    point; singular values below 1e-10 of the largest count as zero).
+    coordinate from the mean; singular values below 1e-10 of the largest count as zero).
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(sides, len(Z), name="sides")
