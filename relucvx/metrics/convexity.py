@@ -26,6 +26,9 @@ from relucvx.network.layers import Affine, LayerList, read_layers
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix, as_numpy
 
+BLOCK = 4_000_000
+"""Entries of the largest matrix of points on segments, which bounds the memory."""
+
 
 def graph_convexity(
     Z: Any,
@@ -212,6 +215,8 @@ def euclidean_convexity(
             )
         )
     columns = None if linear is None else _columns(linear, present, classes)
+    passed = () if linear is None else (linear.n_outputs, *(layer.map.width for layer in linear.hidden))
+    widest = max(Z.shape[1], *passed, 1)
 
     def score(order: Indices) -> Array:
         """Scores of the pairs that the permutation ``order`` moves ours to."""
@@ -222,7 +227,7 @@ def euclidean_convexity(
                 found.append(_lengths_inside(linear, a, b, columns[code]))
             else:
                 inside = _decider(predict, linear, columns, code, present)
-                found.append(_points_inside(a, b, n_points, inside))
+                found.append(_points_inside(a, b, n_points, inside, widest))
         return np.concatenate(found)
 
     counts, scores = [len(p) for p in pairs], score(np.arange(len(Z)))
@@ -293,10 +298,13 @@ def _decider(
     return inside
 
 
-def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], Any]) -> Array:
-    """Share of the interior points of each segment that are inside, a block of segments at a time."""
+def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], Any], widest: int) -> Array:
+    """Share of the interior points of each segment that are inside, a block of segments at a time.
+
+    ``widest`` is the most numbers that one point takes on its way through the classifier.
+    """
     shares = np.arange(1, n_points + 1)[None, :, None] / (n_points + 1)
-    block = max(1, 4_000_000 // (n_points * a.shape[1]))
+    block = max(1, BLOCK // (n_points * widest))
     out = np.empty(len(a))
     for first in range(0, len(a), block):
         x, y = a[first : first + block, None], b[first : first + block, None]

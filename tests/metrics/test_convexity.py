@@ -1,6 +1,7 @@
 """Graph and Euclidean convexity: known scores, literal oracles, invariances, labels, ties, refusals."""
 
 import heapq
+import tracemalloc
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
@@ -400,3 +401,17 @@ def test_euclidean_refusals(kwargs, message):
     base = {"Z": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], "labels": [0, 0, 1], "predict": (np.eye(2), None)}
     with pytest.raises(InvalidInputError, match=message):
         euclidean_convexity(**{**base, **kwargs})
+
+
+def test_wide_classifiers_see_few_points_at_a_time():
+    """Two features, but 2000 neurons: all 20,000 points of the segments together would take 320 MB."""
+    rng = np.random.default_rng(0)
+    wide = DeepNetwork([rng.standard_normal((2, 2000)), rng.standard_normal((2000, 2)) / 2000])
+    Z, labels = rng.standard_normal((120, 2)), np.arange(120) % 2
+    tracemalloc.start()
+    found = euclidean_convexity(Z, labels, wide, n_pairs=1000, rng=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+    decide = euclidean_convexity(Z, labels, lambda points: wide.predict(points).argmax(axis=1), n_pairs=1000, rng=0)
+    assert found.overall == decide.overall
