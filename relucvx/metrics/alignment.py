@@ -97,7 +97,7 @@ def cka(
         raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{first.n}"))
     inner, *squares = _inner_products(first, second)
     sizes = np.sqrt(squares)
-    if min(sizes) <= FLAT:
+    if sizes[0] <= first.flat or sizes[1] <= second.flat:
         return np.nan
     if not debiased:
         return min(inner / float(sizes[0]) / float(sizes[1]), 1.0)
@@ -166,6 +166,11 @@ class _Side:
     rows: Callable[[slice], Array]
     diagonal: Array
     features: Array | None = None
+
+    @property
+    def flat(self) -> float:
+        """Norm of the kernel below which nothing varies: that of features is a square of theirs."""
+        return FLAT if self.features is None else self.n * FLAT**2
 
 
 def _side(Z: Any, kernel: Any, bandwidth: float | None) -> _Side:

@@ -92,6 +92,16 @@ def test_a_combination_is_checked_where_its_points_are():
     np.testing.assert_allclose([found.combination[sides == s].sum() for s in (0, 1)], 1.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("offset", [1e7, 1e9, 1e11])
+def test_alignment_far_from_the_origin(offset):
+    """The kernel of features that vary by 1e-9 of their size varies by 1e-18, and is not flat."""
+    shifted = Z + offset
+    rounded = shifted - offset  # what is left of Z
+    for debiased in (False, True):
+        far, near = (m.cka(rows, OTHER, debiased=debiased) for rows in (shifted, rounded))
+        np.testing.assert_allclose(far, near, atol=1e-15 * offset)
+
+
 def test_more_splits_than_floats():
     conditions = np.arange(2200) % 1100
     found = m.decoding_dimension(
