@@ -14,13 +14,16 @@ def as_numpy(value: Any) -> Any:
     """A torch tensor or anything else array-like as a numpy array, without a copy where that is possible.
 
     Ragged nested lists become an array of lists, which checks refuse for its type.
-    The brain floats of torch, which numpy does not know, become float64; masked entries become NaN, which checks refuse.
+    The brain floats of torch, which numpy does not know, become float64; masked entries become NaN or None, which checks
+    refuse.
     """
     if hasattr(value, "detach"):
         tensor = value.detach().cpu()
         return (tensor.double() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
-    if np.ma.is_masked(value):
-        return value.astype(np.float64).filled(np.nan) if value.dtype.kind in "biuf" else value.filled(None)
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        if value.dtype.kind in "biuf":
+            return value.astype(np.float64).filled(np.nan)
+        return np.where(np.ma.getmaskarray(value), None, value.data.astype(object))
     try:
         return np.asarray(value)
     except ValueError:  # ragged nested lists

@@ -147,6 +147,8 @@ def test_masked_entries_are_missing():
         m.participation_ratio(hidden)
     with pytest.raises(InvalidInputError, match="labels without missing values"):
         m.graph_convexity(Z, np.ma.masked_equal(LABELS, 2))
+    with pytest.raises(InvalidInputError, match="labels without missing values; received None at row 1"):
+        m.graph_convexity(Z, np.ma.array(["a", "b"] * 30, mask=[False, True] * 30))
     assert m.participation_ratio(np.ma.masked_greater(Z, 100.0)) == m.participation_ratio(Z)
 
 
