@@ -45,7 +45,10 @@ class _Commands(TyperGroup):
             _fail(
                 explain("files and output that can be written", str(error), "a full disk, or no permission"), BAD_INPUT
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemError) as error:
+            # a Ctrl-C that falls into a compiled kernel comes out of it as the cause of a SystemError
+            if not any(isinstance(e, KeyboardInterrupt) for e in (error, error.__cause__, error.__context__)):
+                raise
             _fail("interrupted before there was a result", NOT_CERTIFIED)
 
 

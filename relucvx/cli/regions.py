@@ -74,7 +74,8 @@ def regions(
     module, X, labels, facts = obtain_network(
         source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )
-    found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
+    with counted("slicing", 1):
+        found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
     with counted("between classes", 1):
         folds = along_segments(module, X, labels, facts["classes"], paths, seed)
     saved = None

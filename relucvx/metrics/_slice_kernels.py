@@ -129,6 +129,8 @@ def subdivide(
     D: Any,
     XY: Any,
     kinked: int,
+    begin: int,
+    end: int,
     mark: int,
     tail: Any,
     succ: Any,
@@ -137,7 +139,7 @@ def subdivide(
     line: Any,
     first: Any,
 ) -> Any:
-    """Cut the complex along the zero lines of the first ``kinked`` columns of P.
+    """Cut the complex along the zero lines of columns ``begin`` to ``end`` of P, of which the first ``kinked`` have kinks.
 
     P, E, D (V, width) are values at the vertices, bounds on their errors, and doubts: errors with what the uncertainty
     of the vertex' place adds. Returns P, E, D, XY, tail, succ, pred, face, line, first of the refined complex, and the
@@ -145,7 +147,7 @@ def subdivide(
     """
     n_v, n_h, n_f = len(P), len(tail), len(first)
     parent, here = np.arange(n_f), np.empty(n_v)
-    for j in range(kinked):
+    for j in range(begin, end):
         if not _column(P, j, n_v, here):
             continue
         cuts = 0

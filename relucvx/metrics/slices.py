@@ -62,7 +62,7 @@ def slice_regions(
     ------
     InvalidInputError
         For a layer that is not piecewise linear or not known (named), and polygons that are not flat, not convex,
-        without area or of another dimension than the network's inputs.
+        without area or of another dimension than the network's inputs; for slices that would take more than some GiB.
 
     Notes
     -----
@@ -92,6 +92,16 @@ def slice_regions(
     codes = [cells.codes[k] for k in chosen]
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
     return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
+
+
+PIECE = 2_000_000
+"""Faces times neurons that are cut at a time: below a second."""
+
+NEURONS = (8, 256)
+"""Fewest and most neurons cut at a time: every piece copies the complex, and may multiply its faces."""
+
+MOST_BYTES = 4 * 2**30
+"""What the values at the vertices may take; the peak is about twice as much."""
 
 
 @cache
@@ -147,9 +157,15 @@ class _Cells:
         near = np.abs(P[:, :k]) <= D[:, :k]
         E[:, :k] = np.where(near, np.maximum(E[:, :k], np.abs(P[:, :k])), E[:, :k])
         P[:, :k][near] = 0.0
-        P, E, D, place, tail, succ, pred, face, line, first, parent = subdivide(
-            P, E, D, self.place, k, len(self.codes), self.tail, self.succ, self.pred, self.face, self.line, self.first
-        )
+        values: Any = (P, E, D, self.place)
+        sides: Any = (self.tail, self.succ, self.pred, self.face, self.line, self.first)
+        parent, begin = np.arange(len(self.first)), 0
+        while begin < k:  # in pieces, between which Ctrl-C is heard and the memory is watched
+            end = min(k, begin + int(np.clip(PIECE // len(sides[-1]), *NEURONS)))
+            *found, origin = subdivide(*values, k, begin, end, len(self.codes), *sides)
+            values, sides, parent, begin = found[:4], found[4:], parent[origin], end
+            _check_memory(*values[0].shape)
+        (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
         codes = face_codes(P, k, first, tail, succ)
         steepest = max(abs(hidden.phi.slope_neg), abs(hidden.phi.slope_pos))
         E[:, :k] *= steepest
@@ -165,6 +181,20 @@ class _Cells:
         squared = map_.weight * map_.weight
         own = ROUNDING.value * (np.abs(self.values) @ abs(map_.weight) + np.abs(map_.bias))
         return map_(self.values), np.sqrt(self.errors**2 @ squared) + own, np.sqrt(self.doubts**2 @ squared) + own
+
+
+def _check_memory(vertices: int, width: int) -> None:
+    """Stop before a slice fills the memory: values, errors and doubts of all neurons are held at every vertex."""
+    needed = 3 * 8 * vertices * width
+    if needed > MOST_BYTES:
+        raise InvalidInputError(
+            explain(
+                f"a slice that takes at most {MOST_BYTES / 2**30:g} GiB",
+                f"{vertices:,} vertices so far, with {width:,} neurons each ({needed / 2**30:.2g} GiB)",
+                "wide layers, or a large polygon",
+                "a smaller polygon, or line_regions",
+            )
+        )
 
 
 def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> Array:

@@ -391,6 +391,18 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
     assert (code, err) == (2, "Error: interrupted before there was a result\n")
 
 
+def test_ctrl_c_inside_a_kernel(monkeypatch):
+    def fail(cause):
+        raise SystemError("returned a result with an exception set") from cause
+
+    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(KeyboardInterrupt()))
+    code, _, err = run("solve", *SMALL)
+    assert (code, err) == (2, "Error: interrupted before there was a result\n")
+    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(None))
+    with pytest.raises(SystemError):
+        run("solve", *SMALL)
+
+
 # ---------------------------------------------------------------------- signals, terminals, processes
 def test_the_first_ctrl_c_is_a_flag_and_the_second_acts():
     before = signal.getsignal(signal.SIGINT)

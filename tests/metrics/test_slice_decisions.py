@@ -259,3 +259,20 @@ def test_the_figure_draws_on_given_axes_and_leaves_out_what_is_not_wanted():
         found.plot(color="depth")
     with pytest.raises(InvalidInputError, match="numbers, one per region"):
         found.plot(color=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("neurons", [(1, 1), (3, 3)])
+def test_layers_are_cut_in_pieces_that_change_nothing(neurons, monkeypatch):
+    net = random_net(np.random.default_rng(5), (2, 9, 8, 3))
+    whole = slice_regions(net, BOX)
+    monkeypatch.setattr("relucvx.metrics.slices.NEURONS", neurons)
+    parts = slice_regions(net, BOX)
+    assert parts.per_layer == whole.per_layer
+    for name in ("vertices", "codes", "areas", "edges", "edge_layer", "maps"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
+    monkeypatch.setattr("relucvx.metrics.slices.MOST_BYTES", 2**14)
+    with pytest.raises(InvalidInputError, match=r"vertices so far, with 40 neurons each .*a smaller polygon"):
+        slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)
