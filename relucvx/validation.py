@@ -23,12 +23,15 @@ def as_numpy(value: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         if value.dtype.kind in "biuf":
             return value.astype(np.float64).filled(np.nan)
-        return np.where(np.ma.getmaskarray(value), None, value.data.astype(object))
+        out = np.array(value.data, dtype=object)
+        out[np.ma.getmaskarray(value)] = None
+        return out
     try:
         return np.asarray(value)
     except ValueError:  # ragged nested lists
         rows = np.empty(len(value), dtype=object)
-        rows[:] = [list(row) if np.iterable(row) else row for row in value]
+        for k, row in enumerate(value):  # at once, rows of one length would be taken for a matrix
+            rows[k] = row
         return rows
 
 

@@ -227,6 +227,8 @@ def test_regions_of_a_network_at_every_scale(scale):
 def test_ragged_rows_are_refused(call):
     with pytest.raises(InvalidInputError, match=r"object|a list|shape"):
         call([[1.0, 0.0, 2.0], [1.0]])
+    with pytest.raises(InvalidInputError, match=r"object|a list|shape"):
+        call([[[1.0, 0.0], [2.0]], [[1.0], [2.0]]])
 
 
 def test_brain_floats_along_lines():
