@@ -21,10 +21,9 @@ def as_numpy(value: Any) -> Any:
         tensor = value.detach().cpu()
         return (tensor.double() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        if value.dtype.kind in "biuf":
-            return value.astype(np.float64).filled(np.nan)
-        out = np.array(value.data, dtype=object)
-        out[np.ma.getmaskarray(value)] = None
+        numeric = value.dtype.kind in "biuf"
+        out = np.array(value.data, dtype=np.float64 if numeric else object)
+        out[np.ma.getmaskarray(value)] = np.nan if numeric else None
         return out
     try:
         return np.asarray(value)
