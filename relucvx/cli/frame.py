@@ -46,10 +46,16 @@ class _Commands(TyperGroup):
                 explain("files and output that can be written", str(error), "a full disk, or no permission"), BAD_INPUT
             )
         except (KeyboardInterrupt, SystemError) as error:
-            # a Ctrl-C that falls into a compiled kernel comes out of it as the cause of a SystemError
-            if not any(isinstance(e, KeyboardInterrupt) for e in (error, error.__cause__, error.__context__)):
+            if not _is_interruption(error):
                 raise
             _fail("interrupted before there was a result", NOT_CERTIFIED)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: one that falls into a compiled kernel comes out as a chain of SystemErrors."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -393,7 +393,10 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
 
 def test_ctrl_c_inside_a_kernel(monkeypatch):
     def fail(cause):
-        raise SystemError("returned a result with an exception set") from cause
+        between = None if cause is None else SystemError("unpickling returned a result with an exception set")
+        if between is not None:
+            between.__cause__ = cause
+        raise SystemError("returned a result with an exception set") from between
 
     monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(KeyboardInterrupt()))
     code, _, err = run("solve", *SMALL)
