@@ -58,6 +58,7 @@ def regions(
     Trains a network on the data, or looks at the one of --weights.
     """
     from relucvx.cli.network import counted, obtain_network, widths_of
+    from relucvx.metrics.figures import plain
     from relucvx.metrics.slice_plot import COLORS
 
     check_folder(plot)
@@ -82,7 +83,7 @@ def regions(
     if plot is not None:
         ax = found.plot(color=color, **marks)
         ax.set(**axis_names(spanned, X.shape[1], through))
-        ax.set_title(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}", fontsize=11)
+        ax.set_title(plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
         ax.figure.savefig(plot, dpi=150)
         saved = str(plot)
     measured = {**where, **slice_facts(found), "segments": segment_facts(folds)}

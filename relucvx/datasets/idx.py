@@ -54,7 +54,7 @@ def load_idx(
     Raises
     ------
     InvalidInputError
-        For an unknown part, n_samples below 1, or pixels that are not finite.
+        For a folder that is no path, an unknown part, n_samples below 1, or pixels that are not finite.
     DataFileError
         For a folder that is missing, lacks one of the files or holds several of a kind; for a file that is not IDX,
         truncated, too long, damaged or empty; for labels that are not integers, one per image.
@@ -64,6 +64,8 @@ def load_idx(
     Source: [relucvx].
     Status: theorem (a definition).
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise InvalidInputError(explain("the path of a folder", type(folder).__name__, "", 'load_idx("mnist")'))
     if part not in _PARTS:
         raise InvalidInputError(explain('part "train" or "test"', repr(part)))
     is_int = isinstance(n_samples, (int, np.integer)) and not isinstance(n_samples, bool)

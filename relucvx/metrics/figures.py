@@ -21,6 +21,12 @@ def new_panels(count: int, across: int, size: tuple[float, float]) -> list[Any]:
     return panels[:count]
 
 
+def plain(name: Any) -> str:
+    """A name as text of a figure: matplotlib reads dollars as formulas, and hides what begins with an underscore."""
+    text = str(name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def heat_map(
     ax: Any,
     matrix: Array,
@@ -37,9 +43,9 @@ def heat_map(
     if ax is None:
         (ax,) = new_panels(1, 1, (max(2.8 + 0.47 * len(columns), 4.0), max(1.5 + 0.47 * len(rows), 3.0)))
     image = ax.imshow(matrix, vmin=limits[0], vmax=limits[1], cmap=cmap)
-    names = [str(name) for name in columns]
+    names = [plain(name) for name in columns]
     slanted = max(map(len, names)) > 3
     ax.set_xticks(range(len(names)), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    ax.set_yticks(range(len(rows)), [str(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
     ax.figure.colorbar(image, ax=ax, label=label, fraction=0.046, pad=0.03)
     return ax, image

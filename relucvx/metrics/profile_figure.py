@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.figures import new_panels
+from relucvx.metrics.figures import new_panels, plain
 from relucvx.metrics.profile import check_frame, suggested_cut
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
         if name in cuts:
             text = label if column in lines else None
             ax.axvline(list(frame.index).index(cuts[name]), color=QUIET, lw=1.2, ls=style, zorder=1, label=text)
-    _name_layers(ax, [str(name) for name in frame.index])
+    _name_layers(ax, [plain(name) for name in frame.index])
     ax.set_xlim(-0.4, len(frame) - 0.6)
     ax.tick_params(axis="y", labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import plain
 from relucvx.metrics.groups import as_groups
 from relucvx.types import Array
 from relucvx.validation import as_matrix
@@ -179,12 +180,12 @@ def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
         codes, palette = groups.codes, colormaps["tab10" if len(groups.names) <= 10 else "tab20"]
         shades = palette(codes % 20)
         for k, name in enumerate(groups.names if len(groups.names) <= 10 else ()):
-            ax.scatter([], [], s=34.0, color=palette(k), edgecolors="black", linewidths=1.2, label=str(name))
+            ax.scatter([], [], s=34.0, color=palette(k), edgecolors="black", linewidths=1.2, label=plain(name))
     ax.scatter(*points.T, s=34.0, c=shades, edgecolors="black", linewidths=1.2, clip_on=False, zorder=5)
     middle = points[:, 1].mean()
     for name, point in zip([] if names is None else names, points, strict=False):
         above = point[1] > middle
         ax.annotate(
-            str(name), point, xytext=(0, 8 if above else -8), textcoords="offset points", ha="center",
+            plain(name), point, xytext=(0, 8 if above else -8), textcoords="offset points", ha="center",
             va="bottom" if above else "top", fontweight="bold", zorder=6,
         )  # fmt: skip

@@ -94,6 +94,8 @@ def test_two_classes_are_signs(tmp_path):
 
 def test_refuses_arguments(tmp_path):
     folder(tmp_path)
+    with pytest.raises(InvalidInputError, match="the path of a folder; received int"):
+        load_idx(3)
     with pytest.raises(InvalidInputError, match='part "train" or "test"'):
         load_idx(tmp_path, "validation")
     for bad in (0, 2.0, True):

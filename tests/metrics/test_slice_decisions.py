@@ -276,3 +276,12 @@ def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
     monkeypatch.setattr("relucvx.metrics.slices.MOST_BYTES", 2**14)
     with pytest.raises(InvalidInputError, match=r"vertices so far, with 40 neurons each .*a smaller polygon"):
         slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)
+
+
+@pytest.mark.parametrize("kind", ["names", "labels"])
+def test_names_are_no_formulas(kind, tmp_path):
+    found = slice_regions(random_net(np.random.default_rng(2), (2, 6, 3)), BOX)
+    ax = found.plot(points=found.to_plane([[0.0, 0.0], [1.0, 1.0]]), **{kind: ["$a^$", "_b"]})
+    ax.figure.savefig(tmp_path / "slice.png")  # a formula without an end would fail here
+    shown = ax.texts if kind == "names" else ax.figure.legends[0].get_texts()
+    assert [t.get_text() for t in shown][-2:] == [r"\$a^\$", " _b"]
