@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ACROSS = 8
 """Layers side by side in a table; more of them go into further blocks."""
 
+MOST_LAYERS = 12
+"""Layers that a row of a table lists."""
+
 
 @spelled_out
 def profile(
@@ -164,10 +167,18 @@ def frame_facts(frame: DataFrame) -> dict[str, Any]:
     return {"layers": rows, **{key: frame.attrs[key] for key in keys}}
 
 
+def shape_text(facts: dict[str, Any]) -> str:
+    """Sizes of a network's layers; of a deep one the first and the last."""
+    sizes = [str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"])]
+    if len(sizes) > MOST_LAYERS + 2:
+        sizes = [*sizes[:4], "…", *sizes[-3:]]
+        return f"{' -> '.join(sizes)} ({len(facts['hidden'])} hidden layers)"
+    return " -> ".join(sizes)
+
+
 def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Title and rows above the table."""
-    sizes = " -> ".join(str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"]))
-    rows = {"network": f"{sizes}, {facts['network']}"}
+    rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
     if facts["accuracy"] is not None:
         rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
     if facts["squared_error"] is not None:

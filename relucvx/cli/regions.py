@@ -21,7 +21,7 @@ from relucvx.cli.options import (
     Weights,
     spelled_out,
 )  # fmt: skip
-from relucvx.cli.profile import check_format
+from relucvx.cli.profile import MOST_LAYERS, check_format, shape_text
 from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -258,10 +258,9 @@ def segment_facts(folds: tuple[ClassFolding | None, dict[str, float]]) -> dict[s
 
 def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) -> tuple[str, dict[str, str]]:
     """Title and rows of the table."""
-    sizes = " -> ".join(str(size) for size in (facts["inputs"], *facts["hidden"], facts["outputs"]))
     lines = measured["segments"]
     meaning = "decisions change" if facts["classes"] else "the largest output changes, or the sign of the only one,"
-    rows = {"network": f"{sizes}, {facts['network']}"}
+    rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
     if facts["accuracy"] is not None:
         rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
     if facts["squared_error"] is not None:
@@ -269,7 +268,8 @@ def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) 
     rows |= {
         "slice": f"{measured['slice']}, area {measured['area']:.4g}",
         "regions": f"{measured['n_regions']:,}",
-        "after each layer": ", ".join(f"{count:,}" for count in measured["per_layer"]),
+        "after each layer": ", ".join(f"{count:,}" for count in measured["per_layer"][:MOST_LAYERS])
+        + (f", … ({len(measured['per_layer'])} layers)" if len(measured["per_layer"]) > MOST_LAYERS else ""),
         "area": f"mean {measured['mean_area']:.3g}, median {measured['median_area']:.3g}",
         "eccentricity": f"{measured['eccentricity']:.3g} on average (0 a square or disc, 1 a sliver)",
         "boundary": f"{meaning} along a length of {measured['boundary_length']:.4g}",

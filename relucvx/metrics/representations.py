@@ -140,6 +140,15 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
     hooked = Hooked(module, X, batch_size)
     found = hooked.record(layers)
     outputs = found.outputs
+    if outputs is None and not found.sites:
+        raise InvalidInputError(
+            explain(
+                "layers to record, or an output that is one tensor with a row per sample",
+                f"a {type(module).__name__} with neither",
+                "a recurrent layer on its own returns several values",
+                "its states as arrays: {'states': module(X)[0].detach()}",
+            )
+        )
     head = hooked.head_input() if outputs is not None else None
     parts = [
         Representation(site.name, Z, _rest(hooked, site, Z, outputs), _head_behind(Z, head))

@@ -19,7 +19,7 @@ from rich.console import Console
 import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.network import mlp
-from relucvx.cli.profile import layer_bar, print_frame
+from relucvx.cli.profile import layer_bar, print_frame, shape_text
 from relucvx.metrics import ProfileProgress
 
 QUICK = ["iris", "--depth", "2", "--width", "6", "--epochs", "3", "--pairs", "20", "--lines", "5"]
@@ -122,6 +122,13 @@ def test_classes_may_have_names(tmp_path):
     assert found["classes"] == ["$a_1$", "x y", "été"]
     assert found["outputs"] == 3
     assert found["layers"][0]["nc1"] > 0
+
+
+def test_deep_networks_are_abbreviated():
+    facts = {"inputs": 4, "hidden": [8] * 12, "outputs": 3}
+    assert shape_text(facts) == " -> ".join(["4", *["8"] * 12, "3"])
+    facts["hidden"] = [8] * 60
+    assert shape_text(facts) == "4 -> 8 -> 8 -> 8 -> … -> 8 -> 8 -> 3 (60 hidden layers)"
 
 
 def test_infinite_numbers_are_printed(capsys):

@@ -242,6 +242,7 @@ class First(nn.Module):
         (lambda: layer_activations(loud(), 1e200 * X), "expected layer '1' to be finite"),
         (lambda: layer_activations(sequential(5, 4, 2), X, batch_size=0), "batch_size to be an int >= 1"),
         (lambda: layer_activations(rx.TwoLayerReLU(X, X[:, :2]), X, "hidden"), "layers among 'hidden 0'; received 'hidd"),
+        (lambda: layer_activations(nn.LSTM(5, 3), X[:, None]), "received a LSTM with neither.*states as arrays"),
         (lambda: layer_activations(object(), X), "expected a torch.nn.Module, TwoLayerReLU"),
         (lambda: layer_activations([]), "at least one recorded layer"),
         (lambda: layer_activations([X, X[1:]]), "layer 'layer 1' with 11 rows, as many as the first layer"),
