@@ -102,7 +102,8 @@ def line_regions(
     Raises
     ------
     InvalidInputError
-        For a layer that is not piecewise linear or not known (named), ends that do not fit, or neurons outside a layer.
+        For a layer that is not piecewise linear or not known (named), ends that do not fit, neurons outside a layer, or (in
+        floats) numbers whose squares are too large for them.
 
     Notes
     -----

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network.layers import Hidden, LayerList, Weight
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
@@ -52,7 +53,8 @@ class Paths:
         """The segments themselves, known exactly."""
         count = len(starts)
         values = np.stack([starts, ends], axis=1).reshape(2 * count, -1)
-        longest = np.linalg.norm(values, axis=1).reshape(count, 2).max(axis=1)
+        with np.errstate(over="ignore"):  # found out in the first layer
+            longest = np.linalg.norm(values, axis=1).reshape(count, 2).max(axis=1)
         t, first = np.tile([0.0, 1.0], count), 2 * np.arange(count + 1, dtype=np.int64)
         return cls(t, np.zeros(2 * count), first, values, np.zeros(starts.shape), longest)
 
@@ -158,8 +160,17 @@ class Walker:
         k, (first, t, doubt) = layer.k, (paths.first, paths.t, paths.doubt)
         # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would grow
         # by the sum of the |weights| per layer
-        size = paths.longest[:, None] * layer.norms + np.abs(layer.bias)
-        errors = np.sqrt(paths.errors**2 @ layer.squares) + 4.0 * EPS * size
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = paths.longest[:, None] * layer.norms + np.abs(layer.bias)
+            errors = np.sqrt(paths.errors**2 @ layer.squares) + 4.0 * EPS * size
+        if not np.isfinite(errors).all():
+            raise InvalidInputError(
+                explain(
+                    "points, weights and activations below 1e150, whose squares are floats",
+                    "larger ones",
+                    "a network that has diverged, or data in another unit",
+                )
+            )
         moved = np.zeros((len(first) - 1, k))
         above, below = np.zeros((2, len(first) - 1, k), dtype=bool)
         points, (new_t, new_doubt, new_first, parent) = kernels.locate(
@@ -211,7 +222,8 @@ class _Layer:
         given = layer.map.weight
         # a copy, because compiled code tells writable arrays from others
         weight: Weight = np.array(given, order="C") if isinstance(given, np.ndarray) else sparse.csr_array(given)
-        squares = weight * weight
+        with np.errstate(over="ignore"):  # as there
+            squares = weight * weight
         norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
         slopes = (float(layer.phi.slope_neg), float(layer.phi.slope_pos))
         return cls(weight, np.array(layer.map.bias), squares, norms, layer.n_kinked, slopes)

@@ -236,3 +236,12 @@ def test_brain_floats_along_lines():
     end = torch.tensor([1.0, -2.0, 0.5]).bfloat16()
     found = m.line_regions(NETWORK, [0.5, 0.5, 0.5], end)
     np.testing.assert_array_equal(found.codes, m.line_regions(NETWORK, [0.5, 0.5, 0.5], [1.0, -2.0, 0.5]).codes)
+
+
+@pytest.mark.parametrize(("first", "second", "size"), [(1.0, 1.0, 1e160), (1e160, 1.0, 1.0), (1e100, 1e100, 1.0)])
+def test_lines_whose_rounding_cannot_be_bounded_are_refused(first, second, size):
+    network = DeepNetwork(
+        [first * NETWORK.weights[0], second * NETWORK.weights[1], *NETWORK.weights[2:], np.ones((2, 1))]
+    )
+    with pytest.raises(InvalidInputError, match="points, weights and activations below 1e150"):
+        m.line_regions(network, [size, 0.0, 0.0], [0.0, size, -size])
