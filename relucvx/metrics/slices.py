@@ -94,8 +94,8 @@ def slice_regions(
     return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
 
 
-PIECE = 2_000_000
-"""Faces times neurons that are cut at a time: below a second."""
+PIECE = 8_000_000
+"""Faces times neurons that are cut at a time, in a second or few."""
 
 NEURONS = (8, 256)
 """Fewest and most neurons cut at a time: every piece copies the complex, and may multiply its faces."""
