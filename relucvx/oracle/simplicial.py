@@ -26,7 +26,7 @@ RUNNING, EMPTY, VIOLATED = 0, 1, 2
 
 @njit(cache=True, nogil=True)
 def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: Any, a: Any, rho: Any) -> Any:
-    """Fill a, ρ for the cone with generators G (rows of Z picked by ids); return (mixed count, heaviest sample, its share)."""
+    """Fill a, ρ for the cone with generators G (rows of Z picked by ids); return (mixed with weight, heaviest sample, its share)."""
     size, dim = G.shape
     n, c = M.shape
     for k in range(size):
@@ -38,6 +38,8 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
             a[k, o] = total
     mixed, heavy, heaviest, weight = 0, -1, 0.0, 0.0
     for i in range(n):
+        if mnorm[i] == 0.0:
+            continue  # without weight in the dual point a wall bends nothing, and no split need resolve it
         positive = 0.0
         negative = 0.0
         for k in range(size):
@@ -77,8 +79,8 @@ def split_point(
     """Choose an edge (k, l) and the generator that splits it: on the heaviest wall, or in the middle of the worst edge.
 
     The worst edge is the one whose crossings of walls cost the relaxation most, Σ_i ||M_i|| min(|z_ik|, |z_il|) over the
-    samples that change sign along it; it does not depend on the units of the coordinates. Without a mixed sample it is the
-    longest edge.
+    samples that change sign along it; it does not depend on the units of the coordinates. Without a mixed sample, or where
+    the costs underflow, it is the longest edge.
     """
     size, dim = G.shape
     if heavy >= 0 and share >= wall_share:
@@ -92,19 +94,24 @@ def split_point(
         for j in range(dim):
             out[j] = G[k, j] * (-zl / (zk - zl)) + G[l, j] * (zk / (zk - zl))
     else:
-        k, l, worst = 0, 1, -1.0
-        for q in range(size):
-            for s in range(q):
-                cost = 0.0
-                if mixed > 0:
+        k, l, worst = 0, 1, 0.0
+        if mixed > 0:
+            for q in range(size):
+                for s in range(q):
+                    cost = 0.0
                     for i in range(Z.shape[1]):
                         if Z[q, i] * Z[s, i] < 0.0:
                             cost += mnorm[i] * min(abs(Z[q, i]), abs(Z[s, i]))
-                else:
+                    if cost > worst:
+                        k, l, worst = q, s, cost
+        if worst == 0.0:
+            for q in range(size):
+                for s in range(q):
+                    cost = 0.0
                     for j in range(dim):
                         cost += (G[q, j] - G[s, j]) ** 2
-                if cost > worst:
-                    k, l, worst = q, s, cost
+                    if cost > worst:
+                        k, l, worst = q, s, cost
         for j in range(dim):
             out[j] = 0.5 * (G[k, j] + G[l, j])
     norm = 0.0

@@ -263,3 +263,29 @@ def test_errors():
         dual_norm(vector, V, method="enumeration")
     with pytest.raises(InvalidInputError, match="rng to be None"):
         dual_norm(problem, N, rng="x")
+
+
+def test_walls_without_weight_are_not_split_for_ever():
+    """A sample whose dual entry is 0 (a hinge beyond its margin, a sample of weight 0) bends nothing, but crosses cones."""
+    X = np.array([[1.5, 1.0], [-2.0, 1.0], [-1.0, -1.5]])
+    N = np.array([[-2.4924389719637587], [1.5842376208054454], [0.0]])
+    problem = make_problem(X, np.ones(3), 0.1, bias="hidden", activation=(-0.5, 0.25))
+    found = dual_norm(problem, N, method="branch_and_bound", n_starts=1, max_cones=1000)
+    assert found.outcome == "proved"
+    assert found.upper == pytest.approx(dual_norm(problem, N, method="enumeration").upper, rel=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("c", [1, 2])
+def test_zeros_in_the_dual_point_cost_no_more_than_leaving_the_samples_out(seed, c):
+    rng = np.random.default_rng(seed)
+    X, N = rng.standard_normal((9, 3)), rng.standard_normal((9, c))
+    kept = rng.random(9) < 0.5
+    kept[:2] = True
+    N[~kept] = 0.0
+    basis = make_problem(X, np.ones((9, c)), 0.1)
+    fewer = make_problem(X[kept], np.ones((kept.sum(), c)), 0.1)
+    full = dual_norm(basis, N, method="branch_and_bound", max_cones=20_000)
+    part = dual_norm(fewer, N[kept], method="branch_and_bound", max_cones=20_000)
+    assert full.outcome == part.outcome == "proved"
+    assert full.upper == pytest.approx(part.upper, rel=1e-10)
