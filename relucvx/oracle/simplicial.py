@@ -26,7 +26,10 @@ RUNNING, EMPTY, VIOLATED = 0, 1, 2
 
 @njit(cache=True, nogil=True)
 def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: Any, a: Any, rho: Any) -> Any:
-    """Fill a, ρ for the cone with generators G (rows of Z picked by ids); return (mixed with weight, heaviest sample, its share)."""
+    """Fill a, ρ for the cone with generators G (rows of Z picked by ids).
+
+    Returns (mixed samples that have a weight, the heaviest of them, its share of the loss).
+    """
     size, dim = G.shape
     n, c = M.shape
     for k in range(size):
