@@ -91,15 +91,9 @@ def compare(
     task = _task(data, source, posing)
     with output.progress("solving", tol) as callback:
         sol = rx.solve(
-            task.X,
-            task.Y,
-            task.beta,
-            **task.options,
-            tol=tol,
-            time_limit=time_limit,
-            callback=callback,
+            task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, callback=callback,
             rng=source.seed,
-        )
+        )  # fmt: skip
     with output.progress("training", tol) as callback:
         runs = rx.train(
             task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,

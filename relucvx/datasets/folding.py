@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import DeepNetwork
+from relucvx.validation import as_count
 
 CANTORNET_SEGMENT = ((0.0, 0.75), (1.0, 0.75))
 """Ends of the segment y = 3/4 through the unit square on which the closed forms of :func:`cantornet` hold."""
@@ -64,7 +65,7 @@ def cantornet(k: int) -> DeepNetwork:
     array([[0.],
            [0.]])
     """
-    k = _depth(k, "k")
+    k = as_count(k, "k")
     spread = np.array([[3.0, -3.0, 0.0], [0.0, 0.0, 1.0]])
     shift = np.array([-2.0, 1.0, 0.0])
     join = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -104,7 +105,7 @@ def cantor_function(x: Any, k: int) -> Any:
     >>> cantor_function(Fraction(1, 12), 2)
     Fraction(1, 4)
     """
-    k = _depth(k, "k", least=0)
+    k = as_count(k, "k", least=0)
     values = np.asarray(x)
     exact = values.dtype == object and all(isinstance(v, (Fraction, int)) for v in values.flat)
     if values.dtype.kind not in "biuf" and not exact:
@@ -149,13 +150,7 @@ def sawtooth(depth: int) -> DeepNetwork:
     >>> sawtooth(2).predict([[0.0], [0.25], [0.5], [1.0]]).ravel()
     array([0., 1., 0., 0.])
     """
-    depth = _depth(depth, "depth")
+    depth = as_count(depth, "depth")
     first, later = np.array([[2.0, 4.0]]), np.array([[2.0, 4.0], [-2.0, -4.0]])
     shift = np.array([0.0, -2.0])
     return DeepNetwork((first, *[later] * (depth - 1), np.array([[1.0], [-1.0]])), (*[shift] * depth, None))
-
-
-def _depth(value: Any, name: str, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInputError(explain(f"{name} to be an int >= {least}", repr(value)))
-    return int(value)

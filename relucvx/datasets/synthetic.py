@@ -12,7 +12,7 @@ from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Array, Rng, resolve_rng
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_count, as_matrix, as_positive
 
 
 def planted(n: int, d: int, width: int = 3, *, noise: float = 0.1, rng: Rng = 0, n_outputs: int = 1) -> Dataset:
@@ -42,7 +42,7 @@ def planted(n: int, d: int, width: int = 3, *, noise: float = 0.1, rng: Rng = 0,
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    n, d, width, c = (_count(v, k) for v, k in ((n, "n"), (d, "d"), (width, "width"), (n_outputs, "n_outputs")))
+    n, d, width, c = (as_count(v, k) for v, k in ((n, "n"), (d, "d"), (width, "width"), (n_outputs, "n_outputs")))
     noise = as_positive(noise, "noise", allow_zero=True)
     rng = resolve_rng(rng)
     X = rng.standard_normal((n, d))
@@ -77,7 +77,7 @@ def spiral(n: int = 100, *, noise: float = 0.0, rng: Rng = 0, turns: float = 1.0
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    n = _count(n, "n")
+    n = as_count(n, "n")
     noise = as_positive(noise, "noise", allow_zero=True)
     turns = as_positive(turns, "turns")
     rng = resolve_rng(rng)
@@ -106,8 +106,8 @@ def whitened(n: int, d: int | None = None, *, rng: Rng = 0, n_outputs: int = 1) 
     Source: [wang-2025].
     Status: theorem (exact up to rounding).
     """
-    n, c = _count(n, "n"), _count(n_outputs, "n_outputs")
-    d = n if d is None else _count(d, "d")
+    n, c = as_count(n, "n"), as_count(n_outputs, "n_outputs")
+    d = n if d is None else as_count(d, "d")
     if n > d:
         raise InvalidInputError(
             explain("n <= d, so that X X^T = I_n", f"n = {n}, d = {d}", "orthonormal columns are not whitened rows")
@@ -150,7 +150,7 @@ def factorial(
     Source: [wang-2025].
     Status: theorem (exact up to rounding).
     """
-    d_Y, repeats = _count(d_Y, "d_Y"), _count(repeats, "repeats")
+    d_Y, repeats = as_count(d_Y, "d_Y"), as_count(repeats, "repeats")
     if d_Y > 12:
         raise InvalidInputError(explain("d_Y from 1 to 12", repr(d_Y), f"n would be {repeats}·2^{d_Y}"))
     combos = np.array(list(product((-1.0, 1.0), repeat=d_Y)))
@@ -238,12 +238,12 @@ def class_labels(sizes: Sequence[int], *, d: int | None = None, rng: Rng = None)
     Source: [wang-2025].
     Status: theorem (a definition).
     """
-    counts = [_count(s, "each class size") for s in sizes]
+    counts = [as_count(s, "each class size") for s in sizes]
     if not counts:
         raise InvalidInputError(explain("at least one class size", "an empty sequence", "", "class_labels((3, 3))"))
     labels = np.repeat(np.arange(len(counts)), counts)
     n = len(labels)
-    d = n if d is None else _count(d, "d")
+    d = n if d is None else as_count(d, "d")
     if d < n:
         raise InvalidInputError(explain(f"d >= n = {n}, so that X X^T = I_n", f"d = {d}"))
     X = np.eye(n, d) if rng is None else _orthonormal_rows(n, d, resolve_rng(rng))
@@ -263,9 +263,3 @@ def _orthonormal_rows(n: int, d: int, rng: np.random.Generator) -> Array:
     q, r = np.linalg.qr(rng.standard_normal((d, n)))
     rows: Array = (q * np.where(np.diag(r) < 0, -1.0, 1.0)).T  # the sign makes the draw uniform (Haar)
     return rows
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InvalidInputError(explain(f"{name} to be an int >= 1", repr(value)))
-    return int(value)

@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.kernel.energy import as_function, curvature, is_exact, kernel_root
 from relucvx.kernel.representation import as_kernel
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_matrix, as_positive, check_same_length
+from relucvx.validation import as_count, as_matrix, as_positive, check_same_length
 
 REFUTED = 1e-7
 """Excess of the ratio over 1 that counts as a refutation: far above the rounding of a ratio of quadratic forms."""
@@ -128,7 +128,7 @@ def preactivation_certificate(
     if G.shape[1] == 0:
         raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
     fixed = np.linalg.eigh(G.T @ M @ G)[1]
-    starts = np.hstack([fixed, -fixed, G.T @ M, rng.standard_normal((G.shape[1], _as_count(n_starts, "n_starts")))])
+    starts = np.hstack([fixed, -fixed, G.T @ M, rng.standard_normal((G.shape[1], as_count(n_starts, "n_starts")))])
     best, at = -np.inf, starts[:, 0]
     for start in starts.T[np.linalg.norm(starts, axis=0) > 0]:
         found = minimize(
@@ -202,7 +202,7 @@ def minimize_energy(
     K_X, Y = as_kernel(K_X, "K_X"), as_matrix(Y, "Y", allow_vector=True)
     check_same_length(K_X, Y)
     beta, phi, rng = as_positive(beta, "beta"), as_function(activation), resolve_rng(rng)
-    width, n_starts = _as_count(width, "width"), _as_count(n_starts, "n_starts")
+    width, n_starts = as_count(width, "width"), as_count(n_starts, "n_starts")
     if getattr(phi, "name", "") == "threshold":
         raise UnsupportedError(
             explain(
@@ -269,9 +269,3 @@ def _slope(phi: Any) -> Any:
             explain("an activation with a derivative method", repr(phi), "a bare function", 'activation="tanh"')
         )
     return phi.derivative
-
-
-def _as_count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InvalidInputError(explain(f"{name} to be an int >= 1", repr(value)))
-    return int(value)

@@ -186,11 +186,7 @@ def inside_faces(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any) -> A
                 over, under = _side(O, D, ring, i, j, True), _side(O, D, ring, i, j, False)
                 if len(tied) > 2 and (_leader(O, D, over, tied) != i or _leader(O, D, under, tied) != j):
                     continue
-                if n == len(pairs):
-                    segments, pairs = _more(segments, pairs)
-                _point(XY, ends, shares, span[0], segments[n, 0])
-                _point(XY, ends, shares, span[1], segments[n, 1])
-                pairs[n, 0], pairs[n, 1] = i, j
+                segments, pairs = _added(segments, pairs, n, XY, ends, shares, span, i, j)
                 n += 1
     return segments[:n].copy(), pairs[:n].copy()
 
@@ -220,11 +216,7 @@ def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face:
                 one, other = _leader(O, D, left, tied), _leader(O, D, right, tied)
                 if min(one, other) != i or max(one, other) != j:
                     continue
-                if n == len(pairs):
-                    segments, pairs = _more(segments, pairs)
-                _point(XY, ends, shares, span[0], segments[n, 0])
-                _point(XY, ends, shares, span[1], segments[n, 1])
-                pairs[n, 0], pairs[n, 1] = i, j
+                segments, pairs = _added(segments, pairs, n, XY, ends, shares, span, i, j)
                 n += 1
     return segments[:n].copy(), pairs[:n].copy()
 
@@ -245,7 +237,13 @@ def _contending_ends(O: Any, D: Any, a: int, b: int) -> Any:
 
 
 @njit(cache=True)
-def _more(segments: Any, pairs: Any) -> Any:
-    longer, more = np.empty((2 * len(pairs), 2, 2)), np.empty((2 * len(pairs), 2), dtype=np.int64)
-    longer[: len(pairs)], more[: len(pairs)] = segments, pairs
-    return longer, more
+def _added(segments: Any, pairs: Any, n: int, XY: Any, ends: Any, shares: Any, span: Any, i: int, j: int) -> Any:
+    """Both lists with the n-th segment between outputs i and j filled in, twice as long where they were full."""
+    if n == len(pairs):
+        longer, more = np.empty((2 * n, 2, 2)), np.empty((2 * n, 2), dtype=np.int64)
+        longer[:n], more[:n] = segments, pairs
+        segments, pairs = longer, more
+    _point(XY, ends, shares, span[0], segments[n, 0])
+    _point(XY, ends, shares, span[1], segments[n, 1])
+    pairs[n, 0], pairs[n, 1] = i, j
+    return segments, pairs

@@ -129,11 +129,11 @@ def profile(
     """
     scores = chosen_scores(metrics)
     rng = resolve_rng(rng)
-    limits = {"k": k, "n_pairs": n_pairs, "n_lines": n_lines, "max_samples": max_samples}
-    for name, value in limits.items():
-        optional = name in ("n_pairs", "max_samples")
-        if value is not None or not optional:
-            as_count(value, name, optional=optional)
+    as_count(k, "k")
+    as_count(n_lines, "n_lines")
+    for value, name in ((n_pairs, "n_pairs"), (max_samples, "max_samples")):
+        if value is not None:
+            as_count(value, name, optional=True)
     module, X, labels, factors, whole = _thinned(module, X, labels, factors, max_samples, rng)
     recording = record(module, X, layers, batch_size=batch_size)
     rows = _rows(recording)

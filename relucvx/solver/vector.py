@@ -139,10 +139,11 @@ class VectorRun(Run):
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
         if form.trivial:
             return True
-        _, lower = scale_dual(problem, N, self._threshold())
+        threshold = self._threshold()
+        _, lower = scale_dual(problem, N, threshold)
         if gap(problem, self.upper, lower)[1] > self.tol:
             return False  # no direction is missing, but those at hand are not yet used well enough
-        return not len(local_maxima(form, self._starts(form), above=self._threshold(), limit=1)[0])
+        return not len(local_maxima(form, self._starts(form), above=threshold, limit=1)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)

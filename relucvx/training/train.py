@@ -21,7 +21,7 @@ from relucvx.training.runs import Run, Runs
 from relucvx.training.single import train_single
 from relucvx.training.stepping import Schedule, Settings, make_schedule
 from relucvx.types import Activation
-from relucvx.validation import as_positive
+from relucvx.validation import as_count, as_positive
 
 OPTIMIZERS = ("lbfgs", "adam", "gd", "sgd")
 
@@ -192,7 +192,7 @@ def _settings(
         raise InvalidInputError(explain("dtype float64 or float32", repr(dtype), "", 'dtype="float64"'))
     import torch
 
-    steps = _STEPS[optimizer] if max_steps is None else _count(max_steps, "max_steps", 0)
+    steps = _STEPS[optimizer] if max_steps is None else as_count(max_steps, "max_steps", 0)
     scale = as_positive(init_scale, "init_scale", fix="init_scale=1.0; zero weights are a stationary point")
     rate = _default_rate(problem, shape, optimizer, scale) if learning_rate is None else learning_rate
     if not 0.0 <= as_positive(momentum, "momentum", allow_zero=True) < 1.0:
@@ -201,7 +201,7 @@ def _settings(
         problem, phi, shape, optimizer, as_positive(rate, "learning_rate", fix="learning_rate=None chooses one"),
         make_schedule(schedule, steps), float(momentum), steps,
         _TOLERANCES[str(dtype)] if tol is None else as_positive(tol, "tol", allow_zero=True),
-        _count(record_every, "record_every"), _batch_size(batch_size, optimizer, problem.n_samples), scale,
+        as_count(record_every, "record_every"), _batch_size(batch_size, optimizer, problem.n_samples), scale,
         getattr(torch, str(dtype)), _device(device),
     )  # fmt: skip
 
@@ -226,16 +226,10 @@ def _default_rate(problem: Problem, shape: Shape, optimizer: str, scale: float) 
     return 0.1 * rate if optimizer == "sgd" else rate
 
 
-def _count(value: Any, name: str, least: int = 1) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInputError(explain(f"{name} to be an int >= {least}", repr(value)))
-    return int(value)
-
-
 def _widths(width: Any, depth: Any) -> tuple[int, ...]:
-    depth = _count(depth, "depth", 2)
+    depth = as_count(depth, "depth", 2)
     if isinstance(width, Iterable):
-        widths = tuple(_count(w, "width") for w in width)
+        widths = tuple(as_count(w, "width") for w in width)
         if len(widths) != depth - 1:
             raise InvalidInputError(
                 explain(
@@ -243,13 +237,13 @@ def _widths(width: Any, depth: Any) -> tuple[int, ...]:
                 )
             )
         return widths
-    return (_count(width, "width"),) * (depth - 1)
+    return (as_count(width, "width"),) * (depth - 1)
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
     if not isinstance(seeds, Iterable) or isinstance(seeds, str):
         raise InvalidInputError(explain("seeds to be a sequence of ints >= 0", repr(seeds), "", "seeds=range(10)"))
-    out = tuple(_count(seed, "every seed", 0) for seed in seeds)
+    out = tuple(as_count(seed, "every seed", 0) for seed in seeds)
     if not out or len(set(out)) < len(out):
         raise InvalidInputError(
             explain(
@@ -271,7 +265,7 @@ def _batch_size(value: Any, optimizer: str, n: int) -> int | None:
                 'optimizer="sgd" or optimizer="adam"',
             )
         )
-    if _count(value, "batch_size") > n:
+    if as_count(value, "batch_size") > n:
         raise InvalidInputError(explain(f"batch_size of at most n = {n}", repr(value)))
     return int(value)
 
