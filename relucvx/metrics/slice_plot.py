@@ -15,6 +15,9 @@ from relucvx.validation import as_matrix
 if TYPE_CHECKING:
     from relucvx.metrics.slice_result import SliceRegions
 
+SLIVER = 0.2
+"""Ratio of the sides below which a slice is drawn with a scale of its own on each axis."""
+
 BOUNDARY = "#b3123f"
 """Colour of the decision boundary."""
 
@@ -65,6 +68,8 @@ def plot_slice(
 
     Notes
     -----
+    Slices narrower than a fifth of their length are stretched: each axis then has a scale of its own.
+
     Source: [humayun-2023].
     Status: theorem (a drawing of exact regions).
     """
@@ -72,7 +77,11 @@ def plot_slice(
 
     values, label, log = _fill(regions, color)
     own = ax is None
-    ax = _new_axes(np.ptp(regions.vertices, axis=0), values is not None) if ax is None else ax
+    size = np.ptp(regions.vertices, axis=0)
+    sliver = float(size.min()) < SLIVER * float(size.max())
+    if sliver:  # at equal scales there is no room for what is inside, nor for names
+        size = np.maximum(size, 0.5 * size.max())
+    ax = _new_axes(size, values is not None) if ax is None else ax
     faces = PolyCollection(regions.polygons, linewidths=0.0, antialiaseds=False)
     if values is None:
         faces.set_facecolor("white" if label == "none" else _pale(regions.region))
@@ -96,8 +105,8 @@ def plot_slice(
         _mark(ax, as_matrix(points, "points"), names, labels)
     ax.margins(0.02 if names is None else 0.1)
     ax.autoscale_view()
-    ax.set_aspect("equal")
-    ax.set_xlabel("u")
+    ax.set_aspect("auto" if sliver else "equal")
+    ax.set_xlabel("u (another scale)" if sliver else "u")
     ax.set_ylabel("v")
     ax.set_title(f"{regions.n_regions:,} regions")
     if ax.get_legend_handles_labels()[0] and own:

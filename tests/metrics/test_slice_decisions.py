@@ -285,3 +285,10 @@ def test_names_are_no_formulas(kind, tmp_path):
     ax.figure.savefig(tmp_path / "slice.png")  # a formula without an end would fail here
     shown = ax.texts if kind == "names" else ax.figure.legends[0].get_texts()
     assert [t.get_text() for t in shown][-2:] == [r"\$a^\$", " _b"]
+
+
+def test_slivers_are_drawn_with_a_scale_of_their_own_on_each_axis():
+    net = DeepNetwork((np.eye(2), np.ones((2, 1))))
+    for height, aspect in ((0.1, "auto"), (0.5, 1.0)):
+        ax = slice_regions(net, [[0.0, 0.0], [1.0, 0.0], [0.5, height]]).plot()
+        assert ax.get_aspect() == aspect
