@@ -49,6 +49,7 @@ _PUBLIC = {
     "Status": "relucvx.types",
     "Scope": "relucvx.types",
     "RelucvxError": "relucvx.errors",
+    "Interrupted": "relucvx.errors",
     "datasets": "relucvx.datasets",
     "representation_kernel": "relucvx.kernel",
     "kernel": "relucvx.kernel",

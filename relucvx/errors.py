@@ -6,6 +6,8 @@ expect (``ValueError``, ``ImportError`` …), so both ``except RelucvxError`` an
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class RelucvxError(Exception):
     """Base of every error raised by relucvx."""
@@ -45,6 +47,22 @@ class MissingPackageError(RelucvxError, ImportError):
 
 class LicenseError(RelucvxError, RuntimeError):
     """A solver is installed but has no valid licence."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during long work. Still a ``KeyboardInterrupt``, so that the caller's own loops end; nothing is lost.
+
+    Attributes
+    ----------
+    result : object
+        What the interrupted call would have returned, as far as it got: certified, and marked INTERRUPTED. None where
+        there was nothing yet.
+    """
+
+    def __init__(self, result: Any = None) -> None:
+        what = "there was no result yet" if result is None else "its .result is the best so far"
+        super().__init__(f"stopped by Ctrl-C; {what} (except relucvx.Interrupted as stop: stop.result)")
+        self.result = result
 
 
 def explain(expected: str, received: str, cause: str = "", fix: str = "") -> str:

@@ -17,7 +17,7 @@ ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "tolerances", "types", "references", "validation"),
+    ("errors", "tolerances", "types", "references", "validation", "deadline"),
     ("network",),
     ("arrangement", "metrics", "kernel"),
     ("datasets",),

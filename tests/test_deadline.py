@@ -1,0 +1,55 @@
+"""The deadline object, and what Ctrl-C carries."""
+
+import math
+
+import pytest
+
+import relucvx as rx
+from relucvx.deadline import Deadline, OutOfTime
+from relucvx.errors import InvalidInputError
+
+
+def test_no_limit_never_passes():
+    never = Deadline()
+    assert never.left() == math.inf
+    assert not never.passed()
+    never.check()
+    assert never.share(0.1).left() == math.inf
+    assert never.within(100.0).left() <= 100.0
+
+
+def test_a_passed_one_stops_library_loops():
+    over = Deadline(0.0)
+    assert over.passed()
+    assert over.left() == 0.0
+    with pytest.raises(OutOfTime):
+        over.check()
+    assert over.within(10.0).passed()
+    assert over.share(0.5).passed()
+
+
+def test_shares_are_of_what_is_left():
+    limit = Deadline(1000.0)
+    assert 490.0 < limit.share(0.5).left() <= 500.0
+    assert limit.within(3.0).left() <= 3.0
+    assert 990.0 < limit.within(5000.0).left() <= 1000.0
+
+
+@pytest.mark.parametrize("bad", [0, -1, "soon", float("nan"), True])
+def test_limits_are_checked(bad):
+    with pytest.raises(InvalidInputError, match="time_limit to be a finite number > 0"):
+        Deadline.of(bad)
+
+
+def test_deadlines_pass_through():
+    limit = Deadline(5.0)
+    assert Deadline.of(limit) is limit
+    assert Deadline.of(None).left() == math.inf
+    assert "s left" in repr(limit)
+
+
+def test_an_interrupt_ends_outer_loops_and_keeps_the_result():
+    with pytest.raises(KeyboardInterrupt, match="best so far") as stop:
+        raise rx.Interrupted("solution")
+    assert stop.value.result == "solution"
+    assert "no result yet" in str(rx.Interrupted())
