@@ -14,7 +14,7 @@ import time
 from relucvx.validation import as_positive
 
 
-class OutOfTime(Exception):  # noqa: N818 (a signal between a phase and its own callback, not an error anyone sees)
+class OutOfTime(Exception):
     """The deadline passed inside a library's loop; whoever started that loop catches it and keeps its best point."""
 
 
