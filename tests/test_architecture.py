@@ -17,7 +17,7 @@ ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "tolerances", "types", "references", "validation", "deadline"),
+    ("errors", "tolerances", "types", "references", "validation", "deadline", "compiled"),
     ("network",),
     ("arrangement", "metrics", "kernel"),
     ("datasets",),
@@ -119,6 +119,17 @@ def test_every_part_has_a_layer():
 def test_the_certificate_does_not_know_the_solver():
     for file in (ROOT / "certificate").rglob("*.py"):
         assert not [name for name, _ in imports_of(file.read_text(), module_name(file)) if "solver" in name]
+
+
+def compiles_on_its_own(source: str) -> bool:
+    """Whether a source imports numba."""
+    return any(name.split(".")[0] == "numba" for name, _ in imports_of(source, "relucvx.x"))
+
+
+def test_kernels_are_compiled_in_one_way():
+    """numba's own cache misses an edited callee, so every kernel goes through `relucvx.compiled`."""
+    assert [f.name for f in FILES if compiles_on_its_own(f.read_text())] == ["compiled.py"]
+    assert compiles_on_its_own("def f():\n    from numba import njit")
 
 
 @pytest.mark.parametrize(

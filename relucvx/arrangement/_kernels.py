@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 CellArrays = tuple[Any, Any, Any, Any]  # packed bits (N, W), hash keys (N,), witnesses (N, D), their margins (N,)
 
 
-@njit(cache=True)
+@compiled
 def half_count(k: int, dim: int) -> int:
     """Cover's count of k rows in dim dimensions, halved."""
     total, term = 0, 1
@@ -25,7 +26,7 @@ def half_count(k: int, dim: int) -> int:
     return total
 
 
-@njit(cache=True)
+@compiled
 def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """The one ray of a line on which row 0 is positive."""
     k = P.shape[0]
@@ -46,7 +47,7 @@ def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
     return bits[:n], keys[:n], witness[:n], margin[:n]
 
 
-@njit(cache=True)
+@compiled
 def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """Cells of a plane: walls sorted by angle in the half-plane of row 0, slivers up to tol dropped."""
     k = P.shape[0]
@@ -99,7 +100,7 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
     return bits[:n], keys[:n], witness[:n], margins[:n]
 
 
-@njit(cache=True)
+@compiled
 def _householder(p: Any) -> tuple[Any, float]:
     """(v, beta) with (I - beta v vᵀ) p parallel to the first axis."""
     norm = np.sqrt(np.sum(p * p))
@@ -108,7 +109,7 @@ def _householder(p: Any) -> tuple[Any, float]:
     return v, 2.0 / np.sum(v * v)
 
 
-@njit(cache=True)
+@compiled
 def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, bool]:
     """Rows before j in coordinates of wall j; False if one of them vanishes there, that is, has the same wall."""
     dim = P.shape[1]
@@ -127,7 +128,7 @@ def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, boo
     return Q, True
 
 
-@njit(cache=True)
+@compiled
 def _unfold(g: Any, v: Any, beta: float) -> Any:
     """Witnesses on wall j back in the coordinates of the flat around it."""
     m, inner = g.shape
@@ -142,7 +143,7 @@ def _unfold(g: Any, v: Any, beta: float) -> Any:
     return out
 
 
-@njit(cache=True)
+@compiled
 def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
     """Step from g on wall j to the given side until another wall is as near as wall j; returns the margin."""
     dim = P.shape[1]
@@ -171,7 +172,7 @@ def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
     return step * rho / norm
 
 
-@njit(cache=True)
+@compiled
 def _build_table(keys: Any) -> Any:
     """Open-addressing hash table of indices; -1 marks an empty slot."""
     size = 4
@@ -187,7 +188,7 @@ def _build_table(keys: Any) -> Any:
     return table
 
 
-@njit(cache=True)
+@compiled
 def _grow(cells: CellArrays, need: int) -> CellArrays:
     """The same cells in arrays with room for at least `need`."""
     bits, keys, witness, margin = cells
@@ -206,7 +207,7 @@ def _grow(cells: CellArrays, need: int) -> CellArrays:
     return new_bits, new_keys, new_witness, new_margin
 
 
-@njit(cache=True)
+@compiled
 def _match(cells: CellArrays, n: int, wall: CellArrays) -> Any:
     """For each cell the index of its trace on the wall, or -1: looked up by hash, confirmed bit by bit."""
     bits, keys, _, _ = cells
@@ -230,7 +231,7 @@ def _match(cells: CellArrays, n: int, wall: CellArrays) -> Any:
     return hit
 
 
-@njit(cache=True)
+@compiled
 def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: float, zobrist: Any, trial: Any) -> None:
     """Split cell c at the point g of wall j: c keeps the side of its witness, cell `new` gets the other."""
     bits, keys, witness, margin = cells
@@ -255,7 +256,7 @@ def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: flo
     margin[c] = kept
 
 
-@njit(cache=True)
+@compiled
 def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int, zobrist: Any, trial: Any) -> None:
     """Append as cells n and n + 1 the two sides of trace m, whose cell is not listed (dropped before as too thin)."""
     bits, keys, witness, margin = cells
@@ -269,7 +270,7 @@ def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int,
     keys[n + 1] ^= zobrist[j]
 
 
-@njit(cache=True)
+@compiled
 def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: float, zobrist: Any) -> Any:
     """Add wall j: cut exactly the cells that `wall`, the arrangement restricted to wall j, names."""
     dim = P.shape[1]
@@ -312,7 +313,7 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
     return cells, n
 
 
-@njit(cache=True)
+@compiled
 def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """Cells of the central arrangement of the rows of P on which row 0 is positive.
 
@@ -349,52 +350,3 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
             empty = (cells[0][:0], cells[1][:0], cells[2][:0], cells[3][:0])
             cells, n = _add_wall(P, j, cells, n, empty, tol, zobrist)
     return cells[0][:n], cells[1][:n], cells[2][:n], cells[3][:n]
-
-
-@njit(cache=True)
-def merge_coincident(rows: Any, order: Any, position: Any, tol: float) -> Any:
-    """For each unit row the index of the first row (in `order`) with the same wall up to tol: itself if new."""
-    owner = np.empty(len(rows), dtype=np.int64)
-    owners = np.empty(len(rows), dtype=np.int64)
-    count = 0
-    for i in order:
-        owner[i] = i
-        q = count - 1
-        while q >= 0 and position[i] - position[owners[q]] <= tol:
-            p = owners[q]
-            plus, minus = 0.0, 0.0
-            for a in range(rows.shape[1]):
-                plus += (rows[i, a] + rows[p, a]) ** 2
-                minus += (rows[i, a] - rows[p, a]) ** 2
-            if min(plus, minus) <= tol * tol:
-                owner[i] = p
-                break
-            q -= 1
-        if owner[i] == i:
-            owners[count] = i
-            count += 1
-    return owner
-
-
-@njit(cache=True)
-def nearest_wall(rows: Any, g: Any) -> Any:
-    """Least |rows·g| for each g (N, r)."""
-    margins = np.full(len(g), np.inf)
-    for c in range(len(g)):
-        for i in range(len(rows)):
-            value = 0.0
-            for a in range(rows.shape[1]):
-                value += rows[i, a] * g[c, a]
-            margins[c] = min(margins[c], abs(value))
-    return margins
-
-
-@njit(cache=True)
-def read_off(rows: Any, g: Any, patterns: Any) -> None:
-    """Write the signs of rows·g (0 counts as True) into patterns (N, n)."""
-    for c in range(len(g)):
-        for i in range(len(rows)):
-            value = 0.0
-            for a in range(rows.shape[1]):
-                value += rows[i, a] * g[c, a]
-            patterns[c, i] = value >= 0

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.arrangement._kernels import half_arrangement, merge_coincident, nearest_wall, read_off
+from relucvx.arrangement._kernels import half_arrangement
+from relucvx.arrangement._rows import merge_coincident, nearest_wall, read_off
 from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.patterns import Arrangement, row_space, unit_rows
 from relucvx.errors import InvalidInputError, TooManyPatternsError, explain

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from relucvx.compiled import compiled
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, WALL_SHARE, ZERO_TOL, rounding_slack, starting_cones
 from relucvx.oracle.cone_bounds import cone_bound
 from relucvx.oracle.form import Form
@@ -34,7 +34,7 @@ class Separation:
     cones: int
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def inside(Z: Any, ids: Any, M: Any, LG: Any, sides: Any, sign: float, ztol: Any) -> bool:
     """Whether every generator keeps the sides (±1; 0 is free) and has sign·F >= 0: then so does the whole cone."""
     for k in range(ids.shape[0]):
@@ -50,7 +50,7 @@ def inside(Z: Any, ids: Any, M: Any, LG: Any, sides: Any, sign: float, ztol: Any
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sweep(
     X: Any, M: Any, L: Any, p: int, mnorm: Any, ztol: Any, nodes: Any, size: int, prune: float, wall_share: float,
     steps: int, sides: Any, signs: Any, witness: Any,

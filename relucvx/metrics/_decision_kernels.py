@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def _ring(f: int, first: Any, tail: Any, succ: Any) -> Any:
     count, h = 1, succ[first[f]]
     while h != first[f]:
@@ -19,14 +20,14 @@ def _ring(f: int, first: Any, tail: Any, succ: Any) -> Any:
     return ring
 
 
-@njit(cache=True)
+@compiled
 def _difference(O: Any, D: Any, v: int, i: int, j: int) -> float:
     """Output i minus output j at a vertex, 0 within its doubt."""
     d = O[v, i] - O[v, j]
     return 0.0 if abs(d) <= D[v, i] + D[v, j] else d
 
 
-@njit(cache=True)
+@compiled
 def _contenders(O: Any, D: Any, ring: Any) -> Any:
     """Outputs that may be the largest somewhere between these vertices: none other is above them at every vertex.
 
@@ -62,7 +63,7 @@ def _contenders(O: Any, D: Any, ring: Any) -> Any:
     return kept[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def _zeros(O: Any, D: Any, ring: Any, i: int, j: int, ends: Any, shares: Any) -> bool:
     """The two places on the ring where outputs i and j cross: vertex pairs ``ends`` (2, 2) and shares of the way."""
     found = 0
@@ -93,7 +94,7 @@ def _zeros(O: Any, D: Any, ring: Any, i: int, j: int, ends: Any, shares: Any) ->
     return found == 2
 
 
-@njit(cache=True)
+@compiled
 def _clip(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, j: int, span: Any) -> bool:
     """The part of the segment on which no other contender is above i and j; False when nothing is left."""
     span[0], span[1] = 0.0, 1.0
@@ -116,7 +117,7 @@ def _clip(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, j: int, spa
     return span[0] < span[1]
 
 
-@njit(cache=True)
+@compiled
 def _point(XY: Any, ends: Any, shares: Any, t: float, out: Any) -> None:
     """The point at share t of the segment between two places."""
     for k in range(2):
@@ -125,7 +126,7 @@ def _point(XY: Any, ends: Any, shares: Any, t: float, out: Any) -> None:
         out[k] = (1.0 - t) * p + t * q
 
 
-@njit(cache=True)
+@compiled
 def _leader(O: Any, D: Any, ring: Any, tied: Any) -> int:
     """The largest of outputs that are equal along a line, on the side of it where the ring lies."""
     best = tied[0]
@@ -138,7 +139,7 @@ def _leader(O: Any, D: Any, ring: Any, tied: Any) -> int:
     return best
 
 
-@njit(cache=True)
+@compiled
 def _tied(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, span: Any) -> Any:
     """The contenders equal to i all along the segment (i among them), in order."""
     out = np.empty(len(kept), dtype=np.int64)
@@ -155,7 +156,7 @@ def _tied(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, span: Any) 
     return out[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def _side(O: Any, D: Any, ring: Any, i: int, j: int, above: bool) -> Any:
     """The vertices of a ring where output i is above j, or below."""
     out = np.empty(len(ring), dtype=np.int64)
@@ -168,7 +169,7 @@ def _side(O: Any, D: Any, ring: Any, i: int, j: int, above: bool) -> Any:
     return out[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def inside_faces(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any) -> Any:
     """Segments through the inside of faces; ends (S, 2, 2) and the pair of outputs that change places on each."""
     segments, pairs = np.empty((64, 2, 2)), np.empty((64, 2), dtype=np.int64)
@@ -191,7 +192,7 @@ def inside_faces(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any) -> A
     return segments[:n].copy(), pairs[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face: Any) -> Any:
     """Segments along common sides of faces, where outputs are equal on the side and different ones lead beside it."""
     segments, pairs = np.empty((64, 2, 2)), np.empty((64, 2), dtype=np.int64)
@@ -221,7 +222,7 @@ def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face:
     return segments[:n].copy(), pairs[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def _contending_ends(O: Any, D: Any, a: int, b: int) -> Any:
     """Outputs that may be the largest somewhere on an edge."""
     floor = -np.inf
@@ -236,7 +237,7 @@ def _contending_ends(O: Any, D: Any, a: int, b: int) -> Any:
     return out[:n].copy()
 
 
-@njit(cache=True)
+@compiled
 def _added(segments: Any, pairs: Any, n: int, XY: Any, ends: Any, shares: Any, span: Any, i: int, j: int) -> Any:
     """Both lists with the n-th segment between outputs i and j filled in, twice as long where they were full."""
     if n == len(pairs):

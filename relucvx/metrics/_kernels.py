@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def path_means(
     order: Any, indptr: Any, indices: Any, weights: Any, distance: Any, inside: Any, tie: float
 ) -> Any:  # pragma: no cover

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 EPS = 2.220446049250313e-16
 
@@ -18,7 +19,7 @@ STRIP = 128
 """Rows multiplied at once: enough for a matrix product to be fast, few enough that many columns are zero in all of them."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def product(H: Any, W: Any, out: Any) -> None:
     """The product H W without the columns of H that are zero: after a ReLU these are nearly half of a strip of a curve."""
     rows, width = H.shape
@@ -49,7 +50,7 @@ def product(H: Any, W: Any, out: Any) -> None:
         np.dot(part, picked[:m], out[a:b])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sparse_product(H: Any, pointers: Any, columns: Any, entries: Any, out: Any) -> None:
     """The product H W with W by rows (``pointers``, ``columns``, ``entries``), eight rows of H at once.
 
@@ -80,7 +81,7 @@ def sparse_product(H: Any, pointers: Any, columns: Any, entries: Any, out: Any) 
                 out[a + r, j] = total[j, r]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any) -> None:
     """Add the bias, and make neurons zero that are within their doubt of it; ``moved`` records by how much at most.
 
@@ -114,7 +115,7 @@ def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: An
                     P[i, j] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_crossings(P: Any, k: int, first: Any, counts: Any) -> int:
     """Neurons that change sign inside each segment (named by its first row), and their total."""
     total = 0
@@ -130,7 +131,7 @@ def count_crossings(P: Any, k: int, first: Any, counts: Any) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _ranking(values: Any, n: int) -> Any:
     """Order of the first n values, increasing; mostly there are one or two."""
     if n > 24:
@@ -145,7 +146,7 @@ def _ranking(values: Any, n: int) -> Any:
     return order
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find_crossings(P: Any, k: int, first: Any, counts: Any, errors: Any, total: int) -> Any:
     """Points at which neurons change sign, those that rounding cannot tell apart joined, sorted along the curves.
 
@@ -184,7 +185,7 @@ def find_crossings(P: Any, k: int, first: Any, counts: Any, errors: Any, total: 
     return segment[:points], share[:points], slack[:points], start[: points + 1], neurons
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def place(first: Any, t: Any, doubt: Any, segment: Any, share: Any, slack: Any) -> Any:
     """Breakpoints with the points inserted: t, the doubt about it, curve starts, the old segment of each row."""
     rows, points = len(t), len(segment)
@@ -206,7 +207,7 @@ def place(first: Any, t: Any, doubt: Any, segment: Any, share: Any, slack: Any) 
     return new_t, new_doubt, new_first, parent
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sides(P: Any, k: int, first: Any, above: Any, below: Any) -> None:
     """Whether each neuron is anywhere >= 0, and anywhere <= 0, along each curve."""
     for p in range(len(first) - 1):
@@ -216,7 +217,7 @@ def sides(P: Any, k: int, first: Any, above: Any, below: Any) -> None:
                 below[p, j] |= P[i, j] <= 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def locate(
     P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: Any, moved: Any, above: Any, below: Any
 ) -> Any:
@@ -233,7 +234,7 @@ def locate(
     return points, place(first, t, doubt, segment, share, slack)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out: Any) -> None:
     """Whether neurons are positive on the refined segments (named by their first row): somewhere inside is throughout."""
     r, q, points = 0, 0, len(segment)
@@ -259,7 +260,7 @@ def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out
         r += 1
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _square(row: Any) -> float:
     total = 0.0
     for j in range(len(row)):
@@ -267,7 +268,7 @@ def _square(row: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def activate(
     P: Any, k: int, first: Any, segment: Any, share: Any, start: Any, neurons: Any,
     negative: float, positive: float, moved: Any, H: Any, longest: Any,
@@ -303,7 +304,7 @@ def activate(
         longest[p] = np.sqrt(most)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def spread(active: Any, row: Any, at: int, out: Any) -> None:
     """Copy rows of a layer's codes to their columns, from ``at`` on, among those of all layers."""
     width = active.shape[1]
@@ -313,7 +314,7 @@ def spread(active: Any, row: Any, at: int, out: Any) -> None:
             wanted[j] = given[j]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mark_changes(codes: Any, first: Any, out: Any) -> None:
     """Whether each row begins a region: the first of a curve, and those whose code differs from the one before."""
     for p in range(len(first) - 1):

@@ -11,24 +11,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def _longer(a: Any, size: int) -> Any:
     out = np.empty(size, a.dtype)
     out[: len(a)] = a
     return out
 
 
-@njit(cache=True)
+@compiled
 def _taller(a: Any, size: int) -> Any:
     out = np.empty((size, a.shape[1]), a.dtype)
     out[: len(a)] = a
     return out
 
 
-@njit(cache=True)
+@compiled
 def _column(P: Any, j: int, count: int, out: Any) -> bool:
     """Copy column j of P, which is read many times; whether it has both signs."""
     above = below = False
@@ -40,7 +41,7 @@ def _column(P: Any, j: int, count: int, out: Any) -> bool:
     return above and below
 
 
-@njit(cache=True)
+@compiled
 def _place(P: Any, E: Any, D: Any, XY: Any, kinked: int, j: int, a: int, b: int, v: int) -> None:
     """Vertex v where neuron j vanishes between a and b; values are linear there.
 
@@ -64,7 +65,7 @@ def _place(P: Any, E: Any, D: Any, XY: Any, kinked: int, j: int, a: int, b: int,
         XY[v, k] = (1.0 - share) * XY[a, k] + share * XY[b, k]
 
 
-@njit(cache=True)
+@compiled
 def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: Any, line: Any) -> None:
     """Vertex v on edge h (even): h ends there, the pair (new, new + 1) is the rest of the edge."""
     back = h + 1
@@ -75,7 +76,7 @@ def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: A
     succ[before], pred[new + 1], succ[new + 1], pred[back] = new + 1, before, back, new + 1
 
 
-@njit(cache=True)
+@compiled
 def _crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
     """Half-edges of a face that start where the sign of a function turns to - and to + (going round); -1 if it does not.
 
@@ -108,7 +109,7 @@ def _crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
         h = succ[h]
 
 
-@njit(cache=True)
+@compiled
 def _cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: Any, pred: Any, face: Any) -> None:
     """A chord between the vertices where half-edges e and g of face f start; the part from g on becomes new_face."""
     before_e, before_g = pred[e], pred[g]
@@ -122,7 +123,7 @@ def _cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: 
         h = succ[h]
 
 
-@njit(cache=True)
+@compiled
 def subdivide(
     P: Any,
     E: Any,
@@ -186,7 +187,7 @@ def subdivide(
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def face_codes(P: Any, kinked: int, first: Any, tail: Any, succ: Any) -> Any:
     """Code of every face: the sign of the value of largest size among its vertices (the others are 0 or agree)."""
     codes = np.zeros((len(first), kinked), dtype=np.bool_)
@@ -208,7 +209,7 @@ def face_codes(P: Any, kinked: int, first: Any, tail: Any, succ: Any) -> Any:
     return codes
 
 
-@njit(cache=True)
+@compiled
 def loops(first: Any, tail: Any, succ: Any) -> Any:
     """Vertices of the faces, one after the other, and where each face begins."""
     offsets = np.zeros(len(first) + 1, dtype=np.int64)
@@ -226,7 +227,7 @@ def loops(first: Any, tail: Any, succ: Any) -> Any:
     return corners[:n].copy(), offsets
 
 
-@njit(cache=True)
+@compiled
 def locate(points: Any, XY: Any, corners: Any, offsets: Any, tolerance: float) -> Any:
     """A polygon that holds each point, the one it is deepest in; -1 when it is farther outside all than the tolerance."""
     n = len(offsets) - 1
@@ -250,7 +251,7 @@ def locate(points: Any, XY: Any, corners: Any, offsets: Any, tolerance: float) -
     return found
 
 
-@njit(cache=True)
+@compiled
 def _depth(x: float, y: float, XY: Any, corners: Any, begin: int, end: int) -> float:
     """Signed distance to the nearest side of a convex polygon (counter-clockwise), positive inside."""
     depth = np.inf

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from relucvx.compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
     """Least ||w|| over the leading p coordinates with g_k·w >= b_k: fills multipliers x >= 0 and w = Σ x_k g_k.
 
@@ -63,7 +64,7 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
                     x[k] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
     """Least-norm w with g_k·w = b_k for the passive k, and s with w = Σ s_k g_k; False when they are dependent.
 
@@ -118,7 +119,7 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
     """Upper bound on max b·α over α >= 0, ||Σ α_k g_k||_p <= 1: the least ||w|| with g_k·w >= b_k for all k.
 
@@ -138,7 +139,7 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
     return repaired_norm(G, p, b, w)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
     """||w|| after moving w along the mean generator until g_k·w >= b_k holds for every k (inf if it cannot).
 
@@ -166,7 +167,7 @@ def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
     return np.sqrt(total)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def entrywise_bound(G: Any, p: int, a: Any, rho: Any) -> float:
     """Smallest t with (||Aα|| + ρ·α)² <= t² ||Σ α_k g_k||² compared entry by entry; inf where a Gram entry is not > 0.
 
@@ -196,7 +197,7 @@ def entrywise_bound(G: Any, p: int, a: Any, rho: Any) -> float:
     return np.sqrt(best)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cone_bound(G: Any, p: int, a: Any, rho: Any, threshold: float, point: Any) -> float:
     """Upper bound of ||Σ α_k a_k|| + ρ·α over the cone, refined by the least-norm majorant only where that can help.
 
@@ -227,7 +228,7 @@ def cone_bound(G: Any, p: int, a: Any, rho: Any, threshold: float, point: Any) -
     return min(bound, refined)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def spectral_on_cell(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, p: int, ztol: Any, point: Any) -> float:
     """||Lᵀ + Σ_on M_i x_iᵀ||₂ over the penalised coordinates, for a cone on which no sample is mixed (c > 1).
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
+from relucvx.compiled import compiled
 from relucvx.errors import UnsupportedError
 from relucvx.oracle.cone_bounds import least_norm
 from relucvx.oracle.form import Form
@@ -26,7 +26,7 @@ MULTIPLIER_STEPS = 5
 """… and how often the method of multipliers repeats it: each step divides what is left by about BIAS_WEIGHT²."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bound_cells(
     X: Any, M: Any, L: Any, p: int, reach: float, patterns: Any, prune: float, tau: float, witness: Any
 ) -> Any:
@@ -99,7 +99,7 @@ def bound_cells(
     return upper, lower
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def seminorm(c: Any, p: int, reach: float) -> float:
     """max of c·w over ||w||_p <= 1 and |unpenalised coordinate| <= reach."""
     total = 0.0

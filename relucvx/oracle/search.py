@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from relucvx.compiled import compiled
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
@@ -18,7 +18,7 @@ SAME_DIRECTION = 0.9995
 """Two local maxima with a larger cosine count as one."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any) -> None:
     """Ascend from each row of ``starts`` in place, by normalised gradient steps that double or halve."""
     n, dim = X.shape

@@ -17,14 +17,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from relucvx.compiled import compiled
 from relucvx.oracle.cone_bounds import cone_bound, spectral_on_cell
 
 RUNNING, EMPTY, VIOLATED = 0, 1, 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: Any, a: Any, rho: Any) -> Any:
     """Fill a, ρ for the cone with generators G (rows of Z picked by ids).
 
@@ -75,7 +75,7 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
     return mixed, heavy, (heaviest / weight if weight > 0.0 else 0.0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def split_point(
     G: Any, Z: Any, p: int, mnorm: Any, mixed: int, heavy: int, share: float, wall_share: float, out: Any
 ) -> Any:
@@ -126,7 +126,7 @@ def split_point(
     return k, l
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def value_at(X: Any, M: Any, L: Any, g: Any, z: Any) -> float:
     """||Lᵀg + Σ_i M_i relu(x_i·g)||, filling z_i = x_i·g on the way."""
     n, dim = X.shape
@@ -149,7 +149,7 @@ def value_at(X: Any, M: Any, L: Any, g: Any, z: Any) -> float:
     return np.sqrt(square)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def value_along(X: Any, M: Any, L: Any, p: int, point: Any, z: Any) -> float:
     """Normalise ``point`` in its penalised coordinates and return the value there; 0 for the zero vector."""
     norm = 0.0
@@ -163,7 +163,7 @@ def value_along(X: Any, M: Any, L: Any, p: int, point: Any, z: Any) -> float:
     return value_at(X, M, L, point, z)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def heap_push(bounds: Any, nodes: Any, size: int, bound: float, G: Any) -> int:
     """Append a cone and sift it up (largest bound on top); bounds[slot] and nodes[slot] move together."""
     slot = size
@@ -179,7 +179,7 @@ def heap_push(bounds: Any, nodes: Any, size: int, bound: float, G: Any) -> int:
     return size + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def heap_pop(bounds: Any, nodes: Any, size: int, G: Any) -> int:
     """Copy the top cone into G and restore the heap."""
     G[:] = nodes[0]
@@ -203,7 +203,7 @@ def heap_pop(bounds: Any, nodes: Any, size: int, G: Any) -> int:
     return size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def run(
     X: Any, M: Any, L: Any, p: int, mnorm: Any, ztol: Any, bounds: Any, nodes: Any, size: int, depth_first: bool,
     prune: float, stop_above: float, wall_share: float, steps: int, best: float, witness: Any, dropped: float,
