@@ -1,4 +1,9 @@
-"""Bibliography keys used in docstrings (``Source: [key]``)."""
+"""Bibliography keys used in docstrings (``Source: [key]``) and in claims.
+
+Two of the sources were read in part only, and their entries say so: the lecture in a lossy transcription, the paper on
+abstract representations by its abstract. A key names where a definition or a question comes from; what a statement rests
+on is its status.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,10 @@ REFERENCES: dict[str, str] = {
     "cover-1965": "T. M. Cover. Geometrical and Statistical Properties of Systems of Linear Inequalities with "
     "Applications in Pattern Recognition. IEEE Trans. Electronic Computers, 1965.",
     "bach-2017": "F. Bach. Breaking the Curse of Dimensionality with Convex Neural Networks. JMLR 2017.",
-    "wang-2025": "B. Wang. The Geometry of Representations and Hidden Convexity (lecture), 2025.",
+    "wang-2025": "B. Wang. Representation Geometry in Task-Optimized Network Models. Lecture slides, advanced theory course, "
+    "2025 (read in a lossy transcription).",
+    "wang-fusi-johnston-2025": "B. Wang, S. Fusi, W. J. Johnston. A Mathematical Theory for Understanding when Abstract "
+    "Representations Emerge in Neural Networks. arXiv:2510.09816, 2025 (its abstract; the theorems were not read).",
     "papyan-2020": "V. Papyan, X. Y. Han, D. L. Donoho. Prevalence of Neural Collapse during the Terminal Phase of Deep "
     "Learning Training. PNAS 2020.",
     "bernardi-2020": "S. Bernardi, M. K. Benna, M. Rigotti, J. Munuera, S. Fusi, C. D. Salzman. The Geometry of "
@@ -59,7 +67,9 @@ REFERENCES: dict[str, str] = {
     "humayun-2023": "A. I. Humayun, R. Balestriero, G. Balakrishnan, R. Baraniuk. SplineCam: Exact Visualization and "
     "Characterization of Deep Network Geometry and Decision Boundaries. CVPR 2023.",
     "berzins-2023": "A. Berzins. Polyhedral Complex Extraction from ReLU Networks using Edge Subdivision. ICML 2023.",
-    "relucvx": "Derived and tested in this package; no published source.",
+    "transcribed": "A reading to avoid: a statement as transcribed, from notes in which formulas are missing or mis-read, "
+    "or as public code has it. No author is held to it.",
+    "relucvx": "Derived and tested in this package, not taken from a source.",
 }
 
 
@@ -68,3 +78,8 @@ def reference(key: str) -> str:
     if key not in REFERENCES:
         raise KeyError(f"unknown reference {key!r}; known: {', '.join(sorted(REFERENCES))}")
     return REFERENCES[key]
+
+
+def references(keys: str) -> tuple[str, ...]:
+    """The full citations of several keys with commas between them, as claims and predictions name their sources."""
+    return tuple(reference(key.strip()) for key in keys.split(","))

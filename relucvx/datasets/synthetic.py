@@ -147,7 +147,7 @@ def factorial(
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-2025] for the targets, [relucvx] for the inputs.
     Status: theorem (exact up to rounding).
     """
     d_Y, repeats = as_count(d_Y, "d_Y"), as_count(repeats, "repeats")
@@ -177,7 +177,7 @@ def factorial_kernel(Y: Any, x0: float = 1.0, x1: float = 0.0, x2: float = 0.0) 
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [relucvx].
     Status: theorem (a definition).
     """
     Y = as_matrix(Y, "Y", allow_vector=True)

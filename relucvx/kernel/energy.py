@@ -82,7 +82,7 @@ def energy(K_X: Any, K_Y: Any, beta: float, H: Any, activation: Any = "relu") ->
     E is convex in the non-negative measure Σ_j delta(h_j), for any activation. For positively homogeneous ones every
     such measure is a network; for others a fractional mass is not, and the convexity is a relaxation.
 
-    Source: [wang-2025].
+    Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: theorem for piecewise linear activations; heuristic for smooth and threshold ones in what it says of optima.
     """
     K_X = as_kernel(K_X, "K_X")
@@ -120,7 +120,7 @@ def first_variation(h: Any, K_X: Any, K_Y: Any, beta: float, K: Any, activation:
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: theorem for piecewise linear activations (the optimality condition), heuristic for others.
     """
     K_X = as_kernel(K_X, "K_X")

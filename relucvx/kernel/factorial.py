@@ -83,12 +83,12 @@ def predict_factorial(
 
     Notes
     -----
-    Source: [wang-2025], [relucvx].
+    Source: [wang-fusi-johnston-2025] for the question, [relucvx] for the formulas.
     Status: certified numerically; ``status`` of the result says what optimality and uniqueness rest on.
     """
     beta, Y = as_positive(beta, "beta"), as_targets(Y)
     conditions = target_conditions(Y)
-    common: dict[str, Any] = {"source": "wang-2025, relucvx"}
+    common: dict[str, Any] = {"source": "wang-fusi-johnston-2025, relucvx"}
     if not all(conditions.values()):
         return build_prediction("factorial", conditions, status="not evaluated", **common)
     design, fits, X = read_design(Y, x0, x1, x2, X)
@@ -139,7 +139,7 @@ def factorial_network(X: Any, Y: Any, beta: float) -> TwoLayerReLU:
 
     Notes
     -----
-    Source: [wang-2025], [relucvx].
+    Source: [wang-fusi-johnston-2025] for the question, [relucvx] for the formulas.
     Status: certified numerically (optimality for x2 >= 0).
     """
     beta, design, X, Y = require_design(X, Y, beta)

@@ -117,7 +117,7 @@ def preactivation_certificate(
     at the kernel's own neurons is necessary and sufficient; a kernel that is merely too large is not refuted by added
     mass. A local search cannot prove the bound; ``relucvx.certify`` can.
 
-    Source: [wang-2025].
+    Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: refutations are theorems for piecewise linear activations; the absence of one is heuristic. For other
     activations both are heuristic: a fractional mass is no network.
     """
@@ -196,7 +196,7 @@ def minimize_energy(
     -----
     dE/dPhi = -2 M Phi with M = (beta I + K)^-1 K_Y (beta I + K)^-1.
 
-    Source: [wang-2025].
+    Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: heuristic (local descent from random starts).
     """
     K_X, Y = as_kernel(K_X, "K_X"), as_matrix(Y, "Y", allow_vector=True)

@@ -44,7 +44,7 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-2025], [wang-fusi-johnston-2025], [relucvx].
     Status: as stated by each prediction.
     """
     X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), as_bias(bias)

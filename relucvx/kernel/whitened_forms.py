@@ -38,7 +38,7 @@ def shrunk_value(sigma: Array, beta: float) -> float:
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-2025], [relucvx].
     Status: theorem.
     """
     return float(np.where(sigma > beta, beta * sigma - beta**2 / 2, sigma**2 / 2).sum())
@@ -71,7 +71,7 @@ def predict_one_hot(labels: Any, beta: float, X: Any = None) -> Prediction:
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-2025], [relucvx].
     Status: theorem (whitened one-hot data, squared loss, no bias), uniqueness included.
     """
     beta = as_positive(beta, "beta")
@@ -79,7 +79,7 @@ def predict_one_hot(labels: Any, beta: float, X: Any = None) -> Prediction:
     n = len(Y) if Y is not None else len(as_targets(labels))
     X, conditions, note = whitened_condition(X, n)
     conditions = {"one-hot rows": Y is not None, **conditions}
-    common: dict[str, Any] = {"source": "wang-2025", "status": UNIQUE_WHITENED}
+    common: dict[str, Any] = {"source": "wang-2025, relucvx", "status": UNIQUE_WHITENED}
     if Y is None:
         return build_prediction("one-hot", conditions, note=note, **common)
     sizes = Y.sum(axis=0)
@@ -114,7 +114,7 @@ def predict_scalar(y: Any, beta: float, X: Any = None) -> Prediction:
 
     Notes
     -----
-    Source: [wang-2025].
+    Source: [wang-2025], [relucvx].
     Status: theorem (whitened data, squared loss, no bias), uniqueness included.
     """
     beta = as_positive(beta, "beta")
@@ -122,7 +122,7 @@ def predict_scalar(y: Any, beta: float, X: Any = None) -> Prediction:
     X, conditions, note = whitened_condition(X, len(Y))
     conditions = {"one output": Y.shape[1] == 1, **conditions}
     common: dict[str, Any] = {
-        "source": "wang-2025",
+        "source": "wang-2025, relucvx",
         "status": "theorem, kernel included: each sign of the residual has one best direction",
         "note": note,
     }
@@ -189,7 +189,7 @@ def predict_svd(Y: Any, beta: float, X: Any = None) -> Prediction:
         objective=shrunk_value(sigma, beta),
         unique=True,
         beta_max=sigma.max(),
-        source="wang-2025",
+        source="wang-2025, relucvx",
         status=UNIQUE_WHITENED,
         network=_network(X, conditions, U, Y, beta),
         note=add_note(note, why),

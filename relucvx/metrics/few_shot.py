@@ -79,7 +79,7 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
     m : int, default 1
         Samples per prototype.
     form : {"exact", "short"}, default "exact"
-        ``"short"`` is the published formula, 1/2 [|d|^2/R_a^2 + (R_b^2/R_a^2 - 1)/m] / sqrt(1/(D_a m) + ...), in
+        ``"short"`` is the formula of public code, 1/2 [|d|^2/R_a^2 + (R_b^2/R_a^2 - 1)/m] / sqrt(1/(D_a m) + ...), in
         units of R_a^2 with D_a the participation ratio. It predicts too small errors for small m.
 
     Returns

@@ -69,8 +69,8 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
 
     For hyperplane arrangements a union of closed cells is convex iff its codes are Hamming convex among the codes of
     all full-dimensional cells. A convex union is bounded by hyperplanes of the arrangement, hence it is all cells
-    with certain bits fixed, and z has these bits when a and b do. (The published proof finds *one* shortest path
-    inside the set, where the definition asks for all.) It fails when codes that occur on a set of measure zero count
+    with certain bits fixed, and z has these bits when a and b do. (The proof as transcribed finds *one* shortest
+    path inside the set, where the definition asks for all.) It fails when codes that occur on a set of measure zero count
     as observable, and for networks with more layers, whose neighbouring regions may differ in several bits.
 
     Source: [lewandowski-2025].

@@ -92,7 +92,7 @@ def compare(
     differently, and a distance would say nothing. Networks are balanced (||w_j|| = ||v_j||) before they are measured.
 
     Status: certified numerically (gaps); the closed forms are theorems under their conditions; the rest is measurement.
-    Source: [pilanci-ergen-2020], [wang-2025], [relucvx]
+    Source: [pilanci-ergen-2020], [wang-2025], [wang-fusi-johnston-2025], [relucvx]
     """
     problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")

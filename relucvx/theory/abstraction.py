@@ -282,7 +282,7 @@ CLAIMS = (
         "abstract-kernel",
         "For ±1 factorial targets and x2 >= 0, 2 d_Y neurons sqrt(b/2)(1 ± y_k) with kernel b (d_Y 11^T + Y Y^T) and "
         "K Y = b n Y are optimal, with p* = beta d_Y (2 sqrt(gamma) - 2 gamma beta/n).",
-        "wang-2025",
+        "wang-fusi-johnston-2025, relucvx",
         "certified numerically",
         draw=_draw_common,
         predict=_predict_kernel,

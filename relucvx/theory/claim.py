@@ -117,7 +117,7 @@ class Outcome(Result):
     deviations : tuple of Deviation
         Everything that was measured.
     corrected : bool or None
-        For an erratum with a correction: whether the corrected prediction was met.
+        For a reading to avoid: whether the corrected prediction was met.
     """
 
     verdict: Verdict
@@ -149,9 +149,9 @@ class Claim:
     statement : str
         In one or two sentences.
     source : str
-        Key into ``relucvx.references``.
+        Key into ``relucvx.references``, or several with commas between them.
     status : str
-        "theorem", "certified numerically", "sampled evidence" or "heuristic"; for errata what refutes them.
+        "theorem", "certified numerically", "sampled evidence" or "heuristic"; for readings to avoid what refutes them.
     draw : callable
         ``draw(rng, size)``: a random instance that satisfies the assumptions.
     predict : callable
@@ -160,11 +160,11 @@ class Claim:
         (instance, predicted) -> deviations between what is computed independently and what is predicted.
     assumptions : tuple of Assumption
     expected : str
-        "HOLDS", or "VIOLATED" for the errata of the sources.
+        "HOLDS", or "VIOLATED" for the readings to avoid.
     correction : callable or None
-        For errata, the prediction that should stand in place of the printed one; run through the same check.
+        For readings to avoid, the prediction that should stand in its place; run through the same check.
     corrected_by : str
-        For errata, the id of the claim that is right.
+        For readings to avoid, the id of the claim that is right.
     seconds : float
         Rough cost of one trial, by which parallel work is ordered.
     """

@@ -316,7 +316,7 @@ CLAIMS: tuple[Claim, ...] = (
         "deep-linear-value",
         "X X^T = I, L linear layers: p* = Σ_i min_s (s - sigma_i)²/2 + (beta L/2) s^(2/L); explicit factors attain it and "
         "no trained network falls below.",
-        "wang-2025",
+        "wang-2025, relucvx",
         "theorem",
         draw=_draw_linear,
         predict=_predictor(_linear_form),
@@ -328,7 +328,7 @@ CLAIMS: tuple[Claim, ...] = (
         "deep-linear-kernels",
         "X X^T = I, L linear layers, Y = A diag(sigma) B^T: K_l = A diag(s_i^(2l/L)) A^T in every optimum, and all "
         "matrices have one norm.",
-        "wang-2025",
+        "wang-2025, relucvx",
         "theorem",
         draw=_draw_linear,
         predict=_predictor(_linear_form),
@@ -370,7 +370,7 @@ CLAIMS: tuple[Claim, ...] = (
         "deep-abstraction",
         "Three ReLU layers, X X^T = I, all combinations of two ±1 factors: the last hidden layer of the best trained "
         "network has a parallelism score above 0.95, and deep linear networks are no worse.",
-        "wang-2025",
+        "wang-fusi-johnston-2025, relucvx",
         "sampled evidence (heuristic)",
         draw=_draw_abstract,
         predict=lambda i: {"parallelism": 0.95},

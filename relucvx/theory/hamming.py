@@ -207,7 +207,7 @@ CLAIMS = (
         "whose code lies on a shortest Hamming path between two of its codes belongs to it, iff it is all cells on "
         "certain sides of certain hyperplanes.",
         "lewandowski-2025",
-        "theorem; the printed proof is incomplete, see erratum-hamming-one-path",
+        "theorem; proved in another way than as transcribed, see reading-hamming-one-path",
         draw=_draw,
         predict=_fixed_bits,
         measure=_measure,
@@ -215,10 +215,11 @@ CLAIMS = (
         seconds=0.03,
     ),
     Claim(
-        "erratum-hamming-one-path",
-        "A union of cells is convex as soon as every two of its codes are joined by one shortest Hamming path inside. "
-        "(The step on which the printed proof rests. Three quarters of the plane meet it; all shortest paths are needed.)",
-        "lewandowski-2025",
+        "reading-hamming-one-path",
+        "As transcribed: a union of cells is convex as soon as every two of its codes are joined by one shortest "
+        "Hamming path inside. (The step on which the transcribed proof rests. Three quarters of the plane meet it; "
+        "all shortest paths are needed.)",
+        "transcribed",
         "refuted by explicit unions",
         draw=_draw_bent,
         predict=_one_path,

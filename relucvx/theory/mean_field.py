@@ -130,7 +130,7 @@ CLAIMS = (
         "preactivation-kkt",
         "At an optimum E(h) = h^T K_X^+ h - phi(h)^T M phi(h) is 0 at the neurons and >= 0 elsewhere, M = R R^T/beta², "
         "and the mean-field energy is (2/beta) times the objective.",
-        "wang-2025",
+        "wang-fusi-johnston-2025, relucvx",
         "theorem; that E(h) >= 0 is searched for violations, not proved, in each trial",
         draw=_draw_general,
         predict=_predict_kkt,
@@ -142,7 +142,7 @@ CLAIMS = (
         "energy-convex",
         "The mean-field energy is convex along segments of measures over preactivations: below its chords, above its "
         "tangents.",
-        "wang-2025",
+        "wang-fusi-johnston-2025, relucvx",
         "theorem",
         draw=_draw_measures,
         predict=lambda i: {"excess": 0.0},

@@ -18,15 +18,15 @@ MODULES = (
     "deep_networks",
     "straight_lines",
     "hamming",
-    "errata",
-    "errata_folding",
+    "readings",
+    "readings_folding",
 )
 """Modules of this folder, each with a tuple CLAIMS, in the order of the argument."""
 
 
 @functools.cache
 def claims() -> tuple[Claim, ...]:
-    """Every claim, those of the theory first and the errata of its sources last.
+    """Every claim, those of the theory first and the readings to avoid last.
 
     Returns
     -------

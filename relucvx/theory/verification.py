@@ -66,7 +66,7 @@ class Verification(Result):
     verdict : Verdict
         VIOLATED when any trial was, else HOLDS when any was applicable, else NOT_APPLICABLE.
     expected : str
-        "HOLDS", or "VIOLATED" for errata.
+        "HOLDS", or "VIOLATED" for readings to avoid.
     applicable, violated : int
         Trials whose assumptions held, and those of them that failed.
     not_applicable : dict of str to int
@@ -78,7 +78,7 @@ class Verification(Result):
     counterexample : Counterexample or None
         A small instance that violates the claim.
     corrected : bool or None
-        For errata with a correction: whether the corrected prediction was met in every applicable trial.
+        For readings to avoid: whether the corrected prediction was met in every applicable trial.
     outside : dict of str to str
         What became of the claim on instances that break one assumption: "fails", "survives" or "undefined".
     interrupted : bool
@@ -105,7 +105,7 @@ class Verification(Result):
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the expected one and, for errata, the correction holds."""
+        """Whether the verdict is the expected one and, for readings to avoid, the correction holds."""
         return self.verdict.name == self.expected and self.corrected is not False
 
     def __repr__(self) -> str:

@@ -230,7 +230,7 @@ def _predict_scalar(instance: Instance) -> Predicted:
 
 
 def _claims() -> tuple[Claim, ...]:
-    common: dict[str, Any] = {"source": "wang-2025", "seconds": 0.2}
+    common: dict[str, Any] = {"source": "wang-2025, relucvx", "seconds": 0.2}
     return (
         Claim(
             "whitened-one-hot-kernel",

@@ -143,7 +143,7 @@ def test_verify_ends_with_code_0_if_every_verdict_is_expected(toys, tmp_path):
     assert "HOLDS           as expected; 2 trials" in first
     assert "VIOLATED        as expected; 2 trials" in second
     assert last == "2 of 2 claims have the verdict expected of them"
-    with np.load(tmp_path / "below-zero.npz", allow_pickle=False) as saved:  # an erratum's counterexample
+    with np.load(tmp_path / "below-zero.npz", allow_pickle=False) as saved:  # the counterexample of a reading to avoid
         assert saved.files
 
 

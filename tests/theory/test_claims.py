@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from relucvx.references import REFERENCES
+from relucvx.references import references
 from relucvx.theory import Verdict, claims, load_counterexample, verify
 from relucvx.theory.claim import MAX_SIZE
 from relucvx.theory.counterexample import Counterexample
@@ -30,11 +30,11 @@ def test_claims_are_well_formed():
     assert len(set(IDS)) == len(IDS)
     for claim in ALL:
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim.id)
-        assert claim.source in REFERENCES, claim.id
+        assert references(claim.source), claim.id
         assert claim.statement.rstrip(")").endswith("."), claim.id
         assert claim.status, claim.id
         assert claim.expected in ("HOLDS", "VIOLATED")
-        assert (claim.expected == "VIOLATED") == claim.id.startswith("erratum-"), claim.id
+        assert (claim.expected == "VIOLATED") == claim.id.startswith("reading-"), claim.id
         if claim.expected == "VIOLATED":
             assert claim.correction is not None or claim.corrected_by in IDS, claim.id
         if claim.corrected_by:
@@ -63,7 +63,7 @@ class Watched(dict):
 
 @pytest.mark.parametrize("claim", ALL, ids=IDS)
 def test_every_prediction_can_be_missed(claim):
-    """Each predicted quantity on its own, made wrong, is noticed; for errata each quantity of the correction is."""
+    """Each predicted quantity on its own, made wrong, is noticed; for readings to avoid each quantity of the correction is."""
     seen, used = set(), set()
     for size in range(1, MAX_SIZE + 1):
         instance = claim.example(size, size)
@@ -106,7 +106,7 @@ def test_instances_survive_saving(claim, tmp_path):
     assert [d.name for d in again.outcome.deviations] == [d.name for d in outcome.deviations]
 
 
-def test_errata_come_with_small_counterexamples():
-    found = verify("erratum-whitened-features", trials=4)
+def test_readings_to_avoid_come_with_small_counterexamples():
+    found = verify("reading-whitened-features", trials=4)
     assert found.counterexample.n_numbers < 30
     assert found.counterexample.outcome.verdict is Verdict.VIOLATED

@@ -9,7 +9,7 @@ from relucvx.metrics import hamming_convex
 from relucvx.theory import Verdict, claim
 from relucvx.theory.hamming import _all_paths, _cells, _codes, _one_path, _union_is_convex
 
-LEMMA, PRINTED = claim("hamming-convex-unions"), claim("erratum-hamming-one-path")
+LEMMA, PRINTED = claim("hamming-convex-unions"), claim("reading-hamming-one-path")
 
 
 def lines(W1, b1, chosen=None):

@@ -1,4 +1,8 @@
-"""Errata about space folding and few-shot learning: statements as printed, which fail, each beside what holds."""
+"""Readings to avoid about space folding and few-shot learning: statements that fail, each beside what holds.
+
+The bound of the number of regions, and what the largest value is, are lost in the transcription before us; these are ways to
+fill the gaps that do not work. Nothing here says what an author wrote.
+"""
 
 from __future__ import annotations
 
@@ -148,10 +152,11 @@ ONE_SHOT = Assumption("at least one shot", lambda i: i["shots"] >= 1)
 
 CLAIMS = (
     Claim(
-        "erratum-regions-on-a-line",
-        "Between two inputs a network of N hidden neurons has at most N linear regions, hence walks of at most N steps. (A "
-        "fold per layer doubles them; the bound is the product of m_l + 1 over the layers.)",
-        "lewandowski-2025",
+        "reading-regions-on-a-line",
+        "A reading to avoid: between two inputs a network of N hidden neurons has at most N linear regions, hence "
+        "walks of at most N steps. (A fold per layer doubles them; the bound is the product of m_l + 1 over the "
+        "layers.)",
+        "transcribed",
         "refuted by an explicit network",
         draw=_draw_sawtooth,
         predict=_neurons,
@@ -162,10 +167,10 @@ CLAIMS = (
         seconds=0.01,
     ),
     Claim(
-        "erratum-folding-symmetric",
-        "Read as a property of two inputs, the folding chi does not depend on which of them the walk starts from. (r1 is "
-        "measured from the start only; the variant that counts both ends does not depend on it.)",
-        "lewandowski-2025",
+        "reading-folding-symmetric",
+        "A reading to avoid: as a property of two inputs, the folding chi does not depend on which of them the walk "
+        "starts from. (r1 is measured from the start only; the variant that counts both ends does not depend on it.)",
+        "transcribed",
         "refuted by explicit networks",
         draw=_draw_network,
         predict=lambda i: {"symmetric": False},
@@ -176,9 +181,10 @@ CLAIMS = (
         seconds=0.01,
     ),
     Claim(
-        "erratum-folding-reaches-one",
-        "The upper bound chi <= 1 is attained. (Every walk has chi <= 1 - 1/r2, so 1 is a supremum only.)",
-        "lewandowski-2025",
+        "reading-folding-reaches-one",
+        "A reading to avoid: the upper bound chi <= 1 is attained. (Every walk has chi <= 1 - 1/r2, so 1 is a "
+        "supremum only.)",
+        "transcribed",
         "refuted by all walks of a given length",
         draw=_draw_walks,
         predict=lambda i: {"largest": 1.0},
@@ -189,10 +195,10 @@ CLAIMS = (
         seconds=0.02,
     ),
     Claim(
-        "erratum-few-shot-snr",
-        "The error of a learner that has seen one sample of each class is H(SNR) with the short signal-to-noise ratio. (Its "
-        "noise omits (tr S_a² + tr S_b²)/(2 m²), which counts for few shots.)",
-        "sorscher-2022",
+        "reading-few-shot-snr",
+        "As public code has it: the error of a learner that has seen one sample of each class is H(SNR) with the "
+        "short signal-to-noise ratio. (Its noise omits (tr S_a² + tr S_b²)/(2 m²), which counts for few shots.)",
+        "transcribed",
         "refuted by simulation; the right form is nearly exact in high dimension",
         draw=_draw_gaussians,
         predict=lambda i: _few_shot(i, 0.0),

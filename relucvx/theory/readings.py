@@ -1,4 +1,8 @@
-"""Errata of the closed forms: statements as the sources print them, which fail, each beside what holds in its place."""
+"""Readings of the closed forms to avoid: statements as transcribed, which fail, each beside what holds in its place.
+
+The notes they were read in are lossy transcriptions, with formulas missing or mis-read: nothing here says what an author
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +90,7 @@ def _lasso(instance: Instance, constant: float) -> Predicted:
 
 
 def _measure_network_loss(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    """The lecture's network loss ||.||² + lambda Σ (||w_i||² + ||v_i||²), twice the package's with beta = lambda."""
+    """The network loss ||.||² + lambda Σ (||w_i||² + ||v_i||²), twice the package's with beta = lambda."""
     loss = 2 * solved(instance).objective
     return [close("network loss against the group lasso", predicted["loss"], loss, CONIC)]
 
@@ -282,10 +286,10 @@ def _rotated_score(instance: Instance) -> Predicted:
 
 CLAIMS = (
     Claim(
-        "erratum-group-lasso-constant",
-        "The loss ||Y - network||² + lambda (||W_1||² + ||W_2||²) has the optimal value of the group lasso with penalty "
-        "lambda Σ ||V_i||. (It is 2 lambda.)",
-        "wang-2025",
+        "reading-group-lasso-constant",
+        "As transcribed: the loss ||Y - network||² + lambda (||W_1||² + ||W_2||²) has the optimal value of the group "
+        "lasso with penalty lambda Σ ||V_i||. (It is 2 lambda.)",
+        "transcribed",
         "refuted by certified optima",
         draw=regression,
         predict=lambda i: _lasso(i, i["beta"]),
@@ -297,10 +301,10 @@ CLAIMS = (
         seconds=0.3,
     ),
     Claim(
-        "erratum-shrinkage-constant",
-        "On whitened inputs the loss ||Y - network||² + lambda (||W_1||² + ||W_2||²) shrinks the singular values of Y by "
-        "lambda/2. (It is lambda.)",
-        "wang-2025",
+        "reading-shrinkage-constant",
+        "As transcribed: on whitened inputs the loss ||Y - network||² + lambda (||W_1||² + ||W_2||²) shrinks the "
+        "singular values of Y by lambda/2. (It is lambda.)",
+        "transcribed",
         "refuted by certified optima",
         draw=_draw_classes,
         predict=lambda i: _shrunk(i, 0.5 * i["beta"]),
@@ -312,10 +316,10 @@ CLAIMS = (
         seconds=0.3,
     ),
     Claim(
-        "erratum-sign-condition",
-        "On whitened inputs singular values are shrunk when the output-side singular vectors b_i are nonnegative. (It "
-        "is the sample-side a_i, or just that the linear network's kernel is completely positive.)",
-        "wang-2025",
+        "reading-sign-condition",
+        "As transcribed: on whitened inputs singular values are shrunk when the output-side singular vectors b_i are "
+        "nonnegative. (It is the sample-side a_i, or just that the linear network's kernel is completely positive.)",
+        "transcribed",
         "refuted by certified optima",
         draw=_draw_output_signs,
         predict=_exactly_shrunk,
@@ -326,10 +330,10 @@ CLAIMS = (
         seconds=0.3,
     ),
     Claim(
-        "erratum-plain-nuclear-norm",
-        "With several outputs the optimum is the group lasso under the plain nuclear norm of each block. (That is a lower "
-        "bound: the norm must be the gauge of w v^T with w in the cell.)",
-        "wang-2025",
+        "reading-plain-nuclear-norm",
+        "As transcribed: with several outputs the optimum is the group lasso under the plain nuclear norm of each "
+        "block. (That is a lower bound: the norm must be the gauge of w v^T with w in the cell.)",
+        "transcribed",
         "refuted by certified optima",
         draw=_draw_two_outputs,
         predict=_nuclear,
@@ -340,9 +344,9 @@ CLAIMS = (
         seconds=0.4,
     ),
     Claim(
-        "erratum-schatten-exponent",
-        "min Σ_l ||W_l||² over W_1 ... W_L = W is ||W||_{2/L}^{L/2}. (It is L ||W||_{2/L}^{2/L}.)",
-        "wang-2025",
+        "reading-schatten-exponent",
+        "As transcribed: min Σ_l ||W_l||² over W_1 ... W_L = W is ||W||_{2/L}^{L/2}. (It is L ||W||_{2/L}^{2/L}.)",
+        "transcribed",
         "refuted by explicit factors",
         draw=_draw_matrix,
         predict=lambda i: _schatten(i, 1.0, i["depth"] / 2),
@@ -353,9 +357,10 @@ CLAIMS = (
         seconds=0.01,
     ),
     Claim(
-        "erratum-layer-root",
-        "Layer l of the optimal deep linear network is W_l = U_l S^(1/l) U_{l+1}^T, the l-th root. (It is the L-th root.)",
-        "wang-2025",
+        "reading-layer-root",
+        "As transcribed: layer l of the optimal deep linear network is W_l = U_l S^(1/l) U_{l+1}^T, the l-th root. "
+        "(It is the L-th root.)",
+        "transcribed",
         "refuted by explicit factors",
         draw=_draw_isometric,
         predict=lambda i: {"roots": np.arange(1, i["depth"] + 1)},
@@ -366,10 +371,10 @@ CLAIMS = (
         seconds=0.01,
     ),
     Claim(
-        "erratum-whitened-features",
-        "X^T X = I, with more samples than features, is whitened enough for the closed form of one-hot labels. (It must be "
-        "X X^T = I; otherwise the form is a lower bound.)",
-        "wang-2025",
+        "reading-whitened-features",
+        "A reading to avoid: X^T X = I, with more samples than features, is whitened enough for the closed form of "
+        "one-hot labels. (It must be X X^T = I; otherwise the form is a lower bound.)",
+        "transcribed",
         "refuted by certified optima",
         draw=_draw_tall,
         predict=_exactly_shrunk,
@@ -380,10 +385,10 @@ CLAIMS = (
         seconds=0.3,
     ),
     Claim(
-        "erratum-all-minima-abstract",
-        "With whitened inputs and no bias every global minimum for factorial ±1 targets is abstract, of parallelism score "
-        "1. (A rotation family of equal value has scores down to 0.)",
-        "relucvx",
+        "reading-all-minima-abstract",
+        "A reading to avoid: with whitened inputs and no bias every global minimum for factorial ±1 targets is "
+        "abstract, of parallelism score 1. (A rotation family of equal value has scores down to 0.)",
+        "transcribed",
         "refuted by certified networks",
         draw=_draw_rotated,
         predict=lambda i: {"score": 1.0},
