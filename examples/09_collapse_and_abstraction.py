@@ -1,6 +1,6 @@
 """Collapse and abstraction over training: the hidden layer takes the geometry of the labels.
 
-Claims tested (slides "Representation geometry in task-optimized network models" and "A mathematical theory for
+Claims tested (lecture "Representation geometry in task-optimized network models" and "A mathematical theory for
 understanding when abstract representations emerge in neural networks", Wang, Fusi and Johnston 2025):
 
 1. one-hot labels: while training goes on after the last error, classes shrink to their means (NC1), the means become a

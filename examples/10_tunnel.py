@@ -1,6 +1,6 @@
 """Tunnel effect: the last layers of a deep network only compress, and a linear map does as well.
 
-Claims tested (slides "Representation geometry in task-optimized network models", after Masarczyk et al. 2023):
+Claims tested (lecture "Representation geometry in task-optimized network models", after Masarczyk et al. 2023):
 
 1. a linear probe reaches the accuracy of the network well before the last layer; there the tunnel begins;
 2. the numerical rank falls inside the tunnel;

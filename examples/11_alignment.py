@@ -1,6 +1,6 @@
 """Alignment of representations across seeds, widths and depths: are better networks more alike?
 
-Claim tested ("Platonic representation hypothesis", as in the lecture "Representation geometry in task-optimized network models",
+Claim tested ("Platonic representation hypothesis", lecture "Representation geometry in task-optimized network models",
 after Huh et al. 2024): networks of different architectures converge to similar representations if they perform well, so
 the better a network, the more its representation agrees with those of other networks.
 
