@@ -1,7 +1,6 @@
 """Readings of the closed forms to avoid: statements as transcribed, which fail, each beside what holds in its place.
 
-The notes they were read in are lossy transcriptions, with formulas missing or mis-read: nothing here says what an author
-wrote.
+The notes behind them are lossy transcriptions, with formulas missing or mis-read: nothing here is an author's word.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ WHITENED = Assumption("X X^T = I", lambda i: whitened(i["X"]))
 
 VANISHING = 1e-12
 """Weight decay that stands for the limit to zero, for targets of size one."""
-
 
 MOST_SAMPLES = 6
 """Samples with labels at most, so that an optimum is certified in a fraction of a second."""
