@@ -15,6 +15,7 @@ from relucvx.certificate import Certificate
 from relucvx.errors import DataFileError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem, make_problem
+from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
 
@@ -97,19 +98,7 @@ class Solution(Result):
             "activation": [p.activation.slope_neg, p.activation.slope_pos], "scalar_output": p.scalar_output,
             "status": self.status.name, "certificate": certificate, "stats": self.stats,
         }  # fmt: skip
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with partial.open("wb") as stream:
-                np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise DataFileError(
-                explain(
-                    "a path that can be written", f"{target} ({error.strerror})", "the folder does not exist or is full"
-                )
-            ) from error
-        return target
+        return write_arrays(target, {"meta": np.array(json.dumps(meta)), **arrays})
 
 
 def load(path: str | os.PathLike[str]) -> Solution:

@@ -17,7 +17,7 @@ ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "tolerances", "types", "references", "validation", "deadline", "compiled"),
+    ("errors", "tolerances", "types", "references", "validation", "deadline", "compiled", "interrupts", "results"),
     ("network",),
     ("arrangement", "metrics", "kernel"),
     ("datasets",),
@@ -220,3 +220,74 @@ def test_the_status_check_can_fail():
     assert lacks_status(silent)
     assert lacks_status(Program)
     assert not lacks_status(relucvx.Scope)
+
+
+WRITERS = {
+    "write_text", "write_bytes", "savefig", "to_csv", "to_excel", "to_pickle", "to_parquet", "tofile", "savez",
+    "savez_compressed", "savetxt", "touch", "symlink_to", "hardlink_to", "NamedTemporaryFile", "mkstemp",
+}  # fmt: skip
+"""Methods and functions that write files by a path."""
+
+WRITERS_OF = {
+    ("np", "save"),
+    ("numpy", "save"),
+    ("torch", "save"),
+    ("json", "dump"),
+    ("pickle", "dump"),
+    ("joblib", "dump"),
+}
+WRITERS_OF |= {("shutil", name) for name in ("copy", "copy2", "copyfile", "move")} | {("os", "open"), ("os", "replace")}
+"""The same, where only the module tells."""
+
+
+def file_writes(source: str) -> list[str]:
+    """Calls in a source that open or write files by a path; text that is made and not written (``to_csv()``) is none."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        owner = (
+            node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else ""
+        )
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = method or (node.func.id if isinstance(node.func, ast.Name) else "")
+        mode = [k.value for k in node.keywords if k.arg == "mode"] or node.args[0 if method and owner != "io" else 1 :][
+            :1
+        ]
+        opens = name in ("open", "fdopen") and any(
+            not isinstance(m, ast.Constant) or set(str(m.value)) & set("wax+") for m in mode
+        )
+        writes = method in WRITERS and (node.args or node.keywords)
+        if opens or writes or (owner, method) in WRITERS_OF:
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_files_are_written_in_one_place(file):
+    if file != ROOT / "results.py":
+        assert file_writes(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(path, 'w')", "open(path, mode='ab')", "path.open('wb')", "path.open(mode)", "io.open(path, 'x')",
+        "path.write_text(text)", "np.savez_compressed(path, x=x)", "np.save(path, x)", "numpy.savez(stream)",
+        "figure.savefig(path)", "frame.to_csv(path)", "json.dump(value, file)", "torch.save(net, path)",
+        "x.tofile(path)", "os.open(path, flags)", "tempfile.NamedTemporaryFile('w')", "shutil.copy(a, b)",
+    ],
+)  # fmt: skip
+def test_the_check_of_writes_can_fail(source):
+    assert len(file_writes(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(path)", "open(path, 'rb')", "path.open()", "path.open('rb')", "frame.to_csv()", "write_text(path, text)",
+        "path.read_text()", "webbrowser.open()", "os.replace", "out.mkdir(exist_ok=True)", "json.dumps(x)", "sol.save(p)",
+    ],
+)  # fmt: skip
+def test_reading_and_the_one_writer_pass(source):
+    assert file_writes(source) == []

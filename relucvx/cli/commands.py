@@ -72,6 +72,7 @@ def patterns(
     import relucvx as rx
     from relucvx.arrangement.enumeration import reduce_rows
     from relucvx.arrangement.patterns import unit_rows
+    from relucvx.results import write_arrays
 
     check_folder(out)
     X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
@@ -88,8 +89,9 @@ def patterns(
     }  # fmt: skip
     if out is not None:
         facts["saved"] = str(out if out.suffix == ".npz" else out.with_name(out.name + ".npz"))
-        np.savez_compressed(
-            str(facts["saved"]), X=X, patterns=arr.patterns, generators=arr.generators, complete=arr.complete
+        write_arrays(
+            str(facts["saved"]),
+            {"X": X, "patterns": arr.patterns, "generators": arr.generators, "complete": arr.complete},
         )
     if as_json:
         output.print_json(facts)

@@ -29,9 +29,10 @@ def print_json(value: Any) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON to a file."""
+    from relucvx.results import write_text
     from relucvx.types import strict_json
 
-    path.write_text(strict_json(value) + "\n", encoding="utf-8")
+    write_text(path, strict_json(value) + "\n")
 
 
 def show(title: str, rows: dict[str, str]) -> None:
@@ -140,8 +141,10 @@ def save_table(path: Path, table: list[dict[str, Any]]) -> None:
     """Write the columns of ``relucvx path`` to an .npz file."""
     import numpy as np
 
+    from relucvx.results import write_arrays
+
     columns: dict[str, Any] = {name: np.array([row[name] for row in table]) for name in (table[0] if table else ())}
-    np.savez_compressed(path, **columns)
+    write_arrays(path, columns)
 
 
 @contextmanager

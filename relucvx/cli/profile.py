@@ -149,13 +149,14 @@ def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
 def save(frame: DataFrame, plot: Path | None, csv: Path | None) -> list[str]:
     """Write the files asked for; an interrupted profile without a row has no figure."""
     from relucvx.metrics.profile_figure import plot_profile
+    from relucvx.results import write_figure, write_text
 
     done = []
     if csv is not None:
-        frame.to_csv(csv)
+        write_text(csv, frame.to_csv())
         done.append(str(csv))
     if plot is not None and len(frame):
-        plot_profile(frame)[0].figure.savefig(plot, dpi=150)
+        write_figure(plot, plot_profile(frame)[0].figure, 150)
         done.append(str(plot))
     return done
 

@@ -60,6 +60,7 @@ def regions(
     from relucvx.cli.network import counted, obtain_network, widths_of
     from relucvx.metrics.figures import plain
     from relucvx.metrics.slice_plot import COLORS
+    from relucvx.results import write_figure
 
     check_folder(plot)
     check_format(plot)
@@ -84,7 +85,7 @@ def regions(
         ax = found.plot(color=color, **marks)
         ax.set(**axis_names(spanned, X.shape[1], through))
         ax.set_title(plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
-        ax.figure.savefig(plot, dpi=150)
+        write_figure(plot, ax.figure, 150)
         saved = str(plot)
     measured = {**where, **slice_facts(found), "segments": segment_facts(folds)}
     if as_json:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import DataFileError, MissingPackageError, explain
+from relucvx.errors import MissingPackageError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.findings import Finding
 from relucvx.report.measure import Row, kernel_of
 from relucvx.report.uniqueness import KernelUniqueness
+from relucvx.results import write_text
 from relucvx.solution import Solution
 from relucvx.types import Array, Result, plain, strict_json
 
@@ -165,20 +166,6 @@ class Comparison(Result):
         from relucvx.report.html import page
 
         return write_text(path, page(self, title))
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a file, or say why not."""
-    target = Path(path)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataFileError(
-            explain(
-                "a path that can be written", f"{target} ({error.strerror})", "the folder does not exist or is full"
-            )
-        ) from error
-    return target
 
 
 def applicable(predictions: Sequence[Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Callable, Iterator
 from html import escape
@@ -12,6 +11,7 @@ from typing import Any
 from relucvx.report.comparison import Comparison
 from relucvx.report.figures import new_axes, plot_curves, plot_gaps, plot_kernels
 from relucvx.report.neurons import plot_landscape, plot_neurons
+from relucvx.results import figure_bytes
 
 DPI = 144
 """Twice the usual screen, so that lines stay sharp when the page is zoomed."""
@@ -180,9 +180,7 @@ def _figures(comparison: Comparison) -> Iterator[str]:
 def _figure(draw: Callable[[], Any], caption: str) -> str:
     axes = draw()
     figure = (axes[0] if isinstance(axes, list) else axes).figure
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, facecolor="white")
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    data = base64.b64encode(figure_bytes(figure, "png", DPI)).decode("ascii")
     width = round(float(figure.get_size_inches()[0]) * 96)
     return (
         f'<figure><img width="{width}" alt="{escape(caption)}" src="data:image/png;base64,{data}">'

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.results import write_arrays
 from relucvx.theory.claim import Claim, Instance, Outcome, Verdict
 
 SAMPLE_AXIS = ("X", "Y", "labels", "Z")
@@ -68,11 +69,7 @@ class Counterexample:
             "deviations": [[d.name, d.value, d.tol] for d in self.outcome.deviations],
             "plain": [k for k, v in self.instance.items() if not isinstance(v, np.ndarray)],
         }
-        try:
-            np.savez(path, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        except OSError as error:
-            raise DataFileError(explain("a file that can be written", str(path), str(error))) from error
-        return path
+        return write_arrays(path, {"about": np.array(json.dumps(about)), **arrays})
 
 
 def load_counterexample(path: str | Path) -> Counterexample:

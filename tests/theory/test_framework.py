@@ -254,7 +254,7 @@ def test_bad_files_are_explained(published, tmp_path):
         with pytest.raises(DataFileError, match="expected a counterexample saved by relucvx"):
             load_counterexample(tmp_path / name)
     example = verify("few-rows", trials=1).counterexample
-    with pytest.raises(DataFileError, match="expected a file that can be written"):
+    with pytest.raises(DataFileError, match="expected a path that can be written"):
         example.save(tmp_path / "no" / "folder.npz")
 
 

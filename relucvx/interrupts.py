@@ -1,0 +1,105 @@
+"""Ctrl-C heard for certain.
+
+A ``KeyboardInterrupt`` that falls into compiled code comes out as a ``SystemError``, into the loading of an extension as an
+``ImportError``, and into a destructor or a callback of the garbage collector it is printed and lost. Here the signal is noted
+as well as raised, so that in all these cases a ``KeyboardInterrupt`` leaves a block that is :func:`listening`.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_blocks: list[list[int]] = []
+"""Notes of the blocks that listen now, the outermost first."""
+
+
+@contextmanager
+def hearing() -> Iterator[Callable[[], bool]]:
+    """Note Ctrl-C as well as raising it; yields whether there was one since the block began.
+
+    A handler of the caller's own that raises nothing (to stop through a callback, say) keeps its meaning and is not noted.
+    Outside the main thread Python hears no signals.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition).
+    """
+    notes: list[int] = []
+    before = None
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGINT)
+        _blocks.append(notes)
+    if callable(before) and not isinstance(before, _Noting):
+        signal.signal(signal.SIGINT, _Noting(before))
+    try:
+        yield lambda: bool(notes)
+    finally:
+        _blocks[:] = [other for other in _blocks if other is not notes]
+        now = signal.getsignal(signal.SIGINT)
+        if isinstance(now, _Noting) and now.handler is before:  # the handler of this block, not of one around it
+            signal.signal(signal.SIGINT, before)
+
+
+class _Noting:
+    """A signal handler that notes what another one raises."""
+
+    def __init__(self, handler: Callable[[int, Any], Any]) -> None:
+        self.handler = handler
+
+    def __call__(self, number: int, frame: Any) -> None:
+        try:
+            self.handler(number, frame)
+        except KeyboardInterrupt:
+            for notes in _blocks:
+                notes.append(number)
+            raise
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Let no Ctrl-C inside the block get lost or come out as another error.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end of a block that swallowed it, and in place of the error that it became.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition).
+    """
+    with hearing() as heard:
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt) and (heard() or is_interruption(error)):
+                raise KeyboardInterrupt from error
+            raise
+        if heard():
+            raise KeyboardInterrupt
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def interruptible(function: Callable[P, T]) -> Callable[P, T]:
+    """A function out of which Ctrl-C comes as ``KeyboardInterrupt``, whatever it fell into (see :func:`listening`)."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with listening():
+            return function(*args, **kwargs)
+
+    return run

@@ -1,0 +1,176 @@
+"""Files that are there whole or not at all: the one place of the package that opens a file for writing.
+
+What is written stands beside its target until it is complete and then takes its place in one step, so whoever is
+interrupted, killed or out of space finds the old file or the new one, never a part of either.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from relucvx.errors import DataFileError, explain
+
+CAUSES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.ENOENT: "the folder does not exist",
+    errno.ENOTDIR: "a part of the path is a file",
+    errno.EISDIR: "a folder has this name",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the file system is read-only",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+"""Why a file could not be written, by the system's number."""
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary stream that becomes the file when the block ends without an error, and vanishes otherwise.
+
+    Links are followed; devices and pipes, which cannot be replaced, are written to as they are.
+
+    Raises
+    ------
+    DataFileError
+        When the file cannot be written; an older one is then as it was.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (the step that replaces is atomic where the operating system's is).
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        kind = _kind(target)
+        if kind not in (None, stat.S_IFREG):
+            with target.open("wb") as stream:
+                yield stream
+            return
+        partial = _beside(target)
+        try:
+            with partial.open("wb") as stream:
+                yield stream
+            if kind is not None:
+                shutil.copymode(target, partial)
+            partial.replace(target)
+        except BaseException:  # Ctrl-C too leaves nothing behind
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _beside(target: Path) -> Path:
+    """A name in the folder of the target that no other process or thread takes; short, whatever the target's."""
+    return target.with_name(f".relucvx.{os.getpid()}.{threading.get_ident():x}.part")
+
+
+def unwritable(path: str | os.PathLike[str], error: OSError) -> DataFileError:
+    """The error that says why a path cannot be written, and what else to try."""
+    number = -1 if error.errno is None else error.errno
+    fix = f"mkdir -p {Path(path).parent}" if number == errno.ENOENT else "another folder"
+    cause = CAUSES.get(number, "")
+    return DataFileError(explain("a path that can be written", f"{path} ({error.strerror or error})", cause, fix))
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse before the work what could not be written after it, by writing beside the path for a moment.
+
+    Raises
+    ------
+    DataFileError
+        For a folder that does not exist or cannot be written in, a folder in the file's place, or a protected file.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: heuristic (a disk can fill up later).
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise DataFileError(explain("a file to write", f"{path}, a folder", "", f"{Path(path) / 'name'}"))
+        kind = _kind(target)
+        if kind is not None and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if kind in (None, stat.S_IFREG):
+            partial = _beside(target)
+            try:
+                partial.write_bytes(b"\0")
+            finally:
+                partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _kind(target: Path) -> int | None:
+    """What stands there (a regular file, a device, …), or None; a name that no file can have is an error."""
+    try:
+        return stat.S_IFMT(target.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file whole; returns its path.
+
+    Raises
+    ------
+    DataFileError
+        When it cannot be written.
+    """
+    with replacing(path) as stream:
+        stream.write(data)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write text as UTF-8; see :func:`write_bytes`.
+
+    Raises
+    ------
+    DataFileError
+        When it cannot be written.
+    """
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: dict[str, Any]) -> Path:
+    """Write named arrays to an ``.npz`` archive; see :func:`write_bytes`.
+
+    Raises
+    ------
+    DataFileError
+        When it cannot be written.
+    """
+    with replacing(path) as stream:
+        np.savez_compressed(stream, **arrays)
+    return Path(path)
+
+
+def figure_bytes(figure: Any, kind: str, dpi: float) -> bytes:
+    """A matplotlib figure as a file of this kind ("png", "pdf", "svg", …)."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format=kind, dpi=dpi, facecolor="white")
+    return stream.getvalue()
+
+
+def write_figure(path: str | os.PathLike[str], figure: Any, dpi: float) -> Path:
+    """Write a matplotlib figure in the format that the name ends in; see :func:`write_bytes`.
+
+    Raises
+    ------
+    DataFileError
+        When it cannot be written.
+    """
+    return write_bytes(path, figure_bytes(figure, Path(path).suffix.lower().lstrip("."), dpi))

@@ -1,0 +1,89 @@
+"""Files are old or new, never parts; what cannot be written is said before the work."""
+
+import errno
+import os
+import stat
+
+import numpy as np
+import pytest
+
+from relucvx.errors import DataFileError
+from relucvx.results import check_writable, replacing, write_arrays, write_figure, write_text
+
+
+def test_what_fails_halfway_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+
+    def fail(error):
+        with replacing(file) as stream:
+            stream.write(b"half")
+            raise error
+
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            fail(error)
+        assert file.read_text() == "old"
+    write_text(file, "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert file.read_text() == "new"
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a.npz"
+    write_arrays(file, {"x": np.arange(3)})
+    with pytest.raises(DataFileError, match="the disk is full"), replacing(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with np.load(file) as found:
+        assert found["x"].tolist() == [0, 1, 2]
+
+
+def test_links_are_followed_and_permissions_kept(tmp_path):
+    file, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    assert write_text(link, "new") == link
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_devices_are_not_replaced():
+    check_writable("/dev/null")
+    write_text("/dev/null", "gone")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_device_that_is_full():
+    with pytest.raises(DataFileError, match="the disk is full"):
+        write_text("/dev/full", "x" * 100_000)
+
+
+def test_long_names_can_be_written(tmp_path):
+    file = tmp_path / ("n" * 250 + ".txt")
+    check_writable(file)
+    assert write_text(file, "x").read_text() == "x"
+
+
+def test_what_cannot_be_written_is_refused_before(tmp_path):
+    for path, why in (
+        (tmp_path / "none" / "a.txt", f"the folder does not exist; try: mkdir -p {tmp_path / 'none'}"),
+        (tmp_path, "a file to write"),
+        (tmp_path / ("n" * 300), "the name is too long"),
+        ("/proc/a.txt", "received /proc/a.txt"),
+    ):
+        with pytest.raises(DataFileError, match=why):
+            check_writable(path)
+        with pytest.raises(DataFileError):
+            write_text(path, "x")
+    check_writable(tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_are_written_in_the_format_of_the_name(tmp_path):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1, 1))
+    assert write_figure(tmp_path / "a.PNG", figure, 50).read_bytes().startswith(b"\x89PNG")
+    assert write_figure(tmp_path / "a.pdf", figure, 50).read_bytes().startswith(b"%PDF")
