@@ -17,7 +17,18 @@ ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "tolerances", "types", "references", "validation", "deadline", "compiled", "interrupts", "results"),
+    (
+        "errors",
+        "tolerances",
+        "types",
+        "references",
+        "validation",
+        "deadline",
+        "compiled",
+        "threads",
+        "interrupts",
+        "results",
+    ),
     ("network",),
     ("arrangement", "metrics", "kernel"),
     ("datasets",),

@@ -11,12 +11,14 @@ from relucvx.certificate.dual_choice import cutting_planes
 from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.problem import Problem
+from relucvx.threads import one_thread_if_small
 from relucvx.types import Array
 
 WIDTH = 1e-10
 """Relative width of the interval to aim for when beta_max is approached from above."""
 
 
+@one_thread_if_small
 def beta_max_interval(problem: Problem, *, time_limit: float | None = 60.0) -> tuple[float, float]:
     """Certified interval (lo, hi): the null network is optimal at every beta >= hi, and is not at beta = lo.
 

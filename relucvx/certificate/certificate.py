@@ -22,6 +22,7 @@ from relucvx.oracle.enumeration import bound_cells
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit, objective, stationarity
 from relucvx.program.problem import Problem
+from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
 from relucvx.types import Array, Result, Scope
 from relucvx.validation import as_matrix
@@ -100,6 +101,7 @@ class Certificate(Result):
         return "\n".join(lines)
 
 
+@one_thread_if_small
 def certify_network(
     problem: Problem,
     network: TwoLayerReLU,

@@ -22,6 +22,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
+from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
 
 MAX_REL_GAP = 1e-3
@@ -147,6 +148,7 @@ class OptimalSet(Result):
         return network_of(self.problem, self.directions, self.signs, self.polytope, x, self.network)
 
 
+@one_thread_if_small
 def optimal_set_of(
     problem: Problem,
     network: TwoLayerReLU,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
 from relucvx.network.layers import Affine, Hidden, LayerList, read_layers
+from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray
 from relucvx.validation import as_matrix
@@ -80,7 +79,7 @@ def slice_regions(
     cells, per_layer = _Cells.of(plane), []
     maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
-    with _pools().limit(limits=1 if narrow else None, user_api="blas"):
+    with BLAS.held(narrow):
         for hidden in network.hidden[:last]:
             cells = cells.through(hidden)
             per_layer.append(len(cells.first))
@@ -102,12 +101,6 @@ NEURONS = (8, 256)
 
 MOST_BYTES = 4 * 2**30
 """What the values at the vertices may take; the peak is about twice as much."""
-
-
-@cache
-def _pools() -> Any:
-    """The thread pools of this process; looking for them takes as long as a small slice."""
-    return ThreadpoolController()
 
 
 @dataclass(frozen=True)

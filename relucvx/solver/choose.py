@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from threadpoolctl import threadpool_limits
-
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
@@ -15,14 +13,13 @@ from relucvx.program.recovery import recover_network
 from relucvx.solver.active_set import active_set
 from relucvx.solver.conic import solve_conic
 from relucvx.solver.result import Progress, SolverResult
+from relucvx.threads import one_thread_if_small
 from relucvx.types import Rng, Status
-
-SMALL = 1_000_000
-"""Below this many entries of the inputs, BLAS threads cost more than they save (several times more on busy cores)."""
 
 METHODS = ("auto", "active_set", "conic")
 
 
+@one_thread_if_small
 def solve_problem(
     problem: Problem,
     *,
@@ -42,8 +39,7 @@ def solve_problem(
         raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", repr(method)))
     if method == "conic":
         return _conic(problem, time_limit)
-    with threadpool_limits(limits=1 if problem.inputs.size < SMALL else None, user_api="blas"):
-        return active_set(problem, tol=tol, time_limit=time_limit, start=start, callback=callback, rng=rng)
+    return active_set(problem, tol=tol, time_limit=time_limit, start=start, callback=callback, rng=rng)
 
 
 def _conic(problem: Problem, time_limit: float | None) -> SolverResult:

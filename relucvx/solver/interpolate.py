@@ -24,6 +24,7 @@ from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.active_set import active_set
 from relucvx.solver.result import Progress, SolverResult
+from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Rng, Status
 
@@ -117,6 +118,7 @@ def _line_columns(X: Array) -> Array:
     return out
 
 
+@one_thread_if_small
 def interpolate_problem(
     problem: Problem,
     *,

@@ -19,6 +19,7 @@ from relucvx.network import SmoothActivation
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.problem import Problem
+from relucvx.threads import TORCH
 from relucvx.training.losses import as_torch_loss
 from relucvx.types import Activation, Array, freeze
 
@@ -161,20 +162,15 @@ class BatchedObjective:
         """
         import torch
 
-        threads = torch.get_num_threads()
-        if not self.small:
-            yield
-            return
-        torch.set_num_threads(1)  # threads started later inherit it
-        try:
-            if threads == 1:
+        with TORCH.held(self.small) as threads:
+            if not self.small or max(threads) == 1:
                 yield
                 return
-            with ThreadPoolExecutor(threads) as self.pool:
-                yield
-        finally:
-            self.pool = None
-            torch.set_num_threads(threads)
+            try:
+                with ThreadPoolExecutor(max(threads), initializer=torch.set_num_threads, initargs=(1,)) as self.pool:
+                    yield
+            finally:
+                self.pool = None
 
     def evaluate(self, theta: Any, rows: Any = None) -> tuple[Any, Any]:
         """Values (S,) and gradients (S, P).
