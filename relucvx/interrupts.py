@@ -2,7 +2,7 @@
 
 A ``KeyboardInterrupt`` that falls into compiled code comes out as a ``SystemError``, into the loading of an extension as an
 ``ImportError``, and into a destructor or a callback of the garbage collector it is printed and lost. Here the signal is noted
-as well as raised, so that in all these cases a ``KeyboardInterrupt`` leaves a block that is :func:`listening`.
+as well as raised, so that in all these cases :class:`relucvx.errors.Interrupted` leaves a block that is :func:`listening`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
+
+from relucvx.errors import Interrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,12 +67,13 @@ class _Noting:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Let no Ctrl-C inside the block get lost or come out as another error.
+    """Let no Ctrl-C inside the block get lost or come out as anything but :class:`relucvx.errors.Interrupted`.
 
     Raises
     ------
-    KeyboardInterrupt
-        At the end of a block that swallowed it, and in place of the error that it became.
+    Interrupted
+        At the end of a block that swallowed the signal, and in place of the error that it became; one that was raised with
+        a result passes.
 
     Notes
     -----
@@ -80,11 +83,11 @@ def listening() -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            if not isinstance(error, KeyboardInterrupt) and (heard() or is_interruption(error)):
-                raise KeyboardInterrupt from error
+            if not isinstance(error, Interrupted) and (heard() or is_interruption(error)):
+                raise Interrupted from error
             raise
         if heard():
-            raise KeyboardInterrupt
+            raise Interrupted
 
 
 def is_interruption(error: BaseException | None) -> bool:
@@ -95,7 +98,7 @@ def is_interruption(error: BaseException | None) -> bool:
 
 
 def interruptible(function: Callable[P, T]) -> Callable[P, T]:
-    """A function out of which Ctrl-C comes as ``KeyboardInterrupt``, whatever it fell into (see :func:`listening`)."""
+    """A function out of which Ctrl-C comes as ``Interrupted``, whatever it fell into (see :func:`listening`)."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from relucvx.errors import Interrupted
 from relucvx.interrupts import hearing, interruptible, listening
 
 
@@ -25,11 +26,11 @@ def swallowed():
 def test_what_is_swallowed_comes_out_at_the_end():
     before = signal.getsignal(signal.SIGINT)
     reached = []
-    with pytest.raises(KeyboardInterrupt), listening():
+    with pytest.raises(Interrupted), listening():
         reached.append(swallowed())
     assert reached == [5]
     assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         interruptible(swallowed)()
     with listening():  # what was before does not count
         pass
@@ -43,7 +44,7 @@ def test_what_it_became_is_translated(kind):
         except KeyboardInterrupt as error:
             raise kind("returned a result with an exception set") from error
 
-    with pytest.raises(KeyboardInterrupt) as stop:
+    with pytest.raises(Interrupted) as stop:
         interruptible(disguised)()
     assert isinstance(stop.value.__cause__, kind)
 
@@ -53,18 +54,28 @@ def test_other_errors_pass():
         raise ValueError("mine")
 
 
-def test_the_interrupt_itself_passes_unchanged():
-    class Carrying(KeyboardInterrupt):
-        pass
-
+def test_an_interrupt_with_a_result_passes():
     @interruptible
     def work():
         try:
             press()
         except KeyboardInterrupt:
-            raise Carrying from None
+            raise Interrupted("best") from None
 
-    with pytest.raises(Carrying):
+    with pytest.raises(Interrupted) as stop:
+        work()
+    assert stop.value.result == "best"
+
+
+def test_an_error_after_the_interrupt_was_dealt_with_is_the_interrupt():
+    """Whoever swallowed it went on with less than it asked for."""
+
+    @interruptible
+    def work():
+        swallowed()
+        raise ValueError("a shape that does not fit")
+
+    with pytest.raises(Interrupted, match="no result yet"):
         work()
 
 

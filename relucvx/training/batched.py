@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relucvx.interrupts import listening
 from relucvx.training.lbfgs import BatchedLBFGS
 from relucvx.training.objective import BatchedObjective
 from relucvx.training.recording import History
@@ -29,8 +31,8 @@ class Outcome:
 
 def train_batched(
     settings: Settings, seeds: Sequence[int], history: History, callback: Callback | None
-) -> list[Outcome]:
-    """Train all seeds at once.
+) -> tuple[list[Outcome], bool]:
+    """Train all seeds at once; also returns whether Ctrl-C ended it.
 
     Notes
     -----
@@ -41,12 +43,14 @@ def train_batched(
 
     objective = BatchedObjective(settings.problem, settings.shape, settings.activation, settings.dtype, settings.device)
     with torch.no_grad(), objective.own_threads():
-        program = _Program(settings, seeds, history, objective)
+        program, stopped = _Program(settings, seeds, history, objective), False
         try:
-            program.run(callback)
+            with listening():
+                program.run(callback)
         except KeyboardInterrupt:
-            program.interrupt()
-        return [outcome for outcome in program.outcomes if outcome is not None]
+            program.close(RunStatus.INTERRUPTED)
+            stopped = True
+        return [outcome for outcome in program.outcomes if outcome is not None], stopped
 
 
 class _Program:
@@ -60,6 +64,7 @@ class _Program:
         theta = settings.initial(seeds)
         self.best_theta, self.best_values = theta.clone(), theta.new_full((len(theta),), torch.inf)
         self.outcomes: list[Outcome | None] = [None] * len(seeds)
+        self.lowest = math.inf
         self.state: BatchedLBFGS | FirstOrder
         if settings.optimizer == "lbfgs":
             self.state = BatchedLBFGS(theta, self.objective.evaluate)
@@ -80,19 +85,22 @@ class _Program:
             self._leave(done)
             count = int(state.steps.max()) if len(state.ids) else count
             if callback is not None and callback(self._progress(count)):
-                return self.interrupt()
+                return self.close(RunStatus.INTERRUPTED)
+            if len(state.ids) and self.settings.deadline.passed():
+                return self.close(RunStatus.TIME_LIMIT)
             if len(state.ids):
                 moved = state.advance()
         return None
 
-    def interrupt(self) -> None:
+    def close(self, status: RunStatus) -> None:
         """Close every open seed at its best point."""
         for k, seed in enumerate(self.state.ids.tolist()):
-            self._close(k, seed, RunStatus.INTERRUPTED)
+            self._close(k, seed, status)
 
     def _remember(self) -> None:
         """Keep the best parameters of methods whose objective may rise."""
         state = self.state
+        self.lowest = min([self.lowest, *state.values[state.values.isfinite()].tolist()])
         if state.monotone:
             return
         better = state.values < self.best_values[state.ids]
@@ -150,7 +158,11 @@ class _Program:
     def _progress(self, count: int) -> TrainingProgress:
         state = self.state
         active = len(state.ids)
-        best = float(state.values.min()) if active else float("nan")
         return TrainingProgress(
-            count, self.settings.max_steps, active, len(self.outcomes) - active, best, time.perf_counter() - self.begin
+            count,
+            self.settings.max_steps,
+            active,
+            len(self.outcomes) - active,
+            self.lowest,
+            time.perf_counter() - self.begin,
         )

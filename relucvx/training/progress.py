@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,8 @@ def with_progress_bar(
         task = bar.add_task("training", total=max_steps if batched else seeds)
 
         def watch(state: TrainingProgress) -> Any:
-            text = f"{state.finished}/{seeds} done, best {state.best:.6g}"
+            best = f", best {state.best:.6g}" if state.best < math.inf else ""
+            text = f"{state.finished}/{seeds} done{best}"
             within = state.finished + min(state.step / max(max_steps, 1), 1.0)
             bar.update(task, completed=state.step if batched else within, description=text)
             return callback(state) if callback is not None else None

@@ -21,6 +21,7 @@ class RunStatus(enum.Enum):
     STALLED = "no step makes progress any more, yet the gradient is above the tolerance: often an optimum on a kink"
     STEP_LIMIT = "the step limit was reached first"
     DIVERGED = "the objective left the finite numbers; the best point before that is returned (try a smaller step)"
+    TIME_LIMIT = "the time limit was reached first; the best point so far is returned"
     INTERRUPTED = "stopped by Ctrl-C or by the callback; the best point so far is returned"
 
     @property
@@ -44,7 +45,7 @@ class TrainingProgress:
     finished : int
         Seeds done.
     best : float
-        Lowest objective of any seed now training, in the training dtype.
+        Lowest objective of any seed so far, in the training dtype; inf before the first finite one.
     seconds : float
         Wall seconds since training began.
     """

@@ -9,6 +9,7 @@ import math
 import time
 from typing import Any
 
+from relucvx.interrupts import listening
 from relucvx.network import SmoothActivation
 from relucvx.training.batched import Callback, Outcome
 from relucvx.training.lbfgs import CURVATURE, DECREASE, MEMORY, PATIENCE, PROGRESS, SHRINKAGE, TRIALS
@@ -21,7 +22,7 @@ from relucvx.training.stepping import BETA1, BETA2, EPSILON, Batches, Settings
 def train_single(
     settings: Settings, seed: int, position: int, history: History, callback: Callback | None
 ) -> tuple[Outcome, bool]:
-    """Train one seed; also returns whether the callback or Ctrl-C asks to stop everything.
+    """Train one seed; also returns whether Ctrl-C ended it.
 
     Notes
     -----
@@ -29,14 +30,15 @@ def train_single(
     Status: heuristic (gradient training; nothing is proven).
     """
     kind = _LBFGS if settings.optimizer == "lbfgs" else _Torch
-    loop = kind(settings, seed, position, history, callback)
+    loop, stopped = kind(settings, seed, position, history, callback), False
     try:
-        status = loop.run()
+        with listening():
+            status = loop.run()
     except KeyboardInterrupt:
-        status = RunStatus.INTERRUPTED
+        status, stopped = RunStatus.INTERRUPTED, True
     final = kind is _LBFGS or status is RunStatus.STATIONARY
     theta = (loop.flat() if final else loop.best_theta).cpu().double().numpy()
-    return Outcome(theta, loop.steps, time.perf_counter() - loop.begin, status), status is RunStatus.INTERRUPTED
+    return Outcome(theta, loop.steps, time.perf_counter() - loop.begin, status), stopped
 
 
 class _Loop:
@@ -108,7 +110,9 @@ class _Loop:
         tiny = decay <= torch.finfo(theta.dtype).eps ** 2 * value and float(theta @ grad) >= 0
         if tiny and self.settings.problem.bias not in ("all", "free"):
             return RunStatus.STATIONARY
-        return RunStatus.STEP_LIMIT if self.steps >= self.settings.max_steps else None
+        if self.steps >= self.settings.max_steps:
+            return RunStatus.STEP_LIMIT
+        return RunStatus.TIME_LIMIT if self.settings.deadline.passed() else None
 
     def record(self, value: float) -> None:
         """One entry of the history."""
@@ -146,7 +150,8 @@ class _Torch(_Loop):
         size, n = settings.batch_size, settings.problem.n_samples
         batches = None if size is None else Batches(self.history_seed, n, size)
         while True:
-            check = self.steps % settings.every == 0 or self.steps >= settings.max_steps
+            over = self.steps >= settings.max_steps or settings.deadline.passed()
+            check = self.steps % settings.every == 0 or over
             if check or batches is None:
                 optimizer.zero_grad()
                 total = self.objective()

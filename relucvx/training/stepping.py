@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import SmoothActivation
 from relucvx.program.problem import Problem
@@ -76,6 +77,8 @@ class Settings:
         and every so many steps for the history.
     batch_size : int or None
         Samples per step; None means all.
+    deadline : Deadline
+        When training ends, whatever has been reached.
     """
 
     problem: Problem
@@ -92,6 +95,7 @@ class Settings:
     init_scale: float
     dtype: Any
     device: Any
+    deadline: Deadline
 
     def initial(self, seeds: Sequence[int]) -> Any:
         """Initial parameters (S, P), the same whatever the batch, dtype or device."""
@@ -150,6 +154,8 @@ class FirstOrder:
         import torch
 
         for _ in range(min(self.settings.every, self.settings.max_steps - self.taken)):
+            if self.settings.deadline.passed():
+                break
             rate = self.settings.rate * self.settings.factor(self.taken)
             if self.batches is None:
                 self.rule.step(self.theta, self.grads, rate)

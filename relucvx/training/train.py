@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.deadline import Deadline
+from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
+from relucvx.interrupts import interruptible
 from relucvx.network import SmoothActivation, resolve_activation
 from relucvx.program.losses import Loss
 from relucvx.program.problem import Problem, make_problem
@@ -17,7 +19,7 @@ from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape
 from relucvx.training.progress import with_progress_bar
 from relucvx.training.recording import History, make_recorders
-from relucvx.training.runs import Run, Runs
+from relucvx.training.runs import Run, Runs, RunStatus
 from relucvx.training.single import train_single
 from relucvx.training.stepping import Schedule, Settings, make_schedule
 from relucvx.types import Activation
@@ -29,6 +31,7 @@ _STEPS = {"lbfgs": 2000, "adam": 5000, "gd": 20000, "sgd": 5000}
 _TOLERANCES = {"float64": 1e-8, "float32": 1e-4}
 
 
+@interruptible
 def train(
     X: Any,
     Y: Any,
@@ -55,6 +58,7 @@ def train(
     p_star: float | None = None,
     record: Any = None,
     record_every: int = 10,
+    time_limit: float | Deadline | None = None,
     callback: Callback | None = None,
     progress: bool = False,
 ) -> Runs:
@@ -102,15 +106,17 @@ def train(
         Further columns of the history; see :func:`relucvx.training.make_recorders`.
     record_every : int
         Steps between entries of the history; gd, sgd and Adam also look at stopping and callback only then.
+    time_limit : float, optional
+        Seconds for all seeds together; the best points so far are returned when they run out.
     callback : callable, optional
-        Sees a :class:`TrainingProgress`; returning True stops cleanly. Ctrl-C does the same.
+        Sees a :class:`TrainingProgress`; returning True stops cleanly.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     Runs
-        One :class:`Run` per seed, in their order. After an interruption with ``batched=False``, only the seeds begun.
+        One :class:`Run` per seed, in their order. With ``batched=False``, only the seeds begun before the end.
 
     Raises
     ------
@@ -118,6 +124,8 @@ def train(
         For options outside the above, or a device that is not there.
     UnsupportedError
         For a batch size with an optimizer that uses all samples.
+    Interrupted
+        After Ctrl-C, with the runs so far as its ``result``.
 
     Notes
     -----
@@ -135,24 +143,29 @@ def train(
     shape = Shape((problem.n_features, *widths, problem.n_outputs), problem.bias)
     settings = _settings(
         problem, phi, shape, optimizer, learning_rate, schedule, momentum, batch_size, init_scale, max_steps, tol,
-        dtype, device, record_every,
+        dtype, device, record_every, Deadline.of(time_limit),
     )  # fmt: skip
     chosen = _seeds(seeds)
     history = History(len(chosen), make_recorders(record, problem.X), None if p_star is None else float(p_star))
     with with_progress_bar(callback, progress, settings.max_steps, len(chosen), batched) as watch:
         method = train_batched if batched else _one_by_one
-        outcomes = method(settings, chosen, history, watch)
-    return Runs(_runs(settings, chosen, outcomes, history), optimizer, time.perf_counter() - begin)
+        outcomes, stopped = method(settings, chosen, history, watch)
+    runs = Runs(_runs(settings, chosen, outcomes, history), optimizer, time.perf_counter() - begin)
+    if stopped:
+        raise Interrupted(runs)
+    return runs
 
 
-def _one_by_one(settings: Settings, seeds: Sequence[int], history: History, callback: Callback | None) -> list[Outcome]:
-    outcomes = []
+def _one_by_one(
+    settings: Settings, seeds: Sequence[int], history: History, callback: Callback | None
+) -> tuple[list[Outcome], bool]:
+    outcomes, stopped = [], False
     for position, seed in enumerate(seeds):
-        outcome, stop = train_single(settings, seed, position, history, callback)
+        outcome, stopped = train_single(settings, seed, position, history, callback)
         outcomes.append(outcome)
-        if stop:
+        if stopped or outcome.status in (RunStatus.INTERRUPTED, RunStatus.TIME_LIMIT):
             break
-    return outcomes
+    return outcomes, stopped
 
 
 def _runs(settings: Settings, seeds: Sequence[int], outcomes: Sequence[Outcome], history: History) -> tuple[Run, ...]:
@@ -182,7 +195,7 @@ def _runs(settings: Settings, seeds: Sequence[int], outcomes: Sequence[Outcome],
 def _settings(
     problem: Problem, phi: Activation | SmoothActivation, shape: Shape, optimizer: str, learning_rate: float | None,
     schedule: Schedule, momentum: float, batch_size: int | None, init_scale: float, max_steps: int | None,
-    tol: float | None, dtype: str, device: str, record_every: int,
+    tol: float | None, dtype: str, device: str, record_every: int, deadline: Deadline,
 ) -> Settings:  # fmt: skip
     if optimizer not in OPTIMIZERS:
         raise InvalidInputError(
@@ -202,7 +215,7 @@ def _settings(
         make_schedule(schedule, steps), float(momentum), steps,
         _TOLERANCES[str(dtype)] if tol is None else as_positive(tol, "tol", allow_zero=True),
         as_count(record_every, "record_every"), _batch_size(batch_size, optimizer, problem.n_samples), scale,
-        getattr(torch, str(dtype)), _device(device),
+        getattr(torch, str(dtype)), _device(device), deadline,
     )  # fmt: skip
 
 

@@ -1,9 +1,12 @@
 """Training end to end: batched against one by one, closed forms, stationary points, stopping, history, bad inputs."""
 
+import time
+
 import numpy as np
 import pytest
 
 import relucvx as rx
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, MissingPackageError, UnsupportedError
 from relucvx.network import DeepNetwork, TwoLayerReLU
 from relucvx.program.losses import LOSSES
@@ -201,9 +204,48 @@ def test_callback_and_interruption(optimizer, batched):
         if state.step >= 20:
             raise KeyboardInterrupt
 
-    runs = rx.train(X, Y, 0.01, callback=interrupt, **options)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        rx.train(X, Y, 0.01, callback=interrupt, **options)
+    runs = stopped.value.result
+    assert len(runs) == (3 if batched else 1)
     assert runs[0].status is RunStatus.INTERRUPTED
     assert runs[0].objective < runs[0].history["objective"][0]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "sgd"])
+def test_a_time_limit_holds_for_all_seeds_together(optimizer, batched):
+    def slow(state):
+        time.sleep(0.05)
+
+    options = {"max_steps": 100_000, "tol": 0.0, "callback": slow, "record_every": 1}
+    began = time.perf_counter()
+    runs = rx.train(
+        X, Y, 0.01, width=5, seeds=range(3), optimizer=optimizer, batched=batched, time_limit=0.5, **options
+    )
+    assert time.perf_counter() - began < 5.0
+    assert RunStatus.TIME_LIMIT in [run.status for run in runs]
+    assert len(runs) == (3 if batched else 1)
+    assert all(run.objective < run.history["objective"][0] for run in runs)
+    with pytest.raises(rx.RelucvxError, match="time_limit to be a finite number > 0"):
+        rx.train(X, Y, 0.01, time_limit=0)
+
+
+def test_a_deadline_that_has_passed_returns_the_start():
+    runs = rx.train(X, Y, 0.01, width=5, seeds=range(2), time_limit=Deadline(0.0))
+    assert [run.status for run in runs] == [RunStatus.TIME_LIMIT] * 2
+    assert [run.steps for run in runs] == [0, 0]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_progress_never_shows_what_is_no_number(batched):
+    """When the last seed has left the batch, the best objective is that of the seeds that are done."""
+    seen = []
+    runs = rx.train(X, Y, 0.5, width=4, seeds=range(3), batched=batched, callback=seen.append)
+    assert all(np.isfinite(state.best) for state in seen)
+    if batched:
+        assert seen[-1].active == 0
+        assert seen[-1].best == pytest.approx(runs.best.objective, rel=1e-9)
 
 
 @pytest.mark.parametrize("batched", [True, False])
