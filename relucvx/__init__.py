@@ -1,6 +1,26 @@
 """relucvx: certified global optima of two-layer ReLU networks, and the theory around them as executable code.
 
 Names resolve on first use, so that importing the package loads neither torch nor cvxpy nor matplotlib.
+
+Examples
+--------
+>>> import relucvx as rx
+>>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]  # y = |x|
+>>> low, high = rx.beta_max(X, y)  # from here on the best network is zero
+>>> low <= 5.0 <= high
+True
+>>> sol = rx.solve(X, y, beta=1.0)
+>>> round(sol.objective, 6), sol.network.width, sol.status.name
+(1.8, 2, 'CONVERGED')
+>>> proof = rx.certify(sol.network, X, y, beta=1.0)  # of any network, without the solver
+>>> print(proof.lower <= sol.objective <= proof.lower * (1 + 1e-6))
+True
+>>> [round(one.objective, 6) for one in rx.beta_path(X, y, [5.0, 2.0, 1.0])]
+[5.0, 3.2, 1.8]
+>>> rx.optimal_set(sol).verdict.name
+'UNIQUE'
+>>> round(rx.interpolate(X, y).objective, 6)  # least norm of an exact fit
+2.0
 """
 
 from __future__ import annotations

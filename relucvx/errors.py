@@ -10,7 +10,10 @@ from typing import Any
 
 
 class RelucvxError(Exception):
-    """Base of every error raised by relucvx."""
+    """Base of every error raised by relucvx.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
 
 
 class InvalidInputError(RelucvxError, ValueError):
@@ -57,6 +60,10 @@ class Interrupted(KeyboardInterrupt):
     result : object
         What the interrupted call would have returned, as far as it got: certified, and marked INTERRUPTED. None where
         there was nothing yet.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx].
     """
 
     def __init__(self, result: Any = None) -> None:

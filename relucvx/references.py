@@ -20,7 +20,6 @@ REFERENCES: dict[str, str] = {
     "Networks. ICLR 2022.",
     "cover-1965": "T. M. Cover. Geometrical and Statistical Properties of Systems of Linear Inequalities with "
     "Applications in Pattern Recognition. IEEE Trans. Electronic Computers, 1965.",
-    "bach-2017": "F. Bach. Breaking the Curse of Dimensionality with Convex Neural Networks. JMLR 2017.",
     "wang-2025": "B. Wang. Representation Geometry in Task-Optimized Network Models. Lecture slides, advanced theory course, "
     "2025 (read in a lossy transcription).",
     "wang-fusi-johnston-2025": "B. Wang, S. Fusi, W. J. Johnston. A Mathematical Theory for Understanding when Abstract "

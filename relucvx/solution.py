@@ -40,6 +40,10 @@ class Solution(Result):
     certificate : Certificate
     stats : dict
         Rounds, seconds, the tolerance asked for, and the history of (round, upper, lower).
+
+    Notes
+    -----
+    Status: a record of what :func:`solve` finds, which states what it rests on. Source: [relucvx].
     """
 
     problem: Problem

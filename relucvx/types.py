@@ -23,7 +23,10 @@ BIAS_MODES: tuple[BiasMode, ...] = ("none", "hidden", "all", "free")
 
 
 class Status(enum.Enum):
-    """How an algorithm stopped. What is *proven* is said by the certificate, never by the status."""
+    """How an algorithm stopped. What is *proven* is said by the certificate, never by the status.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
 
     CONVERGED = "the certified relative gap is at or below the tolerance"
     ITERATION_LIMIT = (
@@ -41,7 +44,10 @@ class Status(enum.Enum):
 
 
 class Scope(enum.Enum):
-    """Over which activation patterns the dual norm was bounded."""
+    """Over which activation patterns the dual norm was bounded.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
 
     ALL_PATTERNS = (
         "every activation pattern: enumerated, bounded by branch-and-bound, or by a relaxation that reaches the target"

@@ -4,9 +4,6 @@ The order is that of DESIGN: each name may import the layers below its own, neve
 """
 
 import ast
-import dataclasses
-import enum
-import inspect
 from pathlib import Path
 
 import pytest
@@ -204,33 +201,6 @@ def test_everything_public_is_documented(file):
 def test_the_documentation_check_can_fail():
     source = "class A:\n    'doc'\n    def f(self): ...\ndef g(): ...\ndef _h(): ..."
     assert undocumented(source) == ["f", "g"]
-
-
-PUBLIC = [name for name in relucvx.__all__ if callable(getattr(relucvx, name))]
-
-
-def lacks_status(obj: object) -> bool:
-    """Functions, and classes that stand for a theorem, say what they rest on; records, enums and errors need not."""
-    doc = inspect.getdoc(obj) or ""
-    record = inspect.isclass(obj) and (dataclasses.is_dataclass(obj) or issubclass(obj, (enum.Enum, BaseException)))
-    return not doc or not (record or "Status:" in doc)
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_public_names_state_what_they_rest_on(name):
-    assert not lacks_status(getattr(relucvx, name))
-
-
-def test_the_status_check_can_fail():
-    def silent():
-        """Computes something."""
-
-    class Program:
-        """Stands for a theorem."""
-
-    assert lacks_status(silent)
-    assert lacks_status(Program)
-    assert not lacks_status(relucvx.Scope)
 
 
 WRITERS = {

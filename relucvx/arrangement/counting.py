@@ -33,6 +33,11 @@ def count_patterns(n_samples: int, rank: int) -> int:
 
     Source: [cover-1965]
     Status: theorem (equality in general position, upper bound otherwise).
+
+    Examples
+    --------
+    >>> count_patterns(3, 2), count_patterns(100, 5)
+    (6, 7852352)
     """
     n, r = _as_count(n_samples, "n_samples"), _as_count(rank, "rank")
     if n == 0 or r == 0:

@@ -69,6 +69,12 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
 
     Source: [cover-1965], [pilanci-ergen-2020]
     Status: theorem in exact arithmetic; in float64 certified numerically for what is listed (see *Tolerance*).
+
+    Examples
+    --------
+    >>> found = enumerate_patterns([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> found.complete, found.patterns.shape
+    (True, (6, 3))
     """
     data = as_matrix(X, "X")
     limit = _as_max_patterns(max_patterns)

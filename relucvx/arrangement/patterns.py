@@ -33,6 +33,11 @@ class Arrangement(Result):
         True if enumerated: every cell of inradius above `tolerance` is listed. Sampling always says False.
     tolerance : float
         Relative to ||x_i|| ||w||: closer than this to a wall, the side is undecided (see `enumerate_patterns`).
+
+    Notes
+    -----
+    Status: theorem where ``complete`` is True, else a sample of the patterns.
+    Source: [cover-1965], [pilanci-ergen-2020].
     """
 
     X: Array

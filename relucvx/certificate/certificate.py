@@ -62,6 +62,11 @@ class Certificate(Result):
     cones : int
         Cells or cones the oracle examined.
     seconds : float
+
+    Notes
+    -----
+    Status: theorem (weak duality), in float64 with explicit allowances for rounding.
+    Source: [pilanci-ergen-2020], [relucvx].
     """
 
     upper: float

@@ -41,7 +41,10 @@ WITHIN = 1e-4
 
 
 class Uniqueness(enum.Enum):
-    """Whether the optimum is unique, up to the order and the free rescaling of neurons."""
+    """Whether the optimum is unique, up to the order and the free rescaling of neurons.
+
+    Status: certified numerically (UNIQUE, NOT_UNIQUE); UNDECIDED says nothing. Source: [mishkin-pilanci-2023].
+    """
 
     UNIQUE = "one optimum: no other direction can be active, and the atoms are linearly independent"
     NOT_UNIQUE = "a second optimum with the same objective is given"
@@ -91,6 +94,10 @@ class OptimalSet(Result):
     problem : Problem
     polytope : Polytope
     seconds : float
+
+    Notes
+    -----
+    Status: a record of what :func:`optimal_set` finds, which states what it rests on. Source: [mishkin-pilanci-2023].
     """
 
     verdict: Uniqueness
@@ -163,6 +170,10 @@ def optimal_set_of(
     ------
     InvalidInputError
         When the certificate's relative gap exceeds 1e-3.
+
+    Notes
+    -----
+    Status: as :func:`optimal_set` says. Source: [mishkin-pilanci-2023].
     """
     began = time.perf_counter()
     _check(problem, certificate)

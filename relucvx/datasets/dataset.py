@@ -96,6 +96,8 @@ def suggest_beta(X: Array, Y: Array) -> float | None:
     """Two digits of ||X^T Y|| / 20, which is at most beta_max / 10 for the squared loss; None when it is zero.
 
     relu(Xw) - relu(-Xw) = Xw gives max_w ||Y^T relu(Xw)|| >= ||X^T Y|| / 2.
+
+    Status: theorem (the inequality); heuristic as a choice of beta. Source: [relucvx].
     """
     level = float(np.linalg.norm(X.T @ Y, 2)) / 20.0
     if level == 0.0:

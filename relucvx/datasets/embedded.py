@@ -99,6 +99,10 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
     ------
     InvalidInputError
         When every column is constant.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
     """
     centred = X - X.mean(axis=0)
     spread = centred.std(axis=0)

@@ -35,6 +35,10 @@ class TextbookInstance(Dataset):
         Activation of the hidden neurons.
     optimum : float
         Optimal value p*, from the formula in ``description``.
+
+    Notes
+    -----
+    Status: as :func:`textbook_instances` says. Source: [relucvx].
     """
 
     beta: float = 1.0

@@ -195,6 +195,10 @@ class OptimalFamily(Result):
     X : ndarray of shape (n, d) or None
     beta, b, objective : float
         Weight decay, scale of the kernels, and the objective all of them share.
+
+    Notes
+    -----
+    Status: a record of what :func:`optimal_family` finds, which states what it rests on. Source: [relucvx].
     """
 
     Y: Array

@@ -40,6 +40,10 @@ class PreactivationCertificate(Result):
         Number of ascents.
     status : str
         What the answer is worth.
+
+    Notes
+    -----
+    Status: a record of what :func:`preactivation_certificate` finds, which states what it rests on. Source: [relucvx].
     """
 
     ratio: float
@@ -71,6 +75,10 @@ class EnergyMinimum(Result):
         Largest entry of the gradient at the end, relative to max(1, E).
     status : str
         What the answer is worth.
+
+    Notes
+    -----
+    Status: a record of what :func:`minimize_energy` finds, which states what it rests on. Source: [relucvx].
     """
 
     energy: float

@@ -49,6 +49,10 @@ class Prediction(Result):
         An optimal network in the given X, where the form applies and provides one.
     note : str
         Caveats, in words.
+
+    Notes
+    -----
+    Status: as its own ``status`` says. Source: [relucvx], and its own ``source``.
     """
 
     name: str

@@ -45,6 +45,15 @@ def representation_kernel(network: Any, X: Any, layer: int = -1) -> Array:
     -----
     Source: [wang-2025].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from relucvx.network import TwoLayerReLU
+    >>> network = TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])  # relu(x) + relu(-x)
+    >>> representation_kernel(network, [[-2.0], [1.0], [2.0]])
+    array([[4., 0., 0.],
+           [0., 1., 2.],
+           [0., 2., 4.]])
     """
     H = _hidden_layers(network, X)
     if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -len(H) <= layer < len(H):

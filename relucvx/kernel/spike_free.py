@@ -35,6 +35,10 @@ class SpikeFree(Result):
     excess : float
         min{||w'|| : X w' = relu(h)} for the witness, relative to ||w|| = 1: above 1 shows the violation, inf when there
         is no such w' at all. NaN without a witness.
+
+    Notes
+    -----
+    Status: a record of what :func:`spike_free` finds, which states what it rests on. Source: [wang-2025], [relucvx].
     """
 
     spike_free: bool

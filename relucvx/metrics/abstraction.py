@@ -26,6 +26,10 @@ class FactorScore(Result):
         Average over the variables; NaN if one is undefined.
     n_contexts : tuple of int
         Settings of the other variables in which both values of a variable occur.
+
+    Notes
+    -----
+    Status: a record of what :func:`parallelism_score` finds, which states what it rests on. Source: [bernardi-2020].
     """
 
     per_factor: Array
@@ -47,6 +51,10 @@ class NeuronTuning(Result):
         Signed correlations.
     mean : float
         Average of ``per_neuron`` over the neurons that vary; NaN when none does.
+
+    Notes
+    -----
+    Status: a record of what :func:`neuron_tuning` finds, which states what it rests on. Source: [relucvx].
     """
 
     per_neuron: Array
@@ -89,6 +97,12 @@ def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None)
 
     Source: [bernardi-2020].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> square, factors = [[0, 0], [0, 1], [1, 0], [1, 1]], [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    >>> parallelism_score(square, factors).mean
+    1.0
     """
     if kernel is None and Z is not None:
         # differences of means do not see a common shift; removing it first saves the digits it would cost
@@ -140,6 +154,12 @@ def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1
 
     Source: [bernardi-2020].
     Status: heuristic (an estimate that depends on the classifier; the splits are exhaustive).
+
+    Examples
+    --------
+    >>> square, factors = [[0, 0], [0, 1], [1, 0], [1, 1]], [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    >>> ccgp(square, factors).mean
+    1.0
     """
     C = as_positive(C, "C")
     features = as_features(Z, kernel, "ccgp")

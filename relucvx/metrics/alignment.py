@@ -30,6 +30,10 @@ class Procrustes(Result):
     similarity : float
         ||A^T B||_* / (||A||_F ||B||_F), between 0 and 1; the cosine between A and the rotated B. NaN when one side
         does not vary.
+
+    Notes
+    -----
+    Status: a record of what :func:`procrustes` finds, which states what it rests on. Source: [schonemann-1966].
     """
 
     distance: float
@@ -83,6 +87,13 @@ def cka(
 
     Source: [kornblith-2019], debiased form [song-2012].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> cross = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> turned = 3 * cross @ [[0.0, 1.0], [-1.0, 0.0]]
+    >>> round(cka(cross, turned), 12), round(cka(cross, cross**2), 12)
+    (1.0, 0.0)
     """
     if kernel not in ("linear", "rbf"):
         raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
@@ -139,6 +150,12 @@ def procrustes(Z1: Any, Z2: Any, *, scale: bool = True) -> Procrustes:
 
     Source: [schonemann-1966], as a metric between networks [williams-2021].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> cross = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> round(procrustes(cross, 3 * cross @ [[0.0, 1.0], [-1.0, 0.0]]).similarity, 12)
+    1.0
     """
     (A, size1), (B, size2) = centred(Z1, "Z1"), centred(Z2, "Z2")
     check_same_samples(len(A), len(B))

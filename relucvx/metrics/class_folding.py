@@ -33,6 +33,10 @@ class PairFolding(Result):
         Share of the paths with chi > 0 among those whose code changes; NaN without any.
     n_paths, n_maxima : int
         Paths whose code changes, and start points with a non-zero maximum.
+
+    Notes
+    -----
+    Status: a record of what :func:`class_folding` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     median: float
@@ -60,6 +64,10 @@ class ClassFolding(Result):
         The same numbers for all pairs of different classes taken together.
     within : PairFolding
         The same for all paths inside a class.
+
+    Notes
+    -----
+    Status: a record of what :func:`class_folding` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     labels: tuple[Any, ...]

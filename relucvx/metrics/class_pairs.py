@@ -33,6 +33,11 @@ class ConvexityNull(Result):
         Permutations drawn.
     confidence : float
         Share held by the intervals.
+
+    Notes
+    -----
+    Status: a record of what :func:`graph_convexity` finds, which states what it rests on.
+    Source: [tetkova-2025], [relucvx].
     """
 
     mean: float
@@ -65,6 +70,10 @@ class Convexity(Result):
         Nominal coverage of the intervals.
     null : ConvexityNull or None
         Scores under permuted labels when asked for.
+
+    Notes
+    -----
+    Status: a record of what :func:`graph_convexity` finds, which states what it rests on. Source: [tetkova-2025].
     """
 
     overall: float

@@ -34,6 +34,10 @@ class NeuralCollapse(Result):
         Distance of the uncentred class means from an orthogonal frame of equal norms; 0 on it.
     classes : tuple
         The labels, in the order of the columns of ``weights``.
+
+    Notes
+    -----
+    Status: a record of what :func:`neural_collapse` finds, which states what it rests on. Source: [papyan-2020].
     """
 
     nc1: float
@@ -99,6 +103,11 @@ def neural_collapse(
 
     Source: [papyan-2020].
     Status: theorem (definitions; singular values of M below 1e-10 of the largest count as zero).
+
+    Examples
+    --------
+    >>> neural_collapse([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], ["a", "a", "b", "b"]).nc1
+    0.0
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(labels, len(Z), classes=classes)

@@ -95,6 +95,12 @@ def graph_convexity(
     Source: [tetkova-2025], [politis-romano-1994].
     Status: theorem (a definition, exact for ``n_pairs=None``; an estimate when pairs are drawn). The p-value is exact;
     the intervals are heuristic.
+
+    Examples
+    --------
+    >>> apart, mixed = [[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], [[0.0], [1.0], [2.0], [3.0]]
+    >>> graph_convexity(apart, list("aaabbb"), k=2).overall, graph_convexity(mixed, list("abab"), k=1).overall
+    (1.0, 0.0)
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(labels, len(Z))

@@ -42,6 +42,11 @@ class DecodingDimension(Result):
         Whether all were tested.
     conditions : tuple
         The labels.
+
+    Notes
+    -----
+    Status: a record of what :func:`decoding_dimension` finds, which states what it rests on.
+    Source: [bernardi-2020], [rigotti-2013].
     """
 
     mean_accuracy: float

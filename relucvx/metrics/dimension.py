@@ -43,6 +43,12 @@ def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True)
 
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> cross = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    >>> round(participation_ratio(cross), 12)
+    2.0
     """
     if kernel is None and Z is not None:
         rows, _ = scaled(as_matrix(Z, "Z"))
@@ -138,6 +144,11 @@ def numerical_rank(
 
     Source: [masarczyk-2023].
     Status: heuristic (where to cut is a choice; the count is exact up to rounding).
+
+    Examples
+    --------
+    >>> numerical_rank([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    1
     """
     if spectrum not in ("singular", "covariance"):
         raise InvalidInputError(explain('spectrum "singular" or "covariance"', repr(spectrum)))

@@ -33,6 +33,10 @@ class FewShot(Result):
         R_b^2 / R_a^2 - 1: a wider class b leaves more room for class a.
     dimension : float
         Participation ratio of class a.
+
+    Notes
+    -----
+    Status: a record of what :func:`few_shot_snr` finds, which states what it rests on. Source: [sorscher-2022].
     """
 
     snr: float
@@ -54,6 +58,10 @@ class FewShotMatrix(Result):
         Average of ``error`` over the pairs.
     classes : tuple
         The labels, in the order of rows and columns.
+
+    Notes
+    -----
+    Status: a record of what :func:`few_shot_matrix` finds, which states what it rests on. Source: [sorscher-2022].
     """
 
     snr: Array

@@ -27,6 +27,10 @@ class SpaceFolding(Result):
         Largest Hamming distance from the code at the start (from either end in the symmetric variant).
     r2 : int
         Length of the walk: sum of the Hamming distances between consecutive codes.
+
+    Notes
+    -----
+    Status: a record of what :func:`space_folding` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     chi: float
@@ -61,6 +65,12 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     -----
     Source: [lewandowski-2025].
     Status: theorem (a definition; integer arithmetic).
+
+    Examples
+    --------
+    >>> walk = space_folding([[0], [1], [0], [1]])
+    >>> walk.r1, walk.r2, round(walk.chi, 4)
+    (1, 3, 0.6667)
     """
     return walk_folding(as_codes(codes), symmetric)
 
@@ -118,6 +128,12 @@ def folding(
     -----
     Source: [lewandowski-2025].
     Status: theorem (exact up to float64 rounding, or exact in rationals; ``"sampled"`` is heuristic).
+
+    Examples
+    --------
+    >>> from relucvx.datasets import sawtooth
+    >>> round(folding(sawtooth(2), [0.0], [1.0]).chi, 4)
+    0.3333
     """
     if method == "exact":
         # one line at a time: a thousand have some hundred megabytes of codes

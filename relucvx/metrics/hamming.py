@@ -28,6 +28,10 @@ class HammingConvexity(Result):
         That code: d(start, missing) + d(missing, end) = d(start, end).
     path : ndarray of shape (d(start, end) + 1, N), bool, or None
         A shortest path from start to end through it, one bit flipped per step.
+
+    Notes
+    -----
+    Status: a record of what :func:`hamming_convex` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     convex: bool
@@ -80,8 +84,8 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
     --------
     >>> hamming_convex([[0, 0], [0, 1]]).convex
     True
-    >>> hamming_convex([[0, 0], [1, 1]]).missing
-    array([False,  True])
+    >>> hamming_convex([[0, 0], [1, 1]]).missing  # 10 lies on a shortest path from 00 to 11, and so does 01
+    array([ True, False])
     """
     inside = np.unique(as_codes(codes), axis=0)
     if observable is None:

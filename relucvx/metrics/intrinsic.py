@@ -38,6 +38,10 @@ class TwoNN(Result):
         Samples dropped as copies of others.
     method : str
         ``"mle"`` or ``"fit"``.
+
+    Notes
+    -----
+    Status: a record of what :func:`two_nn` finds, which states what it rests on. Source: [facco-2017].
     """
 
     dimension: float

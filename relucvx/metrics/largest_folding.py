@@ -46,6 +46,10 @@ class LargestFolding(Result):
         Segments traced; each counts for both its directions.
     exhaustive : bool
         Whether these were all segments of the data set, so that ``chi`` is the maximum.
+
+    Notes
+    -----
+    Status: a record of what :func:`largest_folding` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     chi: float

@@ -37,6 +37,10 @@ class LineRegions(Result):
         Position of each neuron in its layer.
     exact_breakpoints : tuple of Fraction or None
         The breakpoints as rationals where they were computed so.
+
+    Notes
+    -----
+    Status: a record of what :func:`line_regions` finds, which states what it rests on. Source: [lewandowski-2025].
     """
 
     breakpoints: Array
@@ -114,6 +118,12 @@ def line_regions(
 
     Source: [lewandowski-2025].
     Status: theorem (exact up to float64 rounding, or exact in rationals).
+
+    Examples
+    --------
+    >>> from relucvx.datasets import sawtooth
+    >>> line_regions(sawtooth(3), [0.0], [1.0]).n_regions
+    8
     """
     lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
     return next(lines) if single else tuple(lines)

@@ -55,6 +55,11 @@ def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> floa
 
     Source: [huh-2024].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> mutual_knn([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]], [[0.0, 2.0], [0.1, 2.0], [2.0, 0.0], [2.0, 0.1]], k=1)
+    1.0
     """
     A, B = _prepared(Z1, "Z1", normalise), _prepared(Z2, "Z2", normalise)
     n = len(A)

@@ -35,6 +35,10 @@ class LinearProbe(Result):
         Share of the most frequent label among the test samples.
     converged : bool
         Whether every fit reached its tolerance within the iterations allowed.
+
+    Notes
+    -----
+    Status: a record of what :func:`linear_probe` finds, which states what it rests on. Source: [alain-2017].
     """
 
     accuracy: float

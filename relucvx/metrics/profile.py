@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProfileProgress:
-    """What a callback of :func:`profile` sees before each metric: steps done and in all, and what comes next."""
+    """What a callback of :func:`profile` sees before each metric: steps done and in all, and what comes next.
+
+    Status: a convention (what is done and what comes next). Source: [relucvx].
+    """
 
     step: int
     total: int

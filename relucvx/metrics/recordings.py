@@ -25,6 +25,10 @@ class ConditionAverages(Result):
         The labels in the order of the rows; tuples when conditions were given by several variables.
     n_trials : ndarray of shape (P,)
         Trials averaged.
+
+    Notes
+    -----
+    Status: a record of what :func:`condition_averages` finds, which states what it rests on. Source: [relucvx].
     """
 
     means: Array
@@ -51,6 +55,11 @@ class NoiseCorrectedKernel(Result):
         Pairs of trials from different repeats behind each entry.
     smallest_eigenvalue : float
         Of ``kernel``; far below zero compared with the largest when noise dominates.
+
+    Notes
+    -----
+    Status: a record of what :func:`noise_corrected_kernel` finds, which states what it rests on.
+    Source: [walther-2016].
     """
 
     kernel: Array

@@ -41,6 +41,10 @@ class LinearSeparation(Result):
     residual : float
         Largest coordinate of the difference of the two combinations (of their sum with signs, without a bias), relative
         to the largest coordinate of a point, from the mean with a bias; NaN when separable.
+
+    Notes
+    -----
+    Status: a record of what :func:`linear_separation` finds, which states what it rests on. Source: [relucvx].
     """
 
     separable: bool | None
@@ -73,6 +77,10 @@ class Separability(Result):
         balanced splits, or when conditions have several points.
     conditions : tuple
         The labels, or row numbers.
+
+    Notes
+    -----
+    Status: a record of what :func:`separability` finds, which states what it rests on. Source: [relucvx].
     """
 
     share: float
@@ -148,6 +156,12 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
     Source: [relucvx].
     Status: certified (the margin is recomputed and larger than its rounding error; hulls meet up to 1e-9 of the largest
     coordinate from the mean; singular values below 1e-10 of the largest count as zero).
+
+    Examples
+    --------
+    >>> xor = [[0, 0], [1, 1], [0, 1], [1, 0]]
+    >>> linear_separation(xor, [0, 0, 1, 1]).separable, linear_separation(xor, [0, 1, 1, 1]).separable
+    (False, True)
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(sides, len(Z), name="sides")
@@ -228,6 +242,11 @@ def separability(
     Source: [cover-1965], [rigotti-2013].
     Status: certified (every answer carries a checked certificate as in :func:`linear_separation`; undecided ones are
     reported).
+
+    Examples
+    --------
+    >>> separability([[0, 0], [0, 1], [1, 0], [1, 1]]).share  # all splits but one, which is exclusive or
+    0.875
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(range(len(Z)) if conditions is None else conditions, len(Z), name="conditions")

@@ -41,6 +41,10 @@ class LayerSimilarity(Result):
         Names of the layers.
     metric : str
         Name of the metric.
+
+    Notes
+    -----
+    Status: a record of what :func:`layer_similarity` finds, which states what it rests on. Source: [kornblith-2019].
     """
 
     matrix: Array

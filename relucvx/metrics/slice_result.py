@@ -60,6 +60,10 @@ class SliceRegions(Result):
         ones; for a single output, whether it is > 0. None together with ``maps``.
     decision_pairs : ndarray of shape (S, 2), or None
         The two decisions that meet on each segment, the smaller first.
+
+    Notes
+    -----
+    Status: a record of what :func:`slice_regions` finds, which states what it rests on. Source: [humayun-2023].
     """
 
     origin: Array

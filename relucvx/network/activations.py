@@ -155,5 +155,8 @@ def resolve_activation(
 
 
 def is_exact(activation: Activation | SmoothActivation) -> bool:
-    """Whether the convex reformulation is exact for this activation: it is for the piecewise-linear ones."""
+    """Whether the convex reformulation is exact for this activation: it is for the piecewise-linear ones.
+
+    Status: theorem. Source: [pilanci-ergen-2020].
+    """
     return isinstance(activation, Activation)

@@ -13,7 +13,10 @@ ACCEPTED = "torch.nn.Sequential(Linear, ReLU or LeakyReLU, Linear)"
 
 
 def is_torch_module(obj: Any) -> bool:
-    """Whether obj is a ``torch.nn.Module``, decided without importing torch."""
+    """Whether obj is a ``torch.nn.Module``, decided without importing torch.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
     return any(c.__name__ == "Module" and c.__module__ == "torch.nn.modules.module" for c in type(obj).__mro__)
 
 

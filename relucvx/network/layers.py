@@ -99,6 +99,10 @@ class LayerList:
         Size of the input.
     input_shape : tuple of int
         Shape of one input, ``(n_features,)`` unless it is an image.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
     """
 
     hidden: tuple[Hidden, ...]

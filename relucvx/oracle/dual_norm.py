@@ -58,6 +58,10 @@ class DualNormBound(Result):
     outcome : str
         "proved" (upper is at most max(target, lower) up to rounding), "violated" (stopped at a direction above
         ``stop_above``) or "budget".
+
+    Notes
+    -----
+    Status: certified numerically, in float64 with explicit allowances for rounding. Source: [relucvx].
     """
 
     lower: float
@@ -71,7 +75,10 @@ class DualNormBound(Result):
 
 
 def spectral_bound(form: Form) -> float:
-    """||Nᵀ phi(Xw)|| <= ||N||₂ · max slope · ||X||₂ over the unit ball (bias within its range when free)."""
+    """||Nᵀ phi(Xw)|| <= ||N||₂ · max slope · ||X||₂ over the unit ball (bias within its range when free).
+
+    Status: theorem. Source: [relucvx].
+    """
     if form.trivial:
         return form.rounding()
     X = form.X
@@ -85,7 +92,10 @@ def spectral_bound(form: Form) -> float:
 
 
 def choose_method(form: Form) -> Method:
-    """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable."""
+    """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable.
+
+    Status: heuristic. Source: [relucvx].
+    """
     n, dim = form.X.shape
     if not form.M.any():
         return "spectral"  # without a kink F is ||Lᵀw||, and its largest singular value is the dual norm
@@ -98,7 +108,10 @@ def choose_method(form: Form) -> Method:
 
 @functools.cache
 def compile_kernels() -> None:
-    """Compile or load the kernels once, on a toy problem, so that no time limit is spent on it."""
+    """Compile or load the kernels once, on a toy problem, so that no time limit is spent on it.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
     square = Form(np.eye(2), np.ones((2, 1)), np.zeros((2, 1)), 2, np.eye(2), np.zeros(2), 0.0, 2.0, 0.0)
     local_maxima(square, np.eye(2), iterations=1)
     branch_and_bound(square, target=0.0)

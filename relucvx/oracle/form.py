@@ -40,6 +40,10 @@ class Form:
         Σ_i ||N_i||·||x_i||·(|linear| + |hinge|): the magnitude against which rounding is counted.
     truncation : float
         Bound on |F_original - F_reduced| over the unit ball from dropping directions outside the numerical row space.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
     """
 
     X: Array
@@ -99,6 +103,10 @@ def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: boo
         Augmented inputs; with ``free_bias`` the last column is the ones column of the unpenalised bias.
     N : ndarray, shape (n, c)
         Dual point; its columns must sum to zero when the bias is free.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
     """
     X = inputs[:, :-1] if free_bias else inputs
     centre = X.mean(axis=0) if free_bias else np.zeros(X.shape[1])

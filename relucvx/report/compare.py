@@ -93,6 +93,15 @@ def compare(
 
     Status: certified numerically (gaps); the closed forms are theorems under their conditions; the rest is measurement.
     Source: [pilanci-ergen-2020], [wang-2025], [wang-fusi-johnston-2025], [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.network import TwoLayerReLU
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> network = TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])  # fits exactly, at a cost of 2 where 1.8 is the optimum
+    >>> print(compare(X, y, 1.0, runs=[network]))  # doctest: +ELLIPSIS
+    global optimum: holds. 1.8 <= p* <= 1.8 (...), over every activation pattern
+    training reaches the optimum: does not hold. 0 of 1 runs reach p* to 0.0001; ...
     """
     problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")

@@ -51,6 +51,10 @@ class Comparison(Result):
     labels, factors : ndarray or None
     reach : float
         Certified relative gap up to which a run counts as optimal.
+
+    Notes
+    -----
+    Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
     """
 
     problem: Problem

@@ -68,6 +68,10 @@ class Finding(Result):
     verdict : str
         "holds", "does not hold", "partly", "not applicable" or "undecided".
     text : str
+
+    Notes
+    -----
+    Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
     """
 
     claim: str

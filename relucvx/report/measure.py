@@ -49,6 +49,10 @@ class Row(Result):
         As the trainer reported them.
     status : str
         How the trainer or the solver stopped.
+
+    Notes
+    -----
+    Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
     """
 
     name: str

@@ -34,6 +34,9 @@ def solve_problem(
 
     "auto" is the active set: it was at least as fast on every problem measured (benchmarks/solvers.py), and it is the only
     one that does not need all patterns in memory.
+
+    Status: certified numerically, by the certificate and not by the solver.
+    Source: [pilanci-ergen-2020], [sahiner-2021].
     """
     if method not in METHODS:
         raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", repr(method)))

@@ -208,6 +208,10 @@ def check_mosek() -> None:
         When the package is not installed.
     LicenseError
         When no valid licence is found.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx].
     """
     try:
         import mosek

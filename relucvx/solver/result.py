@@ -10,7 +10,10 @@ from relucvx.types import Array, Status
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback sees after each round; returning True from it stops the solver cleanly."""
+    """What a callback sees after each round; returning True from it stops the solver cleanly.
+
+    Status: a convention (what is known so far). Source: [relucvx].
+    """
 
     round: int
     upper: float
@@ -25,7 +28,10 @@ class Progress:
 
 @dataclass
 class SolverResult:
-    """What a solver hands to the certificate: a network, a dual point, and how it stopped."""
+    """What a solver hands to the certificate: a network, a dual point, and how it stopped.
+
+    Status: a record of what :func:`solve_problem` finds, which states what it rests on. Source: [relucvx].
+    """
 
     network: TwoLayerReLU
     dual: Array

@@ -27,7 +27,10 @@ MAX_SIZE = 4
 
 
 class Verdict(enum.Enum):
-    """What became of a claim."""
+    """What became of a claim.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
 
     HOLDS = "the prediction was met"
     VIOLATED = "the prediction was missed by more than the tolerance"
@@ -51,6 +54,10 @@ class Assumption:
         Instance -> bool.
     broken : callable or None
         (instance, rng) -> a similar instance on which the condition fails; used to run claims outside their reach.
+
+    Notes
+    -----
+    Status: a record (tested as stated). Source: [relucvx].
     """
 
     name: str
@@ -69,6 +76,10 @@ class Deviation(Result):
         Zero or negative where the prediction is met exactly; NaN counts as missed.
     tol : float
         Largest value that still counts as met.
+
+    Notes
+    -----
+    Status: a record (measured in float64). Source: [relucvx].
     """
 
     name: str
@@ -118,6 +129,10 @@ class Outcome(Result):
         Everything that was measured.
     corrected : bool or None
         For a reading to avoid: whether the corrected prediction was met.
+
+    Notes
+    -----
+    Status: a record of what :meth:`Claim.check` finds. Source: [relucvx].
     """
 
     verdict: Verdict
@@ -167,6 +182,10 @@ class Claim:
         For readings to avoid, the id of the claim that is right.
     seconds : float
         Rough cost of one trial, by which parallel work is ordered.
+
+    Notes
+    -----
+    Status: as its own ``status`` says. Source: [relucvx], and its own ``source``.
     """
 
     id: str

@@ -35,6 +35,10 @@ class Counterexample:
         Arrays, numbers and texts, by name.
     outcome : Outcome
         What was measured on it.
+
+    Notes
+    -----
+    Status: a record; what it says is checked again when it is loaded. Source: [relucvx].
     """
 
     claim: str

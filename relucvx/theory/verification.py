@@ -45,6 +45,10 @@ class VerificationProgress:
         Claims finished, and claims in all.
     seconds : float
         Since the start.
+
+    Notes
+    -----
+    Status: a convention (what is done and what comes next). Source: [relucvx].
     """
 
     claim: str
@@ -86,6 +90,10 @@ class Verification(Result):
     seconds : float
     reason : str
         The verdict in words.
+
+    Notes
+    -----
+    Status: a record of what :func:`verify` finds, which states what it rests on. Source: [relucvx].
     """
 
     claim: str

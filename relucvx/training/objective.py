@@ -37,6 +37,10 @@ class Shape:
         (d, m_1, ..., m_{L-1}, c).
     bias : str
         Bias mode. The first hidden bias is the last column of the first matrix: it multiplies a column of ones.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
     """
 
     sizes: tuple[int, ...]
@@ -126,6 +130,10 @@ class BatchedObjective:
         Gates of piecewise linear ones at exactly 0 take the slope ``slope_neg``.
     dtype, device
         torch dtype and device of everything inside.
+
+    Notes
+    -----
+    Status: theorem (a definition, evaluated in float64). Source: [relucvx].
     """
 
     def __init__(

@@ -75,7 +75,10 @@ def _recorder(item: Any, X: Array) -> Recorder:
 
 
 def last_hidden(net: Any, X: Array) -> Array:
-    """Last hidden layer of a network on X; (n, m)."""
+    """Last hidden layer of a network on X; (n, m).
+
+    Status: theorem (a definition). Source: [relucvx].
+    """
     out = net.hidden(X)
     return np.asarray(out[-1] if isinstance(net, DeepNetwork) else out)
 

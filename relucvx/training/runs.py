@@ -15,7 +15,10 @@ from relucvx.types import Array, Result, freeze
 
 
 class RunStatus(enum.Enum):
-    """How training of one seed stopped. None of these proves anything about the optimum."""
+    """How training of one seed stopped. None of these proves anything about the optimum.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
 
     STATIONARY = "the relative gradient is at or below the tolerance: a stationary point, optimal or not"
     STALLED = "no step makes progress any more, yet the gradient is above the tolerance: often an optimum on a kink"
@@ -48,6 +51,10 @@ class TrainingProgress:
         Lowest objective of any seed so far, in the training dtype; inf before the first finite one.
     seconds : float
         Wall seconds since training began.
+
+    Notes
+    -----
+    Status: a convention (what is done so far). Source: [relucvx].
     """
 
     step: int
@@ -80,6 +87,10 @@ class Run(Result):
         How it stopped.
     history : dict of arrays
         ``step``, ``objective`` (training dtype), with ``p_star`` given ``gap`` and ``rel_gap``, and what was recorded.
+
+    Notes
+    -----
+    Status: a record of what :func:`train` finds, which states what it rests on. Source: [relucvx].
     """
 
     seed: int
@@ -114,6 +125,10 @@ class Runs(Result):
         Name of the optimizer.
     seconds : float
         Wall seconds of all of training.
+
+    Notes
+    -----
+    Status: a record of what :func:`train` finds, which states what it rests on. Source: [relucvx].
     """
 
     runs: tuple[Run, ...]

@@ -134,6 +134,12 @@ def train(
 
     Source: [relucvx].
     Status: heuristic (finds stationary points; certify their distance from the optimum with :func:`relucvx.certify`).
+
+    Examples
+    --------
+    >>> runs = train([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], beta=1.0, width=4, seeds=range(3))
+    >>> round(runs.best.objective, 6)  # the global optimum is 1.8
+    1.8
     """
     begin = time.perf_counter()
     phi = resolve_activation(activation)

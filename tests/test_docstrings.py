@@ -1,0 +1,109 @@
+"""Docstrings say what they rest on, cite what exists, and print what they show."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import relucvx
+from relucvx.references import REFERENCES
+from relucvx.theory import claims
+
+PARTS = (
+    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".metrics", ".network", ".oracle", ".program", ".report",
+    ".solver", ".theory", ".training",
+)  # fmt: skip
+"""Packages whose public names are documented for users."""
+
+MODULES = [
+    info.name for info in pkgutil.walk_packages(relucvx.__path__, "relucvx.") if not info.name.endswith("__main__")
+]
+
+
+def public_callables():
+    """(dotted name, object) of every function and class that a package lists."""
+    for part in PARTS:
+        package = importlib.import_module(f"relucvx{part}")
+        for name in package.__all__:
+            found = getattr(package, name)
+            if callable(found) and not inspect.ismodule(found):
+                yield f"{package.__name__}.{name}", found
+
+
+CALLABLES = dict(public_callables())
+
+
+def lacking(obj):
+    """What a docstring leaves out: "Source", "Status", or keys that are no references."""
+    doc = inspect.getdoc(obj) or ""
+    out = [word for word in ("Source", "Status") if f"{word}:" not in doc]
+    cited = re.findall(r"\[([a-z0-9-]+)\]", re.sub(r"(?s)^.*?Source:", "", doc.split("Examples\n---")[0]))
+    if "Source" not in out and not cited:
+        out.append("a key in brackets after Source")
+    return out + [key for key in cited if key not in REFERENCES]
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_public_callables_name_their_source_and_what_they_rest_on(name):
+    assert lacking(CALLABLES[name]) == []
+
+
+def test_there_are_many_and_the_check_can_fail():
+    assert len(CALLABLES) > 180
+
+    def silent():
+        """Compute something."""
+
+    def vague():
+        """Compute something. Status: theorem. Source: a book."""
+
+    def misquoted():
+        """Compute something. Status: theorem. Source: [nobody-1999]."""
+
+    assert lacking(silent) == ["Source", "Status"]
+    assert lacking(vague) == ["a key in brackets after Source"]
+    assert lacking(misquoted) == ["nobody-1999"]
+
+
+def test_every_reference_is_cited_and_every_citation_is_a_reference():
+    cited = {key.strip() for claim in claims() for key in claim.source.split(",")}
+    for module in MODULES:
+        source = inspect.getsource(importlib.import_module(module))
+        cited |= set(re.findall(r"\[([a-z]+(?:-[a-z]+)*-(?:19|20)\d\d)\]", source))
+        cited |= {key for text in re.findall(r'source[=:"]+ ?"([a-z0-9, -]+)"', source) for key in text.split(", ")}
+    assert cited - {"relucvx"} == set(REFERENCES) - {"relucvx"}
+
+
+def test_what_was_read_in_part_says_so():
+    """Titles as in the sources, and no author is held to what a transcription lost."""
+    assert "Representation Geometry in Task-Optimized Network Models" in REFERENCES["wang-2025"]
+    assert "transcription" in REFERENCES["wang-2025"]
+    assert "2510.09816" in REFERENCES["wang-fusi-johnston-2025"]
+    assert "not read" in REFERENCES["wang-fusi-johnston-2025"]
+    assert {claim.source for claim in claims() if claim.expected == "VIOLATED"} == {"transcribed"}
+    assert all(claim.source != "transcribed" for claim in claims() if claim.expected == "HOLDS")
+
+
+def examples(module):
+    """Examples of a module, which is looked up by its name: some functions hide a module of theirs behind their own."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    return [found for found in finder.find(importlib.import_module(module), module) if found.examples]
+
+
+EXAMPLES = {found.name: found for module in ["relucvx", *MODULES] for found in examples(module)}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_print_what_they_show(name):
+    said = []
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(EXAMPLES[name], out=said.append)
+    assert result.failed == 0, "".join(said)
+
+
+def test_the_main_names_have_examples():
+    """A collector that loses a module whose function has its name would lose these."""
+    assert {"relucvx", "relucvx.metrics.folding.folding", "relucvx.metrics.separability.separability"} <= set(EXAMPLES)
+    assert len(EXAMPLES) >= 25
