@@ -244,7 +244,7 @@ def certify(
     Parameters
     ----------
     network : TwoLayerReLU, Solution or torch module
-        ``Sequential(Linear, ReLU, Linear)`` or our own; scaled and unbalanced ones are fine.
+        Our own, or any module that :func:`relucvx.from_torch` reads; scaled and unbalanced ones are fine.
     X, Y, beta, loss, bias, sample_weight
         The problem, as in :func:`solve`.
     activation : optional

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, is_torch_module
+from relucvx.network.reading import read_hidden
 from relucvx.types import Array
 from relucvx.validation import as_matrix, as_positive
 
@@ -21,10 +21,11 @@ def representation_kernel(network: Any, X: Any, layer: int = -1) -> Array:
 
     Parameters
     ----------
-    network : TwoLayerReLU, Solution or run, DeepNetwork, or torch.nn.Sequential
-        Anything with ``hidden(X)`` or a ``network`` that has it, or a torch Sequential (nested ones too), whose hidden
-        layers are the inputs of its Linear layers after the first; torch modules are evaluated in float64 and in
-        evaluation mode, on a copy.
+    network : TwoLayerReLU, Solution or run, DeepNetwork, or torch.nn.Module
+        Anything with ``hidden(X)`` or a ``network`` that has it, or a torch module that
+        :func:`relucvx.network.read_layers` reads, or that has smooth activations in their place. Its hidden layers are
+        the values behind its activations (behind each Linear layer but the last where it has no activation), in float64
+        and in evaluation mode.
     X : array_like of shape (n, d)
         Inputs, one row per sample.
     layer : int, default -1
@@ -150,7 +151,7 @@ def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
     if not hasattr(carrier, "hidden"):
         raise InvalidInputError(
             explain(
-                "a TwoLayerReLU, Solution, DeepNetwork or torch.nn.Sequential",
+                "a TwoLayerReLU, Solution, DeepNetwork or torch module",
                 f"{type(network).__module__}.{type(network).__qualname__}",
                 "",
                 "representation_kernel(solution, X)",
@@ -161,38 +162,21 @@ def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
 
 
 def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
-    """Inputs of the Linear layers after the first, in float64."""
-    import torch
-    from torch import nn
-
-    linear = [layer for layer in _flat(module) if isinstance(layer, nn.Linear)]
-    if len(linear) < 2:
+    """Values behind the activations, in float64."""
+    network = read_hidden(module)
+    if not network.hidden:
         raise InvalidInputError(
             explain(
-                "a torch.nn.Sequential with at least two Linear layers",
-                f"{type(module).__name__} with {len(linear)}",
+                "a torch module with a hidden layer: at least two Linear layers",
+                f"{type(module).__name__}, which is one affine map",
                 "",
                 "Sequential(Linear, ReLU, Linear)",
             )
         )
-    data = as_matrix(X, "X")
-    if data.shape[1] != linear[0].in_features:
-        raise InvalidInputError(explain(f"X with {linear[0].in_features} columns", f"shape {data.shape}"))
-    z = torch.from_numpy(data)
-    seen, found = 0, []
-    with torch.no_grad():
-        for layer in _flat(copy.deepcopy(module).double().cpu().eval()):
-            if isinstance(layer, nn.Linear):
-                found += [z.numpy()] if seen else []
-                seen += 1
-            z = layer(z)
-    return tuple(found)
-
-
-def _flat(module: Any) -> list[Any]:
-    """Layers of nested Sequentials in the order of application; any other module is one layer."""
-    from torch import nn
-
-    if not isinstance(module, nn.Sequential):
-        return [module]
-    return [layer for child in module._modules.values() for layer in _flat(child)]
+    values, hidden = as_matrix(X, "X"), []
+    if values.shape[1] != network.n_features:
+        raise InvalidInputError(explain(f"X with {network.n_features} columns", f"shape {values.shape}"))
+    for layer in network.hidden:
+        values = layer.activate(layer.map(values))
+        hidden.append(values[:, : layer.n_kinked])
+    return tuple(hidden)

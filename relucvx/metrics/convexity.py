@@ -22,7 +22,8 @@ from relucvx.metrics.graph import NeighbourGraph, first_path_scores, mean_path_s
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.metrics.lines import outputs_along
 from relucvx.network import is_torch_module
-from relucvx.network.layers import Affine, LayerList, read_layers
+from relucvx.network.layers import Affine, LayerList
+from relucvx.network.reading import read_layers
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix, as_numpy
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.lines import Code, each_line, end_points
-from relucvx.network.layers import LayerList, read_layers
+from relucvx.network.layers import LayerList
+from relucvx.network.reading import read_layers
 from relucvx.types import Array, BoolArray, Result
 from relucvx.validation import as_count, as_numpy
 

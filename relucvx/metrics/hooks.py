@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, RelucvxError, explain
-from relucvx.network import is_torch_module
+from relucvx.network.torch_modules import evaluating
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
@@ -208,21 +208,6 @@ class Hooked:
                     "name its parts",
                 )
             )
-
-
-@contextmanager
-def evaluating(module: Any) -> Iterator[Any]:
-    """Eval mode for a while; every submodule gets its own mode back. Networks that have no modes pass."""
-    if not is_torch_module(module):
-        yield module
-        return
-    modes = [(layer, layer.training) for layer in module.modules()]
-    module.eval()
-    try:
-        yield module
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
 
 
 @contextmanager

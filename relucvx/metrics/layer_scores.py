@@ -19,14 +19,15 @@ from relucvx.metrics.dimension import effective_rank, numerical_rank, participat
 from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.folding import space_folding
 from relucvx.metrics.groups import Factors, Groups
-from relucvx.metrics.hooks import evaluating
 from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.lines import Code, regions_along
 from relucvx.metrics.probes import linear_probe
 from relucvx.metrics.representations import Recording, Representation
 from relucvx.metrics.separability import separability
 from relucvx.network import is_torch_module
-from relucvx.network.layers import LayerList, read_layers
+from relucvx.network.layers import LayerList
+from relucvx.network.reading import read_layers
+from relucvx.network.torch_modules import evaluating
 from relucvx.types import Array
 
 RANK_TOLERANCE = 1e-3

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.exact_lines import exact_line, exact_points
 from relucvx.metrics.paths import Walker
-from relucvx.network.layers import LayerList, read_layers
+from relucvx.network.layers import LayerList
+from relucvx.network.reading import read_layers
 from relucvx.types import Array, BoolArray, Result
 
 Indices = NDArray[np.intp]
@@ -79,9 +80,7 @@ def line_regions(
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        As in :func:`relucvx.network.read_layers`: torch modules made of Linear, Conv2d, BatchNorm (eval),
-        average and max pooling, ReLU, LeakyReLU, Flatten, Identity and Dropout (eval), in nested Sequentials or with
-        additions (residual blocks).
+        Everything :func:`relucvx.network.read_layers` reads; torch modules in eval mode.
     start, end : array_like of shape (d,) or (B, d)
         Ends of the segments: one or many, or one end shared by all. Images may have their own shape
         ``(channels, height, width)``, with the number of segments in front.

@@ -11,7 +11,8 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
-from relucvx.network.layers import Affine, Hidden, LayerList, read_layers
+from relucvx.network.layers import Affine, Hidden, LayerList
+from relucvx.network.reading import read_layers
 from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray

@@ -13,12 +13,12 @@ from relucvx.errors import InvalidInputError, MissingPackageError, explain
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
-from relucvx.metrics.hooks import evaluating
 from relucvx.metrics.lines import line_regions
 from relucvx.metrics.planes import spans
 from relucvx.metrics.slice_result import SliceRegions
 from relucvx.metrics.slices import slice_regions
-from relucvx.network.layers import read_layers
+from relucvx.network.reading import read_layers
+from relucvx.network.torch_modules import evaluating
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_numpy
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relucvx.network.activations import SmoothActivation
 from relucvx.network.layers import Affine, Hidden, LayerList, Weight, compact
-from relucvx.types import ACTIVATIONS, Activation
+from relucvx.types import ACTIVATIONS, Activation, Array
 
 Indices = NDArray[np.intp]
 RELU = ACTIVATIONS["relu"]
@@ -21,12 +23,14 @@ RELU = ACTIVATIONS["relu"]
 class Value:
     """An intermediate result: an affine map of the columns of the last hidden layer, None for these columns themselves.
 
-    ``storage`` tells apart results that share memory in torch (views) from those that do not.
+    ``storage`` tells apart results that share memory in torch (views) from those that do not; ``weighted`` says that a
+    Linear layer is part of the map.
     """
 
     map: Affine | None
     shape: tuple[int, ...]
     storage: object = field(default_factory=object)
+    weighted: bool = False
 
     @property
     def width(self) -> int:
@@ -35,14 +39,18 @@ class Value:
 
     def viewed(self, shape: tuple[int, ...]) -> Value:
         """The same entries in another shape."""
-        return Value(self.map, shape, self.storage)
+        return Value(self.map, shape, self.storage, self.weighted)
 
 
 class Assembler:
-    """Collects hidden layers while a network's operations are applied to values in turn."""
+    """Collects hidden layers while a network's operations are applied to values in turn.
 
-    def __init__(self, n_features: int) -> None:
-        self.n_features = n_features
+    With ``keep_linear`` an activation without a kink makes a layer as well: it then says which network of two layers,
+    or how deep a linear network, is meant.
+    """
+
+    def __init__(self, n_features: int, keep_linear: bool = False) -> None:
+        self.n_features, self.keep_linear = n_features, keep_linear
         self.hidden: list[Hidden] = []
 
     def start(self, shape: tuple[int, ...]) -> Value:
@@ -52,27 +60,43 @@ class Assembler:
 
     def affine(self, value: Value, map_: Affine, shape: tuple[int, ...] | None = None) -> Value:
         """The value behind an affine map."""
-        joined = Affine(compact(map_.weight), map_.bias) if value.map is None else value.map.then(map_)
-        return Value(joined, (map_.width,) if shape is None else shape)
+        first = Affine(compact(map_.weight), map_.bias, map_.biased)
+        joined = first if value.map is None else value.map.then(map_)
+        return Value(joined, (map_.width,) if shape is None else shape, weighted=value.weighted)
 
     def add(self, a: Value, b: Value) -> Value:
         """The sum of two values of one shape."""
         x, y = _explicit(a), _explicit(b)
         weight = compact(_sum(x.weight, y.weight))
-        return Value(Affine(weight, x.bias + y.bias), a.shape)
+        return Value(Affine(weight, x.bias + y.bias, x.biased or y.biased), a.shape, weighted=a.weighted or b.weighted)
 
-    def kink(self, value: Value, phi: Activation, keep: Sequence[Value] = (), name: str = "") -> Value:
+    def scale(self, value: Value, factor: float | Array) -> Value:
+        """The value times a number, or times one number per entry."""
+        map_ = _explicit(value)
+        factors = np.broadcast_to(np.asarray(factor, dtype=np.float64), (value.width,))
+        weight = map_.weight * factors if isinstance(map_.weight, np.ndarray) else map_.weight @ _diagonal(factors)
+        return Value(Affine(compact(weight), map_.bias * factors, map_.biased), value.shape, weighted=value.weighted)
+
+    def shift(self, value: Value, offset: float | Array) -> Value:
+        """The value plus a number, or plus one number per entry; zeros are no bias."""
+        if not np.any(offset):
+            return value
+        map_ = _explicit(value)
+        return Value(Affine(map_.weight, map_.bias + offset), value.shape, weighted=value.weighted)
+
+    def kink(
+        self, value: Value, phi: Activation | SmoothActivation, keep: Sequence[Value] = (), name: str = ""
+    ) -> Value:
         """The value behind an activation; the values in ``keep`` stay usable.
 
-        An activation without a kink is a multiplication and makes no layer.
+        An activation without a kink is a multiplication and makes no layer, unless linear ones are kept.
         """
-        if phi.hinge == 0.0:
-            if phi.slope_pos == 1.0:
-                return value
-            map_ = _explicit(value)
-            return Value(Affine(phi.slope_pos * map_.weight, phi.slope_pos * map_.bias), value.shape)
+        straight = isinstance(phi, Activation) and phi.hinge == 0.0
+        if isinstance(phi, Activation) and straight and not self.keep_linear:
+            return value if phi.slope_pos == 1.0 else self.scale(value, phi.slope_pos)
         kept = _distinct(keep)
-        self._layer([_explicit(v) for v in (value, *kept)], phi, value.width, name)
+        parts = [_explicit(v) for v in (value, *kept)]
+        self._layer(parts, cast(Activation, phi), value.width, name, value.weighted)
         self._reexpress(kept, value.width)
         return Value(_columns(self._width, 0, value.width) if kept else None, value.shape)
 
@@ -87,7 +111,7 @@ class Assembler:
         # candidates are columns of `source`, sorted by window
         owner = np.repeat(np.arange(len(windows)), [len(w) for w in windows])
         picked = np.concatenate([np.asarray(w, dtype=np.intp) for w in windows])
-        source = source.then(Affine(_selection(n_in, picked), np.zeros(len(picked))))
+        source = source.then(Affine(_selection(n_in, picked), np.zeros(len(picked)), False))
         while len(owner) > len(windows):
             rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
             first = np.flatnonzero((rank % 2 == 0) & (np.append(owner[1:], -1) == owner))
@@ -96,7 +120,7 @@ class Assembler:
             n, k, m = len(owner), len(first), len(odd)
             pick = _selection(n, np.concatenate([second, odd]))
             rounds = sparse.hstack([_selection(n, first) - _selection(n, second), pick])
-            self._layer([source.then(Affine(rounds, np.zeros(2 * k + m))), *map(_explicit, kept)], RELU, k, name)
+            self._layer([source.then(Affine(rounds, np.zeros(2 * k + m), False)), *map(_explicit, kept)], RELU, k, name)
             self._reexpress(kept, 2 * k + m)
             # winners in the order of their windows: relu(a - b) + b for a pair, the odd one as it is
             owners = np.concatenate([owner[first], owner[odd]])
@@ -106,7 +130,7 @@ class Assembler:
                 [_selection(total, np.arange(k)), sparse.csc_array((total, m))]
             )
             owner = owners[order]
-            source = Affine(compact(sparse.csc_array(winners)[:, order]), np.zeros(k + m))
+            source = Affine(compact(sparse.csc_array(winners)[:, order]), np.zeros(k + m), False)
         return Value(source, shape)
 
     def finish(self, value: Value) -> LayerList:
@@ -117,9 +141,10 @@ class Assembler:
     def _width(self) -> int:
         return self.hidden[-1].map.width
 
-    def _layer(self, parts: Sequence[Affine], phi: Activation, n_kinked: int, name: str) -> None:
+    def _layer(self, parts: Sequence[Affine], phi: Activation, n_kinked: int, name: str, weighted: bool = True) -> None:
         weight = parts[0].weight if len(parts) == 1 else _side_by_side([p.weight for p in parts])
-        self.hidden.append(Hidden(Affine(weight, np.concatenate([p.bias for p in parts])), phi, n_kinked, name))
+        map_ = Affine(weight, np.concatenate([p.bias for p in parts]), any(p.biased for p in parts))
+        self.hidden.append(Hidden(map_, phi, n_kinked, name, weighted))
 
     def _reexpress(self, kept: Sequence[Value], first: int) -> None:
         """Say where in the new layer the kept values are."""
@@ -135,11 +160,15 @@ def _distinct(values: Sequence[Value]) -> list[Value]:
 def _explicit(value: Value) -> Affine:
     if value.map is not None:
         return value.map
-    return Affine(compact(sparse.eye_array(value.width, format="csc")), np.zeros(value.width))
+    return Affine(compact(sparse.eye_array(value.width, format="csc")), np.zeros(value.width), False)
 
 
 def _columns(width: int, first: int, count: int) -> Affine:
-    return Affine(compact(_selection(width, first + np.arange(count))), np.zeros(count))
+    return Affine(compact(_selection(width, first + np.arange(count))), np.zeros(count), False)
+
+
+def _diagonal(factors: Array) -> Weight:
+    return sparse.diags_array(factors, format="csc")
 
 
 def _selection(n: int, picked: Indices) -> Weight:

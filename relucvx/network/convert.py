@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.network.torch_modules import is_torch_module
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array, as_activation
 
-ACCEPTED = "torch.nn.Sequential(Linear, ReLU or LeakyReLU, Linear)"
+ACCEPTED = "a torch module that is Linear, ReLU or LeakyReLU, Linear"
 
 
-def is_torch_module(obj: Any) -> bool:
-    """Whether obj is a ``torch.nn.Module``, decided without importing torch.
-
-    Status: a convention (no statement). Source: [relucvx].
-    """
-    return any(c.__name__ == "Module" and c.__module__ == "torch.nn.modules.module" for c in type(obj).__mro__)
-
-
-def from_torch(module: Any) -> TwoLayerReLU:
+def from_torch(module: Any, input_shape: int | Sequence[int] | None = None) -> TwoLayerReLU:
     """Read a two-layer torch module as a :class:`TwoLayerReLU`, exactly, in float64.
 
     Parameters
     ----------
-    module : torch.nn.Sequential
-        ``Sequential(Linear, ReLU | LeakyReLU, Linear)``; Sequentials may be nested. Any dtype and device; biases
-        are optional. Parametrised weights are read at their current effective value.
+    module : torch.nn.Module
+        Any module that :func:`relucvx.network.read_layers` reads and that is a linear layer, one piecewise-linear
+        activation and a linear layer: a Sequential, a class of one's own with ``F.relu``, a compiled or wrapped one.
+        BatchNorm in eval mode and multiples are folded into the weights. Any dtype and device; biases are optional.
+        Parametrised weights are read at their current effective value.
+    input_shape : int or sequence of int, optional
+        Shape of one input, where the module does not fix it.
 
     Returns
     -------
@@ -37,33 +35,22 @@ def from_torch(module: Any) -> TwoLayerReLU:
     Raises
     ------
     InvalidInputError
-        For anything that is not a torch module, any other structure (the first offending layer is named),
-        uninitialised parameters, forward hooks or overridden ``forward`` methods.
+        For anything that is not a torch module, any other structure (the first offending layer or operation is named),
+        a layer in training mode that differs there, uninitialised parameters, forward hooks.
 
     Notes
     -----
+    The function is the module's; where layers are folded or a convolution is written out, the norms of the weights are
+    those of the result and not of the module's own parameters.
+
     Source: [relucvx].
     Status: theorem (the same function; rounding only).
     """
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    layers = _flatten(module, "")
-    names = ", ".join(type(layer).__name__ for _, layer in layers)
-    for position, (name, layer) in enumerate(layers):
-        _check_layer(position, name, layer, names)
-    if len(layers) != 3:
-        raise InvalidInputError(
-            explain(f"{ACCEPTED}, three layers", f"{len(layers)} layers ({names})", "not a two-layer network")
-        )
-    first, middle, last = (layer for _, layer in layers)
-    slope = float(getattr(middle, "negative_slope", 0.0))
-    return TwoLayerReLU(
-        _values(first.weight),
-        _values(last.weight).T,
-        bias_in=None if first.bias is None else _values(first.bias),
-        bias_out=None if last.bias is None else _values(last.bias),
-        activation=as_activation((slope, 1.0)),
-    )
+    from relucvx.network.reading import read_stages, two_layers
+
+    return two_layers(read_stages(module, input_shape), type(module).__name__)
 
 
 def to_torch(net: TwoLayerReLU) -> Any:
@@ -98,7 +85,9 @@ def to_torch(net: TwoLayerReLU) -> Any:
     from torch import nn
 
     middle = nn.ReLU() if phi.slope_neg == 0.0 else nn.LeakyReLU(phi.slope_neg)
-    return nn.Sequential(_linear(net.weights_in, net.bias_in), middle, _linear(net.weights_out.T, net.bias_out))
+    return nn.Sequential(
+        linear_layer(net.weights_in, net.bias_in), middle, linear_layer(net.weights_out.T, net.bias_out)
+    )
 
 
 def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU:
@@ -147,69 +136,7 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
     return net
 
 
-def _flatten(module: Any, prefix: str) -> list[tuple[str, Any]]:
-    """Layers of nested Sequentials with their dotted names, in the order they are applied."""
-    from torch import nn
-
-    _check_untouched(module, prefix)
-    if type(module).forward is not nn.Sequential.forward:
-        return [(prefix or "the module itself", module)]
-    out = []
-    for name, child in module._modules.items():  # named_children() would skip a layer used twice
-        out += _flatten(child, f"{prefix}.{name}" if prefix else name)
-    return out
-
-
-def _check_untouched(layer: Any, name: str) -> None:
-    """Raise when something beside the layer's own weights decides what the layer computes."""
-    from torch.nn.parameter import is_lazy
-
-    label = f"{name or 'the module itself'} ({type(layer).__name__})"
-    if any(is_lazy(p) or p.is_meta for p in layer.parameters(recurse=False)):
-        raise InvalidInputError(
-            explain(
-                "initialised weights",
-                f"layer {label} without values",
-                "a lazy layer that has seen no data, or a module on the meta device",
-                "run one forward pass first",
-            )
-        )
-    if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
-        raise InvalidInputError(
-            explain(
-                f"{ACCEPTED} without forward hooks",
-                f"hooks or a replaced forward on layer {label}",
-                "they may change the function (weight_norm and spectral_norm of torch.nn.utils are hooks)",
-                "remove the hooks, or use torch.nn.utils.parametrizations",
-            )
-        )
-
-
-def _check_layer(position: int, name: str, layer: Any, names: str) -> None:
-    """Raise unless the layer may stand at this position; a forward method other than torch's own is refused."""
-    from torch import nn
-
-    kinds = (nn.ReLU, nn.LeakyReLU) if position == 1 else (nn.Linear,)
-    if position > 2 or type(layer).forward not in [kind.forward for kind in kinds]:
-        wanted = "no further layer" if position > 2 else " or ".join(kind.__name__ for kind in kinds)
-        raise InvalidInputError(
-            explain(
-                f"{ACCEPTED}, so {wanted} at position {position}",
-                f"layer {name!r} of type {type(layer).__name__} (all layers: {names})",
-                "",
-                "pass the part of the model with that structure; drop Dropout and Identity layers",
-            )
-        )
-
-
-def _values(tensor: Any) -> Array:
-    """A tensor of any device and dtype (bfloat16 has no numpy counterpart) as a numpy array."""
-    tensor = tensor.detach().cpu()
-    values: Array = (tensor if tensor.is_complex() else tensor.double()).numpy()
-    return values
-
-
-def _linear(weight: Array, bias: Array | None) -> Any:
+def linear_layer(weight: Array, bias: Array | None) -> Any:
     """A float64 Linear layer with the given values; built on the meta device so that no random number is drawn."""
     import torch
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
-from relucvx.network.activations import SMOOTH, SmoothActivation, resolve_activation
-from relucvx.network.convert import _flatten, _linear, _values, is_torch_module
+from relucvx.network.activations import SmoothActivation, resolve_activation
+from relucvx.network.convert import linear_layer
+from relucvx.network.torch_modules import is_torch_module
 from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers, as_samples
-from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
+from relucvx.types import ACTIVATIONS, Activation, Array, Result, freeze
 from relucvx.validation import as_matrix
 
-ACCEPTED = "torch.nn.Sequential of Linear layers with one kind of activation between them"
+ACCEPTED = "a torch module of Linear layers with one kind of activation between them"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -74,13 +75,14 @@ class DeepNetwork(Result):
 
     @classmethod
     def from_torch(cls, module: Any) -> DeepNetwork:
-        """Read a torch Sequential (nested or not) exactly, in float64.
+        """Read a torch module exactly, in float64.
 
         Parameters
         ----------
-        module : torch.nn.Sequential
+        module : torch.nn.Module
             Linear layers with the same activation between every two of them: ReLU, LeakyReLU, Identity (or nothing at
-            all: a deep linear network), Tanh, Sigmoid, Softplus, GELU or SiLU.
+            all: a deep linear network), Tanh, Sigmoid, Softplus, GELU or SiLU; in a Sequential or in any structure that
+            :func:`relucvx.network.read_layers` reads, with whatever is affine folded into the matrices.
 
         Raises
         ------
@@ -94,7 +96,9 @@ class DeepNetwork(Result):
         """
         if not is_torch_module(module):
             raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-        return _read(module)
+        from relucvx.network.reading import deep_network, read_stages
+
+        return deep_network(read_stages(module, smooth=True), type(module).__name__)
 
     @property
     def depth(self) -> int:
@@ -156,7 +160,7 @@ class DeepNetwork(Result):
         for layer, weight in enumerate(self.weights):
             if layer:
                 layers.append(_torch_layer(self.activation))
-            layers.append(_linear(weight.T, self._bias(layer)))
+            layers.append(linear_layer(weight.T, self._bias(layer)))
         return nn.Sequential(*layers)
 
     def _bias(self, layer: int) -> Array | None:
@@ -235,53 +239,3 @@ def _torch_layer(phi: Activation | SmoothActivation) -> Any:
             )
         )
     return nn.ReLU() if phi.slope_neg == 0.0 else nn.LeakyReLU(phi.slope_neg)
-
-
-def _read(module: Any) -> DeepNetwork:
-    from torch import nn
-
-    layers = _flatten(module, "")
-    names = ", ".join(type(layer).__name__ for _, layer in layers)
-    linear: list[Any] = []
-    kinds: list[Activation | SmoothActivation] = []
-    for name, layer in layers:
-        if type(layer).forward is nn.Linear.forward:
-            if len(kinds) < len(linear):  # two Linear layers in a row
-                kinds.append(ACTIVATIONS["linear"])
-            linear.append(layer)
-            continue
-        phi = _read_activation(layer)
-        if phi is None or len(kinds) != len(linear) - 1:
-            raise InvalidInputError(explain(ACCEPTED, f"layer {name!r} of type {type(layer).__name__} ({names})"))
-        kinds.append(phi)
-    if not linear or len(kinds) != len(linear) - 1:
-        raise InvalidInputError(explain(f"{ACCEPTED}, ending with Linear", f"layers {names or 'none'}"))
-    if len(set(kinds)) > 1:
-        found = ", ".join(sorted({phi.name for phi in kinds}))
-        raise InvalidInputError(explain("the same activation in every layer", found, "mixed activations"))
-    return DeepNetwork(
-        tuple(_values(layer.weight).T for layer in linear),
-        tuple(None if layer.bias is None else _values(layer.bias) for layer in linear),
-        kinds[0] if kinds else ACTIVATIONS["linear"],
-    )
-
-
-def _read_activation(layer: Any) -> Activation | SmoothActivation | None:
-    """The activation a torch layer computes; None for any other layer."""
-    from torch import nn
-
-    forward = type(layer).forward
-    if forward in (nn.ReLU.forward, nn.LeakyReLU.forward):
-        return as_activation((float(getattr(layer, "negative_slope", 0.0)), 1.0))
-    if forward is nn.Identity.forward:
-        return ACTIVATIONS["linear"]
-    smooth = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "silu": nn.SiLU}
-    for name, kind in smooth.items():
-        if forward is kind.forward:
-            return SMOOTH[name]
-    # the tanh approximation of gelu and scaled softplus are other functions
-    if forward is nn.GELU.forward and layer.approximate == "none":
-        return SMOOTH["gelu"]
-    if forward is nn.Softplus.forward and layer.beta == 1.0:
-        return SMOOTH["softplus"]
-    return None

@@ -1,4 +1,4 @@
-"""Piecewise-linear networks of any origin, read as a list of affine maps with one kink between every two."""
+"""Networks as a list of affine maps with one kink between every two."""
 
 from __future__ import annotations
 
@@ -11,17 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network.convert import is_torch_module
-from relucvx.network.deep import DeepNetwork
-from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array
 from relucvx.validation import as_matrix, as_numpy
-
-ACCEPTED = (
-    "a TwoLayerReLU, a DeepNetwork, or a torch module made of Linear, Conv2d, BatchNorm1d/2d, AvgPool2d, "
-    "AdaptiveAvgPool2d, MaxPool2d, ReLU, LeakyReLU, Flatten, Identity and Dropout, in Sequentials (nested or not) or "
-    "with additions (residual blocks), in eval mode"
-)
 
 Weight: TypeAlias = Any
 """A matrix: ndarray, or scipy.sparse array where most entries are zero."""
@@ -29,10 +20,14 @@ Weight: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Affine:
-    """The map H -> H W + b on rows; ``weight`` (in, out) is an ndarray or a scipy.sparse array."""
+    """The map H -> H W + b on rows; ``weight`` (in, out) is an ndarray or a scipy.sparse array.
+
+    ``biased`` is False where b is zero because no layer has one.
+    """
 
     weight: Weight
     bias: Array
+    biased: bool = True
 
     def __call__(self, H: Array) -> Array:
         out: Array = H @ self.weight
@@ -41,7 +36,8 @@ class Affine:
 
     def then(self, other: Affine) -> Affine:
         """This map followed by another one."""
-        return Affine(compact(self.weight @ other.weight), self.bias @ other.weight + other.bias)
+        bias = self.bias @ other.weight + other.bias
+        return Affine(compact(self.weight @ other.weight), bias, self.biased or other.biased)
 
     @property
     def width(self) -> int:
@@ -64,18 +60,22 @@ class Hidden:
     """One layer with a kink: the first ``n_kinked`` columns of an affine map go through phi, the others pass on.
 
     The columns with a kink are the neurons that form the code. The others carry what a later layer needs as well: the
-    shortcut of a residual block, or b in max(a, b) = b + relu(a - b).
+    shortcut of a residual block, or b in max(a, b) = b + relu(a - b). Where a DeepNetwork is read, phi may be smooth.
+    ``weighted`` is False where no linear layer stands in front of the kink, so that the map only passes values on.
     """
 
     map: Affine
     phi: Activation
     n_kinked: int
     name: str = ""
+    weighted: bool = True
 
     def activate(self, P: Array) -> Array:
         """Values of the layer from the values P of its affine map; P is overwritten."""
         neurons = P[:, : self.n_kinked]
-        if self.phi.slope_neg == 0.0:
+        if not isinstance(self.phi, Activation):
+            neurons[...] = self.phi(neurons)
+        elif self.phi.slope_neg == 0.0:
             np.maximum(neurons, 0.0, out=neurons)
             if self.phi.slope_pos != 1.0:
                 neurons *= self.phi.slope_pos
@@ -196,90 +196,3 @@ class LayerList:
         if len(rows) != 1:
             raise InvalidInputError(explain(f"{name} to be one point", f"a batch of {len(rows)}"))
         return rows[0]
-
-
-def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, like: Any = None) -> LayerList:
-    """Read a piecewise-linear network; nothing is skipped silently.
-
-    Parameters
-    ----------
-    module : TwoLayerReLU, DeepNetwork, torch.nn.Module, or anything with a ``network`` that is one of these
-        A LayerList is returned as it is; compiled and data-parallel modules are read as the module inside.
-        Torch layers accepted: Linear, Conv2d (padded by zeros), BatchNorm1d/2d, AvgPool2d, AdaptiveAvgPool2d,
-        MaxPool2d, ReLU, LeakyReLU, Flatten, Identity, Dropout; in Sequentials, or in modules of any structure that
-        ``torch.fx`` can trace, with additions (residual blocks), flattening and the functions of these layers. Layers
-        that behave differently in training must be in eval mode.
-    input_shape : int or sequence of int, optional
-        Shape of one input, ``(channels, height, width)`` for images; needed when the module starts with an image layer
-        and ``like`` is not given.
-    like : array_like, optional
-        Inputs, of shape ``input_shape`` or ``(B, *input_shape)``, from which the shape is taken where the module leaves
-        it open.
-
-    Returns
-    -------
-    LayerList
-        The same function up to float64 rounding.
-
-    Raises
-    ------
-    InvalidInputError
-        For any other object, activation, layer or operation (the message names it); a layer in training mode; weights
-        that are not finite; an input shape that is missing or does not fit.
-
-    Notes
-    -----
-    A convolution becomes a sparse matrix with one entry per multiplication it does, 12 bytes each.
-
-    Source: [relucvx].
-    Status: theorem (the same function; rounding only).
-    """
-    module = getattr(module, "network", module)
-    if isinstance(module, LayerList):
-        return module
-    if isinstance(module, TwoLayerReLU):
-        module = DeepNetwork.from_two_layer(module)
-    if isinstance(module, DeepNetwork):
-        return _read_deep(module)
-    if not is_torch_module(module):
-        raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    from relucvx.network.torch_layers import read_torch
-
-    network = read_torch(module, input_shape, like)
-    _check_finite(network)
-    return network
-
-
-def _check_finite(network: LayerList) -> None:
-    """Raise unless every number of the maps is finite: comparisons with NaN would find regions all the same."""
-    maps = [(f"hidden layer {k}", hidden.map) for k, hidden in enumerate(network.hidden)]
-    maps += [] if network.head is None else [("the last layer", network.head)]
-    for name, map_ in maps:
-        weight = map_.weight if isinstance(map_.weight, np.ndarray) else map_.weight.data
-        if not (np.isfinite(weight).all() and np.isfinite(map_.bias).all()):
-            raise InvalidInputError(
-                explain("finite weights", f"nan or inf in the map of {name}", "training diverged or overflowed")
-            )
-
-
-def _read_deep(net: DeepNetwork) -> LayerList:
-    from relucvx.network.assembly import Assembler
-
-    phi = net.activation
-    if not isinstance(phi, Activation):
-        raise InvalidInputError(
-            explain(
-                "a piecewise-linear activation",
-                f"activation {phi.name!r}",
-                "a smooth network has no linear regions",
-                "relu, leaky_relu, abs or a pair of slopes",
-            )
-        )
-    builder = Assembler(net.n_features)
-    value = builder.start((net.n_features,))
-    for layer, weight in enumerate(net.weights):
-        bias = None if net.biases is None else net.biases[layer]
-        value = builder.affine(value, Affine(weight, np.zeros(weight.shape[1]) if bias is None else bias))
-        if layer < len(net.weights) - 1:
-            value = builder.kink(value, phi)
-    return builder.finish(value)

@@ -4,52 +4,74 @@ from __future__ import annotations
 
 import inspect
 import math
-import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network.assembly import Value
-from relucvx.network.convert import _check_untouched, _values
+from relucvx.network.assembly import Assembler, Value
 from relucvx.network.layers import LayerList
-from relucvx.types import as_activation
+from relucvx.network.torch_functions import METHODS, OPERATIONS, functions
+from relucvx.network.torch_layers import DROPOUTS, readers
+from relucvx.network.torch_modules import (
+    called,
+    check_untouched,
+    is_opaque,
+    layer_by_layer,
+    unwrapped,
+    values,
+    wrapped,
+)
 
-if TYPE_CHECKING:
-    from relucvx.network.torch_layers import Reader
 
-OPERATIONS = "the layers above, +, relu, leaky_relu, flatten, and view or reshape to (N, -1)"
-BATCH = "the number of samples"
-"""Stands for the first entry of a shape, which no operation may depend on."""
+class Reader(Protocol):
+    """What reads the modules that a graph calls."""
+
+    builder: Assembler
+    smooth: bool
+
+    def run(self, module: Any, name: str, value: Value, keep: Sequence[Value]) -> Value:
+        """The value behind a module."""
 
 
-def trace(module: Any, name: str) -> Any:
-    """The graph of a module.
+def trace(module: Any, name: str) -> tuple[Any, Any]:
+    """The graph of a module called with one input, and the module that it is of, where the given one is "inner".
 
     Raises
     ------
     InvalidInputError
         When its forward depends on the numbers that pass through, or has hooks.
     """
-    from torch import fx
+    from torch import fx, jit, nn
 
     for label, inner in module.named_modules():
-        _check_untouched(inner, ".".join(part for part in (name, label) if part))
+        if wrapped(inner) is None:
+            check_untouched(inner, ".".join(part for part in (name, label) if part))
+
+    class OneInput(nn.Module):
+        """Calls the module as a user does: other arguments have their defaults, ``*args`` holds the input."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x)
 
     class Tracer(fx.Tracer):
         def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-            from relucvx.network.torch_layers import readers
-
-            return type(m).forward in readers() or bool(super().is_leaf_module(m, module_qualified_name))
+            known = type(m).forward in readers() or wrapped(m) is not None or isinstance(m, jit.ScriptModule)
+            return known or bool(super().is_leaf_module(m, module_qualified_name))
 
     try:
-        return Tracer().trace(module)
+        root = OneInput()
+        return root, Tracer().trace(root)
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
         raise InvalidInputError(
             explain(
                 f"a module whose forward is a fixed sequence of {OPERATIONS}",
-                f"{_called(name, module)}, which torch.fx cannot trace",
+                f"{called(name, module)}, which torch.fx cannot trace",
                 str(error).splitlines()[0] if str(error) else "",
                 "pass the part of the model with that structure",
             )
@@ -57,24 +79,22 @@ def trace(module: Any, name: str) -> Any:
 
 
 def run_graph(reader: Reader, module: Any, name: str, value: Value, keep: Sequence[Value]) -> Value:
-    """The value behind a traced module; see :meth:`Reader.run`.
+    """The value behind a traced module; see :meth:`relucvx.network.reading.Reader.run`.
 
     Raises
     ------
     InvalidInputError
         For an operation that is not known; the message names it.
     """
-    graph = trace(module, name)
-    if sum(node.op == "placeholder" and bool(node.users) for node in graph.nodes) > 1:
-        raise InvalidInputError(explain("a module of one input", f"{_called(name, module)} with several"))
-    return Walk(reader, module, name, keep).through(list(graph.nodes), value)
+    root, graph = trace(module, name)
+    return Walk(reader, module, root, name, keep).through(list(graph.nodes), value)
 
 
 class Walk:
-    """One pass over the nodes of a graph; the environment holds their values, or plain Python for shapes."""
+    """One pass over the nodes of a graph; the environment holds their values, or plain Python for shapes and weights."""
 
-    def __init__(self, reader: Reader, module: Any, name: str, keep: Sequence[Value]) -> None:
-        self.reader, self.module, self.name, self.outer = reader, module, name, keep
+    def __init__(self, reader: Reader, module: Any, root: Any, name: str, keep: Sequence[Value]) -> None:
+        self.reader, self.module, self.root, self.name, self.outer = reader, module, root, name, keep
 
     def through(self, nodes: list[Any], value: Value) -> Value:
         """The value of the output node."""
@@ -83,7 +103,7 @@ class Walk:
         last_use = {node: max((positions[user] for user in node.users), default=-1) for node in nodes}
         for position, node in enumerate(nodes):
             if node.op == "output":
-                return self._tensor(node, environment.get(node.args[0]))
+                return Call(self, node, ()).tensor(environment.get(node.args[0]))
             if node.op == "placeholder":
                 environment[node] = value
                 continue
@@ -94,203 +114,139 @@ class Walk:
     def _apply(self, node: Any, environment: dict[Any, Any], keep: Sequence[Value]) -> Any:
         from torch.fx import map_arg
 
+        call = Call(self, node, keep)
+        if node.op == "get_attr":
+            return call.weight()
         args = map_arg(node.args, lambda n: environment[n])
         kwargs = map_arg(node.kwargs, lambda n: environment[n])
         if node.op == "call_module":
-            inner = self.module.get_submodule(node.target)
-            label = ".".join(part for part in (self.name, node.target) if part)
+            inner = self.root.get_submodule(node.target)
+            label = ".".join(part for part in (self.name, target(node)) if part)
             if len(args) != 1 or kwargs:
-                raise self._unknown(node)
-            return self.reader.run(inner, label, self._tensor(node, args[0]), keep)
+                raise call.unknown()
+            return self.reader.run(inner, label, call.tensor(args[0]), keep)
+        given = (*args, *kwargs.values())
+        if any(isinstance(a, np.ndarray) for a in given) and not any(isinstance(a, Value) for a in given):
+            return call.among_weights(args, kwargs)
         rule = self._rule(node)
         if rule is None:
-            raise self._unknown(node)
-        call = Call(self, node, keep)
+            raise call.unknown()
         try:
             inspect.signature(rule).bind(call, *args, **kwargs)
         except TypeError as error:  # an argument that the rule does not know
-            raise self._unknown(node) from error
+            raise call.unknown() from error
         return rule(call, *args, **kwargs)
 
     def _rule(self, node: Any) -> Callable[..., Any] | None:
         if node.op == "call_function":
-            return _functions().get(node.target)
+            return functions().get(node.target)
         return METHODS.get(node.target) if node.op == "call_method" else None
 
-    def _tensor(self, node: Any, value: Any) -> Value:
+
+class Call:
+    """A node being applied: what the rules need beside their arguments."""
+
+    def __init__(self, walk: Walk, node: Any, keep: Sequence[Value]) -> None:
+        self.walk, self.node, self.keep = walk, node, keep
+        self.builder, self.smooth = walk.reader.builder, walk.reader.smooth
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return str(self.node.name).removeprefix("inner_")
+
+    def tensor(self, value: Any) -> Value:
+        """The argument, which must be a value of the network."""
         if not isinstance(value, Value):
-            raise self._unknown(node)
+            raise self.unknown()
         return value
 
-    def _unknown(self, node: Any) -> InvalidInputError:
-        kind = getattr(node.target, "__name__", node.target)
+    def run(self, module: Any, value: Value) -> Value:
+        """The value behind a layer that this node stands for."""
+        return self.walk.reader.run(module.eval(), self.name, value, self.keep)
+
+    def weight(self) -> Any:
+        """The numbers of a parameter or buffer."""
+        owner = _attribute(self.walk.root, str(self.node.target))
+        if not hasattr(owner, "detach"):
+            raise self.unknown()
+        return values(owner)
+
+    def among_weights(self, args: Any, kwargs: Any) -> Any:
+        """What the node makes of numbers and weights alone."""
+        import torch
+        from torch.fx.node import map_aggregate
+
+        def there(a: Any) -> Any:
+            return torch.from_numpy(a) if isinstance(a, np.ndarray) else a
+
+        args, kwargs = map_aggregate(args, there), map_aggregate(kwargs, there)
+        try:
+            if self.node.op == "call_method":
+                out = getattr(args[0], self.node.target)(*args[1:], **kwargs)
+            else:
+                out = self.node.target(*args, **kwargs)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self.unknown(str(error)) from error
+        return values(out) if hasattr(out, "detach") else out
+
+    def unknown(self, cause: str = "", fix: str = "") -> InvalidInputError:
+        """The error that names this operation."""
+        kind = getattr(self.node.target, "__name__", target(self.node))
+        where = called(self.walk.name, self.walk.module)
         return InvalidInputError(
             explain(
                 f"operations among {OPERATIONS}",
-                f"operation {node.name!r} ({node.op} {kind}) in {_called(self.name, self.module)}",
-                "",
-                "pass the part of the model without it",
+                f"operation {self.name!r} ({self.node.op} {kind}) in {where}",
+                cause,
+                fix or "pass the part of the model without it",
             )
         )
 
 
-class Call:
-    """A node being applied: what the rules below need beside their arguments."""
-
-    def __init__(self, walk: Walk, node: Any, keep: Sequence[Value]) -> None:
-        self.walk, self.node, self.keep = walk, node, keep
-        self.builder = walk.reader.builder
-
-    def tensor(self, value: Any) -> Value:
-        """The argument, which must be a tensor."""
-        return self.walk._tensor(self.node, value)
-
-    def unknown(self) -> InvalidInputError:
-        """The error that names this operation."""
-        return self.walk._unknown(self.node)
-
-    def overwrite(self, value: Value) -> None:
-        """Refuse to overwrite a value that is used again."""
-        if any(v.storage is value.storage for v in self.keep):
-            raise self.unknown()
-
-
-def _functions() -> dict[Any, Callable[..., Any]]:
-    import torch
-    from torch.nn import functional
-
-    return {
-        operator.add: _add,
-        operator.iadd: _add_to,
-        torch.add: _add,
-        torch.relu: _relu,
-        functional.relu: _relu,
-        functional.leaky_relu: _leaky_relu,
-        functional.dropout: _dropout,
-        torch.flatten: _flatten,
-        getattr: _attribute,
-        operator.getitem: _item,
-    }
-
-
-def _add(call: Call, a: Any, b: Any) -> Value:
-    x, y = call.tensor(a), call.tensor(b)
-    if x.shape != y.shape:
-        raise call.unknown()
-    return call.builder.add(x, y)
-
-
-def _add_to(call: Call, a: Any, b: Any) -> Value:
-    call.overwrite(call.tensor(a))
-    return _add(call, a, b)
-
-
-def _relu(call: Call, input: Any, inplace: bool = False) -> Value:
-    return _leaky_relu(call, input, 0.0, inplace)
-
-
-def _leaky_relu(call: Call, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Value:
-    value = call.tensor(input)
-    if inplace:
-        call.overwrite(value)
-    return call.builder.kink(value, as_activation((float(negative_slope), 1.0)), call.keep, call.node.name)
-
-
-def _relu_in_place(call: Call, input: Any) -> Value:
-    return _relu(call, input, inplace=True)
-
-
-def _dropout(call: Call, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Value:
-    if training and p > 0.0:
-        raise call.unknown()
-    return call.tensor(input)
-
-
-def _flatten(call: Call, input: Any, start_dim: int = 0, end_dim: int = -1) -> Value:
-    from relucvx.network.torch_layers import flattened
-
-    value = call.tensor(input)
-    shape = flattened(value.shape, start_dim, end_dim)
-    if shape is None:
-        raise call.unknown()
-    return value.viewed(shape)
-
-
-def _reshape(call: Call, input: Any, *shape: Any) -> Value:
-    value = call.tensor(input)
-    entries = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else list(shape)
-    first, rest = (entries[0], entries[1:]) if entries else (None, [])
-    if first not in (BATCH, -1) or any(not isinstance(n, int) for n in rest):
-        raise call.unknown()
-    if -1 in rest and first == BATCH:
-        known = -math.prod(rest)
-        rest[rest.index(-1)] = value.width // max(known, 1)
-    if math.prod(rest) != value.width or min(rest, default=1) < 1:
-        raise call.unknown()
-    return value.viewed(tuple(rest))
-
-
-def _size(call: Call, input: Any, dim: int | None = None) -> Any:
-    shape = (BATCH, *call.tensor(input).shape)
-    return shape if dim is None else _item(call, shape, dim)
-
-
-def _attribute(call: Call, owner: Any, name: str) -> Any:
-    if name != "shape":
-        raise call.unknown()
-    return _size(call, owner)
-
-
-def _item(call: Call, owner: Any, index: Any) -> Any:
-    known = isinstance(owner, tuple) and isinstance(index, (int, slice))
-    if not known or (isinstance(index, int) and not -len(owner) <= index < len(owner)):
-        raise call.unknown()
-    return owner[index]
-
-
-def _same(call: Call, input: Any) -> Value:
-    return call.tensor(input)
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "add": _add,
-    "add_": _add_to,
-    "relu": _relu,
-    "relu_": _relu_in_place,
-    "flatten": _flatten,
-    "view": _reshape,
-    "reshape": _reshape,
-    "contiguous": _same,
-    "size": _size,
-}
-
-
 def first_layer(module: Any, name: str = "") -> Any:
-    """The first layer that its input passes and that cares for the input's shape; None when there is none."""
+    """The first layer that its input passes and that cares for the input's shape, or the number of its inputs where it
+    is a product with a weight; None when there is none."""
     from torch import nn
 
+    module = unwrapped(module)
     if type(module).forward is nn.Sequential.forward:
         found = (first_layer(child, f"{name}.{label}".strip(".")) for label, child in module._modules.items())
         return next((layer for layer in found if layer is not None), None)
-    blind = (nn.ReLU, nn.LeakyReLU, nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout2d)
-    from relucvx.network.torch_layers import readers
-
+    if isinstance(module, nn.Flatten):
+        return None if module.start_dim == 1 else module
+    pointwise = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.Hardtanh, nn.Identity)
+    blind = (*pointwise, *(getattr(nn, kind) for kind in DROPOUTS), nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU, nn.Softplus)
     if type(module).forward in readers():
         return None if isinstance(module, blind) else module
-    return None if is_torchs_own(module) else _first_in_graph(module, name)
-
-
-def is_torchs_own(module: Any) -> bool:
-    """Whether a module's class comes with torch, so that its forward is no composition of layers worth tracing."""
-    return type(module).__module__.startswith("torch.")
+    return module if is_opaque(module) else _first_in_graph(module, name)
 
 
 def _first_in_graph(module: Any, name: str) -> Any:
-    for node in trace(module, name).nodes:
-        found = first_layer(module.get_submodule(node.target)) if node.op == "call_module" else None
-        if found is not None:
-            return found
+    from torch.nn import functional
+
+    root, graph = trace(module, name)
+    for node in graph.nodes:
+        if node.op == "call_module":
+            found = first_layer(root.get_submodule(node.target))
+            if found is not None:
+                return found
+        if node.op == "call_function" and node.target is functional.linear:
+            weight = node.args[1] if len(node.args) > 1 else node.kwargs.get("weight")
+            if getattr(weight, "op", "") == "get_attr":
+                return int(_attribute(root, str(weight.target)).shape[1])
     return None
+
+
+def target(node: Any) -> str:
+    """What a node refers to, as the module that was traced calls it."""
+    return str(node.target).removeprefix("inner.")
+
+
+def _attribute(owner: Any, path: str) -> Any:
+    for part in path.split("."):
+        owner = getattr(owner, part)
+    return owner
 
 
 def agrees(module: Any, network: LayerList) -> None:
@@ -306,11 +262,12 @@ def agrees(module: Any, network: LayerList) -> None:
     like = next(module.parameters(), torch.zeros(1, dtype=torch.float64))
     X = np.random.default_rng(0).standard_normal((4, network.n_features))
     tensor = torch.from_numpy(X).to(like).reshape(4, *network.input_shape)
-    with torch.no_grad():
-        expected = _values(module(tensor)).reshape(4, -1)
-    found = network.outputs(_values(tensor).reshape(4, -1))
+    with torch.no_grad(), layer_by_layer():
+        expected = values(module(tensor.clone())).reshape(4, -1)
+    found = network.outputs(values(tensor).reshape(4, -1))
     allowed = math.sqrt(torch.finfo(like.dtype).eps)
-    if found.shape != expected.shape or np.abs(found - expected).max() > allowed * max(np.abs(expected).max(), 1e-300):
+    scale = max(float(np.abs(expected).max(initial=0.0)), 1e-300)
+    if found.shape != expected.shape or not bool((np.abs(found - expected) <= allowed * scale).all()):
         raise InvalidInputError(
             explain(
                 "a module that torch.fx traces faithfully",
@@ -319,7 +276,3 @@ def agrees(module: Any, network: LayerList) -> None:
                 "pass the part of the model with a plain structure",
             )
         )
-
-
-def _called(name: str, module: Any) -> str:
-    return f"layer {name or 'the module itself'!r} of type {type(module).__name__}"

@@ -11,102 +11,33 @@ from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import windows
-from relucvx.network.assembly import Assembler, Value
-from relucvx.network.convert import _check_untouched, _values
-from relucvx.network.layers import ACCEPTED, Affine, LayerList
-from relucvx.types import as_activation
+from relucvx.network.activations import SMOOTH, SmoothActivation
+from relucvx.network.assembly import RELU, Assembler, Value
+from relucvx.network.layers import Affine
+from relucvx.network.torch_modules import called, values
+from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
+
+ACCEPTED = (
+    "a TwoLayerReLU, a DeepNetwork, or a torch module made of Linear, Conv2d, BatchNorm1d/2d, AvgPool2d, "
+    "AdaptiveAvgPool2d, MaxPool2d, ReLU, LeakyReLU, PReLU, Hardtanh, Flatten, Identity and Dropout, in any structure "
+    "that torch.fx can trace, in eval mode"
+)
 
 Shape = tuple[int, ...]
 
 
-def read_torch(module: Any, input_shape: int | Sequence[int] | None, like: Any) -> LayerList:
-    """Read a torch module; see :func:`relucvx.network.layers.read_layers`."""
-    from relucvx.network.torch_graph import agrees, first_layer
-
-    module = unwrapped(module)
-    shape = _asked(input_shape) or _shape_of_input(first_layer(module), like)
-    reader = Reader(math.prod(shape))
-    value = reader.run(module, "", reader.builder.start(shape), [])
-    network = reader.builder.finish(value)
-    if reader.traced:
-        agrees(module, network)
-    return network
-
-
-def unwrapped(module: Any) -> Any:
-    """The module inside ``torch.compile``'s and data-parallel wrappers, which compute what it does.
-
-    Raises
-    ------
-    InvalidInputError
-        For a TorchScript module, which no longer has its layers.
-    """
-    from torch import jit, nn
-
-    inner = getattr(module, "_orig_mod", module.module if isinstance(module, nn.DataParallel) else None)
-    if inner is not None:
-        return unwrapped(inner)
-    if isinstance(module, jit.ScriptModule):
-        raise InvalidInputError(
-            explain(ACCEPTED, f"a TorchScript module, {type(module).__name__}", "", "the module that it was made from")
-        )
-    return module
-
-
-class Reader:
-    """Walks through a module and hands what its layers do to an assembler."""
-
-    def __init__(self, n_features: int) -> None:
-        self.builder = Assembler(n_features)
-        self.traced = False
-
-    def run(self, module: Any, name: str, value: Value, keep: Sequence[Value]) -> Value:
-        """The value behind a module; the values in ``keep`` are needed later and stay usable.
-
-        Raises
-        ------
-        InvalidInputError
-            For a layer that is not known, in training mode, or does not fit its input; the message names it.
-        """
-        from torch import nn
-
-        _check_untouched(module, name)
-        if type(module).forward is nn.Sequential.forward:
-            for label, child in module._modules.items():
-                value = self.run(child, f"{name}.{label}" if name else label, value, keep)
-            return value
-        known = readers().get(type(module).forward)
-        if known is not None:
-            return known(Layer(self.builder, module, name or "the module itself", value, keep))
-        from relucvx.network.torch_graph import is_torchs_own, run_graph
-
-        if is_torchs_own(module):
-            raise InvalidInputError(
-                explain(
-                    ACCEPTED,
-                    f"layer {name or 'the module itself'!r} of type {type(module).__name__}",
-                    "it is not piecewise linear, or not known here",
-                    "pass the part of the model without it",
-                )
-            )
-        self.traced = True
-        return run_graph(self, module, name, value, keep)
-
-
 class Layer:
-    """One torch layer about to be applied to a value."""
+    """One torch layer about to be applied to a value; with ``smooth``, smooth activations are read too."""
 
-    def __init__(self, builder: Assembler, module: Any, name: str, value: Value, keep: Sequence[Value]) -> None:
+    def __init__(
+        self, builder: Assembler, module: Any, name: str, value: Value, keep: Sequence[Value], smooth: bool = False
+    ) -> None:
         self.builder, self.module, self.name, self.value, self.keep = builder, module, name, value, keep
-
-    @property
-    def label(self) -> str:
-        """Name and type, for messages."""
-        return f"layer {self.name!r} of type {type(self.module).__name__}"
+        self.smooth = smooth
 
     def refuse(self, expected: str, received: str = "", cause: str = "", fix: str = "") -> InvalidInputError:
         """The error that says what is wrong with this layer."""
-        return InvalidInputError(explain(expected, f"{self.label} {received}".rstrip(), cause, fix))
+        return InvalidInputError(explain(expected, f"{called(self.name, self.module)} {received}".rstrip(), cause, fix))
 
     def image(self) -> tuple[int, int, int]:
         """Channels, height and width of the input."""
@@ -124,6 +55,25 @@ class Layer:
         """The value behind a map."""
         return self.builder.affine(self.value, map_, shape)
 
+    def check_overwrites_nothing(self) -> None:
+        """Refuse a layer that works in place on what is used again."""
+        if getattr(self.module, "inplace", False) and any(v.storage is self.value.storage for v in self.keep):
+            raise self.refuse(
+                "an input that nothing else uses",
+                "with inplace=True, whose input is used again",
+                "the later use would see the activation's output",
+                "inplace=False",
+            )
+
+    def kink(self, phi: Activation | SmoothActivation) -> Value:
+        """The value behind an activation."""
+        self.check_overwrites_nothing()
+        return self.builder.kink(self.value, phi, self.keep, self.name)
+
+
+DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
+"""Layers without effect in eval mode."""
+
 
 def readers() -> dict[Any, Callable[[Layer], Value]]:
     """The reader for each torch layer, keyed by its forward method: a subclass that overrides it is another layer."""
@@ -136,23 +86,50 @@ def readers() -> dict[Any, Callable[[Layer], Value]]:
         nn.AvgPool2d.forward: _average,
         nn.AdaptiveAvgPool2d.forward: _adaptive,
         nn.MaxPool2d.forward: _max_pool,
-        nn.ReLU.forward: _activation,
-        nn.LeakyReLU.forward: _activation,
+        nn.ReLU.forward: lambda layer: layer.kink(ACTIVATIONS["relu"]),
+        nn.LeakyReLU.forward: lambda layer: layer.kink(as_activation((float(layer.module.negative_slope), 1.0))),
+        nn.PReLU.forward: _prelu,
+        nn.RReLU.forward: _rrelu,
+        nn.Hardtanh.forward: _hardtanh,  # ReLU6 shares the method
         nn.Flatten.forward: _flatten,
+        nn.Unflatten.forward: _unflatten,
         nn.Identity.forward: lambda layer: layer.value,
-        nn.Dropout.forward: _dropout,
-        nn.Dropout2d.forward: _dropout,
+        **{getattr(nn, name).forward: _dropout for name in DROPOUTS},
+        **{getattr(nn, name).forward: _smooth for name in ("Tanh", "Sigmoid", "SiLU", "GELU", "Softplus")},
     }
 
 
 def _linear(layer: Layer) -> Value:
-    module = layer.module
-    if layer.value.shape != (module.in_features,):
-        raise layer.refuse(
-            f"an input of shape ({module.in_features},)", f"behind one of shape {layer.value.shape}", "", "nn.Flatten()"
-        )
-    bias = np.zeros(module.out_features) if module.bias is None else _values(module.bias)
-    return layer.affine(Affine(np.ascontiguousarray(_values(module.weight).T), bias), (module.out_features,))
+    bias = None if layer.module.bias is None else values(layer.module.bias)
+    value = weighted(layer.builder, layer.value, values(layer.module.weight), bias, split=layer.smooth)
+    if value is None:
+        n = layer.module.in_features
+        shape = layer.value.shape
+        raise layer.refuse(f"an input of shape ({n},)", f"behind one of shape {shape}", "", "nn.Flatten()")
+    return value
+
+
+def weighted(
+    builder: Assembler, value: Value, weight: Array, bias: Array | None, *, split: bool = False
+) -> Value | None:
+    """The value behind a weight (out, in) that acts on its last axis; None where their sizes differ.
+
+    Where linear activations are kept and ``split`` is set, one stands between two Linear layers in a row.
+    """
+    n_out, n_in = weight.shape
+    if not value.shape or value.shape[-1] != n_in:
+        return None
+    if split and builder.keep_linear and value.weighted:
+        value = builder.kink(value, ACTIVATIONS["linear"])
+    rows = math.prod(value.shape[:-1])
+    shift = np.zeros(n_out) if bias is None else bias
+    matrix: Any = np.ascontiguousarray(weight.T)
+    if rows > 1:
+        matrix = sparse.kron(sparse.eye_array(rows, format="csc"), sparse.csc_array(matrix), format="csc")
+    map_ = Affine(matrix, np.tile(shift, rows), bias is not None)
+    out = builder.affine(value, map_, (*value.shape[:-1], n_out))
+    out.weighted = True
+    return out
 
 
 def _conv(layer: Layer) -> Value:
@@ -166,9 +143,11 @@ def _conv(layer: Layer) -> Value:
     for k, (size, before, after) in enumerate(((height, top, bottom), (width, left, right))):
         axis = windows.Axis(size, module.kernel_size[k], module.stride[k], before, after, module.dilation[k])
         axes.append(_fitting(layer, axis))
-    bias = None if module.bias is None else _values(module.bias)
-    map_ = windows.convolution(_values(module.weight), bias, axes[0], axes[1], module.groups)
-    return layer.affine(map_, (module.out_channels, axes[0].count, axes[1].count))
+    bias = None if module.bias is None else values(module.bias)
+    map_ = windows.convolution(values(module.weight), bias, axes[0], axes[1], module.groups)
+    out = layer.affine(map_, (module.out_channels, axes[0].count, axes[1].count))
+    out.weighted = True
+    return out
 
 
 def _batch_norm(layer: Layer) -> Value:
@@ -184,12 +163,12 @@ def _batch_norm(layer: Layer) -> Value:
     allowed = dimensions.get(type(module)._check_input_dim, ())
     if len(shape) not in allowed or shape[0] != module.num_features:
         raise layer.refuse(f"an input with {module.num_features} channels first", f"behind one of shape {shape}")
-    scale = 1.0 / np.sqrt(_values(module.running_var) + module.eps)
+    scale = 1.0 / np.sqrt(values(module.running_var) + module.eps)
     if module.weight is not None:
-        scale = scale * _values(module.weight)
-    shift = -_values(module.running_mean) * scale
+        scale = scale * values(module.weight)
+    shift = -values(module.running_mean) * scale
     if module.bias is not None:
-        shift = shift + _values(module.bias)
+        shift = shift + values(module.bias)
     repeats = math.prod(shape[1:])
     weight = sparse.diags_array(np.repeat(scale, repeats), format="csc")
     return layer.affine(Affine(weight, np.repeat(shift, repeats)), shape)
@@ -219,24 +198,69 @@ def _max_pool(layer: Layer) -> Value:
     return layer.builder.maximum(layer.value, found, shape, layer.keep, layer.name)
 
 
-def _activation(layer: Layer) -> Value:
-    module, value = layer.module, layer.value
-    phi = as_activation((float(getattr(module, "negative_slope", 0.0)), 1.0))
-    if module.inplace and any(v.storage is value.storage for v in layer.keep):
-        raise layer.refuse(
-            "an input that nothing else uses",
-            "with inplace=True, whose input is used again",
-            "the later use would see the activation's output",
-            "inplace=False",
-        )
-    return layer.builder.kink(value, phi, layer.keep, layer.name)
+def _prelu(layer: Layer) -> Value:
+    slopes = np.unique(values(layer.module.weight))
+    if len(slopes) > 1:
+        raise layer.refuse("one slope", f"with {len(slopes)} different ones", "", "nn.LeakyReLU(slope)")
+    return layer.kink(as_activation((float(slopes[0]), 1.0)))
+
+
+def _rrelu(layer: Layer) -> Value:
+    layer.need_eval()
+    return layer.kink(as_activation(((float(layer.module.lower) + float(layer.module.upper)) / 2, 1.0)))
+
+
+def _hardtanh(layer: Layer) -> Value:
+    layer.check_overwrites_nothing()
+    return clipped(layer.builder, layer.value, layer.module.min_val, layer.module.max_val, layer.keep, layer.name)
+
+
+def clipped(
+    builder: Assembler,
+    value: Value,
+    low: float | Array | None,
+    high: float | Array | None,
+    keep: Sequence[Value],
+    name: str,
+) -> Value:
+    """min(max(t, low), high), one kink for each bound that there is."""
+    if low is not None:
+        value = builder.shift(builder.kink(builder.shift(value, -np.asarray(low)), RELU, keep, name), low)
+    if high is not None:  # high - relu(high - t)
+        below = builder.shift(builder.scale(value, -1.0), high)
+        value = builder.shift(builder.scale(builder.kink(below, RELU, keep, name), -1.0), high)
+    return value
+
+
+def _smooth(layer: Layer) -> Value:
+    """Activations that only a DeepNetwork has; scaled softplus and the tanh approximation of gelu are others."""
+    module = layer.module
+    other = getattr(module, "approximate", "none") != "none" or getattr(module, "beta", 1.0) != 1.0
+    if not layer.smooth or other:
+        cause = "" if layer.smooth else "it is not piecewise linear"
+        raise layer.refuse(ACCEPTED, "", cause, "pass the part of the model without it")
+    return layer.kink(SMOOTH[type(module).__name__.lower()])
 
 
 def _flatten(layer: Layer) -> Value:
-    shape = flattened(layer.value.shape, layer.module.start_dim, layer.module.end_dim)
+    start, axes = layer.module.start_dim, len(layer.value.shape) + 1
+    if start >= axes:
+        raise layer.refuse(
+            f"an input of at least {start} axes beside the samples",
+            f"with start_dim={start} behind one of shape {layer.value.shape}",
+        )
+    shape = flattened(layer.value.shape, start, layer.module.end_dim)
     if shape is None:
-        raise layer.refuse("samples to stay apart: start_dim >= 1", f"with start_dim={layer.module.start_dim}")
+        raise layer.refuse("samples to stay apart: start_dim >= 1", f"with start_dim={start}")
     return layer.value.viewed(shape)
+
+
+def _unflatten(layer: Layer) -> Value:
+    shape, dim = layer.value.shape, layer.module.dim % (len(layer.value.shape) + 1)
+    sizes = tuple(layer.module.unflattened_size)
+    if dim == 0 or any(not isinstance(n, int) or n < 1 for n in sizes) or math.prod(sizes) != shape[dim - 1]:
+        raise layer.refuse("sizes that make up one axis of a sample", f"with {layer.module.extra_repr()}")
+    return layer.value.viewed((*shape[: dim - 1], *sizes, *shape[dim:]))
 
 
 def _dropout(layer: Layer) -> Value:
@@ -274,35 +298,3 @@ def _fitting(layer: Layer, axis: windows.Axis) -> windows.Axis:
 
 def _pair(value: Any) -> tuple[Any, Any]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-
-
-def _asked(shape: int | Sequence[int] | None) -> Shape | None:
-    if shape is None:
-        return None
-    entries = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    if not entries or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in entries):
-        raise InvalidInputError(explain("input_shape of positive ints, such as (channels, height, width)", repr(shape)))
-    return tuple(int(n) for n in entries)
-
-
-def _shape_of_input(layer: Any, like: Any) -> Shape:
-    """Shape of one input: fixed by the first layer that fixes it, else taken from inputs at hand."""
-    from torch import nn
-
-    if isinstance(layer, nn.Linear):
-        return (int(layer.in_features),)
-    given: Shape = () if like is None else tuple(np.shape(like))
-    image = isinstance(layer, (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d))
-    if isinstance(layer, nn.BatchNorm1d) and len(given) < 3:
-        return (int(layer.num_features),)
-    sizes = {3: given, 4: given[1:]} if image else {1: given, 2: given[1:]}
-    if len(given) in sizes:
-        return sizes[len(given)]
-    raise InvalidInputError(
-        explain(
-            "the shape of one input, which the module does not fix",
-            f"inputs of shape {given}" if given else "none",
-            f"its first layer is {type(layer).__name__}" if layer is not None else "it has no Linear layer",
-            "input_shape=(channels, height, width), or inputs of that shape",
-        )
-    )

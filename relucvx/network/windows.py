@@ -68,7 +68,7 @@ def convolution(weight: Array, bias: Array | None, rows: Axis, columns: Axis, gr
             parts.append((into.ravel(), out.ravel(), np.repeat(block[o, c], len(source))))
     shift = np.zeros(n_out) if bias is None else bias
     shape = (n_in * rows.size * columns.size, n_out * height * width)
-    return Affine(_matrix(parts, shape), np.repeat(shift, height * width))
+    return Affine(_matrix(parts, shape), np.repeat(shift, height * width), bias is not None)
 
 
 def average(channels: int, rows: Axis, columns: Axis, include_padding: bool, divisor: int | None) -> Affine:
@@ -83,7 +83,7 @@ def average(channels: int, rows: Axis, columns: Axis, include_padding: bool, div
         parts.append((source, target, share[target]))
     one = _matrix(parts, (rows.size * columns.size, rows.count * columns.count))
     weight = sparse.csc_array(sparse.block_diag([one] * channels))
-    return Affine(weight, np.zeros(weight.shape[1]))
+    return Affine(weight, np.zeros(weight.shape[1]), False)
 
 
 def adaptive_average(channels: int, sizes: tuple[int, int], counts: tuple[int, int]) -> Affine:
@@ -96,7 +96,7 @@ def adaptive_average(channels: int, sizes: tuple[int, int], counts: tuple[int, i
             axis[first:last, i] = 1.0 / (last - first)
         axes.append(sparse.csc_array(axis))
     weight = sparse.kron(sparse.eye_array(channels, format="csc"), sparse.kron(axes[0], axes[1]), format="csc")
-    return Affine(weight, np.zeros(weight.shape[1]))
+    return Affine(weight, np.zeros(weight.shape[1]), False)
 
 
 def pool_windows(channels: int, rows: Axis, columns: Axis) -> list[Indices]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network import TwoLayerReLU, as_network
+from relucvx.network import TwoLayerReLU, as_network, is_torch_module
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -16,7 +16,8 @@ from relucvx.types import Array
 
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
     """A run's network, or a network from any trainer, checked against the problem; errors name the run."""
-    carrier = run if isinstance(run, TwoLayerReLU) else getattr(run, "network", run)
+    # a torch module may well call a part of itself its network
+    carrier = run if isinstance(run, TwoLayerReLU) or is_torch_module(run) else getattr(run, "network", run)
     try:
         network = as_network(carrier, activation=problem.activation)
         check_network(problem, network)

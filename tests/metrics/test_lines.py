@@ -16,7 +16,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.metrics import _line_kernels, line_regions, paths
 from relucvx.metrics.lines import outputs_along
 from relucvx.network import DeepNetwork
-from relucvx.network.layers import read_layers
+from relucvx.network.reading import read_layers
 
 
 def random_net(rng, widths, activation="relu", bias=0.3):

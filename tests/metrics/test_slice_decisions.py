@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.metrics import input_map, slice_regions
 from relucvx.metrics.slice_plot import BOUNDARY
 from relucvx.network import DeepNetwork
-from relucvx.network.layers import read_layers
+from relucvx.network.reading import read_layers
 
 
 def linear(weight, bias=None):

@@ -13,7 +13,7 @@ from metrics.splitter import exact_area, exact_regions, float_regions, layers_of
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import slice_regions
 from relucvx.network import DeepNetwork, TwoLayerReLU
-from relucvx.network.layers import read_layers
+from relucvx.network.reading import read_layers
 
 BOX = np.array([[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]])
 

@@ -95,6 +95,22 @@ class Doubled(nn.Linear):
         return 2 * super().forward(x)
 
 
+class Skip(nn.Module):
+    def forward(self, x):
+        return x + torch.relu(x)
+
+
+def test_whatever_classes_do_around_their_layers_is_read():
+    X = torch.randn(5, 3)
+    for module in (
+        Custom(),
+        Flipped(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)),
+        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), Doubled(4, 1)),
+    ):
+        with torch.no_grad():
+            np.testing.assert_allclose(from_torch(module).predict(X), module(X).numpy(), atol=1e-6)
+
+
 def hooked():
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
     module[2].register_forward_hook(lambda _module, _inputs, output: -output)
@@ -110,22 +126,36 @@ def replaced():
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), "layer '1' of type Tanh .*Linear, Tanh, Linear"),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 1)), "layer '2' of type Dropout"),
-        (nn.Sequential(nn.Identity(), nn.Linear(3, 4)), "layer '0' of type Identity"),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.ReLU()), "no further layer at position 3"),
+        (nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), "layer '1' of type Tanh.*not piecewise linear"),
+        (
+            nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 1)),
+            "'2' of type Dropout.*training mode.*eval",
+        ),
+        (nn.Sequential(nn.Identity(), nn.Linear(3, 4)), "Sequential without an activation.*an affine map"),
+        (
+            nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), nn.ReLU()),
+            r"Sequential with 2 activations \('1', '3'\)",
+        ),
         (nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.GELU()), nn.Linear(4, 1)), r"layer '1\.0' of type GELU"),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU()), r"three layers; received 2 layers \(Linear, ReLU\)"),
-        (nn.Linear(3, 4), "received 1 layers"),
-        (Custom(), "layer 'the module itself' of type Custom"),
-        (Flipped(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)), "of type Flipped"),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), Doubled(4, 1)), "layer '2' of type Doubled"),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU()), "Sequential, which ends with its activation '1'"),
+        (nn.Linear(3, 4), "received Linear without an activation"),
+        (
+            nn.Sequential(nn.ReLU(), nn.Linear(3, 4)),
+            "a linear layer in front of every activation; .* before activation '0'",
+        ),
+        (nn.Sequential(nn.Linear(3, 3), Skip(), nn.Linear(3, 1)), "3 values pass the activation 'relu' by.*skip"),
         (hooked(), r"without forward hooks; received hooks or a replaced forward on layer 2 \(Linear\)"),
         (replaced(), r"hooks or a replaced forward on layer 1 \(ReLU\)"),
         (nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 1)), "initialised weights.*LazyLinear"),
         (nn.Sequential(nn.Linear(3, 4, device="meta"), nn.ReLU(), nn.Linear(4, 1)), "initialised weights"),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(5, 1)), r"weights_out of shape \(4, c\)"),
-        (nn.Sequential(nn.Linear(3, 4, dtype=torch.cfloat), nn.ReLU(), nn.Linear(4, 1)), "weights_in to hold real"),
+        (
+            nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(5, 1)),
+            r"an input of shape \(5,\).*layer '2' of type Linear behind one of shape \(4,\)",
+        ),
+        (
+            nn.Sequential(nn.Linear(3, 4, dtype=torch.cfloat), nn.ReLU(), nn.Linear(4, 1)),
+            "real numbers; .*complex64",
+        ),
         ("a string", "received builtins.str"),
     ],
 )
@@ -147,7 +177,7 @@ def test_as_network():
     assert as_network(to_torch(net), activation="relu").to_dict() == net.to_dict()
     with pytest.raises(InvalidInputError, match=r"a network with activation abs .*received relu \(slopes 0, 1\)"):
         as_network(net, activation="abs")
-    with pytest.raises(InvalidInputError, match=r"a TwoLayerReLU or torch.*received builtins.dict"):
+    with pytest.raises(InvalidInputError, match=r"a TwoLayerReLU or a torch module.*received builtins.dict"):
         as_network({})
 
 

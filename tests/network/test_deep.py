@@ -94,17 +94,26 @@ def test_linear_layers_in_a_row_are_a_deep_linear_network():
     ("build", "message"),
     [
         (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Dropout(), nn.Linear(4, 2)), "layer '1' of type Dropout"),
-        (lambda nn: nn.Sequential(nn.ReLU(), nn.Linear(4, 2)), "layer '0' of type ReLU"),
-        (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 2)), "layer '2' of type ReLU"),
-        (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.ReLU()), "ending with Linear; received layers Linear, ReLU"),
-        (lambda nn: nn.Sequential(), "ending with Linear; received layers none"),
+        (
+            lambda nn: nn.Sequential(nn.ReLU(), nn.Linear(4, 2)),
+            "received Sequential without one before activation '0'",
+        ),
+        (
+            lambda nn: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 2)),
+            "without one before activation '2'",
+        ),
+        (
+            lambda nn: nn.Sequential(nn.Linear(3, 4), nn.ReLU()),
+            "Sequential, which ends with its activation",
+        ),
+        (lambda nn: nn.Sequential(), "no layer of it has a fixed size"),
         (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.GELU("tanh"), nn.Linear(4, 2)), "type GELU"),
         (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Softplus(beta=2.0), nn.Linear(4, 2)), "type Softplus"),
         (
             lambda nn: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2)),
             "the same activation in every layer; received relu, tanh",
         ),
-        (lambda nn: 3, "torch.nn.Sequential of Linear layers.*received builtins.int"),
+        (lambda nn: 3, "torch module of Linear layers.*received builtins.int"),
     ],
 )
 def test_modules_that_are_refused(build, message):

@@ -12,7 +12,7 @@ from torch.nn import functional
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import folding, line_regions
 from relucvx.network import DeepNetwork, TwoLayerReLU, to_torch
-from relucvx.network.layers import read_layers
+from relucvx.network.reading import read_layers
 from relucvx.network.torch_graph import agrees
 
 
@@ -259,7 +259,7 @@ def test_weights_may_be_sparse_and_stay_so():
 
 class Odd(nn.Module):
     def forward(self, x):
-        return x.abs()
+        return x.cos()
 
 
 class Skipping(nn.Sequential):
@@ -284,6 +284,11 @@ class Hidden(nn.Module):
         z = y
         z += x
         return torch.relu(y)
+
+
+class Needing(nn.Module):
+    def forward(self, x, y):
+        return x
 
 
 class Several(nn.Module):
@@ -326,7 +331,11 @@ def hooked():
         (lambda: nn.Sequential(nn.Linear(2, 2), Odd()), "layer '1' of type Odd"),
         (lambda: nn.Sequential(nn.Linear(2, 2), Skipping(nn.Linear(2, 2))), "layer '1' of type Skipping"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)), "layer '1' of type Dropout.*training mode.*eval"),
-        (lambda: nn.Sequential(nn.Flatten(0), nn.Linear(2, 2)), "layer '0' of type Flatten"),
+        (lambda: nn.Sequential(nn.Flatten(0), nn.Linear(2, 2)), "one input, which the module does not fix.*is Flatten"),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 2), nn.Flatten(2)),
+            r"at least 2 axes beside the samples; received layer '1' of type Flatten with start_dim=2 .*\(2,\)",
+        ),
         (lambda: DeepNetwork(([[1.0]], [[1.0]]), activation="tanh"), "a piecewise-linear activation; received.*'tanh'"),
         (hooked, "without forward hooks"),
         (
@@ -356,7 +365,7 @@ def hooked():
         ),
         (lambda: over(lambda m, x: m[0](x.shape[0]), nn.ReLU()), "operation 'parts_0'"),
         (lambda: over(lambda m, x: x.shape), "operation 'output'"),
-        (lambda: over(lambda m, x: x + 1.0), "operation 'add' .call_function add. in layer '1' of type Made"),
+        (lambda: over(lambda m, x: x * x), "operation 'mul' .call_function mul. in layer '1' of type Made"),
         (lambda: over(lambda m, x: torch.add(x, x, alpha=2)), "operation 'add'"),
         (lambda: over(lambda m, x: x + m[0](x), nn.Linear(2, 1)), "operation 'add'"),
         (lambda: over(lambda m, x: functional.gelu(x)), "operation 'gelu'"),
@@ -373,10 +382,14 @@ def hooked():
         (lambda: over(lambda m, x: x[0]), "operation 'getitem'"),
         (lambda: over(lambda m, x: x.view(x.shape[2], 2)), "operation 'getitem'"),
         (lambda: over(lambda m, x: x.view(x.size(2), 2)), "operation 'size'"),
-        (lambda: over(lambda m, x: m[0].weight, nn.Linear(2, 2)), "operation 'parts_0_weight' .get_attr"),
+        (lambda: over(lambda m, x: m[0].weight, nn.Linear(2, 2)), "operation 'output'"),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 2), Needing()),
+            "Needing, which torch.fx cannot trace; .*missing 1 required",
+        ),
         (
             lambda: nn.Sequential(nn.Linear(2, 2), Several()),
-            "a module of one input; received layer '1' of type Several",
+            "operation 'add' .* in layer '1' of type Several",
         ),
     ],
 )
@@ -417,7 +430,7 @@ def test_the_shape_must_be_known():
         read_layers(module)
     with pytest.raises(InvalidInputError, match=r"inputs of shape \(4,\)"):
         line_regions(module, np.zeros(4), np.ones(4))
-    with pytest.raises(InvalidInputError, match="it has no Linear layer"):
+    with pytest.raises(InvalidInputError, match="no layer of it has a fixed size"):
         read_layers(nn.Sequential(nn.ReLU()))
     with pytest.raises(InvalidInputError, match=r"x to be one point; received a batch of 2"):
         read_layers(nn.Linear(3, 1)).point(np.zeros((2, 3)), "x")

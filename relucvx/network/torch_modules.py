@@ -1,0 +1,158 @@
+"""Torch modules as objects: what is one, what stands inside wrappers, and in which mode a module is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.types import Array
+
+
+def is_torch_module(obj: Any) -> bool:
+    """Whether obj is a ``torch.nn.Module``, decided without importing torch.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
+    return any(c.__name__ == "Module" and c.__module__ == "torch.nn.modules.module" for c in type(obj).__mro__)
+
+
+def wrapped(module: Any) -> Any:
+    """The module that a wrapper of torch's stands for, one level down; None where the module is no wrapper."""
+    from torch import jit, nn
+    from torch.optim.swa_utils import AveragedModel
+
+    if isinstance(module, jit.ScriptModule):
+        return None
+    compiled = module._modules.get("_orig_mod")  # torch.compile's; asking for its class would import the compiler
+    if compiled is not None:
+        return compiled
+    kinds = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
+    return module.module if isinstance(module, kinds) else None
+
+
+def unwrapped(module: Any) -> Any:
+    """The module inside the wrappers of ``torch.compile``, data-parallel training and weight averaging.
+
+    Raises
+    ------
+    InvalidInputError
+        For a TorchScript module, which no longer has its layers.
+    """
+    from torch import jit
+
+    inner = wrapped(module)
+    if inner is not None:
+        return unwrapped(inner)
+    if isinstance(module, jit.ScriptModule):
+        raise InvalidInputError(
+            explain(
+                "a module with its layers",
+                f"a TorchScript module, {type(module).__name__}",
+                "torch.jit made one program of it",
+                "the module that it was made from",
+            )
+        )
+    return module
+
+
+def is_opaque(module: Any) -> bool:
+    """Whether a module's class comes with torch, so that its forward is no composition of layers worth tracing."""
+    from torch import fx
+
+    return type(module).__module__.startswith("torch.") and not isinstance(module, fx.GraphModule)
+
+
+def plain_path(path: str) -> str:
+    """The dotted name of a submodule without the names that torch.compile adds."""
+    return ".".join(part for part in path.split(".") if part != "_orig_mod")
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[Any]:
+    """Eval mode for a while; every submodule gets its own mode back. Networks that have no modes pass."""
+    if not is_torch_module(module):
+        yield module
+        return
+    modes = [(layer, layer.training) for layer in module.modules()]
+    module.eval()
+    try:
+        yield module
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+@contextmanager
+def layer_by_layer() -> Iterator[None]:
+    """Run modules as they are written: neither compiled nor fused, so that every layer in them takes part."""
+    import torch
+
+    with ExitStack() as stack:
+        stance = getattr(torch.compiler, "set_stance", None)  # torch 2.6
+        if stance is not None:
+            stack.enter_context(stance("force_eager"))
+        fused = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
+        yield
+
+
+def check_untouched(layer: Any, name: str) -> None:
+    """Raise when something beside the layer's own weights decides what the layer computes.
+
+    Hooks of ``torch.nn.utils`` that make the weights (weight_norm, pruning) are run, as a forward pass would.
+    """
+    from torch.nn.parameter import is_lazy
+
+    label = f"{name or 'the module itself'} ({type(layer).__name__})"
+    if any(is_lazy(p) or p.is_meta for p in layer.parameters(recurse=False)):
+        raise InvalidInputError(
+            explain(
+                "initialised weights",
+                f"layer {label} without values",
+                "a lazy layer that has seen no data, or a module on the meta device",
+                "run one forward pass first",
+            )
+        )
+    before = list(layer._forward_pre_hooks.values())
+    own = [hook for hook in before if _makes_weights(hook)]
+    if layer._forward_hooks or len(own) < len(before) or "forward" in vars(layer):
+        raise InvalidInputError(
+            explain(
+                "layers without forward hooks",
+                f"hooks or a replaced forward on layer {label}",
+                "they may change the function (spectral_norm of torch.nn.utils is a hook)",
+                "remove the hooks, or use torch.nn.utils.parametrizations",
+            )
+        )
+    for hook in own:
+        hook(layer, None)
+
+
+def values(tensor: Any) -> Array:
+    """A tensor of any device and dtype (bfloat16 has no numpy counterpart) as a numpy array in float64.
+
+    Raises
+    ------
+    InvalidInputError
+        For complex numbers.
+    """
+    if tensor.is_complex():
+        raise InvalidInputError(explain("weights to be real numbers", f"a tensor of dtype {tensor.dtype}"))
+    copy: Array = tensor.detach().cpu().double().numpy()
+    return copy
+
+
+def called(name: str, module: Any) -> str:
+    """A layer's name and type, for messages."""
+    return f"layer {name or 'the module itself'!r} of type {type(module).__name__}"
+
+
+def _makes_weights(hook: Any) -> bool:
+    """Whether a hook only writes a weight that depends on nothing but other weights."""
+    from torch.nn.utils import prune
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    return isinstance(hook, (WeightNorm, prune.BasePruningMethod))
