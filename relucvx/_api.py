@@ -15,10 +15,10 @@ import numpy as np
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
 from relucvx.errors import InvalidInputError, explain
+from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.dual_norm import Method
-from relucvx.program.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution

@@ -13,6 +13,7 @@ import numpy as np
 
 from relucvx.certificate import Certificate
 from relucvx.errors import DataFileError, explain
+from relucvx.losses import Loss, class_of, restored
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem, make_problem
 from relucvx.results import write_arrays
@@ -99,16 +100,23 @@ class Solution(Result):
         certificate = {k: v for k, v in self.certificate.to_dict().items() if k != "dual"}
         meta = {
             "format": FORMAT, "beta": p.beta, "loss": p.loss.name, "bias": p.bias,
+            "loss_class": class_of(p.loss),
             "activation": [p.activation.slope_neg, p.activation.slope_pos], "scalar_output": p.scalar_output,
             "status": self.status.name, "certificate": certificate, "stats": self.stats,
         }  # fmt: skip
         return write_arrays(target, {"meta": np.array(json.dumps(meta)), **arrays})
 
 
-def load(path: str | os.PathLike[str]) -> Solution:
+def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
     """Read a solution written by :meth:`Solution.save`; pass it as ``start=`` to resume.
 
     The stored certificate is what was proven when it was saved; ``certify(solution.network, …)`` proves it afresh.
+
+    Parameters
+    ----------
+    path : str or path
+    loss : Loss, optional
+        The loss of the problem, where it is of a class of your own: files hold no code.
 
     Raises
     ------
@@ -126,7 +134,9 @@ def load(path: str | os.PathLike[str]) -> Solution:
         with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             data = {name: archive[name] for name in archive.files}
         meta = json.loads(str(data["meta"]))
-        return _rebuild(data, meta)
+        return _rebuild(data, meta, restored(str(meta["loss"]), str(meta.get("loss_class", "")), loss))
+    except DataFileError:
+        raise
     except (KeyError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
         # numpy takes what is no archive for a pickle, and advises to open it unsafely: that is not handed on
         held = {"'meta'": "without the entry 'meta'"}.get(str(error), str(error))
@@ -140,12 +150,12 @@ def load(path: str | os.PathLike[str]) -> Solution:
         ) from error
 
 
-def _rebuild(data: dict[str, Array], meta: dict[str, Any]) -> Solution:
+def _rebuild(data: dict[str, Array], meta: dict[str, Any], loss: str | Loss) -> Solution:
     if meta["format"] != FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
     scalar = bool(meta["scalar_output"])
     problem = make_problem(
-        data["X"], data["Y"][:, 0] if scalar else data["Y"], meta["beta"], meta["loss"], meta["bias"],
+        data["X"], data["Y"][:, 0] if scalar else data["Y"], meta["beta"], loss, meta["bias"],
         tuple(meta["activation"]), data["sample_weight"],
     )  # fmt: skip
     network = TwoLayerReLU(

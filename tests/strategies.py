@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from relucvx.losses import LOSSES
 from relucvx.network import TwoLayerReLU
-from relucvx.program.losses import LOSSES
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES
 

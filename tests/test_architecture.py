@@ -29,6 +29,7 @@ LAYERS = (
     ("network",),
     ("arrangement", "metrics", "kernel"),
     ("datasets",),
+    ("losses",),
     ("program",),
     ("oracle",),
     ("solver", "certificate"),
@@ -122,6 +123,65 @@ def test_every_part_has_a_layer():
     for file in FILES:
         part = part_of(module_name(file))
         assert part == "relucvx" or rank(part) >= 0
+
+
+LOSS_NAMES = frozenset(("squared", "logistic", "hinge", "squared_hinge", "huber", "cross_entropy", "absolute"))
+
+
+def losses_by_name(source: str) -> list[str]:
+    """Places that ask which loss it is, instead of asking the loss: its name used for anything but printing and saving.
+
+    Printed and saved means inside an f-string, or as the entry "loss" of a dict. Comparisons with a loss's name, and tables
+    of losses by name, ask as well; so do imports of a particular loss.
+    """
+    tree = ast.parse(source)
+    shown: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            shown.update(ast.walk(node))
+        if isinstance(node, ast.Dict):
+            entries = zip(node.keys, node.values, strict=True)
+            shown.update(v for k, v in entries if isinstance(k, ast.Constant) and k.value == "loss")
+    out = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "name" and node not in shown:
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            out += [ast.unparse(node)] * (owner in ("loss", "EXACT_PENALTY"))
+        listed = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+        known = [k.value for k in listed if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+        compared = isinstance(node, ast.Compare) and any(isinstance(c, ast.Constant) for c in node.comparators)
+        named = [c.value for c in getattr(node, "comparators", []) if isinstance(c, ast.Constant)] if compared else []
+        if len(LOSS_NAMES.intersection(known)) > 1 or any(isinstance(n, str) and n in LOSS_NAMES for n in named):
+            out.append(ast.unparse(node))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("relucvx.losses."):
+            out.append(ast.unparse(node))
+    return out
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_nobody_asks_a_loss_for_its_name(file):
+    part = part_of(module_name(file))
+    if part != "relucvx" and rank(part) > rank("losses"):
+        assert losses_by_name(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ('if problem.loss.name == "squared":\n    pass', True),
+        ("name = self.problem.loss.name", True),
+        ('if name in ("huber", "absolute"):\n    pass', True),
+        ('modulus = {"squared": 1.0, "logistic": 4.0}[loss]', True),
+        ('if loss == "cross_entropy":\n    pass', True),
+        ("from relucvx.losses.squared import Squared", True),
+        ("message = f'the {problem.loss.name} loss'", False),
+        ('meta = {"loss": p.loss.name, "bias": p.bias}', False),
+        ("from relucvx.losses import Loss, as_loss", False),
+        ('solve(X, y, loss="huber")', False),
+    ],
+)
+def test_the_rule_about_names_of_losses_can_fail(source, asks):
+    assert bool(losses_by_name(source)) is asks
 
 
 def test_the_certificate_does_not_know_the_solver():

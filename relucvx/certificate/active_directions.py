@@ -303,6 +303,7 @@ def _best_bias(form: Form, sides: Array, sign: float, w: Array) -> tuple[float, 
     knots = np.unique(np.concatenate([joints[(joints > low) & (joints < high)], [low, high]]))
     points = np.concatenate([np.tile(w[:, None], len(knots)), knots[None]])
     values = sign * (form.M[:, 0] @ np.maximum(form.X @ points, 0.0) + form.L[:, 0] @ points)
-    best = knots[values >= values.max() * (1.0 - 1e-10)]
+    top = float(values.max())
+    best = knots[values >= top - 1e-10 * abs(top)]
     flat = (float(best[0]), float(best[-1])) if best[-1] - best[0] > FLAT * form.bias_range else None
     return float(knots[int(values.argmax())]), flat

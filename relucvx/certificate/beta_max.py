@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from relucvx.certificate.dual_choice import cutting_planes
+from relucvx.errors import UnsupportedError, explain
 from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.problem import Problem
@@ -69,6 +70,20 @@ class _DecayedBias:
         bound = dual_norm(self.problem, N, time_limit=share)
         return bound.lower, bound.upper
 
+    def steepest(self) -> float:
+        """Lipschitz constant of a loss that mixes the outputs, without which nothing is known between two strengths."""
+        constant = self.problem.loss.gradient_lipschitz
+        if not np.isfinite(constant):
+            raise UnsupportedError(
+                explain(
+                    'a finite gradient_lipschitz for beta_max with bias="all" and a loss that mixes the outputs',
+                    f"{constant:g} for {self.problem.loss}",
+                    "the class does not state it",
+                    'the property gradient_lipschitz in the class of the loss, or bias="hidden"',
+                )
+            )
+        return constant
+
     def left(self) -> float:
         """Seconds until the time limit."""
         return np.inf if self.time_limit is None else self.time_limit - (time.perf_counter() - self.began)
@@ -80,19 +95,19 @@ class _DecayedBias:
         return self.residual_at(dataclasses.replace(self.problem, beta=beta).null_bias())
 
     def between(self, N1: Array, N2: Array, upper1: float, upper2: float, betas: tuple[float, float]) -> float:
-        """Bound on D(N0(beta)) for every beta between two: D is convex; N0 is affine in the bias for the squared loss.
+        """Bound on D(N0(beta)) for every beta between two: D is convex, and N0 may be affine in the bias.
 
-        For other losses of single outputs N0 moves monotonically in each sample, so it stays within |N1 - N2| of either
-        end. The cross-entropy's gradient is 1/2-Lipschitz in the bias, and monotone, so that
+        Where outputs do not mix, N0 moves monotonically in each entry, so it stays within |N1 - N2| of either end. Where they
+        do, the gradient is L-Lipschitz in the bias (1/2 for the cross-entropy), and monotone, so that
         ``||b(s) - b(t)|| <= |s - t| ||b(t)|| / s``.
         """
-        name = self.problem.loss.name
-        if name == "squared":
+        loss = self.problem.loss
+        if loss.affine_gradient:
             return max(upper1, upper2)
-        if name == "cross_entropy":
+        if loss.coupled:
             s, t = min(betas), max(betas)
             move = (t - s) / s * float(np.linalg.norm(dataclasses.replace(self.problem, beta=t).null_bias()))
-            return upper2 + 0.5 * move * (1.0 + 1e-9) * float(self.reach @ self.problem.sample_weight)
+            return upper2 + self.steepest() * move * (1.0 + 1e-9) * float(self.reach @ self.problem.sample_weight)
         return min(upper1, upper2) + float(self.reach @ np.linalg.norm(N1 - N2, axis=1))
 
     def interval(self) -> tuple[float, float]:
@@ -123,9 +138,13 @@ class _DecayedBias:
         """A beta at and above which the null network is optimal: b(beta) lies between 0 and the best constant."""
         start = self.residual_at(np.zeros(self.problem.n_outputs))
         upper = self.norm(start)[1]
-        if self.problem.loss.name == "cross_entropy":
+        if self.problem.loss.coupled:
             # ||b(beta)|| <= ||Σ_i N0_i|| / beta, so D(N0(beta)) <= upper + slope / beta
-            slope = 0.5 * float(np.linalg.norm(start.sum(axis=0))) * float(self.reach @ self.problem.sample_weight)
+            slope = (
+                self.steepest()
+                * float(np.linalg.norm(start.sum(axis=0)))
+                * float(self.reach @ self.problem.sample_weight)
+            )
             hi = 0.5 * (upper + float(np.sqrt(upper**2 + 4.0 * slope))) * (1.0 + 1e-9)
             N = self.dual_at(hi) if hi > 0 else start
             return hi, N, self.norm(N)[1] if hi > 0 else 0.0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linprog, minimize
 
+from relucvx.certificate.tangents import Tangents
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima, random_directions
@@ -139,7 +140,9 @@ def _refit(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array
 def cutting_planes(
     problem: Problem, atoms: Array, total: float | None, minimise_norm: bool = False
 ) -> tuple[Array, float]:
-    """Maximise the linear dual value over the box subject to |N·atom| <= beta, adding violated atoms.
+    """Maximise the dual value over the box subject to |N·atom| <= beta, adding violated atoms.
+
+    A dual function that is not linear is replaced by the tangents of its summands, one more in every round.
 
     Parameters
     ----------
@@ -166,25 +169,34 @@ def cutting_planes(
         lo, hi = (b[:, 0] for b in problem.loss.dual_bounds(y, w))
     N, level = balance_dual(problem, np.clip(np.zeros_like(y), lo[:, None], hi[:, None])), problem.beta
     rng = np.random.default_rng(0)
+    tangents = None if minimise_norm or problem.loss.linear_dual else Tangents(problem)
+    if tangents is not None:
+        lo, hi = tangents.bounded(lo, hi)
     for _ in range(ROUNDS):
         cost = np.append(np.zeros(n) if minimise_norm else -y[:, 0], 1.0 if minimise_norm else 0.0)
         rows = np.concatenate([atoms, -atoms]) if len(atoms) else np.zeros((0, n))
         A = np.column_stack([rows, np.full(len(rows), -1.0 if minimise_norm else 0.0)])
         b = np.zeros(len(rows)) if minimise_norm else np.full(len(rows), problem.beta)
         eq = None if total is None else np.append(np.ones(n), 0.0)[None]
+        bounds = [*zip(lo, hi, strict=True), (0, None)]
+        if tangents is not None:
+            cost, A, b, eq, bounds = tangents.extend(A, b, eq, bounds)
         out = linprog(
             cost, A_ub=A if len(A) else None, b_ub=b if len(A) else None, A_eq=eq,
-            b_eq=None if total is None else [total], bounds=[*zip(lo, hi, strict=True), (0, None)], method="highs",
+            b_eq=None if total is None else [total], bounds=bounds, method="highs",
         )  # fmt: skip
         if out.x is None:
             break
+        touched = tangents is None or tangents.touch(out.x)
         N = balance_dual(problem, out.x[:n, None])
         level = float(out.x[n]) if minimise_norm else problem.beta
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
         starts = random_directions(form, 256, rng)
         directions, _ = local_maxima(form, starts, above=level * (1 + 1e-8) + 1e-12 * form.scale)
         if not len(directions):
-            break
+            if touched:
+                break
+            continue
         W = np.array([form.to_original(d) for d in directions])
         atoms = np.concatenate([atoms, problem.activation(W @ problem.inputs.T)])
     return N, level

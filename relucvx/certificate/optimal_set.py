@@ -223,15 +223,13 @@ def _check(problem: Problem, certificate: Certificate) -> None:
 def dual_error(problem: Problem, gap: float) -> float | None:
     """Largest ||N - N*|| for a feasible dual point whose gap is known; None where the dual is not strongly concave.
 
-    The dual function has curvature at least 1/w (squared, Huber, and the entropy of the cross-entropy), 4/w (logistic) or
-    1/(2 w) (squared hinge), w the largest sample weight, and N* maximises it over a convex set.
+    Where the loss has curvature at most L, the dual function has curvature at least 1/(L w), w the largest sample weight, and
+    N* maximises it over a convex set.
     """
-    modulus = {"squared": 1.0, "huber": 1.0, "logistic": 4.0, "squared_hinge": 0.5, "cross_entropy": 1.0}.get(
-        problem.loss.name
-    )
-    if modulus is None:
+    steepest = problem.loss.gradient_lipschitz
+    if not np.isfinite(steepest):
         return None
-    return float(np.sqrt(2.0 * max(gap, 0.0) * problem.sample_weight.max() / modulus))
+    return float(np.sqrt(2.0 * max(gap, 0.0) * problem.sample_weight.max() * steepest))
 
 
 def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU) -> Polytope:
@@ -241,7 +239,7 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
     margin = delta + 1e-9 * problem.sample_weight
     at_low, at_high = (n <= lo + margin) & used, (n >= hi - margin) & used
     fixed: BoolArray = used & ~at_low & ~at_high
-    if problem.loss.name in ("squared", "logistic"):
+    if problem.loss.strictly_convex:
         fixed = used
     ends = problem.loss.dual_gradient(np.clip(N, lo[:, None], hi[:, None]), problem.Y, problem.sample_weight)[:, 0]
     low, high = np.where(at_low & ~fixed, ends, -np.inf), np.where(at_high & ~fixed, ends, np.inf)

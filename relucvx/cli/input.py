@@ -22,12 +22,6 @@ FRACTION = 0.02
 BETA_MAX_SECONDS = 1.0
 """Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
 
-CODINGS = {"cross_entropy": True, "logistic": False, "hinge": False, "squared_hinge": False}
-"""Whether a loss wants the classes of embedded sets one-hot (True) or ±1, one column per class (False).
-
-Other losses take ±1 for two classes and one-hot rows for more.
-"""
-
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
 """Files that run code when they are opened."""
 
@@ -46,11 +40,13 @@ class Source:
     seed: int = 0
 
     def read(self, loss: str = "squared") -> Dataset:
-        """The data set, with as many outputs as it has; several classes as the loss takes them (see CODINGS)."""
+        """The data set, with as many outputs as it has; several classes as the loss takes them (see ``Loss.one_hot``)."""
         import numpy as np
 
         from relucvx import datasets
+        from relucvx.losses import as_loss
 
+        coding = as_loss(loss).one_hot
         embedded = self.data in datasets.EMBEDDED
         chosen = self.one_vs_rest
         given = {
@@ -59,9 +55,9 @@ class Source:
             "one_vs_rest": int(chosen) if chosen is not None and chosen.isdecimal() else chosen,
             "components": self.components,
             "standardize": self.standardize if embedded else None,
-            "one_hot": CODINGS.get(loss) if embedded and self.data != "diabetes" and chosen is None else None,
+            "one_hot": coding if embedded and self.data != "diabetes" and chosen is None else None,
         }
-        if loss == "cross_entropy" and self.data.lower().endswith(".csv"):
+        if coding and self.data.lower().endswith(".csv"):
             given["classes"] = True
         options = {name: value for name, value in given.items() if value is not None}
         found = datasets.get(self.data, rng=self.seed, **options)

@@ -46,24 +46,10 @@ class CvxpyForm:
     link: Any
 
 
-def loss_expression(problem: Problem, fit: cp.Expression) -> cp.Expression:
-    """The loss of one output as a CVXPY expression of the fit (n,)."""
-    import cvxpy as cp
-
-    y, w = problem.Y[:, 0], problem.sample_weight
-    name = problem.loss.name
-    if name == "squared":
-        return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(w), fit - y))
-    if name == "huber":
-        return 0.5 * cp.sum(cp.multiply(w, cp.huber(fit - y, 1.0)))
-    if name == "absolute":
-        return cp.sum(cp.multiply(w, cp.abs(fit - y)))
-    margin = cp.multiply(y, fit)
-    if name == "logistic":
-        return cp.sum(cp.multiply(w, cp.logistic(-margin)))
-    if name == "hinge":
-        return cp.sum(cp.multiply(w, cp.pos(1.0 - margin)))
-    return cp.sum_squares(cp.multiply(np.sqrt(w), cp.pos(1.0 - margin)))
+def loss_of(problem: Problem, fit: cp.Expression) -> cp.Expression:
+    """The loss as a CVXPY expression of the fit, (n,) for one output or (n, c)."""
+    Y = problem.Y if fit.ndim == 2 else problem.Y[:, 0]
+    return problem.loss.checked_expression(fit, Y, problem.sample_weight)
 
 
 def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: Array | None = None) -> CvxpyForm:
@@ -106,7 +92,7 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     penalty = beta * norms
     if problem.bias == "all":
         penalty = penalty + 0.5 * beta * cp.sum_squares(bias_out)
-    cost = penalty if target is not None else loss_expression(problem, fit) + penalty
+    cost = penalty if target is not None else loss_of(problem, fit) + penalty
     return CvxpyForm(
         cp.Problem(cp.Minimize(cost), constraints), positive, negative, bias_out, beta, fit, constraints, link
     )

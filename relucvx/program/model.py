@@ -8,8 +8,8 @@ import numpy as np
 
 from relucvx.arrangement.patterns import Arrangement
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.losses import Loss
 from relucvx.program.cvxpy_form import CvxpyForm, build
-from relucvx.program.losses import Loss
 from relucvx.program.problem import Problem, make_problem
 from relucvx.types import Activation, BoolArray
 

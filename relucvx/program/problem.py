@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.program.losses import Loss, as_loss
 from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
 from relucvx.validation import as_matrix, as_positive, as_sample_weight, check_same_length
 
@@ -124,10 +124,7 @@ class Problem(Result):
             return self.loss.best_constant(self.Y, self.sample_weight)
         if self.bias != "all":
             return np.zeros(self.n_outputs)
-        w = self.sample_weight
-        if self.loss.name == "squared":
-            return np.asarray(w @ self.Y / (w.sum() + self.beta))
-        return self.loss.decayed_constant(self.Y, w, self.beta)
+        return self.loss.decayed_constant(self.Y, self.sample_weight, self.beta)
 
     def null_value(self) -> float:
         """Objective of :meth:`null_network`."""
@@ -170,7 +167,7 @@ def make_problem(
     beta : float
         Weight decay, > 0, relative to a loss summed over samples (see :mod:`relucvx.program.conventions`).
     loss, bias, activation
-        See :func:`~relucvx.program.losses.as_loss`, :func:`~relucvx.types.as_bias` and
+        See :func:`~relucvx.losses.as_loss`, :func:`~relucvx.types.as_bias` and
         :func:`~relucvx.types.as_activation`.
     sample_weight : (n,) array-like, optional
         Non-negative weights; None means ones.
@@ -200,6 +197,8 @@ def make_problem(
     beta = as_positive(beta, "beta", fix=fix)
     weight = as_sample_weight(sample_weight, len(X))
     loss.check_targets(Y)
+    if not is_built_in(loss):
+        check_faces(loss, Y)
     if mode == "free" and not np.isfinite(loss.best_constant(Y, weight)).all():
         k = int(np.flatnonzero(~np.isfinite(loss.best_constant(Y, weight)))[0])
         raise InvalidInputError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
-from relucvx.program.cvxpy_form import loss_expression
+from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -39,7 +39,7 @@ class Scaled:
 def scale_problem(problem: Problem) -> Scaled:
     """Powers of two, so that nothing is rounded; targets only where the loss is homogeneous."""
     sx = _power_of_two(float(np.linalg.norm(problem.inputs, 2)))
-    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.name == "squared" else 1.0
+    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.homogeneous else 1.0
     scaled = dataclasses.replace(problem, Y=problem.Y / sy)
     return Scaled(scaled, problem.inputs / sx, problem.beta / sx / sy, sx, sy)
 
@@ -61,18 +61,7 @@ def network_program(
         output = output + np.ones((problem.n_samples, 1)) @ bias_out
         penalty = penalty + 0.5 * problem.beta * cp.sum_squares(bias_out)
     link = fit == output
-    return cp.Problem(cp.Minimize(_loss(problem, fit) + penalty), [link, *constraints]), fit, link
-
-
-def _loss(problem: Problem, fit: cp.Variable) -> Any:
-    """The loss of several outputs as a CVXPY expression of the fit (n, c)."""
-    import cvxpy as cp
-
-    if problem.loss.name == "cross_entropy":
-        likelihood = cp.log_sum_exp(fit, axis=1) - cp.sum(cp.multiply(problem.Y, fit), axis=1)
-        return cp.sum(cp.multiply(problem.sample_weight, likelihood))
-    columns = (dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs))
-    return sum(loss_expression(column, fit[:, k]) for k, column in enumerate(columns))
+    return cp.Problem(cp.Minimize(loss_of(problem, fit) + penalty), [link, *constraints]), fit, link
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx._api import solve
-from relucvx.program.losses import Loss
+from relucvx.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.report import findings as say
@@ -24,9 +24,6 @@ from relucvx.validation import as_positive
 
 REACH = 1e-4
 """Certified relative gap up to which a trained network counts as optimal."""
-
-STRICTLY_CONVEX = ("squared", "logistic")
-"""Losses that fix the fit of every optimum."""
 
 
 def compare(
@@ -138,10 +135,8 @@ def _findings(
     kernel = kernel_of(solution.problem, solution.network)
     theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows)]
     if not theory:
-        loss = solution.problem.loss.name
-        theory = [
-            Finding("closed forms", "not applicable", f"they are for the squared loss and equal weights ({loss} loss)")
-        ]
+        facts = f"they are for the squared loss and equal weights ({solution.problem.loss.name} loss)"
+        theory = [Finding("closed forms", "not applicable", facts)]
     return (
         say.optimum_finding(solution, tol),
         say.training_finding(rows, solution, reach),
@@ -162,7 +157,7 @@ def _reference(
         problem=problem,
         lower=solution.certificate.lower,
         reach=reach,
-        fit=fit(problem, solution.network) if problem.loss.name in STRICTLY_CONVEX else None,
+        fit=fit(problem, solution.network) if problem.loss.strictly_convex else None,
         kernel=kernel_of(problem, solution.network) if unique.unique else None,
         prediction=np.asarray(best.kernel) if best is not None and best.unique and best.kernel is not None else None,
         labels=labels,
@@ -173,7 +168,7 @@ def _reference(
 def _predictions(problem: Problem) -> tuple[Any, ...]:
     from relucvx.kernel import predict
 
-    if problem.loss.name != "squared" or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
+    if not problem.loss.least_squares or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
         return ()
     return tuple(predict(problem.X, problem.Y, problem.beta, bias=problem.bias, activation=problem.activation))
 

@@ -84,7 +84,7 @@ def check_solution(problem: Problem, solution: Solution) -> None:
     other = solution.problem
     same = (
         np.array_equal(problem.X, other.X), np.array_equal(problem.Y, other.Y), problem.beta == other.beta,
-        problem.loss.name == other.loss.name, problem.bias == other.bias, problem.activation == other.activation,
+        problem.loss == other.loss, problem.bias == other.bias, problem.activation == other.activation,
         np.array_equal(problem.sample_weight, other.sample_weight),
     )  # fmt: skip
     if not all(same):

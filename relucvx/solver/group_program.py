@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from relucvx.errors import BackendError
+from relucvx.losses import LossCones
 from relucvx.program.problem import Problem
-from relucvx.solver.loss_cones import LossCones, loss_cones
 from relucvx.types import Array
 
 LARGEST_GAIN = 1e6
@@ -70,7 +70,7 @@ class GroupProgram:
         """
         import clarabel
 
-        extra = loss_cones(self.problem, self.sy)
+        extra = self.problem.loss.cones(self.problem.Y, self.problem.sample_weight, self.sy)
         width = self.at_extra + extra.width
         P = sp.diags(self._quadratic(extra), format="csc")
         q = np.zeros(width)
@@ -144,8 +144,7 @@ class GroupProgram:
 
 def target_scale(problem: Problem) -> float:
     """Unit of the fit: the largest target where the loss compares with targets, 1 for labels."""
-    regression = problem.loss.name in ("squared", "huber", "absolute")
-    return (float(np.abs(problem.Y).max()) or 1.0) if regression else 1.0
+    return (float(np.abs(problem.Y).max()) or 1.0) if problem.loss.regression else 1.0
 
 
 def input_scale(problem: Problem) -> float:

@@ -15,11 +15,11 @@ from collections.abc import Callable
 import numpy as np
 
 from relucvx.errors import InfeasibleError, UnsupportedError, explain
+from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, merge, prune
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.interpolation import check_consistent
-from relucvx.program.losses import EXACT_PENALTY
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.active_set import active_set

@@ -11,8 +11,8 @@ import numpy as np
 from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
 from relucvx.interrupts import interruptible
+from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
-from relucvx.program.losses import Loss
 from relucvx.program.problem import Problem, make_problem
 from relucvx.training.batched import Callback, Outcome, train_batched
 from relucvx.training.losses import as_torch_loss

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import relucvx as rx
+from relucvx.losses import EXACT_PENALTY, as_loss
 from relucvx.network import path_norm
 from relucvx.program.interpolation import InterpolationProgram
-from relucvx.program.losses import EXACT_PENALTY, as_loss
 from relucvx.program.objective import fit
 from relucvx.solver.conic import solve_conic
 from relucvx.solver.interpolate import check_feasible, interpolates, remove_residual

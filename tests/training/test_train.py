@@ -8,8 +8,8 @@ import pytest
 import relucvx as rx
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, MissingPackageError, UnsupportedError
+from relucvx.losses import LOSSES
 from relucvx.network import DeepNetwork, TwoLayerReLU
-from relucvx.program.losses import LOSSES
 from relucvx.program.objective import objective, stationarity
 from relucvx.training import RunStatus
 

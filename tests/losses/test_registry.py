@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import ENTRYWISE
 
 from relucvx.errors import InvalidInputError
-from relucvx.program.losses import LOSSES, as_loss
+from relucvx.losses import LOSSES, as_loss
 
 NAMES = list(ENTRYWISE)
 LABELS = ("logistic", "hinge", "squared_hinge")

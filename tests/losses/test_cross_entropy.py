@@ -11,8 +11,8 @@ from scipy.special import log_softmax, softmax
 from strategies import examples, random_network
 
 from relucvx.errors import InvalidInputError
+from relucvx.losses import LOSSES
 from relucvx.program.duality import _rounding_of_norm, balance_dual, dual_objective, residual, scale_dual
-from relucvx.program.losses import LOSSES
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES

@@ -1,7 +1,10 @@
-"""What a loss is: value, derivatives and conjugate, and the domain in which its dual points live.
+"""What a loss is: every formula and every fact that any part of the package asks a loss for.
 
 A loss acts on the fit ``F`` (n, c) with targets ``Y`` (n, c) and sample weights ``w`` (n,). Its dual function is
 ``-loss*(-N)`` for a dual point ``N`` (n, c), where ``N = -∇loss(F)`` at the optimum. The domain of the conjugate contains 0.
+
+A loss of your own is one class: what cannot be derived is abstract (value, slope, curvature, conjugate, CVXPY expression),
+everything else has a default that is right for every convex loss, if not always the fastest. Nobody asks a loss for its name.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
+from relucvx.errors import InvalidInputError, explain
+from relucvx.losses.cones import LossCones, cones_of_expression
+from relucvx.losses.numpy_torch import numpy_entries, numpy_slopes
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
@@ -22,7 +28,7 @@ TINY = np.finfo(np.float64).tiny
 """The smallest normal float64: logarithms are cut here, and no underflow loses more than this."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss(ABC):
     """A convex loss ``Σ_ik w_i h(F_ik, Y_ik)`` with its conjugate. Base class: subclasses give the formulas.
 
@@ -31,13 +37,14 @@ class Loss(ABC):
     Attributes
     ----------
     name : str
-        The name by which :func:`as_loss` finds it.
+        For messages and files only.
     smooth : bool
         Whether the gradient is continuous. Where it is not, :meth:`subgradient_bounds` gives the choice left.
 
     Notes
     -----
-    Shapes: ``F``, ``Y``, ``N`` (n, c); ``w`` (n,) with zeros allowed, whose rows of N must then be 0.
+    Shapes: ``F``, ``Y``, ``N`` (n, c); ``w`` (n,) with zeros allowed, whose rows of N must then be 0. The least value of
+    every h must be 0, so that 0 is a lower bound and N = 0 proves it.
 
     Status: theorem (closed forms of value, gradient and conjugate).
     Source: [relucvx]
@@ -54,13 +61,13 @@ class Loss(ABC):
     def _slopes(self, F: Array, Y: Array) -> Array:
         """Derivative of h in its first argument, unweighted."""
 
+    @abstractmethod
     def _curvatures(self, F: Array, Y: Array) -> Array:
-        """Second derivative of h, unweighted."""
-        return np.zeros_like(F)
+        """Second derivative of h, unweighted; at kinks that of the flat side."""
 
+    @abstractmethod
     def _dual_bounds(self, Y: Array) -> tuple[Array, Array]:
-        """Box of -h' for unit weight."""
-        return np.full_like(Y, -np.inf), np.full_like(Y, np.inf)
+        """Box of -h' for unit weight, infinite where it is unbounded; it contains 0."""
 
     @abstractmethod
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
@@ -70,6 +77,73 @@ class Loss(ABC):
     def _dual_slopes(self, T: Array, Y: Array) -> Array:
         """Derivative of -h*(-T, Y) in T: a fit whose -h' is T."""
 
+    @abstractmethod
+    def expression(self, fit: Any, Y: Array, W: Array) -> Any:
+        """The loss as a CVXPY expression of the fit; targets Y and weights W have the shape of the fit, (n,) or (n, c)."""
+
+    def __eq__(self, other: object) -> bool:
+        """Same class with the same attributes; never the name alone."""
+        if self is other or type(self) is not type(other):
+            return self is other
+        mine, theirs = vars(self), vars(other)
+        return mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
+
+    def __hash__(self) -> int:
+        """Of class and name."""
+        return hash((type(self), self.name))
+
+    # ------------------------------------------------------------------ facts, each with the careful answer as default
+    @property
+    def shift_invariant(self) -> bool:
+        """Whether adding a constant to all outputs of a sample changes nothing: fits are then unique up to that."""
+        return False
+
+    @property
+    def coupled(self) -> bool:
+        """Whether h mixes the outputs of a sample."""
+        return False
+
+    @property
+    def strictly_convex(self) -> bool:
+        """Whether the loss is strictly convex in the fit, so that all optima share one fit."""
+        return False
+
+    @property
+    def gradient_lipschitz(self) -> float:
+        """Largest curvature of h (of a sample's loss): its gradient's Lipschitz constant; inf where unknown or none."""
+        return math.inf
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether h is exactly ``(f - y)²/2``, which closed forms are about."""
+        return False
+
+    @property
+    def affine_gradient(self) -> bool:
+        """Whether the gradient is affine in the fit."""
+        return self.least_squares
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether ``h(s f, s y) = s² h(f, y)``."""
+        return self.least_squares
+
+    @property
+    def linear_dual(self) -> bool:
+        """Whether the dual function is ``<N, Y>`` on its box."""
+        return False
+
+    @property
+    def regression(self) -> bool:
+        """Whether targets are in the units of the fit, so that both may be rescaled together."""
+        return True
+
+    @property
+    def one_hot(self) -> bool | None:
+        """How class labels become targets: one-hot rows (True), ±1, one column per class (False), either (None)."""
+        return None
+
+    # ------------------------------------------------------------------ the primal
     def value(self, F: Array, Y: Array, w: Array) -> float:
         """``Σ_ik w_i h(F_ik, Y_ik)``."""
         return float(np.sum(w[:, None] * self._entries(F, Y)))
@@ -81,10 +155,14 @@ class Loss(ABC):
     def subgradient_bounds(self, F: Array, Y: Array, w: Array, tol: float = 0.0) -> tuple[Array, Array]:
         """Entrywise bounds (lo, hi) of the subdifferential, joined over all fits within ``tol`` of a kink.
 
-        ``lo == hi`` away from kinks; ``tol`` is absolute, in units of the fit.
+        ``lo == hi`` for smooth losses; ``tol`` is absolute, in units of the fit. Slopes do not decrease, so those a step
+        to the left and to the right enclose all between.
         """
-        g = self.gradient(F, Y, w)
-        return g, g.copy()
+        if self.smooth:
+            g = self.gradient(F, Y, w)
+            return g, g.copy()
+        step = np.maximum(tol, 4.0 * EPS * np.maximum(np.abs(F), np.abs(Y)) + TINY)
+        return self.gradient(F - step, Y, w), self.gradient(F + step, Y, w)
 
     def hessian(self, F: Array, Y: Array, w: Array) -> Array:
         """Diagonal (n, c) of the second derivative; at joints, that of the curved side."""
@@ -115,9 +193,13 @@ class Loss(ABC):
         """``-loss*(-N) = min_F loss(F) + <N, F>``; -inf outside the domain, 0 at N = 0."""
         if not self.in_domain(N, Y, w):
             return -np.inf
+        return float(np.sum(self.dual_entries(N, Y, w)))
+
+    def dual_entries(self, N: Array, Y: Array, w: Array) -> Array:
+        """The summands (n, c) of :meth:`dual_value` at N inside the domain."""
         T, weight = self._scaled(N, w)
         first, second = self._dual_terms(T, Y)
-        return float(np.sum(weight * (first + second)))
+        return np.asarray(weight * (first + second))
 
     def dual_error(self, N: Array, Y: Array, w: Array) -> float:
         """A bound on the floating-point error of :meth:`dual_value` at N inside the domain."""
@@ -139,11 +221,6 @@ class Loss(ABC):
     def round_dual(self, N: Array, Y: Array, w: Array) -> Array:
         """N, which is in the domain up to rounding, moved into it for certain; by no more than that rounding."""
         return self.clip_dual(N, Y, w)
-
-    @property
-    def shift_invariant(self) -> bool:
-        """Whether adding a constant to all outputs of a sample changes nothing: fits are then unique up to that."""
-        return False
 
     def row_slack(self, N: Array) -> Array:
         """Bound (n,) on how far each row of N is from the exact dual point that it stands for; 0 for boxes."""
@@ -188,13 +265,65 @@ class Loss(ABC):
     def check_targets(self, Y: Array) -> None:  # noqa: B027 (real targets suit most losses)
         """Raise InvalidInputError when the loss is not defined for these targets (real targets by default)."""
 
-    @abstractmethod
     def best_constant(self, Y: Array, w: Array) -> Array:
-        """The constants (c,) that minimise ``loss(1 bᵀ)``; ±inf where the infimum is approached only there."""
+        """The constants (c,) that minimise ``loss(1 bᵀ)``; ±inf where the infimum is approached only there.
+
+        By default the sign change of the slope between the least and the largest minimiser of a single sample.
+        """
+        return np.array([_best_constant(self, Y[:, [k]], w) for k in range(Y.shape[1])])
 
     def decayed_constant(self, Y: Array, w: Array, beta: float) -> Array:
         """The constants (c,) that minimise ``loss(1 bᵀ) + beta/2 ||b||²``, output by output."""
         return np.array([_decayed_constant(self, Y[:, [k]], w, beta) for k in range(Y.shape[1])])
+
+    # ------------------------------------------------------------------ conic programs
+    def checked_expression(self, fit: Any, Y: Array, w: Array) -> Any:
+        """:meth:`expression` with weights (n,) spread over the outputs, compared with :meth:`value` at one fit.
+
+        Raises
+        ------
+        InvalidInputError
+            When the two are different functions.
+        """
+        import cvxpy as cp
+
+        W = np.broadcast_to(w.reshape((-1,) + (1,) * (Y.ndim - 1)), Y.shape)
+        probe = np.asarray(Y) + np.cos(np.arange(Y.size, dtype=float)).reshape(Y.shape) * (1.0 + np.abs(Y))
+        ours = self.value(probe.reshape(len(Y), -1), Y.reshape(len(Y), -1), w)
+        theirs = float(self.expression(cp.Constant(probe), Y, W).value)
+        if not abs(ours - theirs) <= 1e-8 * max(abs(ours), 1e-300):
+            raise InvalidInputError(
+                explain(
+                    f"the CVXPY expression of the loss {self.name!r} to be its value, {ours:.10g} at a probe",
+                    f"{theirs:.10g}",
+                    "a factor or a weight missing in one of them",
+                    "compare loss.value(F, Y, w) with loss.expression(cvxpy.Constant(F), Y, W).value",
+                )
+            )
+        return self.expression(fit, Y, W)
+
+    def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
+        """The loss in a conic program, of the fit in units ``sy``, in units of ``sy²``; by default by way of CVXPY."""
+        return cones_of_expression(self, Y, w, sy)
+
+    # ------------------------------------------------------------------ torch: fits (..., c, n), outputs before samples
+    def torch_entries(self, F: Any, Y: Any) -> Any:
+        """Unweighted summands (..., c, n), or (..., 1, n) if coupled; by default computed by NumPy."""
+        return numpy_entries(self, F, Y)
+
+    def torch_slopes(self, F: Any, Y: Any) -> Any:
+        """Derivative (..., c, n) of their sum in F; by default computed by NumPy."""
+        return numpy_slopes(self, F, Y)
+
+    def torch_value(self, F: Any, Y: Any, weight: Any = None) -> Any:
+        """Weighted sum over outputs and samples, one number per leading index; weights (n,) or (..., 1, n)."""
+        terms = self.torch_entries(F, Y)
+        return (terms if weight is None else terms * weight).sum((-2, -1))
+
+    def torch_value_and_slopes(self, F: Any, Y: Any, weight: Any = None) -> tuple[Any, Any]:
+        """The value and its derivative in F."""
+        slopes = self.torch_slopes(F, Y)
+        return self.torch_value(F, Y, weight), slopes if weight is None else slopes * weight
 
 
 def binary_grid(N: Array) -> float:
@@ -235,3 +364,23 @@ def _decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
     if start == 0.0 or end == 0.0 or slope(end) * start >= 0.0:
         return end if start != 0.0 else 0.0
     return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
+
+
+def _best_constant(loss: Loss, y: Array, w: Array) -> float:
+    """Sign change of the slope of loss(1 b), by bisection: it has jumps where the loss has kinks."""
+    minimisers = loss.dual_gradient(np.zeros_like(y), y, w)[w > 0]
+    far = 1e30 * max(1.0, float(np.abs(y).max()))
+    left, right = (float(np.clip(m, -far, far)) for m in (minimisers.min(), minimisers.max()))
+    for end, sign in ((left, -1.0), (right, 1.0)):
+        if abs(end) == far and sign * float(np.sum(loss.gradient(np.full_like(y, end), y, w))) <= 0.0:
+            return sign * math.inf
+    while left < right:
+        middle = 0.5 * (left + right)
+        if middle in (left, right):
+            break
+        slope = float(np.sum(loss.gradient(np.full_like(y, middle), y, w)))
+        if slope == 0.0:
+            return middle
+        left, right = (middle, right) if slope < 0.0 else (left, middle)
+    ends = [loss.value(np.full_like(y, b), y, w) for b in (left, right)]
+    return left if ends[0] <= ends[1] else right

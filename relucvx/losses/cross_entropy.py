@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse as sp
 from scipy.special import logsumexp, softmax
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.program.loss import TINY, Loss, binary_grid
+from relucvx.losses.base import TINY, Loss, binary_grid
+from relucvx.losses.cones import LossCones
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
@@ -84,6 +86,13 @@ class CrossEntropy(Loss):
     def _slopes(self, F: Array, Y: Array) -> Array:
         return Y.sum(axis=1, keepdims=True) * softmax(F, axis=1) - Y
 
+    def _curvatures(self, F: Array, Y: Array) -> Array:
+        p = softmax(F, axis=1)
+        return np.asarray(p * (1.0 - p))
+
+    def _dual_bounds(self, Y: Array) -> tuple[Array, Array]:
+        return Y - 1.0, Y.copy()
+
     def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:
         """w_i (diag p_i - p_i p_iᵀ) for each sample, times J (n c, k)."""
         p = softmax(F, axis=1)[:, :, None]
@@ -94,6 +103,26 @@ class CrossEntropy(Loss):
     @property
     def shift_invariant(self) -> bool:
         """True: logits count up to a common constant."""
+        return True
+
+    @property
+    def coupled(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def gradient_lipschitz(self) -> float:
+        """1/2: the largest eigenvalue that diag p - p pᵀ can have."""
+        return 0.5
+
+    @property
+    def regression(self) -> bool:
+        """False: points of the simplex have no units."""
+        return False
+
+    @property
+    def one_hot(self) -> bool | None:
+        """True."""
         return True
 
     # ------------------------------------------------------------------ the dual
@@ -205,3 +234,42 @@ class CrossEntropy(Loss):
             b = b + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
             value = min(value, size)
         return b - b.mean()
+
+    # ------------------------------------------------------------------ conic programs and torch
+    def expression(self, fit: Any, Y: Array, W: Array) -> Any:
+        """Σ_i w_i (log Σ_k exp(f_ik) - y_i·f_i)."""
+        import cvxpy as cp
+
+        return cp.sum(cp.multiply(W[:, 0], cp.log_sum_exp(fit, axis=1) - cp.sum(cp.multiply(Y, fit), axis=1)))
+
+    def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
+        """w_i (t_i - y_i·f_i) with Σ_k exp(f_ik - t_i) <= 1: variables (t (n), a (n c)), exp(f_ik - t_i) <= a_ik."""
+        import clarabel
+
+        n, c = Y.shape
+        N = n * c
+        pick = sp.csc_matrix((np.ones(N), (np.arange(N), np.repeat(np.arange(n), c))), shape=(N, n))
+        first = sp.csc_matrix((np.ones(N), (3 * np.arange(N), np.arange(N))), shape=(3 * N, N))
+        third = sp.csc_matrix((np.ones(N), (3 * np.arange(N) + 2, np.arange(N))), shape=(3 * N, N))
+        offset = np.zeros(3 * N)
+        offset[1::3] = 1.0
+        # clarabel's exponential cone holds (x, y, z) with y exp(x / y) <= z; its rows read b - A x
+        return LossCones(
+            n + N, np.zeros(N), -np.repeat(w, c) * Y.ravel(), np.zeros(n + N), np.concatenate([w, np.zeros(N)]),
+            [sp.csc_matrix((n, N)), -first],
+            [sp.hstack([sp.csc_matrix((n, n)), pick.T], format="csc"), sp.hstack([first @ pick, -third], format="csc")],
+            [np.ones(n), offset],
+            [clarabel.NonnegativeConeT(n), *([clarabel.ExponentialConeT()] * N)],
+        )  # fmt: skip
+
+    def torch_entries(self, F: Any, Y: Any) -> Any:
+        """One summand per sample, (..., 1, n)."""
+        import torch
+
+        return Y.sum(-2, keepdim=True) * torch.logsumexp(F, -2, keepdim=True) - (Y * F).sum(-2, keepdim=True)
+
+    def torch_slopes(self, F: Any, Y: Any) -> Any:
+        """As :meth:`_slopes`."""
+        import torch
+
+        return Y.sum(-2, keepdim=True) * torch.softmax(F, -2) - Y
