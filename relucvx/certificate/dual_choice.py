@@ -187,7 +187,7 @@ def cutting_planes(
         )  # fmt: skip
         if out.x is None:
             break
-        touched = tangents is None or tangents.touch(out.x)
+        touched = tangents is None or tangents.refine(out.x)
         N = balance_dual(problem, out.x[:n, None])
         level = float(out.x[n]) if minimise_norm else problem.beta
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")

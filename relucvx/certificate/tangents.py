@@ -46,7 +46,7 @@ class Tangents:
         eq = None if eq is None else np.column_stack([eq, np.zeros((1, n))])
         return np.append(np.zeros(n + 1), -np.ones(n)), A, b, eq, [*bounds, *[(None, None)] * n]
 
-    def touch(self, x: Array) -> bool:
+    def refine(self, x: Array) -> bool:
         """Add the tangents at the point found; whether the ones so far were exact there."""
         n = self.problem.n_samples
         promised = float(x[n + 1 :].sum())
