@@ -25,7 +25,7 @@ from relucvx.solution import Solution
 from relucvx.solver import Progress, SolverResult, interpolate_problem, interpolates, solve_problem
 from relucvx.tolerances import SOLVE
 from relucvx.types import Activation, Array, Rng, Status
-from relucvx.validation import as_positive
+from relucvx.validation import as_count, as_positive, as_strengths
 
 SOLVER_SHARE = 0.7
 """Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
@@ -389,11 +389,11 @@ def beta_path(
     Status: certified numerically. Source: [mishkin-pilanci-2023]
     """
     base = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight)
-    if isinstance(betas, (int, np.integer)):
+    if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         top = beta_max_interval(base)[1]
-        values: Array = np.geomspace(top, top / 1000.0, max(int(betas), 1)) if top > 0 else np.ones(1)
+        values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
-        values = np.array([as_positive(b, "beta", fix="every beta > 0") for b in betas])
+        values = as_strengths(betas)
     previous: Solution | None = None
     for beta in values:
         previous = _solve(dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng)

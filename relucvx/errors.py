@@ -15,6 +15,12 @@ class RelucvxError(Exception):
     Status: a convention (no statement). Source: [relucvx].
     """
 
+    @property
+    def explanation(self) -> Explanation | None:
+        """What was expected, what was received, the likely cause and the next step, where the error says so."""
+        text = self.args[0] if self.args else None
+        return text if isinstance(text, Explanation) else None
+
 
 class InvalidInputError(RelucvxError, ValueError):
     """An argument has the wrong shape, type or value."""
@@ -72,11 +78,34 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
 
-def explain(expected: str, received: str, cause: str = "", fix: str = "") -> str:
-    """Join the four parts of an error message into one readable text."""
-    parts = [f"expected {expected}", f"received {received}"]
-    if cause:
-        parts.append(f"likely cause: {cause}")
-    if fix:
-        parts.append(f"try: {fix}")
-    return "; ".join(parts) + "."
+class Explanation(str):
+    """The text of an error, with its parts.
+
+    Attributes
+    ----------
+    expected, received, cause, fix : str
+        As given to :func:`explain`; "" where there is none. ``fix`` is in the words of Python.
+    """
+
+    expected: str
+    received: str
+    cause: str
+    fix: str
+
+    def __new__(cls, expected: str, received: str, cause: str = "", fix: str = "") -> Explanation:
+        parts = [f"expected {expected}", f"received {received}"]
+        if cause:
+            parts.append(f"likely cause: {cause}")
+        if fix:
+            parts.append(f"try: {fix}")
+        out = super().__new__(cls, "; ".join(parts) + ".")
+        out.expected, out.received, out.cause, out.fix = expected, received, cause, fix
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.expected, self.received, self.cause, self.fix)
+
+
+def explain(expected: str, received: str, cause: str = "", fix: str = "") -> Explanation:
+    """Join the four parts of an error message into one readable text, which remembers them."""
+    return Explanation(expected, received, cause, fix)

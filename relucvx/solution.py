@@ -11,16 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.archive import read_npz
 from relucvx.certificate import Certificate
-from relucvx.errors import DataFileError, explain
+from relucvx.conversion import as_flag, as_float, as_number, as_path
+from relucvx.errors import DataFileError, RelucvxError, explain
 from relucvx.losses import Loss, class_of, restored
 from relucvx.network import TwoLayerReLU
+from relucvx.program.duality import gap
+from relucvx.program.objective import balanced_objective, check_network, objective, stationarity
 from relucvx.program.problem import Problem, make_problem
 from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
+from relucvx.validation import as_count, as_matrix, as_positive
 
 FORMAT = 1
+
+CONTRADICTION = 1e-9
+"""A stored lower bound this far above the network's objective, relative to it, is no rounding."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,9 +80,10 @@ class Solution(Result):
         return cls(problem, found.network, certificate.dual, certificate.upper, status, certificate, stats)
 
     def __repr__(self) -> str:
+        origin = "" if self.certificate.proven else " as stored"
         return (
             f"Solution(objective={self.objective:.10g}, status={self.status.name}, "
-            f"rel_gap={self.certificate.rel_gap:.2g}, scope={self.certificate.scope.name}, width={self.network.width})"
+            f"rel_gap={self.certificate.rel_gap:.2g}{origin}, scope={self.certificate.scope.name}, width={self.network.width})"
         )
 
     def __str__(self) -> str:
@@ -110,7 +119,9 @@ class Solution(Result):
 def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
     """Read a solution written by :meth:`Solution.save`; pass it as ``start=`` to resume.
 
-    The stored certificate is what was proven when it was saved; ``certify(solution.network, …)`` proves it afresh.
+    Objectives are computed afresh. The lower bound is the file's: the certificate has ``proven=False`` and says so, and what
+    builds on it (:func:`relucvx.optimal_set`, :func:`relucvx.compare`) proves it again first, as
+    ``relucvx.certify(solution, X, Y, beta, dual=solution.dual)`` does.
 
     Parameters
     ----------
@@ -121,48 +132,84 @@ def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
     Raises
     ------
     DataFileError
-        For a missing file, one that is not an ``.npz`` archive, or one without a relucvx solution in it.
+        For a missing file, one that is not an ``.npz`` archive, one that does not fit in memory, and one without a relucvx
+        solution in it or with numbers that contradict each other.
 
     Notes
     -----
     Status: theorem (a round trip; the numbers are stored exactly). Source: [relucvx]
     """
-    source = Path(path)
+    source = as_path(path, "the path of a solution")
     if not source.is_file():
         raise DataFileError(explain("a solution saved by relucvx", f"no file {source}", "a typo, or another folder"))
     try:
-        with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            data = {name: archive[name] for name in archive.files}
+        if not zipfile.is_zipfile(source):
+            raise ValueError("no .npz archive")
+        data = read_npz(source)
         meta = json.loads(str(data["meta"]))
         return _rebuild(data, meta, restored(str(meta["loss"]), str(meta.get("loss_class", "")), loss))
     except DataFileError:
         raise
-    except (KeyError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
-        # numpy takes what is no archive for a pickle, and advises to open it unsafely: that is not handed on
-        held = {"'meta'": "without the entry 'meta'"}.get(str(error), str(error))
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        known = error.explanation if isinstance(error, RelucvxError) else None
+        held = f"without the entry {error}" if isinstance(error, KeyError) else known.received if known else str(error)
         raise DataFileError(
             explain(
                 "a solution saved by relucvx",
-                f"{source}: {held if zipfile.is_zipfile(source) else 'no .npz archive'}",
+                f"{source}: {held.split(chr(10))[0].rstrip('.')}",
                 "a data file, or a file of another program or a newer version",
-                "relucvx solve … --out solution.npz",
+                'relucvx.solve(X, Y, beta).save("solution.npz")',
             )
         ) from error
 
 
-def _rebuild(data: dict[str, Array], meta: dict[str, Any], loss: str | Loss) -> Solution:
+def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss) -> Solution:
+    """The solution in a file, every part checked by what makes it and every number computed that can be."""
     if meta["format"] != FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
-    scalar = bool(meta["scalar_output"])
+    scalar = as_flag(meta["scalar_output"], "scalar_output")
+    targets = as_matrix(data["Y"], "Y", allow_vector=True)
     problem = make_problem(
-        data["X"], data["Y"][:, 0] if scalar else data["Y"], meta["beta"], loss, meta["bias"],
+        data["X"], targets[:, 0] if scalar else targets, meta["beta"], loss, meta["bias"],
         tuple(meta["activation"]), data["sample_weight"],
     )  # fmt: skip
     network = TwoLayerReLU(
         data["weights_in"], data["weights_out"], data.get("bias_in"), data.get("bias_out"), problem.activation, scalar
     )
-    fields = dict(meta["certificate"])
-    certificate = Certificate(**{**fields, "scope": Scope[fields["scope"]], "dual": data["dual"]})
+    check_network(problem, network)
+    dual = as_matrix(data["dual"], "dual", allow_vector=True)
+    if dual.shape != problem.Y.shape:
+        raise ValueError(f"a dual point of shape {dual.shape} for targets of shape {problem.Y.shape}")
+    certificate = _as_stored(problem, network, dual, meta["certificate"])
     return Solution(
-        problem, network, data["dual"], certificate.upper, Status[meta["status"]], certificate, meta["stats"]
+        problem, network, dual, certificate.upper, Status[meta["status"]], certificate, _statistics(meta["stats"])
     )
+
+
+def _as_stored(problem: Problem, network: TwoLayerReLU, dual: Array, fields: dict[str, Any]) -> Certificate:
+    """A certificate with the file's lower bound, marked as not proven, and objectives of our own."""
+    upper, lower = objective(problem, network), as_number(fields["lower"], "lower")
+    if not 0.0 <= lower <= upper * (1.0 + CONTRADICTION):
+        raise ValueError(f"a lower bound of {lower:.10g}, where the network's objective is {upper:.10g}")
+    absolute, relative = gap(problem, upper, lower)
+    restricted = fields["restricted_lower"]
+    return Certificate(
+        upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=Scope[fields["scope"]], method=str(fields["method"]),
+        dual_norm=as_float(fields["dual_norm"]), dual_norm_reached=as_float(fields["dual_norm_reached"]),
+        upper_balanced=min(upper, balanced_objective(problem, network)),
+        restricted_lower=None if restricted is None else as_number(restricted, "restricted_lower"),
+        stationarity=stationarity(problem, network), beta=problem.beta, dual=dual,
+        tolerances={str(k): as_float(v) for k, v in fields["tolerances"].items()},
+        cones=as_count(fields["cones"], "cones", 0), seconds=as_float(fields["seconds"]), proven=False,
+    )  # fmt: skip
+
+
+def _statistics(stats: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the run, with the types that :meth:`Solution.build` gives it."""
+    known = {
+        "rounds": as_count(stats["rounds"], "rounds", 0),
+        "seconds": as_number(stats["seconds"], "seconds"),
+        "tol": as_positive(stats["tol"], "tol"),
+        "history": [[as_float(v) for v in row] for row in stats["history"]],
+    }
+    return {**stats, **known}

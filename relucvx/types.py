@@ -6,12 +6,14 @@ import dataclasses
 import enum
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.conversion import as_float, shown
 from relucvx.errors import InvalidInputError, explain
 
 Array: TypeAlias = NDArray[np.float64]
@@ -102,6 +104,8 @@ ACTIVATIONS: dict[str, Activation] = {
 def as_activation(activation: str | tuple[float, float] | Activation) -> Activation:
     """Resolve an activation given by name, by its two slopes ``(slope_neg, slope_pos)``, or as an object.
 
+    Every name that an activation has here is understood, those made of two slopes ("piecewise(0.1,1)") included.
+
     Raises
     ------
     InvalidInputError
@@ -112,42 +116,59 @@ def as_activation(activation: str | tuple[float, float] | Activation) -> Activat
     if isinstance(activation, str):
         if activation in ACTIVATIONS:
             return ACTIVATIONS[activation]
-        raise InvalidInputError(
-            explain(
-                f"an activation among {', '.join(ACTIVATIONS)} or a pair (slope_neg, slope_pos)",
-                repr(activation),
-                "smooth activations have no exact convex reformulation",
-                'activation="relu" or activation=(0.1, 1.0)',
+        pair = re.fullmatch(r"piecewise\(([^,()]+),([^,()]+)\)", activation.replace(" ", ""))
+        if pair is None:
+            raise InvalidInputError(
+                explain(
+                    f"an activation among {', '.join(ACTIVATIONS)} or a pair (slope_neg, slope_pos)",
+                    repr(activation),
+                    "smooth activations have no exact convex reformulation",
+                    'activation="relu" or activation=(0.1, 1.0)',
+                )
             )
-        )
-    try:
-        neg, pos = (float(a) for a in activation)
-    except (TypeError, ValueError):
-        neg = pos = float("nan")
+        activation = (_number(pair[1]), _number(pair[2]))
+    two = isinstance(activation, (tuple, list)) or getattr(activation, "shape", None) == (2,)
+    two = two and len(activation) == 2
+    neg, pos = (as_float(slope) for slope in activation) if two else (math.nan, math.nan)
     if not (np.isfinite(neg) and np.isfinite(pos)) or (neg == 0.0 and pos == 0.0):
         raise InvalidInputError(
             explain(
-                "two finite slopes (slope_neg, slope_pos), not both zero", repr(activation), "", "(0.0, 1.0) is ReLU"
+                "two finite slopes (slope_neg, slope_pos), not both zero",
+                shown(activation),
+                "",
+                "activation=(0.0, 1.0), which is ReLU",
             )
         )
     for known in ACTIVATIONS.values():
         if (known.slope_neg, known.slope_pos) == (neg, pos):
             return known
-    return Activation(f"piecewise({neg:g},{pos:g})", neg, pos)
+    return Activation(f"piecewise({_exact(neg)},{_exact(pos)})", neg, pos)
+
+
+def _exact(number: float) -> str:
+    """As short as it can be without becoming another number."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def as_bias(bias: str | bool) -> BiasMode:
     """Resolve a bias mode: a name, or False/True for "none"/"all"."""
     if isinstance(bias, (bool, np.bool_)):
         return "all" if bias else "none"
-    if bias in BIAS_MODES:
+    if isinstance(bias, str) and bias in BIAS_MODES:
         return bias
     raise InvalidInputError(
         explain(
             f"a bias mode among {', '.join(BIAS_MODES)} (or False/True for none/all)",
-            repr(bias),
+            shown(bias),
             "",
-            'bias="all" is what torch does with weight decay on every parameter',
+            'bias="all", which is what torch does with weight decay on every parameter',
         )
     )
 
@@ -158,7 +179,7 @@ def resolve_rng(rng: Rng) -> np.random.Generator:
         return rng
     if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
         return np.random.default_rng(rng)
-    raise InvalidInputError(explain("rng to be None, an int >= 0 or a numpy Generator", repr(rng), "", "rng=0"))
+    raise InvalidInputError(explain("rng to be None, an int >= 0 or a numpy Generator", shown(rng), "", "rng=0"))
 
 
 def freeze(array: Any) -> Any:

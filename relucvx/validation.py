@@ -2,55 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_float, shown, to_numpy
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import is_missing
 from relucvx.types import Array
 
 
-def as_numpy(value: Any) -> Any:
-    """A torch tensor or anything else array-like as a numpy array, without a copy where that is possible.
+def as_numpy(value: Any, name: str = "the argument") -> np.ndarray:
+    """A torch tensor, sparse matrix, data frame or anything else array-like as a numpy array, without a copy if possible.
 
-    Ragged nested lists become an array of lists, which checks refuse for its type.
-    The brain floats of torch, which numpy does not know, become float64; masked entries become NaN or None, which checks
-    refuse.
+    See :func:`relucvx.conversion.to_numpy`: entries are not judged here.
     """
-    if hasattr(value, "detach"):
-        tensor = value.detach().cpu()
-        return (tensor.double() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        numeric = value.dtype.kind in "biuf"
-        out = np.array(value.data, dtype=np.float64 if numeric else object)
-        out[np.ma.getmaskarray(value)] = np.nan if numeric else None
-        return out
-    try:
-        return np.asarray(value)
-    except ValueError:  # ragged nested lists
-        rows = np.empty(len(value), dtype=object)
-        for k, row in enumerate(value):  # at once, rows of one length would be taken for a matrix
-            rows[k] = row
-        return rows
+    return to_numpy(value, name)
+
+
+CAUSES = {
+    "c": ("complex numbers", "numpy.column_stack([{0}.real, {0}.imag])"),
+    "U": ("text", "{0} = numpy.asarray({0}, float), if every text is a number"),
+    "S": ("text", "{0} = numpy.asarray({0}, float), if every text is a number"),
+    "M": ("dates", "{0} = ({0} - {0}.min()) / numpy.timedelta64(1, 'D')"),
+    "m": ("time differences", "{0} = {0} / numpy.timedelta64(1, 's')"),
+    "V": ("a structured array", "numpy.lib.recfunctions.structured_to_unstructured({0})"),
+}
+"""Likely cause and next step for each kind of array that holds no real numbers."""
+
+
+def _not_real(raw: np.ndarray, name: str) -> InvalidInputError:
+    if raw.dtype.kind != "O":
+        cause, fix = CAUSES.get(raw.dtype.kind, ("an unsupported type", ""))
+        return InvalidInputError(explain(f"{name} to hold real numbers", f"dtype {raw.dtype}", cause, fix.format(name)))
+    for position, entry in np.ndenumerate(raw):
+        where = f" at row {position[0]}" if position else ""
+        if isinstance(entry, (list, tuple)) or getattr(entry, "ndim", 0) != 0:
+            return InvalidInputError(
+                explain(
+                    f"{name} to hold real numbers",
+                    f"dtype object, a {type(entry).__name__} of length {len(entry)}" + where,
+                    "mixed types or ragged rows",
+                    "rows of one length",
+                )
+            )
+        if isinstance(entry, (bool, int, float, np.number)) and not isinstance(entry, np.complexfloating):
+            if entry == entry:
+                continue
+            break
+        what = "a missing value" if is_missing(entry) else f"{entry!r:.60}" if isinstance(entry, (str, bytes)) else ""
+        cause = "missing values" if is_missing(entry) else "mixed types or ragged rows"
+        return InvalidInputError(
+            explain(
+                f"{name} to hold real numbers",
+                f"dtype object, {what or 'a ' + type(entry).__name__}{where}",
+                cause,
+                "drop those rows, or impute what is missing" if is_missing(entry) else "columns of numbers only",
+            )
+        )
+    cause = "numbers that are stored as Python objects"
+    return InvalidInputError(
+        explain(f"{name} to hold real numbers", "dtype object", cause, f"{name} = numpy.asarray({name}).astype(float)")
+    )
 
 
 def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
     """Convert to a finite float64 matrix of shape (n, k) with n, k >= 1.
 
-    Integers, booleans and float32 are promoted; torch tensors are accepted. Complex numbers, text, objects, NaN,
-    infinities and masked entries are refused with the position of the first offender.
+    Integers, booleans and float32 are promoted; torch tensors, sparse matrices and data frames are accepted. Complex numbers,
+    text, objects, NaN, infinities and masked entries are refused with the position of the first offender.
     """
-    raw = as_numpy(value)
+    raw = as_numpy(value, name)
     if raw.dtype.kind not in "biuf":
-        cause = {"c": "complex numbers", "U": "text", "S": "text", "O": "mixed types or ragged rows"}.get(
-            raw.dtype.kind, "an unsupported type"
-        )
-        raise InvalidInputError(
-            explain(
-                f"{name} to hold real numbers", f"dtype {raw.dtype}", cause, f"{name} = numpy.asarray({name}, float)"
-            )
-        )
-    if allow_vector and raw.ndim == 1:
+        raise _not_real(raw, name)
+    vector = allow_vector and raw.ndim == 1
+    if vector:
         raw = raw[:, None]
     if raw.ndim != 2:
         shapes = "(n, c) or (n,)" if allow_vector else "(n, d)"
@@ -60,16 +87,18 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
         raise InvalidInputError(
             explain(f"{name} with at least one row and one column", f"shape {raw.shape}", "empty data")
         )
-    out = np.array(raw, dtype=np.float64, order="C")
+    with np.errstate(over="ignore", invalid="ignore"):  # what longer floats overflow to is refused below
+        out = np.array(raw, dtype=np.float64, order="C")
     bad = ~np.isfinite(out)
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
+        rows = f"numpy.isfinite({name})" + ".all(axis=1)" * (not vector)
         raise InvalidInputError(
             explain(
                 f"{name} to be finite",
                 f"{out[i, j]} at row {i}, column {j} ({int(bad.sum())} non-finite entries in all)",
                 "missing values or overflow",
-                f"drop or impute those rows, e.g. {name}[numpy.isfinite({name}).all(axis=1)]",
+                f"drop or impute those rows, e.g. {name}[{rows}]",
             )
         )
     return out
@@ -77,20 +106,36 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
 
 def as_flat_matrix(value: Any, name: str) -> Array:
     """As :func:`as_matrix` for an array (n, ...): samples of any shape are flattened to rows."""
-    raw = as_numpy(value)
+    raw = as_numpy(value, name)
     return as_matrix(raw.reshape(len(raw), -1) if raw.ndim > 2 and raw.size else raw, name)
 
 
 def as_positive(value: Any, name: str, *, allow_zero: bool = False, fix: str = "") -> float:
     """Convert to a finite float that is > 0 (or >= 0)."""
-    try:
-        out = float(value)
-    except (TypeError, ValueError):
-        out = float("nan")
-    if isinstance(value, (bool, np.bool_)) or not np.isfinite(out) or out < 0 or (out == 0 and not allow_zero):
+    out = as_float(value)
+    if not np.isfinite(out) or out < 0 or (out == 0 and not allow_zero):
         bound = ">= 0" if allow_zero else "> 0"
-        raise InvalidInputError(explain(f"{name} to be a finite number {bound}", repr(value), "", fix))
+        raise InvalidInputError(explain(f"{name} to be a finite number {bound}", shown(value), "", fix))
     return out
+
+
+def as_strengths(betas: Any) -> Array:
+    """A sequence of strengths, each > 0, as a vector.
+
+    Raises
+    ------
+    InvalidInputError
+        For one number, text, and anything else that is no sequence of positive numbers.
+    """
+    single = not isinstance(betas, Iterable) or getattr(betas, "ndim", 1) == 0
+    if single or isinstance(betas, (str, bytes, Mapping, Set)):
+        number = as_float(betas)
+        fix = f"betas=[{number:g}]" if number > 0 else "betas=[1.0, 0.1], or betas=10 for ten from beta_max down"
+        raise InvalidInputError(explain("betas to be an int, or several numbers > 0", shown(betas), "", fix))
+    values = list(betas) if not hasattr(betas, "ndim") else list(as_numpy(betas, "betas").ravel())
+    if not values:
+        raise InvalidInputError(explain("at least one strength", "no betas", "", "betas=10"))
+    return np.array([as_positive(beta, "beta", fix="every beta > 0") for beta in values])
 
 
 def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, cause: str = "") -> int:
@@ -103,7 +148,8 @@ def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, c
         For anything else; True and 1.0 are no counts.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInputError(explain(f"{name} to be an int >= {least}{' or None' * optional}", repr(value), cause))
+        wanted = f"{name} to be an int >= {least}{' or None' * optional}"
+        raise InvalidInputError(explain(wanted, shown(value), cause))
     return int(value)
 
 
@@ -115,11 +161,11 @@ def as_fraction(value: Any, name: str, *, zero: bool = False, optional: bool = F
     InvalidInputError
         For anything else.
     """
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not 0.0 <= value < 1.0 or (value == 0.0 and not zero):
+    number = as_float(value)
+    if not 0.0 <= number < 1.0 or (number == 0.0 and not zero):
         wanted = f"{name} {'in [0, 1)' if zero else 'strictly between 0 and 1'}{', or None' * optional}"
-        raise InvalidInputError(explain(wanted, repr(value), "a percentage", f"{name}=0.{'05' if zero else '95'}"))
-    return float(value)
+        raise InvalidInputError(explain(wanted, shown(value), "a percentage", f"{name}=0.{'05' if zero else '95'}"))
+    return number
 
 
 def as_sample_weight(value: Any, n: int) -> Array:

@@ -1,7 +1,15 @@
 """What is proven, recomputed from scratch; this package never imports the solver."""
 
 from relucvx.certificate.beta_max import beta_max_interval
-from relucvx.certificate.certificate import Certificate, certify_network
+from relucvx.certificate.certificate import Certificate, certify_network, prove_again
 from relucvx.certificate.optimal_set import OptimalSet, Uniqueness, optimal_set_of
 
-__all__ = ["Certificate", "OptimalSet", "Uniqueness", "beta_max_interval", "certify_network", "optimal_set_of"]
+__all__ = [
+    "Certificate",
+    "OptimalSet",
+    "Uniqueness",
+    "beta_max_interval",
+    "certify_network",
+    "optimal_set_of",
+    "prove_again",
+]

@@ -27,6 +27,9 @@ from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
 from relucvx.types import Array, Result, Scope
 from relucvx.validation import as_matrix
 
+UNPROVEN = "as stored in a file, not proven again: relucvx.certify(solution, X, Y, beta, dual=solution.dual)"
+"""Said of every certificate that was read and not computed."""
+
 
 @dataclass(frozen=True, repr=False)
 class Certificate(Result):
@@ -62,6 +65,8 @@ class Certificate(Result):
     cones : int
         Cells or cones the oracle examined.
     seconds : float
+    proven : bool
+        False for a certificate that was read from a file: its lower bound is a claim until :func:`prove_again`.
 
     Notes
     -----
@@ -85,6 +90,7 @@ class Certificate(Result):
     tolerances: dict[str, float]
     cones: int
     seconds: float
+    proven: bool = True
 
     def __repr__(self) -> str:
         return (
@@ -99,6 +105,8 @@ class Certificate(Result):
             f"dual norm <= {self.dual_norm:.10g} by {self.method}, beta = {self.beta:.10g}; "
             f"{self.cones:,} cells or cones in {self.seconds:.2g} s",
         ]
+        if not self.proven:
+            lines.insert(1, UNPROVEN)
         if self.upper_balanced < self.upper * (1 - 1e-9):
             lines.append(f"rescaling the neurons alone lowers the objective to {self.upper_balanced:.10g}")
         if self.restricted_lower is not None:
@@ -107,6 +115,16 @@ class Certificate(Result):
 
 
 @one_thread_if_small
+def prove_again(
+    problem: Problem, network: TwoLayerReLU, certificate: Certificate, time_limit: float | None = 60.0
+) -> Certificate:
+    """The certificate itself where it was proven here, else a new one from its dual point."""
+    if certificate.proven:
+        return certificate
+    tol = float(np.clip(certificate.rel_gap, 1e-12, SOLVE.value))
+    return certify_network(problem, network, certificate.dual, tol=tol, time_limit=time_limit)
+
+
 def certify_network(
     problem: Problem,
     network: TwoLayerReLU,

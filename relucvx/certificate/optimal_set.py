@@ -15,7 +15,7 @@ import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet, find_active
 from relucvx.certificate.active_vectors import find_active_vectors, vector_polytope
-from relucvx.certificate.certificate import Certificate
+from relucvx.certificate.certificate import Certificate, prove_again
 from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
 from relucvx.errors import InvalidInputError, explain
@@ -176,6 +176,7 @@ def optimal_set_of(
     Status: as :func:`optimal_set` says. Source: [mishkin-pilanci-2023].
     """
     began = time.perf_counter()
+    certificate = prove_again(problem, network, certificate, time_limit)
     _check(problem, certificate)
     generator = resolve_rng(rng)
     delta = dual_error(problem, certificate.gap)

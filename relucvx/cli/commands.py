@@ -142,7 +142,7 @@ def certify(
     solution: Annotated[
         Path, typer.Argument(metavar="SOLUTION.npz", help=".npz file written by `relucvx solve --out`")
     ],
-    tol: Annotated[float | None, typer.Option(help="relative gap to prove (default: the one it was solved to)")] = None,
+    tol: Tol = 1e-6,
     time_limit: Annotated[
         float, typer.Option(help="seconds for the oracle; when they run out the bound is valid")
     ] = 60.0,
@@ -153,9 +153,8 @@ def certify(
     import relucvx as rx
 
     stored = stored_solution(solution)
-    goal = float(stored.stats["tol"]) if tol is None else tol
     task = pose_again(stored, solution)
-    with output.interruptible() as stopped, output.progress("certifying", goal) as draw:
+    with output.interruptible() as stopped, output.progress("certifying", tol) as draw:
 
         def callback(state: object) -> bool:
             if draw is not None:
@@ -163,17 +162,17 @@ def certify(
             return stopped()
 
         certificate = rx.certify(
-            stored.network, task.X, task.Y, task.beta, **task.options, dual=stored.dual, tol=goal,
+            stored.network, task.X, task.Y, task.beta, **task.options, dual=stored.dual, tol=tol,
             time_limit=time_limit, method=cast(Any, method), callback=callback,
         )  # fmt: skip
     if as_json:
-        output.print_json({"solution": str(solution), "tol": goal, **output.certificate_facts(certificate)})
+        output.print_json({"solution": str(solution), "tol": tol, **output.certificate_facts(certificate)})
     else:
         old = stored.certificate
         claim = {"stored claim": f"{old.lower:.10g} <= p* <= {old.upper:.10g} (not used)"}
-        rows = {**output.certificate_rows(certificate, goal), "seconds": f"{certificate.seconds:.3g}", **claim}
+        rows = {**output.certificate_rows(certificate, tol), "seconds": f"{certificate.seconds:.3g}", **claim}
         output.show(task.title, rows)
-    raise typer.Exit(CERTIFIED if certificate.rel_gap <= goal else NOT_CERTIFIED)
+    raise typer.Exit(CERTIFIED if certificate.rel_gap <= tol else NOT_CERTIFIED)
 
 
 @app.command()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import is_vector, read_labels
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, check_same_length
@@ -61,15 +63,15 @@ class Dataset(Result):
         Y = as_matrix(self.Y, "Y", allow_vector=True)
         check_same_length(X, Y)
         object.__setattr__(self, "X", X)
-        object.__setattr__(self, "Y", Y[:, 0] if np.ndim(self.Y) == 1 else Y)
-        object.__setattr__(self, "feature_names", tuple(str(s) for s in self.feature_names))
-        object.__setattr__(self, "target_names", tuple(str(s) for s in self.target_names))
+        object.__setattr__(self, "Y", Y[:, 0] if is_vector(self.Y, "Y") else Y)
+        object.__setattr__(self, "feature_names", tuple(str(s) for s in as_list(self.feature_names, "feature_names")))
+        object.__setattr__(self, "target_names", tuple(str(s) for s in as_list(self.target_names, "target_names")))
         if self.feature_names and len(self.feature_names) != X.shape[1]:
             raise InvalidInputError(
                 explain(f"{X.shape[1]} feature_names, one per column of X", f"{len(self.feature_names)} names")
             )
-        if self.labels is not None and np.shape(self.labels) != (len(X),):
-            raise InvalidInputError(explain(f"labels of shape ({len(X)},)", f"shape {np.shape(self.labels)}"))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", np.asarray(read_labels(self.labels, "labels", len(X))))
         super().__post_init__()
 
     @property
@@ -99,6 +101,8 @@ def suggest_beta(X: Array, Y: Array) -> float | None:
 
     Status: theorem (the inequality); heuristic as a choice of beta. Source: [relucvx].
     """
+    X, Y = as_matrix(X, "X"), as_matrix(Y, "Y", allow_vector=True)
+    check_same_length(X, Y)
     level = float(np.linalg.norm(X.T @ Y, 2)) / 20.0
     if level == 0.0:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from relucvx.conversion import as_flag
 from relucvx.datasets.dataset import Dataset
 from relucvx.types import Array
 
@@ -31,7 +32,7 @@ def degenerate_bank(*, extreme: bool = False) -> dict[str, Dataset]:
     y = rng.standard_normal(6)
     wide = rng.standard_normal((3, 5))
     bank = _rows(X, y) | _columns(X, y, wide) | _targets(X, y) | _scales(X, y)
-    if extreme:
+    if as_flag(extreme, "extreme"):
         bank["extreme_large"] = (1e100 * X, y, "inputs of size 1e100")
         bank["extreme_small"] = (1e-100 * X, y, "inputs of size 1e-100")
     return {

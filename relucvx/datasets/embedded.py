@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_flag, is_word, shown
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import Array
+from relucvx.validation import as_matrix
 
 EMBEDDED = ("iris", "wine", "diabetes", "breast_cancer", "digits")
 """Names that :func:`load` knows."""
@@ -58,13 +60,13 @@ def load(
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    if name not in EMBEDDED:
+    if not is_word(name, EMBEDDED):
         raise InvalidInputError(explain(f"a data set among {', '.join(EMBEDDED)}", repr(name)))
     raw = _bunch(name)
     X = np.asarray(raw.data, dtype=np.float64)
     features = [str(f) for f in raw.feature_names]
     steps = []
-    if standardize:
+    if as_flag(standardize, "standardize"):
         X, kept = standardize_columns(X)
         features = [f for f, keep in zip(features, kept, strict=True) if keep]
         steps.append("columns standardised")
@@ -104,6 +106,7 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
     -----
     Status: theorem (a definition). Source: [relucvx].
     """
+    X = as_matrix(X, "X")
     centred = X - X.mean(axis=0)
     spread = centred.std(axis=0)
     kept = spread > 1e-12 * np.abs(X).max(axis=0)
@@ -127,6 +130,7 @@ def _principal(X: Array, components: Any) -> Array:
     is_int = isinstance(components, (int, np.integer)) and not isinstance(components, bool)
     if not is_int or not 1 <= components <= most:
         raise InvalidInputError(explain(f"components to be an int from 1 to {most}", repr(components)))
+    X = as_matrix(X, "X")
     centred = X - X.mean(axis=0)
     _, _, loadings = np.linalg.svd(centred, full_matrices=False)
     top = loadings[:components]
@@ -149,11 +153,11 @@ def _classes(labels: np.ndarray, names: tuple[str, ...], one_vs_rest: Any, one_h
     if one_vs_rest is not None:
         if one_hot is not None:
             raise InvalidInputError(explain("one_vs_rest or one_hot, not both", f"{one_vs_rest=}, {one_hot=}"))
-        chosen = names.index(one_vs_rest) if one_vs_rest in names else one_vs_rest
+        chosen = names.index(one_vs_rest) if is_word(one_vs_rest, names) else one_vs_rest
         is_index = isinstance(chosen, (int, np.integer)) and not isinstance(chosen, bool)
         if not is_index or not 0 <= chosen < len(names):
             known = ", ".join(f"{k} ({n})" for k, n in enumerate(names))
-            raise InvalidInputError(explain(f"one_vs_rest to be a class among {known}", repr(one_vs_rest)))
+            raise InvalidInputError(explain(f"one_vs_rest to be a class among {known}", shown(one_vs_rest)))
         return 2.0 * indicator[:, chosen] - 1.0, ("rest", names[chosen])
     if one_hot or (one_hot is None and len(names) > 2):
         return indicator, names

@@ -8,12 +8,15 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from relucvx.archive import array_names, read_npy, read_npz
+from relucvx.conversion import as_path
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.labels import is_missing
 from relucvx.types import Array
 
 SUFFIXES = (".csv", ".npy", ".npz")
@@ -71,7 +74,7 @@ def read_table(
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    path = Path(path)
+    path = as_path(path, "a data file's path")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataFileError(explain(f"a file ending in {', '.join(SUFFIXES)}", str(path), "", "save it as .csv"))
@@ -124,9 +127,14 @@ def _split(
 def _named_classes(path: Path, X: Array, words: list[str], features: tuple[str, ...], lines: list[int]) -> Dataset:
     """Inputs with one-hot columns for the names of classes."""
     for word, line in zip(words, lines, strict=True):
-        if word.lower() in ("", "nan"):
+        if is_missing(word):
             raise DataFileError(
-                explain(f"a class in every line of {path}", f"{word or 'an empty cell'} in line {line}", "", "drop it")
+                explain(
+                    f"a class in every line of {path}",
+                    f"{word or 'an empty cell'} in line {line}",
+                    "a row that nobody labelled",
+                    "drop that line, or give a class of that name another one",
+                )
             )
     known, index = np.unique(np.array(words), return_inverse=True)
     if len(known) == len(words) > 2:
@@ -216,23 +224,24 @@ def _sniff(lines: list[str]) -> str:
 
 
 def _read_npy(path: Path) -> Array:
-    with path.open("rb") as file:
-        table = _load(path, file)
-    if not isinstance(table, np.ndarray) or table.ndim != 2 or 0 in table.shape:
-        shape = f"shape {table.shape}" if isinstance(table, np.ndarray) else "an archive of several arrays"
-        raise DataFileError(explain(f"a non-empty matrix (n, columns) in {path}", shape))
+    if zipfile.is_zipfile(path):
+        raise DataFileError(
+            explain(f"a matrix (n, columns) in {path}", "an archive of several arrays", "", "rename it to .npz")
+        )
+    table = read_npy(path)
+    if table.ndim != 2 or 0 in table.shape:
+        raise DataFileError(explain(f"a non-empty matrix (n, columns) in {path}", f"shape {table.shape}"))
     return _real(path, table, "the array")
 
 
 def _read_npz(path: Path, target: Columns, columns: Columns) -> Dataset:
-    with path.open("rb") as file:  # ours to close: numpy leaves its own open when the archive is damaged
-        archive = _load(path, file)
-        if isinstance(archive, np.ndarray):
-            raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
-        keys = list(archive.files)
-        X = _member(path, archive, "X", keys)
-        Y = _member(path, archive, _target_key(path, target, keys), keys)
-        names = [str(s) for s in _member(path, archive, "feature_names", keys)] if "feature_names" in keys else []
+    if not zipfile.is_zipfile(path) and path.read_bytes()[:6] == b"\x93NUMPY":
+        raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
+    keys = array_names(path)
+    wanted = _target_key(path, target, keys)
+    found = read_npz(path, ("X", wanted, "feature_names"))
+    X, Y = (_member(path, found, key, keys) for key in ("X", wanted))
+    names = [str(s) for s in np.ravel(found["feature_names"])] if "feature_names" in keys else []
     X = _real(path, X, "X")
     Y = _real(path, Y, "the target")
     if X.ndim != 2 or Y.ndim not in (1, 2) or 0 in X.shape + Y.shape or len(X) != len(Y):
@@ -267,29 +276,10 @@ def _target_key(path: Path, target: Columns, keys: list[str]) -> str:
     return found[0]
 
 
-def _member(path: Path, archive: Any, key: str, keys: list[str]) -> Any:
-    if key not in keys:
+def _member(path: Path, found: dict[str, np.ndarray], key: str, keys: list[str]) -> np.ndarray:
+    if key not in found:
         raise DataFileError(explain(f"an array {key!r} in {path}", f"arrays {', '.join(keys) or 'none'}"))
-    try:
-        return archive[key]
-    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        _refuse(path, f"array {key!r}", error)
-
-
-def _load(path: Path, file: BinaryIO) -> Any:
-    try:
-        return np.load(file, allow_pickle=False)
-    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        _refuse(path, "the file", error)
-
-
-def _refuse(path: Path, what: str, error: Exception) -> NoReturn:
-    cause = "Python objects, which would have to be unpickled" if "pickle" in str(error).lower() else "a damaged file"
-    raise DataFileError(
-        explain(
-            f"plain numbers in {path}", f"{what}: {error}".rstrip("."), cause, "numpy.save(path, array.astype(float))"
-        )
-    ) from error
+    return found[key]
 
 
 def _real(path: Path, array: Any, what: str) -> Array:
@@ -361,7 +351,8 @@ def _numbers(path: Path, table: Any, k: int, names: list[str], lines: list[int])
     out = np.empty(len(column))
     for i, cell in enumerate(column):
         where = f"column {_label(k, names)}, " + (f"line {lines[i]}" if lines else f"row {i}")
-        if isinstance(cell, str) and cell and not _is_number(cell):
+        lacking = isinstance(cell, str) and is_missing(cell)
+        if isinstance(cell, str) and not lacking and not _is_number(cell):
             raise DataFileError(
                 explain(
                     f"numbers in {path}",
@@ -371,7 +362,7 @@ def _numbers(path: Path, table: Any, k: int, names: list[str], lines: list[int])
                     "--loss cross_entropy) where the target names classes",
                 )
             )
-        out[i] = float(cell) if cell != "" else np.nan
+        out[i] = np.nan if lacking else float(cell)
         if not np.isfinite(out[i]):
             shown = "an empty cell" if isinstance(cell, str) and cell == "" else f"{cell}"
             raise DataFileError(

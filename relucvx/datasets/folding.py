@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import DeepNetwork
-from relucvx.validation import as_count
+from relucvx.validation import as_count, as_numpy
 
 CANTORNET_SEGMENT = ((0.0, 0.75), (1.0, 0.75))
 """Ends of the segment y = 3/4 through the unit square on which the closed forms of :func:`cantornet` hold."""
@@ -106,7 +106,7 @@ def cantor_function(x: Any, k: int) -> Any:
     Fraction(1, 4)
     """
     k = as_count(k, "k", least=0)
-    values = np.asarray(x)
+    values = as_numpy(x, "x") if not isinstance(x, (int, float, Fraction)) else np.asarray(x)
     exact = values.dtype == object and all(isinstance(v, (Fraction, int)) for v in values.flat)
     if values.dtype.kind not in "biuf" and not exact:
         raise InvalidInputError(explain("x to hold real numbers or Fractions", f"dtype {values.dtype}"))

@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.types import Array
@@ -66,7 +67,7 @@ def load_idx(
     """
     if not isinstance(folder, (str, os.PathLike)):
         raise InvalidInputError(explain("the path of a folder", type(folder).__name__, "", 'load_idx("mnist")'))
-    if part not in _PARTS:
+    if not is_word(part, _PARTS):
         raise InvalidInputError(explain('part "train" or "test"', repr(part)))
     is_int = isinstance(n_samples, (int, np.integer)) and not isinstance(n_samples, bool)
     if n_samples is not None and (not is_int or n_samples < 1):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from relucvx.conversion import as_path
 from relucvx.datasets import embedded, files, synthetic
 from relucvx.datasets.dataset import Dataset
 from relucvx.datasets.degenerate import degenerate_bank
@@ -68,7 +69,7 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     Source: [relucvx].
     Status: theorem (a definition).
     """
-    word = os.fspath(name_or_path)
+    word = str(as_path(name_or_path, "a data set's name or path"))
     # No name holds a dot or a slash, so a word that does is a path, whether or not the file exists.
     if isinstance(name_or_path, os.PathLike) or "." in word or "/" in word or os.sep in word:
         return _call(files.read_table, word, (word,), options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_list
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.two_layer import TwoLayerReLU
@@ -238,7 +239,7 @@ def class_labels(sizes: Sequence[int], *, d: int | None = None, rng: Rng = None)
     Source: [wang-2025].
     Status: theorem (a definition).
     """
-    counts = [as_count(s, "each class size") for s in sizes]
+    counts = [as_count(s, "each class size") for s in as_list(sizes, "sizes")]
     if not counts:
         raise InvalidInputError(explain("at least one class size", "an empty sequence", "", "class_labels((3, 3))"))
     labels = np.repeat(np.arange(len(counts)), counts)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_float
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.prediction import as_targets
 from relucvx.types import Array
@@ -100,7 +101,8 @@ def read_design(Y: Array, x0: float, x1: float, x2: float, X: Any) -> tuple[Desi
     """The design, whether it reproduces X X^T, and X checked."""
     n, c = Y.shape
     if X is None:
-        values = np.array([x0, x1, x2], dtype=np.float64)
+        x0, x1, x2 = (as_float(v) for v in (x0, x1, x2))
+        values = np.array([x0, x1, x2])
         least = float(min(x0, x0 + n * x1, x0 + n * x2)) if np.isfinite(values).all() else float("nan")
         if not least >= -1e-12 * np.abs(values).max():
             raise InvalidInputError(

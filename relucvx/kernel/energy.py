@@ -18,7 +18,7 @@ from relucvx.kernel.representation import as_kernel
 from relucvx.network import resolve_activation
 from relucvx.tolerances import RANK
 from relucvx.types import Activation, Array
-from relucvx.validation import as_matrix, as_positive, check_same_length
+from relucvx.validation import as_matrix, as_numpy, as_positive, check_same_length
 
 RANGE = 1e-7
 """Part of a preactivation outside range(K_X), relative to its norm, from which on no network has it."""
@@ -50,7 +50,8 @@ def optimal_readout(Phi: Any, Y: Any, beta: float) -> Array:
     Status: theorem.
     """
     beta, Y = as_positive(beta, "beta"), as_matrix(Y, "Y", allow_vector=True)
-    if np.ndim(Phi) == 2 and np.shape(Phi)[1] == 0:
+    Phi = as_numpy(Phi, "Phi")
+    if Phi.ndim == 2 and Phi.shape[1] == 0:
         return np.zeros((0, Y.shape[1]))
     Phi = as_matrix(Phi, "Phi")
     check_same_length(Phi, Y)
@@ -177,7 +178,8 @@ def input_cost(K_X: Array, H: Array) -> Array:
 
 def as_preactivations(H: Any, n: int) -> Array:
     """Preactivations of shape (n, m), m >= 0."""
-    if np.ndim(H) == 2 and np.shape(H) == (n, 0):
+    H = as_numpy(H, "H")
+    if H.shape == (n, 0):
         return np.zeros((n, 0))
     H = as_matrix(H, "H", allow_vector=True)
     check_same_length(np.empty((n, 1)), H)

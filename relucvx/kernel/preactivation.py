@@ -211,6 +211,7 @@ def minimize_energy(
     check_same_length(K_X, Y)
     beta, phi, rng = as_positive(beta, "beta"), as_function(activation), resolve_rng(rng)
     width, n_starts = as_count(width, "width"), as_count(n_starts, "n_starts")
+    max_steps = as_count(max_steps, "max_steps")
     if getattr(phi, "name", "") == "threshold":
         raise UnsupportedError(
             explain(

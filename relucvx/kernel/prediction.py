@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.representation import whitened
+from relucvx.labels import is_vector, numbered, read_labels
 from relucvx.network import TwoLayerReLU
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result, freeze
@@ -133,24 +134,22 @@ def as_one_hot(labels: Any) -> Array | None:
 
     A 1-D array holds labels of any kind (whole numbers or text), numbered in sorted order.
     """
-    raw = np.asarray(labels.detach().cpu().numpy() if hasattr(labels, "detach") else labels)
-    if raw.ndim == 1 and raw.dtype.kind in "biuU" and raw.size:
-        classes = np.unique(raw)
-        return (raw[:, None] == classes).astype(np.float64)
-    if raw.ndim == 1 and raw.dtype.kind == "f" and raw.size and (np.rint(raw) != raw).any():
+    if not is_vector(labels, "labels"):
+        Y = as_matrix(labels, "labels", allow_vector=True)
+        return Y if np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1.0).all() else None
+    values = read_labels(labels, "labels")
+    parts = [value for value in values if isinstance(value, float) and not value.is_integer()]
+    if parts or not values:
         raise InvalidInputError(
             explain(
                 "labels that are whole numbers or text, or one-hot rows",
-                f"a 1-D float array with fractions, e.g. {raw[np.rint(raw) != raw][0]!r}",
+                f"a 1-D float array with fractions, e.g. {parts[0]!r}" if parts else "no labels",
                 "real targets instead of classes",
                 "predict_scalar(y, beta) for real targets",
             )
         )
-    Y = as_matrix(raw, "labels", allow_vector=True)
-    if raw.ndim == 1:
-        return (np.unique(Y) == Y).astype(np.float64)
-    binary = np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1.0).all()
-    return Y if binary else None
+    classes, index = numbered(values, "labels")
+    return np.eye(len(classes))[index]
 
 
 def network_from_hidden(X: Array, H: Array, out: Array) -> TwoLayerReLU:

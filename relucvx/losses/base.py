@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import is_vector
 from relucvx.losses.cones import LossCones, cones_of_expression
 from relucvx.losses.numpy_torch import numpy_entries, numpy_slopes
 from relucvx.tolerances import EPS
@@ -260,7 +261,7 @@ class Loss(ABC):
 
     def read_targets(self, Y: Any) -> tuple[Array, bool]:
         """Targets as (n, c), and whether they were given as a vector, so that predictions are squeezed back."""
-        return as_matrix(Y, "Y", allow_vector=True), np.ndim(Y) == 1
+        return as_matrix(Y, "Y", allow_vector=True), is_vector(Y, "Y")
 
     def check_targets(self, Y: Array) -> None:  # noqa: B027 (real targets suit most losses)
         """Raise InvalidInputError when the loss is not defined for these targets (real targets by default)."""

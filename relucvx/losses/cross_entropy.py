@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from scipy.special import logsumexp, softmax
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import is_vector, numbered, read_labels
 from relucvx.losses.base import TINY, Loss, binary_grid
 from relucvx.losses.cones import LossCones
 from relucvx.tolerances import EPS
@@ -44,15 +45,11 @@ class CrossEntropy(Loss):
 
     def read_targets(self, Y: Any) -> tuple[Array, bool]:
         """Rows of the simplex (n, c), or labels (n,) of any type as one-hot rows of the sorted classes."""
-        if np.ndim(Y) != 1:
+        if not is_vector(Y, "Y"):
             return as_matrix(Y, "Y"), False
-        if hasattr(Y, "detach"):
-            Y = Y.detach().cpu().numpy()
-        labels = np.asarray(Y)
-        if labels.dtype.kind == "f":
-            labels = as_matrix(labels, "Y", allow_vector=True)[:, 0]
-        classes, index = np.unique(labels, return_inverse=True)
-        whole = labels.dtype.kind not in "fiu" or np.array_equal(classes, np.round(classes))
+        labels = read_labels(Y, "Y")
+        classes, index = numbered(labels, "Y")
+        whole = not any(isinstance(name, float) and not name.is_integer() for name in classes)
         if len(classes) < 2 or not whole or len(classes) > max(20, MANY_CLASSES * len(labels)):
             raise InvalidInputError(
                 explain(

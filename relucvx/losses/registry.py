@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relucvx.conversion import shown
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.losses.absolute import Absolute
 from relucvx.losses.base import Loss
@@ -45,10 +46,10 @@ def as_loss(loss: str | Loss) -> Loss:
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
-    if loss == EXACT_PENALTY.name:
+    if isinstance(loss, str) and loss == EXACT_PENALTY.name:
         return EXACT_PENALTY
     raise InvalidInputError(
-        explain(f"a loss among {', '.join(LOSSES)}", repr(loss), "", 'loss="squared" for regression')
+        explain(f"a loss among {', '.join(LOSSES)}", shown(loss), "", 'loss="squared" for regression')
     )
 
 

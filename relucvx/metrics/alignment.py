@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.groups import as_gram, check_same_samples
@@ -95,7 +96,8 @@ def cka(
     >>> round(cka(cross, turned), 12), round(cka(cross, cross**2), 12)
     (1.0, 0.0)
     """
-    if kernel not in ("linear", "rbf"):
+    debiased = as_flag(debiased, "debiased")
+    if not is_word(kernel, ("linear", "rbf")):
         raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
     if bandwidth is not None and kernel == "linear":
         raise InvalidInputError(explain("no bandwidth with a linear kernel", repr(bandwidth), "", 'kernel="rbf"'))
@@ -157,6 +159,7 @@ def procrustes(Z1: Any, Z2: Any, *, scale: bool = True) -> Procrustes:
     >>> round(procrustes(cross, 3 * cross @ [[0.0, 1.0], [-1.0, 0.0]]).similarity, 12)
     1.0
     """
+    scale = as_flag(scale, "scale")
     (A, size1), (B, size2) = centred(Z1, "Z1"), centred(Z2, "Z2")
     check_same_samples(len(A), len(B))
     norms = float(np.linalg.norm(A)), float(np.linalg.norm(B))

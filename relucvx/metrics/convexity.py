@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.class_pairs import (
     Convexity,
@@ -109,7 +110,7 @@ def graph_convexity(
     n_permutations = as_count(n_permutations, "n_permutations", least=0)
     confidence = None if confidence is None else as_fraction(confidence, "confidence", optional=True)
     n_resamples = as_count(n_resamples, "n_resamples", least=2)
-    if ties not in ("first", "mean"):
+    if not is_word(ties, ("first", "mean")):
         raise InvalidInputError(explain('ties "first" or "mean"', repr(ties)))
     rng = resolve_rng(rng)
     pairs = [draw_pairs(members, limit, rng) for members in class_members(groups)]
@@ -206,7 +207,7 @@ def euclidean_convexity(
     )
     n_permutations = as_count(n_permutations, "n_permutations", least=0)
     confidence = None if confidence is None else as_fraction(confidence, "confidence", optional=True)
-    if method not in ("sampled", "exact"):
+    if not is_word(method, ("sampled", "exact")):
         raise InvalidInputError(explain('method "sampled" or "exact"', repr(method)))
     rng = resolve_rng(rng)
     pairs = [draw_pairs(members, limit, rng, unordered=True) for members in class_members(present)]
@@ -290,17 +291,18 @@ def _decider(
     name = groups.names[code]
 
     def inside(points: Array) -> Any:
-        found = as_numpy(predict(points))
-        if len(found) != len(points) or np.ndim(found) > 1:
+        found = as_numpy(predict(points), "what predict returns")
+        if found.shape != (len(points),):
             raise InvalidInputError(
                 explain(
                     "predict to return one label per point",
-                    f"shape {np.shape(found)} for {len(points)} points",
+                    f"shape {found.shape} for {len(points)} points",
                     "class scores instead of labels",
                     "lambda points: scores(points).argmax(axis=1)",
                 )
             )
-        return np.array([bool(label == name) for label in found])
+        entries = list(found) if found.dtype.kind in "mM" else found.tolist()
+        return np.array([label == name for label in entries])
 
     return inside
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import BoolArray
 
@@ -57,7 +58,7 @@ def dichotomies(n: int, balanced: bool, limit: int, rng: np.random.Generator, tr
 
 def count_dichotomies(n: int, balanced: bool, trivial: bool = True) -> int:
     """Number of splits up to an exchange of the sides."""
-    if not balanced:
+    if not as_flag(balanced, "balanced"):
         return 2 ** (n - 1) - (not trivial)
     return comb(n, n // 2) // (2 if n % 2 == 0 else 1)
 

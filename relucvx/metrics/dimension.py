@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import as_gram
 from relucvx.metrics.scaling import centred_kernel, mean_row, scaled
@@ -52,7 +53,7 @@ def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True)
     """
     if kernel is None and Z is not None:
         rows, _ = scaled(as_matrix(Z, "Z"))
-        if centred:
+        if as_flag(centred, "centred"):
             rows = rows - mean_row(rows)
         S = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
     else:
@@ -150,7 +151,7 @@ def numerical_rank(
     >>> numerical_rank([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
     1
     """
-    if spectrum not in ("singular", "covariance"):
+    if not is_word(spectrum, ("singular", "covariance")):
         raise InvalidInputError(explain('spectrum "singular" or "covariance"', repr(spectrum)))
     limit = 0.0 if tolerance is None else as_positive(tolerance, "tolerance", allow_zero=True)
     if limit >= 1.0:
@@ -166,7 +167,7 @@ def _singular_values(Z: Any, kernel: Any, centred: bool, wanted: str) -> Array:
         rows, _ = scaled(as_matrix(Z, "Z"))
         # what centring takes away leaves its rounding behind
         floor = max(rows.shape) * EPS * float(np.linalg.norm(rows))
-        if centred:
+        if as_flag(centred, "centred"):
             rows = rows - mean_row(rows)
         values = np.linalg.svd(rows, compute_uv=False)
         return np.where(values > floor, values, 0.0)

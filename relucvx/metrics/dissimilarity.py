@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import check_same_samples
 from relucvx.metrics.neighbours import TIE
@@ -58,9 +59,9 @@ def rdm_correlation(
     Source: [kriegeskorte-2008].
     Status: theorem (a definition).
     """
-    if distance not in DISTANCES:
+    if not is_word(distance, DISTANCES):
         raise InvalidInputError(explain(f"a distance among {', '.join(DISTANCES)}", repr(distance)))
-    if method not in METHODS:
+    if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     A, B = as_matrix(Z1, "Z1"), as_matrix(Z2, "Z2")
     check_same_samples(len(A), len(B))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import overlap
 from relucvx.metrics.groups import as_groups
@@ -205,6 +206,6 @@ def _tail(snr: float) -> float:
 
 
 def _checked(m: Any, form: Any) -> int:
-    if form not in FORMS:
+    if not is_word(form, FORMS):
         raise InvalidInputError(explain('form "exact" or "short"', repr(form)))
     return as_count(m, "m", cause="m is the number of samples per prototype")

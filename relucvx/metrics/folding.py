@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.lines import Code, each_line, end_points
 from relucvx.network.layers import LayerList
@@ -78,6 +79,7 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
 
 def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
     """:func:`space_folding` of codes known to be a boolean matrix with at least one row."""
+    symmetric = as_flag(symmetric, "symmetric")
     r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
     if symmetric:
         r1 = max(r1, int(np.count_nonzero(pi != pi[-1], axis=1).max()))
@@ -136,12 +138,12 @@ def folding(
     >>> round(folding(sawtooth(2), [0.0], [1.0]).chi, 4)
     0.3333
     """
-    if method == "exact":
+    if is_word(method, ("exact",)):
         # one line at a time: a thousand have some hundred megabytes of codes
         lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
         exact = (walk_folding(line.codes, symmetric) for line in lines)
         return next(exact) if single else tuple(exact)
-    if method != "sampled":
+    if not is_word(method, ("sampled",)):
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
     n_steps = as_count(n_steps, "n_steps")
     if arithmetic != "float":

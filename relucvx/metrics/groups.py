@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import read_labels
 from relucvx.metrics.scaling import mean_row
 from relucvx.types import Array, BoolArray
 from relucvx.validation import as_matrix, as_numpy
@@ -44,7 +46,7 @@ class Groups:
 
 
 def as_groups(labels: Any, n: int, *, classes: Sequence[Hashable] | None = None, name: str = "labels") -> Groups:
-    """Read one label per sample; any hashable type, NaN and None refused.
+    """Read one label per sample; any hashable type, missing labels of every spelling refused.
 
     Parameters
     ----------
@@ -62,12 +64,12 @@ def as_groups(labels: Any, n: int, *, classes: Sequence[Hashable] | None = None,
     InvalidInputError
         For another length, missing labels, or labels that do not match ``classes``.
     """
-    values = _label_values(labels, n, name)
+    values = read_labels(labels, name, n)
     found = list(dict.fromkeys(values))
     with contextlib.suppress(TypeError):  # labels of mixed types have no order
         found.sort()
     if classes is not None:
-        found = _check_classes([_plain(c) for c in classes], found, name)
+        found = _check_classes(read_labels(as_list(classes, "classes"), "classes"), found, name)
     index = {label: k for k, label in enumerate(found)}
     return Groups(tuple(found), np.array([index[v] for v in values], dtype=np.intp))
 
@@ -89,47 +91,6 @@ def _check_classes(wanted: list[Any], found: list[Any], name: str) -> list[Any]:
             explain(f"{name} among the given classes", f"labels {', '.join(repr(c) for c in unknown)}")
         )
     return wanted
-
-
-def _label_values(labels: Any, n: int, name: str) -> list[Any]:
-    if not isinstance(labels, (list, tuple)):
-        labels = as_numpy(labels)
-        if labels.ndim != 1:
-            raise InvalidInputError(
-                explain(
-                    f"{name} of shape ({n},), one label per row",
-                    f"shape {labels.shape}",
-                    "one-hot rows" if labels.ndim == 2 else "",
-                    f"{name} = {name}.argmax(axis=1) for one-hot rows",
-                )
-            )
-    values = [_plain(v) for v in labels]
-    if len(values) != n:
-        raise InvalidInputError(
-            explain(f"{name} of length {n}, one per row", f"length {len(values)}", "labels of another data set")
-        )
-    for i, value in enumerate(values):
-        if not isinstance(value, Hashable):
-            raise InvalidInputError(
-                explain(f"{name} that can be compared", f"a {type(value).__name__} at row {i}", "one-hot rows")
-            )
-        if _is_missing(value):
-            raise InvalidInputError(
-                explain(f"{name} without missing values", f"{value!r} at row {i}", "", "drop those rows")
-            )
-    return values
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA, also as a part of a label of several variables."""
-    if isinstance(value, tuple):
-        return any(map(_is_missing, value))
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
-
-
-def _plain(value: Any) -> Any:
-    """A numpy or torch scalar as the Python value it stands for, so that 1 and np.int64(1) are one label."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
 
 @dataclass(frozen=True)
@@ -178,7 +139,7 @@ def as_factors(factors: Any, n: int) -> Factors:
     InvalidInputError
         For another number of rows, or a column that does not hold exactly two values.
     """
-    raw = as_numpy(factors)
+    raw = as_numpy(factors, "factors")
     raw = raw[:, None] if raw.ndim == 1 else raw
     if raw.ndim != 2 or len(raw) != n or raw.shape[1] == 0:
         raise InvalidInputError(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import BLOCK
 from relucvx.metrics.groups import Indices
@@ -97,7 +98,7 @@ def two_nn(
     Source: [facco-2017].
     Status: heuristic (an estimate; the density is never constant, nor are neighbouring ratios independent).
     """
-    if method not in ("mle", "fit"):
+    if not is_word(method, ("mle", "fit")):
         raise InvalidInputError(explain('method "mle" or "fit"', repr(method)))
     share = as_fraction({"mle": 0.0, "fit": 0.1}[method] if discard is None else discard, "discard", zero=True)
     level = as_fraction(confidence, "confidence")

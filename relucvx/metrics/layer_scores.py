@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import ccgp, parallelism_score
 from relucvx.metrics.alignment import cka
@@ -299,8 +300,8 @@ def chosen_scores(metrics: Sequence[str] | None) -> tuple[Score, ...]:
     """
     if metrics is None:
         return SCORES
-    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
-    unknown = [name for name in wanted if name not in COLUMNS]
+    wanted = [metrics] if isinstance(metrics, str) else as_list(metrics, "metrics")
+    unknown = [name for name in wanted if not is_word(name, COLUMNS)]
     if unknown or not wanted:
         raise InvalidInputError(
             explain(f"metrics among {', '.join(COLUMNS)}", ", ".join(repr(name) for name in unknown) or "none")

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.exact_lines import exact_line, exact_points
 from relucvx.metrics.paths import Walker
@@ -144,7 +145,7 @@ def each_line(
     InvalidInputError
         As :func:`line_regions`.
     """
-    if arithmetic not in ("float", "rational"):
+    if not is_word(arithmetic, ("float", "rational")):
         raise InvalidInputError(explain('arithmetic "float" or "rational"', repr(arithmetic)))
     network = read_layers(module, input_shape, like=start)
     code, exact = Code.of(network, layers, neurons), arithmetic == "rational"
@@ -252,6 +253,7 @@ def _named(network: LayerList, chosen: tuple[int, ...], neurons: Neurons | None)
         named = {network.select(layer)[0]: wanted for layer, wanted in neurons.items()}
         outside = sorted(set(named) - set(chosen))
     else:
+        neurons = as_list(neurons, "neurons")
         named = dict(zip(chosen, neurons, strict=False))
         outside = [] if len(neurons) == len(chosen) else [len(neurons)]
     if outside:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.blocks import BLOCK, row_blocks, squared_distances
 from relucvx.metrics.groups import check_same_samples
@@ -114,7 +115,7 @@ def _places(Z: Array, k: int) -> Iterator[Array]:
 
 def _prepared(Z: Any, name: str, normalise: bool) -> Array:
     rows = as_matrix(Z, name)
-    if normalise:
+    if as_flag(normalise, "normalise"):
         size = np.abs(rows).max(axis=1, keepdims=True)
         rows = rows / np.where(size > 0, size, 1.0)
         norms = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
@@ -97,7 +98,7 @@ def linear_probe(
     Source: [alain-2017].
     Status: heuristic (an estimate that depends on the classifier).
     """
-    if model not in MODELS:
+    if not is_word(model, MODELS):
         raise InvalidInputError(explain('model "logistic" or "ridge"', repr(model)))
     C = as_positive(C, "C")
     Z = as_matrix(Z, "Z")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
+from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import read_labels
 from relucvx.metrics.abstraction import FactorScore
 from relucvx.metrics.convexity import Convexity
 from relucvx.metrics.groups import Groups, as_factors, as_groups
@@ -256,7 +258,11 @@ def _thinned(
     """At most ``limit`` rows of everything, and how many there were."""
     recorded = isinstance(module, (Mapping, list, tuple)) and not is_torch_module(module)
     parts = list(module.values() if isinstance(module, Mapping) else module) if recorded else []
-    arrays = [part for part in (*parts, X, labels, factors) if hasattr(part, "__len__") and not issparse(part)]
+    arrays = [
+        part
+        for part in (*parts, X, labels, factors)
+        if hasattr(part, "__len__") and np.ndim(part) and not issparse(part)
+    ]
     sizes = [len(part) for part in arrays]  # what is sparse has no length, and is refused where it is read
     n = max(sizes, default=0)
     if limit is None or n <= limit or len(set(sizes)) > 1:  # unequal lengths are reported where they are checked
@@ -297,7 +303,8 @@ def _classes(given: Sequence[Hashable] | None, groups: Groups | None, recording:
     wanted = 2 if outputs.shape[1] == 1 else outputs.shape[1]
     if given is None:
         return groups.names if len(groups.names) == wanted else None
-    missing = [name for name in groups.names if name not in list(given)]
+    given = read_labels(as_list(given, "classes"), "classes")
+    missing = [name for name in groups.names if name not in given]
     if len(given) != wanted or missing:
         raise InvalidInputError(
             explain(

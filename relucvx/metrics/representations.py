@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.hooks import Hooked, Site
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
@@ -205,7 +206,8 @@ def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
 
 
 def _select(found: list[Representation], layers: Sequence[str] | None) -> tuple[Representation, ...]:
-    unknown = [name for name in layers or () if name not in [layer.name for layer in found]]
+    layers = None if layers is None else as_list(layers, "layers")
+    unknown = [name for name in layers or () if not is_word(name, [layer.name for layer in found])]
     if unknown:
         known = ", ".join(repr(layer.name) for layer in found)
         raise InvalidInputError(explain(f"layers among {known}", ", ".join(repr(name) for name in unknown)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.class_pairs import Interval
 from relucvx.metrics.dichotomies import check_conditions, dichotomies
@@ -121,7 +122,7 @@ def cover_count(n: int, d: int, bias: bool = True) -> int:
     Status: theorem (points in general position: no D of them, extended by a 1 with a bias, are linearly dependent).
     """
     n, d = as_count(n, "n"), as_count(d, "d", least=0)
-    return 2 * sum(comb(n - 1, k) for k in range(d + bool(bias)))
+    return 2 * sum(comb(n - 1, k) for k in range(d + as_flag(bias, "bias")))
 
 
 def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation:
@@ -300,7 +301,7 @@ class _Span:
 
     @classmethod
     def of(cls, Z: Array, bias: bool) -> _Span:
-        centre = mean_row(Z) if bias else np.zeros(Z.shape[1])
+        centre = mean_row(Z) if as_flag(bias, "bias") else np.zeros(Z.shape[1])
         unit, size = scaled(Z - centre)
         U, s, Vt = np.linalg.svd(unit, full_matrices=False)
         # what centring leaves of equal points is rounding of their common size

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.alignment import cka, procrustes
 from relucvx.metrics.dissimilarity import rdm_correlation
@@ -110,10 +111,10 @@ def layer_similarity(
     """
     if callable(metric):
         score, name = metric, getattr(metric, "__name__", type(metric).__name__)
-    elif metric in NAMED:
+    elif is_word(metric, NAMED):
         score, name = NAMED[metric], metric
     else:
-        raise InvalidInputError(explain(f"a metric among {', '.join(NAMED)}, or a callable", repr(metric)))
+        raise InvalidInputError(explain(f"a metric among {', '.join(NAMED)}, or a callable", shown(metric)))
     names1, first = _layers(layers1, "layers1")
     names2, second = (names1, first) if layers2 is None else _layers(layers2, "layers2")
     mirrored = layers2 is None and not callable(metric)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.conversion import as_instance, as_list
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import plain
 from relucvx.metrics.groups import as_groups
@@ -75,6 +76,7 @@ def plot_slice(
     """
     from matplotlib.collections import LineCollection, PolyCollection
 
+    as_instance(regions, SliceRegions, "regions", "slice_regions(module, polygon)")
     values, label, log = _fill(regions, color)
     own = ax is None
     size = np.ptp(regions.vertices, axis=0)
@@ -192,7 +194,7 @@ def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
             ax.scatter([], [], s=34.0, color=palette(k), edgecolors="black", linewidths=1.2, label=plain(name))
     ax.scatter(*points.T, s=34.0, c=shades, edgecolors="black", linewidths=1.2, clip_on=False, zorder=5)
     middle = points[:, 1].mean()
-    for name, point in zip([] if names is None else names, points, strict=False):
+    for name, point in zip([] if names is None else as_list(names, "names"), points, strict=False):
         above = point[1] > middle
         ax.annotate(
             plain(name), point, xytext=(0, 8 if above else -8), textcoords="offset points", ha="center",

@@ -16,7 +16,7 @@ from relucvx.network.reading import read_layers
 from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, BoolArray
-from relucvx.validation import as_matrix
+from relucvx.validation import as_matrix, as_numpy
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -251,8 +251,9 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     Status: theorem (exact up to float64 rounding, wherever the code occurs).
     """
     network = read_layers(module, input_shape)
-    values = as_matrix(code, "code", allow_vector=True)[:, 0] if np.size(code) else np.zeros(0)
-    if np.shape(code) != (sum(network.widths),) or not np.isin(values, (0.0, 1.0)).all():
+    code = as_numpy(code, "code")
+    values = as_matrix(code, "code", allow_vector=True)[:, 0] if code.size else np.zeros(0)
+    if code.shape != (sum(network.widths),) or not np.isin(values, (0.0, 1.0)).all():
         raise InvalidInputError(
             explain(
                 f"a code of {sum(network.widths)} zeros and ones, one per neuron",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.folding import walk_folding
@@ -122,7 +123,7 @@ class RegionTracker:
         input_shape: int | Sequence[int] | None = None,
         rng: Rng = 0,
     ) -> None:
-        if mode not in MODES:
+        if not is_word(mode, MODES):
             raise InvalidInputError(explain(f"mode among {', '.join(MODES)}", repr(mode)))
         self.module, self.mode, self.layers, self.input_shape = module, mode, layers, input_shape
         self.every = as_count(every, "every")
@@ -337,7 +338,10 @@ class _Draw:
 def _numbers(values: Any, name: str) -> Array:
     """Arrays or tensors of any shape as finite float64."""
     try:
-        out = np.array(as_numpy(values), dtype=np.float64)
+        raw = as_numpy(values, name)
+        if raw.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        out = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
             explain(

@@ -142,8 +142,8 @@ def resolve_activation(
         return as_activation(activation)
     if activation in SMOOTH:
         return SMOOTH[activation]
-    if activation in ACTIVATIONS:
-        return ACTIVATIONS[activation]
+    if activation in ACTIVATIONS or activation.startswith("piecewise("):
+        return as_activation(activation)
     raise InvalidInputError(
         explain(
             f"an activation among {', '.join([*ACTIVATIONS, *SMOOTH])}, or a pair (slope_neg, slope_pos)",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.activations import SmoothActivation, resolve_activation
 from relucvx.network.convert import linear_layer
@@ -178,7 +176,7 @@ class DeepNetwork(Result):
 
 
 def _matrices(weights: Any) -> tuple[Array, ...]:
-    if isinstance(weights, np.ndarray) or not hasattr(weights, "__len__") or len(weights) == 0:
+    if not isinstance(weights, (list, tuple)) or len(weights) == 0:
         raise InvalidInputError(
             explain(
                 "weights to be a sequence of matrices (fan_in, fan_out)",
@@ -209,11 +207,11 @@ def _matrices(weights: Any) -> tuple[Array, ...]:
 def _bias_tuple(biases: Any, weights: tuple[Array, ...]) -> tuple[Array | None, ...] | None:
     if biases is None:
         return None
-    if isinstance(biases, np.ndarray) or not hasattr(biases, "__len__") or len(biases) != len(weights):
+    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
         raise InvalidInputError(
             explain(
                 f"biases to be None or a sequence of {len(weights)} vectors or Nones, one per matrix",
-                f"{type(biases).__name__} of length {len(biases) if hasattr(biases, '__len__') else 'none'}",
+                f"{type(biases).__name__} of length {len(biases) if isinstance(biases, (list, tuple)) else 'none'}",
             )
         )
     pairs = zip(biases, weights, strict=True)

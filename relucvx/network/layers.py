@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import Activation, Array
 from relucvx.validation import as_matrix, as_numpy
@@ -148,7 +149,7 @@ class LayerList:
         depth = len(self.hidden)
         if layers is None:
             return tuple(range(depth))
-        asked = [layers] if isinstance(layers, (int, np.integer)) else list(layers)
+        asked = [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")
         for layer in asked:
             if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -depth <= layer < depth:
                 raise InvalidInputError(

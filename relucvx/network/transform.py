@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from relucvx.conversion import as_instance
 from relucvx.network.caratheodory import vertex_coefficients
 from relucvx.network.two_layer import TwoLayerReLU, row_norms
 from relucvx.tolerances import EPS, MERGE, Tolerance
@@ -101,7 +102,7 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
     Source: [mishkin-pilanci-2023].
     Status: theorem (same function for equal directions, up to rounding).
     """
-    tol = max(as_positive(float(tol), "tol", allow_zero=True), 8 * EPS)
+    tol = max(as_positive(tol, "tol", allow_zero=True), 8 * EPS)
     net = _without_dead(net, penalize_bias)
     norms = row_norms(net.lifted_in)
     scale = np.max(np.abs(net.lifted_in), axis=1, initial=0.0)[:, None]
@@ -184,6 +185,7 @@ def _rebuild(net: TwoLayerReLU, lifted: Array, outer: Array) -> TwoLayerReLU:
 
 def _without_dead(net: TwoLayerReLU, penalize_bias: bool) -> TwoLayerReLU:
     """Drop neurons with a zero side; with an unpenalised bias, move constant neurons into the output bias."""
+    as_instance(net, TwoLayerReLU, "the network", "relucvx.from_torch(module)")
     outer_alive = np.any(net.weights_out != 0, axis=1)
     alive = outer_alive & np.any(net.lifted_in != 0, axis=1)
     if not penalize_bias and net.bias_in is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_flag, to_numpy
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
 from relucvx.validation import as_matrix
@@ -84,7 +85,7 @@ class TwoLayerReLU(Result):
         object.__setattr__(self, "weights_out", freeze(v))
         object.__setattr__(self, "bias_in", _bias(self.bias_in, "bias_in", w.shape[0], "one per hidden neuron"))
         object.__setattr__(self, "bias_out", _bias(self.bias_out, "bias_out", v.shape[1], "one per output"))
-        object.__setattr__(self, "scalar_output", bool(self.scalar_output))
+        object.__setattr__(self, "scalar_output", as_flag(self.scalar_output, "scalar_output"))
         if self.scalar_output and v.shape[1] != 1:
             raise InvalidInputError(
                 explain(
@@ -206,12 +207,7 @@ def row_norms(rows: Array) -> Array:
 
 def _numbers(value: Any, name: str) -> Array:
     """Finite float64 array of any shape; unlike as_matrix it lets m = 0 through."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    try:
-        raw = np.asarray(value)
-    except ValueError:  # ragged nested lists
-        raw = np.empty(0, dtype=object)
+    raw = to_numpy(value, name)
     if raw.dtype.kind not in "biuf":
         raise InvalidInputError(
             explain(f"{name} to hold real numbers", f"dtype {raw.dtype}", "complex numbers, text or ragged rows")

@@ -12,6 +12,7 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement.counting import count_up_to
+from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
@@ -171,7 +172,7 @@ def dual_norm(
     """
     compile_kernels()
     began = time.perf_counter()
-    if method not in METHODS:
+    if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
     if form.trivial:

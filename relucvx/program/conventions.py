@@ -5,13 +5,17 @@ All of them multiply the whole objective by a positive constant, so the optimal 
 
 from __future__ import annotations
 
+import numpy as np
+
+from relucvx.conversion import as_float, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.validation import as_positive
 
 
 def _count(n: int) -> int:
-    if isinstance(n, bool) or int(n) != n or n < 1:
-        raise InvalidInputError(explain("n >= 1 samples", repr(n), "", "n = len(X)"))
+    number = as_float(n)
+    if not number >= 1 or not number.is_integer():
+        raise InvalidInputError(explain("n >= 1 samples", shown(n), "", "n = len(X)"))
     return int(n)
 
 
@@ -93,7 +97,9 @@ def from_torch_weight_decay(weight_decay: float, n: int, reduction: str = "mean"
     -----
     Status: theorem (times n, and 1/2 where not halved). Source: [relucvx]
     """
-    if reduction not in ("mean", "sum"):
-        raise InvalidInputError(explain('reduction "mean" or "sum"', repr(reduction)))
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
+        raise InvalidInputError(explain('reduction "mean" or "sum"', shown(reduction), "", 'reduction="mean"'))
+    if not isinstance(halved, (bool, np.bool_)):
+        raise InvalidInputError(explain("halved to be True or False", shown(halved), "", "halved=False"))
     entries = _count(n) if reduction == "mean" else 1
     return as_positive(weight_decay, "weight_decay") * entries * (1.0 if halved else 0.5)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.arrangement.patterns import Arrangement
+from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.losses import Loss
 from relucvx.program.cvxpy_form import CvxpyForm, build
@@ -24,6 +25,8 @@ def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
     InvalidInputError
         When the arrangement belongs to other data, or lacks the ones column that a bias needs.
     """
+    as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
+    as_instance(arrangement, Arrangement, "arrangement", "relucvx.enumerate_patterns(X)")
     if problem.n_outputs != 1:
         raise UnsupportedError(
             explain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, LiftingError, explain
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.atoms import ConvexPrimal
@@ -32,6 +33,8 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     -----
     Status: theorem (for points inside the cones). Source: [pilanci-ergen-2020]
     """
+    as_instance(program, ConvexProgram, "program", "relucvx.ConvexProgram(X, Y, beta=beta, arrangement=arrangement)")
+    as_instance(primal, ConvexPrimal, "primal", "relucvx.lift_network(network, program)")
     problem = program.problem
     shape = (len(program.patterns), problem.n_inputs)
     if primal.positive.shape != shape:
@@ -83,6 +86,8 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
     -----
     Status: theorem (triangle inequality). Source: [pilanci-ergen-2020]
     """
+    as_instance(program, ConvexProgram, "program", "relucvx.ConvexProgram(X, Y, beta=beta, arrangement=arrangement)")
+    as_instance(net, TwoLayerReLU, "net", "relucvx.from_torch(module)")
     problem = program.problem
     check_network(problem, net)
     lifted = _lifted(net, problem.n_inputs)

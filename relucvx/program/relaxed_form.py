@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.conversion import as_instance, is_word
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
@@ -105,7 +106,8 @@ def multiplier(link: Any, problem: Problem) -> Array:
 
 def check_options(problem: Problem, backend: str, time_limit: float | None) -> None:
     """Raise for an unknown backend, a time limit that is not positive, and free biases."""
-    if backend not in BACKENDS:
+    as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
+    if not is_word(backend, BACKENDS):
         raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend)))
     if time_limit is not None:
         as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from relucvx._api import solve
+from relucvx.certificate import prove_again
+from relucvx.conversion import as_list
 from relucvx.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
@@ -109,7 +112,9 @@ def compare(
             sample_weight=problem.sample_weight, tol=tol, time_limit=time_limit, callback=callback, rng=rng,
         )  # fmt: skip
     check_solution(problem, solution)
-    trained = _trained(problem, solution, callback) if runs is None else list(getattr(runs, "runs", runs))
+    proof = prove_again(solution.problem, solution.network, solution.certificate)
+    solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
+    trained = _trained(problem, solution, callback) if runs is None else as_list(getattr(runs, "runs", runs), "runs")
     networks = [read_network(problem, run, k) for k, run in enumerate(trained)]
     predictions = _predictions(problem)
     unique = kernel_uniqueness(solution, predictions)

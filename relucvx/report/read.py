@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.labels import numbered
+from relucvx.labels import read_labels as label_values
 from relucvx.network import TwoLayerReLU, as_network, is_torch_module
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.types import Array
+from relucvx.validation import as_numpy
 
 
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
@@ -44,12 +47,8 @@ def read_history(run: Any) -> dict[str, Any]:
 def read_labels(problem: Problem, labels: Any) -> Any:
     """Classes as given, or from targets: one-hot, ±1 with one +1 in each row, or one column of ±1."""
     if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (problem.n_samples,):
-            raise InvalidInputError(
-                explain(f"one label per sample, shape ({problem.n_samples},)", f"shape {labels.shape}")
-            )
-        return labels
+        classes, index = numbered(label_values(labels, "labels", problem.n_samples), "labels")
+        return np.asarray(classes)[index]
     Y = problem.Y
     if _one_per_row(Y):
         return Y.argmax(axis=1)
@@ -61,7 +60,7 @@ def read_labels(problem: Problem, labels: Any) -> Any:
 def read_factors(problem: Problem, factors: Any) -> Any:
     """Binary variables as given, or several columns of ±1 targets that do not code classes."""
     if factors is not None:
-        factors = np.asarray(factors)
+        factors = as_numpy(factors, "factors")
         if factors.ndim != 2 or len(factors) != problem.n_samples:
             raise InvalidInputError(
                 explain(f"factors of shape ({problem.n_samples}, k)", f"shape {factors.shape}", "", "one column each")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relucvx.arrangement import enumerate_patterns
+from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.model import ConvexProgram
@@ -38,8 +39,8 @@ def solve_problem(
     Status: certified numerically, by the certificate and not by the solver.
     Source: [pilanci-ergen-2020], [sahiner-2021].
     """
-    if method not in METHODS:
-        raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", repr(method)))
+    if not is_word(method, METHODS):
+        raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", shown(method)))
     if method == "conic":
         return _conic(problem, time_limit)
     return active_set(problem, tol=tol, time_limit=time_limit, start=start, callback=callback, rng=rng)

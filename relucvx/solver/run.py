@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.conversion import as_callable
 from relucvx.errors import BackendError
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
@@ -78,7 +79,7 @@ class Run:
         self.problem, self.tol, self.rng = problem, tol, rng
         self.began = time.perf_counter()
         self.deadline = np.inf if time_limit is None else self.began + time_limit
-        self.max_rounds, self.callback = max_rounds, callback
+        self.max_rounds, self.callback = max_rounds, as_callable(callback, "callback")
         self.network = problem.null_network()
         self.upper = problem.null_value()
         self.dual = balance_dual(problem, residual(problem, fit(problem, self.network)))

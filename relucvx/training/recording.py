@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import representation_kernel
 from relucvx.network.deep import DeepNetwork
@@ -42,7 +43,7 @@ def make_recorders(record: Any, X: Array) -> dict[str, Recorder]:
     if isinstance(record, Mapping):
         pairs = list(record.items())
     else:
-        items = [record] if isinstance(record, str) or callable(record) else list(record)
+        items = [record] if isinstance(record, str) or callable(record) else as_list(record, "record")
         pairs = [(_name(item, k), item) for k, item in enumerate(items)]
     return {str(name): _recorder(item, X) for name, item in pairs}
 
@@ -57,7 +58,7 @@ def _name(item: Any, k: int) -> str:
 def _recorder(item: Any, X: Array) -> Recorder:
     if callable(item):
         return cast(Recorder, item)
-    if item == "kernel":
+    if is_word(item, ("kernel",)):
         return lambda net: representation_kernel(net, X)
     from relucvx import metrics
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_number, is_word
 from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
 from relucvx.interrupts import interruptible
@@ -152,7 +153,9 @@ def train(
         dtype, device, record_every, Deadline.of(time_limit),
     )  # fmt: skip
     chosen = _seeds(seeds)
-    history = History(len(chosen), make_recorders(record, problem.X), None if p_star is None else float(p_star))
+    history = History(
+        len(chosen), make_recorders(record, problem.X), None if p_star is None else as_number(p_star, "p_star")
+    )
     with with_progress_bar(callback, progress, settings.max_steps, len(chosen), batched) as watch:
         method = train_batched if batched else _one_by_one
         outcomes, stopped = method(settings, chosen, history, watch)
@@ -203,7 +206,7 @@ def _settings(
     schedule: Schedule, momentum: float, batch_size: int | None, init_scale: float, max_steps: int | None,
     tol: float | None, dtype: str, device: str, record_every: int, deadline: Deadline,
 ) -> Settings:  # fmt: skip
-    if optimizer not in OPTIMIZERS:
+    if not is_word(optimizer, OPTIMIZERS):
         raise InvalidInputError(
             explain(f"an optimizer among {', '.join(OPTIMIZERS)}", repr(optimizer), "", 'optimizer="lbfgs"')
         )
@@ -247,7 +250,7 @@ def _default_rate(problem: Problem, shape: Shape, optimizer: str, scale: float) 
 
 def _widths(width: Any, depth: Any) -> tuple[int, ...]:
     depth = as_count(depth, "depth", 2)
-    if isinstance(width, Iterable):
+    if isinstance(width, Iterable) and getattr(width, "ndim", None) != 0:
         widths = tuple(as_count(w, "width") for w in width)
         if len(widths) != depth - 1:
             raise InvalidInputError(
@@ -260,7 +263,7 @@ def _widths(width: Any, depth: Any) -> tuple[int, ...]:
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
-    if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str) or getattr(seeds, "ndim", None) == 0:
         raise InvalidInputError(explain("seeds to be a sequence of ints >= 0", repr(seeds), "", "seeds=range(10)"))
     out = tuple(as_count(seed, "every seed", 0) for seed in seeds)
     if not out or len(set(out)) < len(out):

@@ -125,7 +125,7 @@ def test_labels_become_one_hot_rows():
     [
         ([1, 1, 1], "one class only"),
         ([0.5, 0.1, 0.3], "regression targets"),
-        ([0.5, np.nan, 0.3], "finite"),
+        ([0.5, np.nan, 0.3], "missing values; received nan at row 1"),
         ([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0]], "sum to 1"),
         ([[1.0], [1.0], [1.0]], "two columns or more"),
         ([[0.7, 0.2], [0.5, 0.5], [0.5, 0.5]], "row 0 with sum"),

@@ -236,7 +236,7 @@ def test_labels_and_factors_come_from_targets():
 
 def test_bad_input_is_explained(solved):
     data = planted()
-    with pytest.raises(InvalidInputError, match=r"one label per sample, shape \(20,\); received shape \(3,\)"):
+    with pytest.raises(InvalidInputError, match=r"labels of length 20, one per row; received length 3"):
         rx.compare(data.X, data.Y, BETA, [], labels=[0, 1, 2])
     with pytest.raises(InvalidInputError, match=r"factors of shape \(20, k\); received shape \(20,\)"):
         rx.compare(data.X, data.Y, BETA, [], factors=np.ones(20))

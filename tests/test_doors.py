@@ -1,0 +1,341 @@
+"""Every public function that takes data answers every kind of argument with a right result or one of our own errors.
+
+The table DOORS has an entry for each public function: a small call that works. Each of its arguments is replaced by each bad
+value in turn; anything but a result or a RelucvxError (a raw exception, a warning) fails.
+"""
+
+import inspect
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+
+import relucvx as rx
+from relucvx import datasets, kernel, metrics
+from relucvx.errors import RelucvxError
+from relucvx.program import conventions
+
+RNG = np.random.default_rng(0)
+X = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5], [0.5, -1.0], [2.0, 1.0], [1.0, -2.0]])
+Y = np.array([1.0, -1.0, 0.5, 2.0, -0.5, 0.0])
+LABELS = np.array([0, 1, 0, 1, 0, 1])
+FACTORS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+NETWORK = rx.TwoLayerReLU(np.array([[1.0, 0.5], [-1.0, 1.0]]), np.array([1.0, -1.0]))
+DEEP = rx.DeepNetwork([np.array([[1.0, 0.5], [-1.0, 1.0]]), np.array([[1.0, 2.0], [1.0, -1.0]]), np.ones((2, 1))])
+KERNEL = np.eye(4) + 0.5
+SIGNS = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+EYE = np.eye(4)
+
+
+def solved():
+    """A small certified optimum."""
+    return rx.solve(X, Y, 0.5)
+
+
+def arrangement():
+    """All patterns of the small data."""
+    return rx.enumerate_patterns(X)
+
+
+def program():
+    """The convex program of the small data."""
+    return rx.ConvexProgram(X, Y, beta=0.5, arrangement=arrangement())
+
+
+def frame():
+    """A profile of one layer or two."""
+    return metrics.profile(DEEP, X, LABELS, metrics=["participation_ratio", "linear_probe"])
+
+
+def slices():
+    """The regions of a triangle."""
+    return metrics.slice_regions(DEEP, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+LINE = {"module": DEEP, "start": [-1.0, -1.0], "end": [1.0, 2.0]}
+TASK = {
+    "X": X,
+    "Y": Y,
+    "beta": 0.5,
+    "loss": "squared",
+    "bias": "none",
+    "activation": "relu",
+    "sample_weight": np.ones(6),
+}
+FAST = {"tol": 1e-6, "time_limit": 20.0, "rng": 0}
+
+
+def without(options, *names):
+    """Options but these."""
+    return {name: value for name, value in options.items() if name not in names}
+
+
+DOORS = {
+    rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None},
+    rx.interpolate: lambda: {"X": X[:2], "Y": Y[:2], "bias": "none", "activation": "relu", **FAST},
+    rx.optimal_set: lambda: {"solution": solved(), "time_limit": 5.0, "rng": 0},
+    rx.certify: lambda: {"network": NETWORK, **TASK, "dual": Y * 0.1, "tol": 1e-6, "method": "auto", "time_limit": 5.0},
+    rx.beta_max: lambda: {**without(TASK, "beta"), "time_limit": 5.0},
+    rx.beta_path: lambda: {**without(TASK, "beta"), "betas": [1.0], **FAST},
+    rx.load: lambda: {"path": "nowhere.npz"},
+    rx.enumerate_patterns: lambda: {"X": X, "max_patterns": 1000},
+    rx.sample_patterns: lambda: {"X": X, "n_patterns": 4, "rng": 0},
+    rx.count_patterns: lambda: {"n_samples": 5, "rank": 2},
+    rx.make_problem: lambda: TASK,
+    rx.doubly_nonnegative_bound: lambda: {"problem": rx.make_problem(X, Y, 0.5), "backend": "CLARABEL", "time_limit": 5.0},
+    rx.nuclear_norm_bound: lambda: {"problem": rx.make_problem(X, Y, 0.5), "backend": "CLARABEL", "time_limit": 5.0},
+    rx.recover_network: lambda: {"program": program(), "primal": rx.lift_network(solved().network, program())},
+    rx.lift_network: lambda: {"net": solved().network, "program": program()},
+    rx.balance: lambda: {"net": NETWORK},
+    rx.merge: lambda: {"net": NETWORK, "tol": 1e-9},
+    rx.prune: lambda: {"net": NETWORK, "X": X},
+    rx.from_torch: lambda: {"module": rx.to_torch(NETWORK)},
+    rx.to_torch: lambda: {"net": NETWORK},
+    rx.train: lambda: {
+        **TASK, "width": 2, "seeds": [0], "optimizer": "adam", "learning_rate": 0.01, "momentum": 0.0, "batch_size": 3,
+        "init_scale": 1.0, "max_steps": 2, "tol": 1e-6, "depth": 2, "dtype": "float64", "device": "cpu", "p_star": 0.1,
+        "record_every": 1, "record": None,
+    },
+    rx.compare: lambda: {
+        **TASK, "runs": [NETWORK], "labels": LABELS, "factors": np.column_stack([LABELS, [0, 0, 1, 1, 0, 1]]),
+        "solution": None, "reach": 1e-4, **FAST,
+    },
+    rx.representation_kernel: lambda: {"network": NETWORK, "X": X, "layer": -1},
+    metrics.ccgp: lambda: {"Z": SIGNS + 0.1, "factors": FACTORS, "kernel": None, "C": 1.0},
+    metrics.cka: lambda: {
+        "Z1": X, "Z2": X**2, "kernel": "linear", "bandwidth": None, "kernel1": None, "kernel2": None, "debiased": False,
+    },
+    metrics.class_folding: lambda: {
+        "module": DEEP, "X": X, "labels": LABELS, "n_pairs": 2, "centroids": None, "layers": None, "neurons": None, "rng": 0,
+    },
+    metrics.condition_averages: lambda: {"Z": X, "conditions": LABELS},
+    metrics.cover_count: lambda: {"n": 4, "d": 2, "bias": True},
+    metrics.decoding_dimension: lambda: {
+        "Z": X, "conditions": LABELS, "folds": [0, 0, 1, 1, 2, 2], "balanced": False, "threshold": 0.75,
+        "n_dichotomies": 2, "C": 1.0, "rng": 0,
+    },
+    metrics.effective_rank: lambda: {"Z": X, "kernel": None, "centred": True},
+    metrics.euclidean_convexity: lambda: {
+        "Z": X, "labels": LABELS, "predict": lambda points: (points[:, 0] > 0).astype(int), "n_pairs": 3, "n_points": 2,
+        "method": "sampled", "rng": 0, "classes": [0, 1], "confidence": None, "n_permutations": 0,
+    },
+    metrics.few_shot_matrix: lambda: {"Z": X, "labels": LABELS, "m": 1, "form": "exact"},
+    metrics.few_shot_snr: lambda: {"Z_a": X[:3], "Z_b": X[3:], "m": 1, "form": "exact"},
+    metrics.folding: lambda: {
+        **LINE, "layers": None, "symmetric": False, "method": "exact", "n_steps": 5, "neurons": None, "arithmetic": "float",
+        "input_shape": None,
+    },
+    metrics.graph_convexity: lambda: {
+        "Z": X, "labels": LABELS, "k": 2, "n_pairs": 3, "rng": 0, "ties": "first", "confidence": None, "n_permutations": 0,
+        "n_resamples": 2,
+    },
+    metrics.hamming_convex: lambda: {"codes": [[0, 1], [1, 1]], "observable": None},
+    metrics.input_map: lambda: {"module": DEEP, "code": [1, 0, 1, 0], "input_shape": None},
+    metrics.largest_folding: lambda: {
+        "module": DEEP, "start": X, "end": None, "n_segments": 3, "layers": None, "neurons": None, "rng": 0,
+    },
+    metrics.layer_activations: lambda: {"module": DEEP, "X": X, "layers": None, "batch_size": 4},
+    metrics.layer_similarity: lambda: {"layers1": [X, X**2], "layers2": None, "metric": "cka"},
+    metrics.line_regions: lambda: {**LINE, "layers": None, "neurons": None, "arithmetic": "float", "input_shape": None},
+    metrics.linear_probe: lambda: {
+        "Z": X, "labels": LABELS, "Z_test": X, "labels_test": LABELS, "model": "ridge", "n_folds": 2, "C": 1.0,
+    },
+    metrics.linear_separation: lambda: {"Z": X, "sides": LABELS, "bias": True},
+    metrics.mutual_knn: lambda: {"Z1": X, "Z2": X**2, "k": 2, "normalise": True},
+    metrics.neural_collapse: lambda: {
+        "Z": X, "labels": LABELS, "weights": np.array([[1.0, 0.0], [0.0, 1.0]]), "bias": np.zeros(2), "classes": [0, 1],
+    },
+    metrics.neuron_tuning: lambda: {"Z": SIGNS + 0.1 * X[:4], "factors": FACTORS},
+    metrics.noise_corrected_kernel: lambda: {"Z": X, "conditions": LABELS, "repeats": [0, 0, 1, 1, 2, 2]},
+    metrics.numerical_rank: lambda: {"Z": X, "kernel": None, "centred": True, "tolerance": None, "spectrum": "singular"},
+    metrics.parallelism_score: lambda: {"Z": SIGNS, "factors": FACTORS, "kernel": None},
+    metrics.participation_ratio: lambda: {"Z": X, "kernel": None, "centred": True},
+    metrics.plot_profile: lambda: {"frame": frame()},
+    metrics.plot_slice: lambda: {"regions": slices(), "color": "region", "points": [[0.1, 0.1]], "names": ["a"]},
+    metrics.procrustes: lambda: {"Z1": X, "Z2": X**2, "scale": True},
+    metrics.profile: lambda: {
+        "module": DEEP, "X": X, "labels": LABELS, "factors": None, "metrics": ["participation_ratio"], "layers": None,
+        "classes": None, "k": 2, "n_pairs": 3, "n_lines": 2, "max_samples": 6, "batch_size": 4, "rng": 0,
+    },
+    metrics.rdm_correlation: lambda: {"Z1": X, "Z2": X**2, "distance": "euclidean", "method": "spearman"},
+    metrics.separability: lambda: {
+        "Z": X, "conditions": [0, 0, 1, 1, 2, 2], "balanced": False, "bias": True, "n_dichotomies": 3, "confidence": 0.95,
+        "rng": 0,
+    },
+    metrics.slice_regions: lambda: {
+        "module": DEEP, "polygon": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], "origin": None, "axes": None, "extent": None,
+        "layers": None, "input_shape": None,
+    },
+    metrics.space_folding: lambda: {"codes": [[0, 1], [1, 1]], "symmetric": False},
+    metrics.suggested_cut: lambda: {"frame": frame(), "slack": 0.01},
+    metrics.two_nn: lambda: {"Z": RNG.normal(size=(20, 2)), "method": "mle", "discard": None, "confidence": 0.95},
+    kernel.energy: lambda: {"K_X": EYE, "K_Y": KERNEL, "beta": 0.5, "H": np.ones((4, 1)), "activation": "relu"},
+    kernel.factorial_network: lambda: {"X": EYE, "Y": SIGNS, "beta": 0.1},
+    kernel.factorial_rotation_network: lambda: {"X": EYE, "Y": SIGNS, "beta": 0.1, "R": np.eye(2)},
+    kernel.first_variation: lambda: {
+        "h": np.ones(4), "K_X": EYE, "K_Y": KERNEL, "beta": 0.5, "K": KERNEL, "activation": "relu",
+    },
+    kernel.kernel_distance: lambda: {"K": KERNEL, "reference": EYE},
+    kernel.minimize_energy: lambda: {
+        "K_X": EYE, "Y": SIGNS, "beta": 0.5, "activation": "relu", "width": 2, "rng": 0, "n_starts": 1, "max_steps": 2,
+    },
+    kernel.optimal_family: lambda: {"Y": SIGNS, "beta": 0.1, "x0": 1.0, "x1": 0.0, "X": None},
+    kernel.optimal_readout: lambda: {"Phi": EYE, "Y": SIGNS, "beta": 0.1},
+    kernel.preactivation_certificate: lambda: {
+        "K_X": EYE, "K_Y": KERNEL, "beta": 0.5, "K": KERNEL, "activation": "relu", "rng": 0, "n_starts": 2,
+    },
+    kernel.predict: lambda: {"X": EYE, "Y": SIGNS, "beta": 0.1, "bias": "none", "activation": "relu"},
+    kernel.predict_deep_linear: lambda: {"Y": SIGNS, "beta": 0.1, "depth": 3, "X": EYE},
+    kernel.predict_deep_one_hot: lambda: {"labels": [0, 0, 1, 1], "beta": 0.1, "depth": 3, "X": EYE},
+    kernel.predict_factorial: lambda: {"Y": SIGNS, "beta": 0.1, "x0": 1.0, "x1": 0.0, "x2": 0.0, "X": None},
+    kernel.predict_one_hot: lambda: {"labels": [0, 0, 1, 1], "beta": 0.1, "X": EYE},
+    kernel.predict_scalar: lambda: {"y": Y[:4], "beta": 0.1, "X": EYE},
+    kernel.predict_svd: lambda: {"Y": SIGNS, "beta": 0.1, "X": EYE},
+    kernel.spectrum: lambda: {"K": KERNEL},
+    kernel.spike_free: lambda: {"X": EYE},
+    kernel.whitened: lambda: {"X": EYE, "tol": 1e-9},
+    datasets.cantor_function: lambda: {"x": [0.1, 0.5], "k": 2},
+    datasets.cantornet: lambda: {"k": 2},
+    datasets.class_labels: lambda: {"sizes": (2, 2), "d": None, "rng": 0},
+    datasets.degenerate_bank: lambda: {"extreme": False},
+    datasets.factorial: lambda: {"d_Y": 2, "repeats": 1, "x0": 1.0, "x1": 0.0, "x2": 0.0, "rng": 0},
+    datasets.factorial_kernel: lambda: {"Y": SIGNS, "x0": 1.0, "x1": 0.0, "x2": 0.0},
+    datasets.get: lambda: {"name_or_path": "planted:5x2", "rng": 0},
+    datasets.inputs_from_kernel: lambda: {"K": KERNEL, "rng": 0},
+    datasets.load: lambda: {
+        "name": "iris", "standardize": True, "one_vs_rest": 0, "components": 2, "one_hot": None, "standardize_target": True,
+    },
+    datasets.load_idx: lambda: {"folder": "nowhere", "part": "train", "n_samples": None, "scale": True},
+    datasets.planted: lambda: {"n": 5, "d": 2, "width": 2, "noise": 0.1, "rng": 0, "n_outputs": 1},
+    datasets.read_table: lambda: {"path": "nowhere.csv", "target": None, "columns": None},
+    datasets.sawtooth: lambda: {"depth": 2},
+    datasets.spiral: lambda: {"n": 6, "noise": 0.0, "rng": 0, "turns": 1.0},
+    datasets.standardize_columns: lambda: {"X": X},
+    datasets.suggest_beta: lambda: {"X": X, "Y": Y},
+    datasets.whitened: lambda: {"n": 3, "d": 4, "rng": 0, "n_outputs": 1},
+    conventions.from_mean_loss: lambda: {"beta": 0.1, "n": 5},
+    conventions.to_mean_loss: lambda: {"beta": 0.1, "n": 5},
+    conventions.from_mean_squared_error: lambda: {"decay": 0.1, "n": 5},
+    conventions.from_sum_of_squares: lambda: {"lam": 0.1},
+    conventions.from_torch_weight_decay: lambda: {"weight_decay": 0.1, "n": 5, "reduction": "mean", "halved": False},
+    rx.TwoLayerReLU: lambda: {
+        "weights_in": np.ones((2, 2)), "weights_out": np.ones(2), "bias_in": np.ones(2), "bias_out": None,
+        "activation": "relu", "scalar_output": True,
+    },
+    rx.DeepNetwork: lambda: {"weights": [np.ones((2, 2)), np.ones((2, 1))], "biases": None, "activation": "relu"},
+    rx.ConvexProgram: lambda: {**TASK, "arrangement": arrangement()},
+    rx.GatedRelaxation: lambda: {"problem": rx.make_problem(X, Y, 0.5), "arrangement": arrangement()},
+    datasets.Dataset: lambda: {"name": "mine", "X": X, "Y": Y, "labels": LABELS, "feature_names": ("a", "b")},
+    metrics.RegionTracker: lambda: {
+        "module": rx.to_torch(NETWORK), "X": X, "labels": LABELS, "every": 1, "mode": "lines", "n_segments": 2, "rng": 0,
+    },
+}  # fmt: skip
+
+NO_DATA = {datasets.available, datasets.textbook_instances}
+"""Public functions without arguments."""
+
+MADE_BY_US = {
+    rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
+    rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum, kernel.OptimalFamily,
+    kernel.PreactivationCertificate, kernel.Prediction, kernel.SpikeFree,
+}  # fmt: skip
+"""Public classes whose objects come out of the package, not in; so do all classes of metrics but RegionTracker."""
+
+
+class Strange:
+    """An object that fails when numpy asks it for an array."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array today")
+
+
+BAD = {
+    "none": lambda: None,
+    "text": lambda: "text",
+    "number as text": lambda: "12",
+    "nan": lambda: float("nan"),
+    "inf": lambda: float("inf"),
+    "minus one": lambda: -1,
+    "a half": lambda: 0.5,
+    "true": lambda: True,
+    "complex": lambda: 1j,
+    "objects": lambda: np.array([[1, None], ["a", 2.0]], dtype=object),
+    "mapping": lambda: {"a": 1},
+    "set": lambda: {1.0, 2.0},
+    "generator": lambda: (x for x in (1.0, 2.0)),
+    "0-d array": lambda: np.array(1.0),
+    "empty array": lambda: np.zeros((0, 2)),
+    "empty list": list,
+    "ragged": lambda: [[1.0, 2.0], [3.0]],
+    "complex array": lambda: np.ones((6, 2), complex),
+    "dates": lambda: np.array(["2020-01-01", "NaT"], "datetime64[ns]"),
+    "structured": lambda: np.zeros(6, dtype=[("a", float), ("b", int)]),
+    "words": lambda: np.array(["a", "b", "NA", "a", "b", "a"]),
+    "meta tensor": lambda: torch.ones(6, 2, device="meta"),
+    "complex tensor": lambda: torch.ones(6, 2, dtype=torch.complex64),
+    "sparse matrix": lambda: scipy.sparse.csr_matrix(np.eye(3)),
+    "pandas NA": lambda: pd.NA,
+    "strange object": Strange,
+    "function": lambda: len,
+    "masked": lambda: [1.0, np.ma.masked, 2.0, 3.0, 4.0, 5.0],
+    "long text in a list": lambda: ["1.0", 2.0, None],
+}
+
+
+TAKE_FUNCTIONS = ("callback", "metric", "record", "predict", "activation")
+"""Arguments for which a function is no bad value."""
+
+
+def public_functions():
+    """The functions of the modules whose names users call."""
+    modules = {module: module.__all__ for module in (metrics, kernel, datasets)}
+    found = [getattr(module, name) for module, names in modules.items() for name in names]
+    found += [getattr(rx, name) for name in rx.__all__]
+    found += [f for _, f in inspect.getmembers(conventions, inspect.isfunction) if f.__module__ == conventions.__name__]
+    return {f for f in found if callable(f) and not getattr(f, "__name__", "_").startswith("_")}
+
+
+def test_every_public_function_has_an_entry():
+    results = {f for f in public_functions() if inspect.isclass(f) and f.__module__.startswith("relucvx.metrics")}
+    expected = public_functions() - NO_DATA - MADE_BY_US - (results - {metrics.RegionTracker})
+    assert {f.__name__ for f in expected ^ set(DOORS)} == set()
+
+
+def called(door, arguments):
+    """The result, with iterators run to their end."""
+    out = door(**arguments)
+    return list(out) if inspect.isgenerator(out) else out
+
+
+def name_of(door):
+    """How a door is called in a test's name."""
+    return f"{door.__module__.removeprefix('relucvx.')}.{door.__name__}"
+
+
+WORKS = [d for d in DOORS if d not in (rx.load, datasets.load_idx, datasets.read_table)]
+
+
+@pytest.mark.parametrize("door", WORKS, ids=name_of)
+def test_the_entries_work(door):
+    called(door, DOORS[door]())
+
+
+@pytest.mark.parametrize("door", DOORS, ids=name_of)
+def test_bad_values_are_refused_or_answered(door):
+    good, raw = DOORS[door](), []
+    parameters = inspect.signature(door).parameters
+    for argument, (kind, make) in itertools.product(good, BAD.items()):
+        if kind == "none" and parameters[argument].default is None:
+            continue
+        if kind == "function" and argument in TAKE_FUNCTIONS:
+            continue
+        try:
+            called(door, {**good, argument: make()})
+        except RelucvxError:
+            continue
+        except Exception as error:  # noqa: BLE001
+            raw.append(f"{argument} = {kind}: {type(error).__name__}: {str(error)[:150]}")
+    assert raw == []
