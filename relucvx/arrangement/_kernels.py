@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.arrangement._least_norm import least_norm
 from relucvx.compiled import compiled
+
+THIN = 1e-7
+"""Witnesses nearer to a wall than this are moved to the middle of their cell."""
 
 CellArrays = tuple[Any, Any, Any, Any]  # packed bits (N, W), hash keys (N,), witnesses (N, D), their margins (N,)
 
@@ -24,6 +28,41 @@ def half_count(k: int, dim: int) -> int:
         total += term
         term = term * (k - 1 - i) // (i + 1)
     return total
+
+
+@compiled
+def _widen(P: Any, j: int, out: Any, margin: float) -> float:
+    """Move a witness of thin cell of rows 0..j to where the nearest of them is farthest; returns the margin.
+
+    On a wall whose row is short, that is, nearly parallel to the walls around the flat, a step along the row leaves other
+    walls slowly: the witness comes to lie much nearer to a wall than its cell is wide, and deeper down it would be lost.
+    """
+    k, dim = j + 1, P.shape[1]
+    G = np.empty((k, dim))
+    b, x, w = np.empty(k), np.empty(k), np.empty(dim)
+    for i in range(k):
+        value, square = 0.0, 0.0
+        for a in range(dim):
+            value += P[i, a] * out[a]
+            square += P[i, a] * P[i, a]
+        scale = (1.0 if value > 0 else -1.0) / np.sqrt(square)
+        b[i] = abs(scale)
+        for a in range(dim):
+            G[i, a] = scale * P[i, a]
+    least_norm(G, dim, b, x, w)
+    square, nearest = 0.0, np.inf
+    for a in range(dim):
+        square += w[a] * w[a]
+    for i in range(k):
+        value = 0.0
+        for a in range(dim):
+            value += G[i, a] * w[a]
+        nearest = min(nearest, value / b[i])
+    if not nearest > margin * np.sqrt(square):
+        return margin
+    for a in range(dim):
+        out[a] = w[a] / np.sqrt(square)
+    return nearest / np.sqrt(square)
 
 
 @compiled
@@ -85,12 +124,13 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
         if high - low > tol:
             for i in range(k):
                 margin = min(margin, abs(rows[i, 0] * c + rows[i, 1] * s))
-        if high - low > tol and margin > tol:
-            bits[n] = current
-            keys[n] = key
+        if high - low > tol:
             witness[n, 0] = c0 * c - s0 * s
             witness[n, 1] = s0 * c + c0 * s
-            margins[n] = margin
+            margins[n] = margin if margin > THIN else _widen(P, k - 1, witness[n], margin)
+        if high - low > tol and margins[n] > tol:
+            bits[n] = current
+            keys[n] = key
             n += 1
         if j < k:
             i = order[j]
@@ -169,7 +209,8 @@ def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
     norm = np.sqrt(square)
     for a in range(dim):
         out[a] /= norm
-    return step * rho / norm
+    margin = step * rho / norm
+    return margin if margin > THIN else _widen(P, j, out, margin)
 
 
 @compiled
@@ -302,10 +343,15 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
             _cut(P, j, cells, c, n, point, value, zobrist, trial)
             n += 1
             continue
-        margin[c] = min(margin[c], abs(value))
         if value > 0:
             bits[c, word] |= bit
             keys[c] ^= zobrist[j]
+        if abs(value) < margin[c]:
+            margin[c] = abs(value)
+            if margin[c] < THIN:
+                trial[:] = witness[c]
+                margin[c] = _widen(P, j, trial, margin[c])
+                witness[c] = trial
     for m in range(len(seen)):
         if not seen[m]:
             _insert(P, j, cells, n, wall, m, zobrist, trial)

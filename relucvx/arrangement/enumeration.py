@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from relucvx.arrangement._kernels import half_arrangement
 from relucvx.arrangement._rows import merge_coincident, nearest_wall, read_off
-from relucvx.arrangement.counting import count_up_to
-from relucvx.arrangement.patterns import Arrangement, row_space, unit_rows
+from relucvx.arrangement.counting import count_patterns, count_up_to
+from relucvx.arrangement.equilibrium import equilibrate, to_data_units
+from relucvx.arrangement.exact import exact_cells, whole_rows
+from relucvx.arrangement.patterns import Arrangement, row_space
 from relucvx.errors import InvalidInputError, TooManyPatternsError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, BoolArray
@@ -23,6 +26,7 @@ MEMORY_LIMIT = 16 * 2**30
 _INNER = 0.01 * float(PATTERN)
 _MERGE = 0.25 * float(PATTERN)  # merged rows must stay within PATTERN of the wall that stands for them
 _POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell by more than the tolerance allows
+_EXACT_CELLS = 1_000  # up to so many cells a doubtful arrangement is decided in integer arithmetic, within seconds
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
@@ -39,7 +43,8 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
     negatively collinear rows have opposite bits; for rank r < d the work happens in the r-dimensional row space, where
     the generators lie; X = 0 has one pattern, with generator 0; d = 1 has two.
 
-    **Tolerance.** Let τ = PATTERN = 1e-11; distances are relative to ||x_i|| ||w||. Every listed pattern is confirmed
+    **Tolerance.** Let τ = PATTERN = 1e-11; distances are relative to ||x_i|| ||w||, for columns
+    of one size. Every listed pattern is confirmed
     afresh by its generator g: |x_i·g| > τ on every non-zero row, so it survives perturbations of the rows below τ, and
     walls that coincide up to rounding never create a pattern. Conversely a cell is left out only if it is a sliver,
     min_i |x_i·w| <= 2τ for all w in it: each such w is within 2τ of a wall, and across that wall lies a listed cell
@@ -50,14 +55,15 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
     Parameters
     ----------
     X : (n, d) array_like
-        Data, finite. Rows are scaled to unit length internally, so their size does not matter.
+        Data, finite. Rows and columns are brought to one size internally, so units do not matter.
     max_patterns : int
         Refuse if more patterns than this are predicted.
 
     Returns
     -------
     Arrangement
-        With ``complete=True``.
+        ``complete`` unless rows are so nearly dependent that cells were found twice, in a problem too large for exact
+        arithmetic; ``doubt`` then says so.
 
     Raises
     ------
@@ -78,20 +84,65 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
     """
     data = as_matrix(X, "X")
     limit = _as_max_patterns(max_patterns)
-    rows, nonzero = unit_rows(data)
+    rows, nonzero, exponents = equilibrate(data)
     walls, coordinates, basis = reduce_rows(rows[nonzero])
     _refuse_if_too_many(len(walls), len(basis), data.shape, limit)
     if len(basis) == 0:
-        return _result(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
+        return Arrangement.enumerated(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
     keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
     _, _, witnesses, margins = half_arrangement(coordinates, _INNER, keys)
+    found = len(witnesses)
     generators = _confirm(rows[nonzero] @ basis.T, witnesses, margins) @ basis
     patterns = np.empty((2 * len(generators), len(data)), dtype=bool)
-    half = len(generators)
-    read_off(rows, generators, patterns[:half])
+    read_off(rows, generators, patterns[: len(generators)])
+    kept = distinct(np.packbits(patterns[: len(generators)], axis=1))
+    doubt = ""
+    if len(kept) < found and 2 * len(kept) != count_patterns(len(walls), len(basis)):
+        repaired = _exactly(rows[nonzero][walls], coordinates, basis)
+        if repaired is not None:
+            generators, kept = repaired, np.arange(len(repaired))
+            patterns = np.empty((2 * len(generators), len(data)), dtype=bool)
+            read_off(rows, generators, patterns[: len(generators)])
+        elif len(kept) < len(generators):
+            doubt = "rows so nearly dependent that cells were found twice: others may be missing"
+    half = len(kept)
+    patterns[:half] = patterns[kept]
+    patterns = patterns[: 2 * half]
     np.logical_not(patterns[:half], out=patterns[half:])
     patterns[half:, ~nonzero] = True
-    return _result(data, patterns, np.concatenate([generators, -generators]))
+    generators = to_data_units(generators[kept], exponents)
+    both = np.concatenate([generators, -generators])
+    for array in (patterns, both):
+        array.setflags(write=False)  # already ours: saves Result the copy of a large array
+    return Arrangement.enumerated(data, patterns, both, doubt)
+
+
+def distinct(codes: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Indices, in order, of the first of each kind of rows of bytes."""
+    keys = np.ascontiguousarray(codes).view(np.dtype((np.void, codes.shape[1])))[:, 0] if len(codes) else codes[:, 0]
+    return np.sort(np.unique(keys, return_index=True)[1])
+
+
+def _exactly(rows: Array, coordinates: Array, basis: Array) -> Array | None:
+    """Generators of one of each pair of opposite cells in integer arithmetic, thick ones only; None if that takes long."""
+    m, rank = coordinates.shape
+    if rank < rows.shape[1] and len(basis) < rows.shape[1]:
+        rows = coordinates  # the row space is known to rounding only, and what is decided are the coordinates in it
+    if count_up_to(m, rank, _EXACT_CELLS) > _EXACT_CELLS:
+        return None
+    cells = exact_cells(whole_rows(rows), rows.shape[1])
+    generators = []
+    for bits, witness in cells.items():
+        if not bits & 1:
+            continue
+        top = max(abs(value) for value in witness)
+        g = np.array([float(Fraction(value, top)) for value in witness])
+        positive = np.array([bool(bits >> i & 1) for i in range(m)])
+        best, margin = center(rows, g / np.linalg.norm(g), positive)
+        if margin > float(PATTERN) + _ROUNDING:
+            generators.append(best / np.linalg.norm(best))
+    out = np.array(generators).reshape(-1, rows.shape[1])
+    return out @ basis if rows.shape[1] == len(basis) < basis.shape[1] else out
 
 
 def reduce_rows(rows: Array) -> tuple[NDArray[np.intp], Array, Array]:
@@ -139,13 +190,14 @@ def _confirm(rows: Array, witnesses: Array, margins: Array) -> Array:
     return np.asarray(witnesses[margins > float(PATTERN) + _ROUNDING])
 
 
-def center(rows: Array, g: Array) -> tuple[Array, float]:
+def center(rows: Array, g: Array, positive: BoolArray | None = None) -> tuple[Array, float]:
     """A witness of (nearly) the largest margin in the cell of g, and that margin; g itself if none better is found.
 
     Solves ``min ||w|| : s_i rows_i·w >= 1`` by the active-set method of Lawson and Hanson on its dual. Equal-distance
-    systems keep relative accuracy in slivers 1e-11 thin, where LP solvers with absolute tolerances lose it.
+    systems keep relative accuracy in slivers 1e-11 thin, where LP solvers with absolute tolerances lose it. ``positive``
+    gives the signs where g is too near to a wall for float64 to tell.
     """
-    signed = np.where(rows @ g >= 0, 1.0, -1.0)[:, None] * rows
+    signed = np.where(rows @ g >= 0 if positive is None else positive, 1.0, -1.0)[:, None] * rows
     best, margin = g, float((signed @ g).min()) / float(np.linalg.norm(g))
     active: NDArray[np.intp] = np.empty(0, dtype=np.intp)
     multipliers, w = np.empty(0), g
@@ -181,12 +233,6 @@ def _exchange(signed: Array, active: NDArray[np.intp], multipliers: Array) -> tu
             return active, multipliers + direction
         multipliers = multipliers + reach[first] * direction
         active, multipliers = np.delete(active, first), np.delete(multipliers, first)
-
-
-def _result(X: Array, patterns: BoolArray, generators: Array) -> Arrangement:
-    for array in (patterns, generators):
-        array.setflags(write=False)  # already ours: saves Result the copy of a large array
-    return Arrangement(X, patterns, generators, True, float(PATTERN))
 
 
 def _as_max_patterns(value: object) -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from relucvx.errors import InvalidInputError, explain
+from relucvx.tolerances import PATTERN
 from relucvx.types import Array, BoolArray, Result
+
+UNPROVEN = "nothing says that there are no others"
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,11 +33,19 @@ class Arrangement(Result):
     patterns : (P, n) bool array
         One pattern per row, all different.
     generators : (P, d) array
-        Unit vectors in the row space of X, strictly inside their cell. Zero where X = 0.
-    complete : bool
-        True if enumerated: every cell of inradius above `tolerance` is listed. Sampling always says False.
+        Unit vectors strictly inside their cell; in the row space of X unless sizes of columns differ by more than 16.
+        Zero where X = 0.
     tolerance : float
-        Relative to ||x_i|| ||w||: closer than this to a wall, the side is undecided (see `enumerate_patterns`).
+        Relative to ||x_i|| ||w||, for X with its columns brought to one size: closer than this to a wall, the side is
+        undecided (see `enumerate_patterns`).
+    doubt : str
+        Why the patterns may not be all patterns; empty for a complete arrangement. Only `enumerate_patterns` empties it:
+        an arrangement put together or edited by hand is never taken to be complete.
+
+    Raises
+    ------
+    InvalidInputError
+        For arrays that do not fit each other.
 
     Notes
     -----
@@ -43,15 +56,49 @@ class Arrangement(Result):
     X: Array
     patterns: BoolArray
     generators: Array
-    complete: bool
-    tolerance: float
+    tolerance: float = float(PATTERN)
+    doubt: str = field(default=UNPROVEN, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        X, patterns, generators = (np.asarray(a) for a in (self.X, self.patterns, self.generators))
+        fits = (
+            X.ndim == 2
+            and patterns.shape == (len(patterns), len(X))
+            and generators.shape == (len(patterns), X.shape[1])
+        )
+        if not fits or patterns.dtype != np.bool_:
+            raise InvalidInputError(
+                explain(
+                    "patterns of shape (P, n) and dtype bool, and generators of shape (P, d), for X of shape (n, d)",
+                    f"patterns {patterns.shape} of dtype {patterns.dtype}, generators {generators.shape}, X {X.shape}",
+                    "an arrangement put together by hand",
+                    "enumerate_patterns(X)",
+                )
+            )
+
+    @classmethod
+    def enumerated(cls, X: Array, patterns: BoolArray, generators: Array, doubt: str = "") -> Arrangement:
+        """What `enumerate_patterns` found; no other place may say that nothing is missing."""
+        out = cls(X, patterns, generators)
+        object.__setattr__(out, "doubt", doubt)
+        return out
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell of inradius above `tolerance` is listed. Sampling always says False."""
+        return not self.doubt
+
+    def to_dict(self) -> dict[str, Any]:
+        """The arrangement as nested plain Python values."""
+        return {**super().to_dict(), "complete": self.complete}
 
     def __len__(self) -> int:
         return len(self.patterns)
 
     def __repr__(self) -> str:
         n, d = self.X.shape
-        kind = "complete" if self.complete else "sampled"
+        kind = "complete" if self.complete else "incomplete"
         return (
             f"Arrangement({len(self)} patterns of {n} samples in {d} dimensions, {kind}, tolerance {self.tolerance:g})"
         )

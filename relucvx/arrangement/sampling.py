@@ -8,7 +8,8 @@ import numpy as np
 
 from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.enumeration import reduce_rows
-from relucvx.arrangement.patterns import Arrangement, bits_of, unit_rows
+from relucvx.arrangement.equilibrium import equilibrate, to_data_units
+from relucvx.arrangement.patterns import Arrangement, bits_of
 from relucvx.errors import InvalidInputError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, Rng, resolve_rng
@@ -51,15 +52,15 @@ def sample_patterns(X: Any, n_patterns: int, rng: Rng = None) -> Arrangement:
     if not isinstance(n_patterns, (int, np.integer)) or isinstance(n_patterns, bool) or n_patterns < 1:
         raise InvalidInputError(explain("n_patterns to be an integer >= 1", repr(n_patterns), "", "n_patterns=1000"))
     generator = resolve_rng(rng)
-    rows, nonzero = unit_rows(data)
+    rows, nonzero, exponents = equilibrate(data)
     walls, coordinates, basis = reduce_rows(rows[nonzero])
     if len(basis) == 0:
-        return Arrangement(data, np.ones((1, len(data)), bool), np.zeros((1, data.shape[1])), False, float(PATTERN))
+        return Arrangement(data, np.ones((1, len(data)), bool), np.zeros((1, data.shape[1])))
     wanted = min(int(n_patterns), count_up_to(len(walls), len(basis), int(n_patterns)))
     gates = _collect(coordinates, rows[nonzero], basis, wanted, generator)
     patterns = np.ones((len(gates), len(data)), dtype=bool)
     patterns[:, nonzero] = bits_of(gates @ rows[nonzero].T)
-    return Arrangement(data, patterns, gates, False, float(PATTERN))
+    return Arrangement(data, patterns, to_data_units(gates, exponents))
 
 
 def _collect(walls: Array, rows: Array, basis: Array, wanted: int, rng: np.random.Generator) -> Array:

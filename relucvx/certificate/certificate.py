@@ -20,6 +20,7 @@ from relucvx.oracle import DualNormBound, dual_norm, make_form
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_cells
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
+from relucvx.program.model import check_same_inputs
 from relucvx.program.objective import balanced_objective, fit, objective, stationarity
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
@@ -171,6 +172,8 @@ def certify_network(
     began = time.perf_counter()
     upper = objective(problem, network)
     upper_balanced = min(upper, _finite(balanced_objective(problem, network)))
+    if arrangement is not None:
+        check_same_inputs(problem, arrangement)
     complete = arrangement if arrangement is not None and arrangement.complete else None
     best: tuple[float, Array, DualNormBound, Array] | None = None
     candidates = [N for N in (dual, choose_dual(problem, network) if dual is None else None) if N is not None]

@@ -71,13 +71,13 @@ def patterns(
 
     import relucvx as rx
     from relucvx.arrangement.enumeration import reduce_rows
-    from relucvx.arrangement.patterns import unit_rows
+    from relucvx.arrangement.equilibrium import equilibrate
     from relucvx.results import write_arrays
 
     check_folder(out)
     X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
-    rows, nonzero = unit_rows(X)
+    rows, nonzero, _ = equilibrate(X)
     walls, _, basis = reduce_rows(rows[nonzero])
     predicted = rx.count_patterns(len(walls), len(basis))
     began = time.perf_counter()

@@ -12,6 +12,7 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement.counting import count_up_to
+from relucvx.arrangement.equilibrium import missing_width
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
@@ -19,6 +20,7 @@ from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, make_form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
+from relucvx.program.model import check_same_inputs
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result, Rng, Scope, resolve_rng
@@ -37,6 +39,9 @@ SEMIDEFINITE_FROM = 6
 
 CELL_LIMIT = 300_000
 MAX_CONES = 200_000_000
+
+WIDEST = 1e-7
+"""Slivers that an arrangement may leave out, relative to ||x_i|| ||w||, up to which "auto" bounds over its cells."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,8 @@ def dual_norm(
     began = time.perf_counter()
     if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
+    if arrangement is not None:
+        check_same_inputs(problem, arrangement)
     form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
     if form.trivial:
         zero = np.zeros(problem.n_inputs)
@@ -182,13 +189,18 @@ def dual_norm(
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
     if method == "semidefinite":
         upper = min(upper, _semidefinite(problem, form, N))
-    if method == "auto":
+    free = method == "auto"
+    if free:
         method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above)
+    if method == "enumeration" and lower <= stop_above:
+        arrangement = _cells(problem, form, arrangement)
+        if free and not (arrangement.complete and missing_width(arrangement) <= WIDEST):
+            method = "branch_and_bound" if form.X.shape[1] <= MAX_DIMENSION else "spectral"
     if lower > stop_above:
         outcome = "violated"
     elif method == "enumeration":
-        arrangement = free_bias_arrangement(form) if form.free_bias else _complete(problem, arrangement)
-        bound, value, point = enumerated_bound(form, arrangement, target)
+        assert arrangement is not None
+        bound, value, point = enumerated_bound(form, _complete(arrangement), target)
         if value > lower:
             lower, witness = value, point
         upper, cones, scope, outcome = min(upper, bound), len(arrangement), Scope.ALL_PATTERNS, "proved"
@@ -239,17 +251,22 @@ def _search(form: Form, starts: Array | None, n_starts: int, rng: np.random.Gene
     return float(values[0]), directions[0]
 
 
-def _complete(problem: Problem, arrangement: Arrangement | None) -> Arrangement:
-    """The arrangement to bound over: complete, and of this problem's augmented inputs."""
-    if arrangement is None:
-        return enumerate_patterns(problem.inputs)
-    if not arrangement.complete or not np.array_equal(arrangement.X, problem.inputs):
-        raise InvalidInputError(
-            explain(
-                "a complete arrangement of the problem's augmented inputs",
-                repr(arrangement),
-                "sampled patterns, or X without the ones column of the bias",
-                "enumerate_patterns(problem.inputs)",
-            )
+def _cells(problem: Problem, form: Form, arrangement: Arrangement | None) -> Arrangement:
+    """The arrangement to bound over: the one given, or a fresh one; with free biases always about the centre."""
+    if form.free_bias:
+        return free_bias_arrangement(form)
+    return enumerate_patterns(problem.inputs) if arrangement is None else arrangement
+
+
+def _complete(arrangement: Arrangement) -> Arrangement:
+    """The arrangement, if it is complete."""
+    if arrangement.complete:
+        return arrangement
+    raise InvalidInputError(
+        explain(
+            "a complete arrangement of the problem's augmented inputs",
+            repr(arrangement),
+            arrangement.doubt,
+            'method="branch_and_bound", which needs none',
         )
-    return arrangement
+    )

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
+from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.arrangement._least_norm import least_norm
+from relucvx.arrangement.equilibrium import missing_width
 from relucvx.compiled import compiled
 from relucvx.errors import UnsupportedError
-from relucvx.oracle.cone_bounds import least_norm
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
@@ -42,7 +43,7 @@ def bound_cells(
     trial = np.empty(dim)
     weight = np.ones(dim)
     for j in range(p, dim):
-        weight[j] = BIAS_WEIGHT / max(reach, 1e-300)
+        weight[j] = BIAS_WEIGHT * max(reach, 1e-300)  # c has the units of N x there, and of N here
     upper, lower = 0.0, 0.0
     for cell in range(patterns.shape[0]):
         for j in range(dim):
@@ -109,17 +110,6 @@ def seminorm(c: Any, p: int, reach: float) -> float:
     for j in range(p, c.shape[0]):
         out += reach * abs(c[j])
     return out
-
-
-def missing_width(arrangement: Arrangement) -> float:
-    """How far, relative to ||x_i|| ||w||, a direction can be from every listed cell.
-
-    Zero when the number of patterns is Cover's count for the rows as they are: then nothing can be missing.
-    """
-    n, d = arrangement.X.shape
-    if len(arrangement) == count_patterns(n, min(n, d)):
-        return 0.0
-    return 2.0 * n * arrangement.tolerance
 
 
 def free_bias_arrangement(form: Form) -> Arrangement:

@@ -73,7 +73,7 @@ class GatedRelaxation:
                 explain(
                     "all activation patterns, to call the gated value a lower bound",
                     f"{len(self.patterns)} of them, not known to be all",
-                    "the patterns were sampled",
+                    self.arrangement.doubt,
                     "enumerate_patterns instead of sample_patterns",
                 )
             )

@@ -23,7 +23,7 @@ def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
     UnsupportedError
         For several outputs.
     InvalidInputError
-        When the arrangement belongs to other data, or lacks the ones column that a bias needs.
+        As :func:`check_same_inputs`.
     """
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
     as_instance(arrangement, Arrangement, "arrangement", "relucvx.enumerate_patterns(X)")
@@ -35,6 +35,21 @@ def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
                 "",
                 "relucvx.solve, which handles several outputs without it",
             )
+        )
+    check_same_inputs(problem, arrangement)
+
+
+def check_same_inputs(problem: Problem, arrangement: Arrangement) -> None:
+    """Raise unless the arrangement is that of the problem's augmented inputs, compared entry by entry.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is no arrangement, belongs to other data, or lacks the ones column that a bias needs.
+    """
+    if not isinstance(arrangement, Arrangement):
+        raise InvalidInputError(
+            explain("an Arrangement", type(arrangement).__name__, "bare patterns", "enumerate_patterns(X)")
         )
     rows, Xa = np.asarray(arrangement.X), problem.inputs
     if rows.shape == Xa.shape and np.array_equal(rows, Xa):

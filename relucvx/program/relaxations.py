@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.arrangement import Arrangement, count_patterns, enumerate_patterns
+from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.arrangement.equilibrium import missing_width
 from relucvx.errors import UnsupportedError, explain
 from relucvx.kernel import spike_free
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.lifting import Lifting, is_one_sided, is_whitened, lifted_dual_norm, tightest_lifting
-from relucvx.program.model import check_arrangement
+from relucvx.program.model import check_same_inputs
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import (
     Scaled,
@@ -133,21 +134,20 @@ def nuclear_norm_bound(
     check_options(problem, backend, time_limit)
     if arrangement is None:
         arrangement = enumerate_patterns(problem.inputs)
-    # the arrangement depends on the inputs only; the check itself knows one output
-    check_arrangement(dataclasses.replace(problem, Y=problem.Y[:, :1]), arrangement)
+    check_same_inputs(problem, arrangement)
     if not arrangement.complete:
         raise UnsupportedError(
             explain(
                 "all activation patterns, for a lower bound",
                 f"{len(arrangement)} of them, not known to be all",
-                "the patterns were sampled",
+                arrangement.doubt,
                 "enumerate_patterns instead of sample_patterns",
             )
         )
     start = time.perf_counter()
     scaled = scale_problem(problem)
     gates = np.unique(problem.activation.gate(arrangement.patterns), axis=0)
-    width = _missing_width(arrangement)
+    width = missing_width(arrangement)
     at_zero = residual(scaled.problem, np.zeros_like(problem.Y))
     chosen = np.argsort(-_gated_norms(scaled.inputs, gates, at_zero))[:NEW_PATTERNS]
     best: Relaxation | None = None
@@ -217,12 +217,6 @@ def _gated_norms(inputs: Array, gates: Array, N: Array) -> Array:
     """Largest singular value of (diag(gate) X)ᵀ N for every gate (P, n)."""
     products = (inputs[:, :, None] * N[:, None, :]).reshape(len(N), -1)
     return np.asarray(np.linalg.norm((gates @ products).reshape(len(gates), inputs.shape[1], -1), ord=2, axis=(1, 2)))
-
-
-def _missing_width(arrangement: Arrangement) -> float:
-    """How far, relative to ||x_i|| ||w||, a direction can be from every listed cell; 0 where Cover's count is met."""
-    n, d = arrangement.X.shape
-    return 0.0 if len(arrangement) == count_patterns(n, min(n, d)) else 2.0 * n * arrangement.tolerance
 
 
 def doubly_nonnegative_bound(

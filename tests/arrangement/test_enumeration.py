@@ -269,7 +269,7 @@ def test_refuses_before_allocating():
     start = time.perf_counter()
     with pytest.raises(TooManyPatternsError, match=r"more than 10\^18 predicted patterns.*sample_patterns.*branch_and"):
         enumerate_patterns(X)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_refusal_names_the_numbers_and_counts_distinct_walls():

@@ -256,7 +256,7 @@ def test_errors():
     with pytest.raises(InvalidInputError, match="complete arrangement of the problem's augmented inputs"):
         dual_norm(problem, N, method="enumeration", arrangement=incomplete)
     biased, M = case("hidden")
-    with pytest.raises(InvalidInputError, match="without the ones column"):
+    with pytest.raises(InvalidInputError, match="a column of ones appended"):
         dual_norm(biased, M, method="enumeration", arrangement=enumerate_patterns(biased.X))
     vector, V = case(c=2)
     with pytest.raises(UnsupportedError, match="one output, received 2"):
@@ -289,3 +289,15 @@ def test_zeros_in_the_dual_point_cost_no_more_than_leaving_the_samples_out(seed,
     part = dual_norm(fewer, N[kept], method="branch_and_bound", max_cones=20_000)
     assert full.outcome == part.outcome == "proved"
     assert full.upper == pytest.approx(part.upper, rel=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0, 1e4])
+def test_enumeration_with_a_free_bias_does_not_depend_on_units(scale):
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((9, 2)), rng.standard_normal(9)
+    problem = make_problem(X * scale, y, 1.0, bias="free")
+    N = balance_dual(problem, problem.Y)
+    found = dual_norm(problem, N, method="enumeration")
+    other = dual_norm(problem, N, method="branch_and_bound")
+    assert found.upper == pytest.approx(other.upper, rel=1e-6)
+    assert found.upper - found.lower <= 1e-6 * found.upper

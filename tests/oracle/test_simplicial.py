@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
+from relucvx.arrangement._least_norm import least_norm, solve_passive
 from relucvx.oracle import simplicial
 from relucvx.oracle.branch_and_bound import starting_cones
 from relucvx.oracle.cone_bounds import (
     cone_bound,
     entrywise_bound,
-    least_norm,
     least_norm_majorant,
     repaired_norm,
-    solve_passive,
     spectral_on_cell,
 )
 from relucvx.oracle.form import make_form
