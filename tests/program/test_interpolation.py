@@ -74,9 +74,7 @@ def test_too_few_patterns():
     X = np.random.default_rng(0).normal(size=(8, 2))
     y = np.random.default_rng(1).normal(size=8)
     arrangement = enumerate_patterns(X)
-    few = dataclasses.replace(
-        arrangement, patterns=arrangement.patterns[:2], generators=arrangement.generators[:2], complete=False
-    )
+    few = dataclasses.replace(arrangement, patterns=arrangement.patterns[:2], generators=arrangement.generators[:2])
     with pytest.raises(InfeasibleError, match=r"the patterns are too few.*enumerate_patterns instead of sample"):
         InterpolationProgram(X, y, arrangement=few)
 

@@ -28,7 +28,6 @@ def some_patterns(arrangement, keep):
         arrangement,
         patterns=arrangement.patterns[:keep],
         generators=arrangement.generators[:keep],
-        complete=False,
     )
 
 

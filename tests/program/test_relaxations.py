@@ -340,9 +340,7 @@ def test_what_a_relaxation_refuses(bound):
 def test_arrangements_must_be_complete_and_of_these_inputs():
     X, Y = np.random.default_rng(0).standard_normal((2, 5, 2))
     problem, arrangement = make_problem(X, Y, 0.3), enumerate_patterns(X)
-    some = dataclasses.replace(
-        arrangement, patterns=arrangement.patterns[:3], generators=arrangement.generators[:3], complete=False
-    )
+    some = dataclasses.replace(arrangement, patterns=arrangement.patterns[:3], generators=arrangement.generators[:3])
     with pytest.raises(UnsupportedError, match="all activation patterns, for a lower bound; received 3 of them"):
         nuclear_norm_bound(problem, some)
     with pytest.raises(InvalidInputError, match="made from other data"):

@@ -137,7 +137,7 @@ def test_linear_activation_is_ridge_like_shrinkage():
 def test_fewer_patterns_never_lower_the_value():
     prog = program(seed=2)
     arr = prog.arrangement
-    few = dataclasses.replace(arr, patterns=arr.patterns[:4], generators=arr.generators[:4], complete=False)
+    few = dataclasses.replace(arr, patterns=arr.patterns[:4], generators=arr.generators[:4])
     assert solve_conic(ConvexProgram.from_problem(prog.problem, few)).value >= solve_conic(prog).value - 1e-9
 
 
