@@ -52,6 +52,16 @@ class Absolute(Loss):
         """True."""
         return True
 
+    @property
+    def translation_invariant(self) -> bool:
+        """True: a loss of the residual."""
+        return True
+
+    @property
+    def homogeneity(self) -> int | None:
+        """1."""
+        return 1
+
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ w |f - y|."""
         import cvxpy as cp

@@ -125,9 +125,24 @@ class Loss(ABC):
         return self.least_squares
 
     @property
-    def homogeneous(self) -> bool:
-        """Whether ``h(s f, s y) = s² h(f, y)``."""
-        return self.least_squares
+    def multinomial(self) -> bool:
+        """Whether h is exactly the cross-entropy of logits, which two classes reduce to the logistic loss."""
+        return False
+
+    @property
+    def translation_invariant(self) -> bool:
+        """Whether h(f + t, y + t) = h(f, y): then a free output bias absorbs any offset of the targets."""
+        return False
+
+    @property
+    def homogeneity(self) -> int | None:
+        """The power p with h(t f, t y) = t^p h(f, y) for t > 0, where there is one: targets then have no unit."""
+        return None
+
+    @property
+    def averages_targets(self) -> bool:
+        """Whether Σ_i w_i h(f, y_i) is (Σ w_i) h(f, mean of y_i) up to a constant: equal rows of X then count as one."""
+        return False
 
     @property
     def linear_dual(self) -> bool:
@@ -148,6 +163,16 @@ class Loss(ABC):
     def value(self, F: Array, Y: Array, w: Array) -> float:
         """``Σ_ik w_i h(F_ik, Y_ik)``."""
         return float(np.sum(w[:, None] * self._entries(F, Y)))
+
+    def value_error(self, F: Array, Y: Array, w: Array, error: Array) -> float:
+        """How far :meth:`value` in float64 may be from the exact value at any fit within ``error`` (n, c) of F.
+
+        h is convex, so over an interval it changes by at most its steepest end slope times the distance.
+        """
+        steep = np.maximum(np.abs(self._slopes(F - error, Y)), np.abs(self._slopes(F + error, Y)))
+        moved = float(np.sum(w[:, None] * steep * error))
+        # an entry takes at most 8 roundings, the sum at most F.size
+        return moved * (1.0 + 1e-6) + (F.size + 8) * EPS * self.value(F, Y, w)
 
     def gradient(self, F: Array, Y: Array, w: Array) -> Array:
         """Gradient (n, c) in F; where the loss has a kink, the slope on the flat side."""

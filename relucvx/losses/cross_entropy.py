@@ -80,6 +80,12 @@ class CrossEntropy(Loss):
     def _entries(self, F: Array, Y: Array) -> Array:
         return np.where(Y > 0, Y * (logsumexp(F, axis=1, keepdims=True) - F), 0.0)
 
+    def value_error(self, F: Array, Y: Array, w: Array, error: Array) -> float:
+        """The gradient of a sample has at most 2 w_i in absolute sum; logits are subtracted, so their size rounds too."""
+        size = np.abs(F).max(axis=1) + math.log(F.shape[1])
+        moved = float(w @ (2.0 * error.max(axis=1) + (4.0 * F.shape[1] + 16.0) * EPS * size))
+        return moved * (1.0 + 1e-6) + (F.size + 8) * EPS * self.value(F, Y, w)
+
     def _slopes(self, F: Array, Y: Array) -> Array:
         return Y.sum(axis=1, keepdims=True) * softmax(F, axis=1) - Y
 
@@ -116,6 +122,16 @@ class CrossEntropy(Loss):
     def regression(self) -> bool:
         """False: points of the simplex have no units."""
         return False
+
+    @property
+    def multinomial(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def averages_targets(self) -> bool:
+        """True: the targets enter linearly."""
+        return True
 
     @property
     def one_hot(self) -> bool | None:

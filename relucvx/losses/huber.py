@@ -46,6 +46,11 @@ class Huber(Loss):
         """1."""
         return 1.0
 
+    @property
+    def translation_invariant(self) -> bool:
+        """True: a loss of the residual."""
+        return True
+
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """½ Σ w huber(f - y): CVXPY has it without the ½."""
         import cvxpy as cp

@@ -57,6 +57,21 @@ class Squared(Loss):
         """True."""
         return True
 
+    @property
+    def translation_invariant(self) -> bool:
+        """True: a loss of the residual."""
+        return True
+
+    @property
+    def homogeneity(self) -> int | None:
+        """2."""
+        return 2
+
+    @property
+    def averages_targets(self) -> bool:
+        """True: Σ w_i (f - y_i)² = (Σ w_i) (f - mean)² + the variance."""
+        return True
+
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """½ Σ w (f - y)²."""
         import cvxpy as cp

@@ -117,6 +117,7 @@ def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: boo
     reduced = X @ basis
     row_norm = np.linalg.norm(X, axis=1)
     dual_norm = np.linalg.norm(N, axis=1)
+    N, dropped = _output_space(N)
     gain = abs(activation.linear) + abs(activation.hinge)
     lost = np.linalg.norm(X - reduced @ basis.T, axis=1)
     bias_range = float(row_norm.max()) * (1 + 8 * EPS) if free_bias else 0.0
@@ -132,5 +133,24 @@ def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: boo
         centre=centre,
         bias_range=bias_range,
         scale=float(gain * (dual_norm @ row_norm)),
-        truncation=float(gain * (dual_norm @ lost)),
+        truncation=float(gain * (dual_norm @ lost + dropped @ row_norm)),
     )
+
+
+def _output_space(N: Array) -> tuple[Array, Array]:
+    """N in an orthonormal basis of the outputs that it uses, and a bound (n,) on what each row loses by that.
+
+    N = M Uᵀ + R gives ||Nᵀ t|| <= ||Mᵀ t|| + Σ ||R_i|| |t_i|. Rows that sum to zero, as those of the cross-entropy do, leave
+    one output fewer; two classes leave a single one.
+    """
+    nothing = np.zeros(len(N))
+    if N.shape[1] == 1 or not N.any():
+        return N, nothing
+    _, s, Vt = np.linalg.svd(N, full_matrices=False)
+    rank = int((s > 8.0 * EPS * max(N.shape) * s[0]).sum())
+    if rank == N.shape[1]:
+        return N, nothing
+    U = Vt[:rank].T
+    M = N @ U
+    rounding = 16.0 * N.shape[1] * EPS * np.linalg.norm(N, axis=1)
+    return M, np.linalg.norm(N - M @ U.T, axis=1) + rounding

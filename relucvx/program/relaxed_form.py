@@ -40,7 +40,7 @@ class Scaled:
 def scale_problem(problem: Problem) -> Scaled:
     """Powers of two, so that nothing is rounded; targets only where the loss is homogeneous."""
     sx = _power_of_two(float(np.linalg.norm(problem.inputs, 2)))
-    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.homogeneous else 1.0
+    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.homogeneity == 2 else 1.0
     scaled = dataclasses.replace(problem, Y=problem.Y / sy)
     return Scaled(scaled, problem.inputs / sx, problem.beta / sx / sy, sx, sy)
 
