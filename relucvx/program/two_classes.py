@@ -1,10 +1,10 @@
 """Cross-entropy of two classes is the logistic loss, exactly.
 
 The cross-entropy of logits (f₁, f₂) depends on z = f₁ - f₂ alone: it is log(1 + exp(-s z)), s = +1 for the first class and
--1 for the second. Among all output vectors v of a neuron with v₁ - v₂ = u, (u/2, -u/2) is the shortest, of length |u|/√2. So
-the penalty beta Σ ||w||·||v|| becomes (beta/√2) Σ ||w||·|u|, and the problem that of one output at beta/√2. An output bias without
-weight decay is free to be (b/2, -b/2) as well. With weight decay ("all") it costs beta/4 b² where one output would pay
-beta/(2√2) b²: that is another problem, and nothing is reduced.
+-1 for the second. Among all output vectors v of a neuron with v₁ - v₂ = u, (u/2, -u/2) is the shortest, of length |u|/√2.
+So the penalty beta Σ ||w||·||v|| becomes (beta/√2) Σ ||w||·|u|, and the problem that of one output at beta/√2. An output
+bias without weight decay is free to be (b/2, -b/2) as well. With weight decay ("all") it costs beta/4 b² where one output
+would pay beta/(2√2) b²: that is another problem, and nothing is reduced.
 
 A dual point a of the logistic problem is the dual point (a, -a): the same dual value, and √2 times the dual norm.
 """
