@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector
 from relucvx.losses.cones import LossCones, cones_of_expression
+from relucvx.losses.constants import best_constant, binary_grid, decayed_constant, shifted_to_zero
 from relucvx.losses.numpy_torch import numpy_entries, numpy_slopes
 from relucvx.tolerances import EPS
 from relucvx.types import Array
@@ -262,7 +262,7 @@ class Loss(ABC):
     def shift_to_zero(self, N: Array, Y: Array, w: Array) -> Array:
         """A nearby point of the domain whose columns sum to zero up to rounding, as moving an output bias does."""
         lo, hi = self.dual_bounds(Y, w)
-        return np.stack([_shift_to_zero(N[:, k], lo[:, k], hi[:, k], w) for k in range(N.shape[1])], axis=1)
+        return np.stack([shifted_to_zero(N[:, k], lo[:, k], hi[:, k], w) for k in range(N.shape[1])], axis=1)
 
     def exact_zero_sums(self, N: Array, Y: Array, w: Array) -> Array:
         """Entries moved by multiples of a binary grid until every column sums to exactly 0, inside the domain.
@@ -296,11 +296,11 @@ class Loss(ABC):
 
         By default the sign change of the slope between the least and the largest minimiser of a single sample.
         """
-        return np.array([_best_constant(self, Y[:, [k]], w) for k in range(Y.shape[1])])
+        return np.array([best_constant(self, Y[:, [k]], w) for k in range(Y.shape[1])])
 
     def decayed_constant(self, Y: Array, w: Array, beta: float) -> Array:
         """The constants (c,) that minimise ``loss(1 bᵀ) + beta/2 ||b||²``, output by output."""
-        return np.array([_decayed_constant(self, Y[:, [k]], w, beta) for k in range(Y.shape[1])])
+        return np.array([decayed_constant(self, Y[:, [k]], w, beta) for k in range(Y.shape[1])])
 
     # ------------------------------------------------------------------ conic programs
     def checked_expression(self, fit: Any, Y: Array, w: Array) -> Any:
@@ -350,63 +350,3 @@ class Loss(ABC):
         """The value and its derivative in F."""
         slopes = self.torch_slopes(F, Y)
         return self.torch_value(F, Y, weight), slopes if weight is None else slopes * weight
-
-
-def binary_grid(N: Array) -> float:
-    """Step on which all sums of a column of N are exact in float64; 0 for N = 0."""
-    top = float(np.abs(N).max(initial=0.0)) * len(N)
-    return math.ldexp(1.0, max(math.frexp(top)[1] - 52, -1000)) if top > 0.0 else 0.0
-
-
-def _shift_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
-    """clip(v - t w, lo, hi) with t chosen so that the sum vanishes; the sum is monotone in t."""
-
-    def total(t: float) -> float:
-        return float(np.clip(v - t * w, lo, hi).sum())
-
-    used = w > 0
-    ratio = v[used] / w[used]
-    left, right = float(ratio.min()), float(ratio.max())
-    if left >= right or total(left) <= 0.0:
-        t = left
-    elif total(right) >= 0.0:
-        t = right
-    else:
-        t = float(brentq(total, left, right, xtol=EPS * max(abs(left), abs(right)), rtol=4 * EPS))
-    return np.asarray(np.clip(v - t * w, lo, hi))
-
-
-def _decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
-    """Minimiser of loss(1 b) + beta/2 b² for one output: the sign change of a strictly increasing function."""
-
-    def slope(b: float) -> float:
-        return float(np.sum(loss.gradient(np.full_like(y, b), y, w))) + beta * b
-
-    start = slope(0.0)
-    # slope(b) - beta b is non-decreasing, so the root lies between 0 and -slope(0)/beta; never past the best constant
-    far = -start / beta
-    best = float(loss.best_constant(y, w)[0])
-    end = float(np.clip(best, min(far, 0.0), max(far, 0.0)))
-    if start == 0.0 or end == 0.0 or slope(end) * start >= 0.0:
-        return end if start != 0.0 else 0.0
-    return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
-
-
-def _best_constant(loss: Loss, y: Array, w: Array) -> float:
-    """Sign change of the slope of loss(1 b), by bisection: it has jumps where the loss has kinks."""
-    minimisers = loss.dual_gradient(np.zeros_like(y), y, w)[w > 0]
-    far = 1e30 * max(1.0, float(np.abs(y).max()))
-    left, right = (float(np.clip(m, -far, far)) for m in (minimisers.min(), minimisers.max()))
-    for end, sign in ((left, -1.0), (right, 1.0)):
-        if abs(end) == far and sign * float(np.sum(loss.gradient(np.full_like(y, end), y, w))) <= 0.0:
-            return sign * math.inf
-    while left < right:
-        middle = 0.5 * (left + right)
-        if middle in (left, right):
-            break
-        slope = float(np.sum(loss.gradient(np.full_like(y, middle), y, w)))
-        if slope == 0.0:
-            return middle
-        left, right = (middle, right) if slope < 0.0 else (left, middle)
-    ends = [loss.value(np.full_like(y, b), y, w) for b in (left, right)]
-    return left if ends[0] <= ends[1] else right

@@ -21,8 +21,9 @@ from scipy.special import logsumexp, softmax
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, numbered, read_labels
-from relucvx.losses.base import TINY, Loss, binary_grid
+from relucvx.losses.base import TINY, Loss
 from relucvx.losses.cones import LossCones
+from relucvx.losses.constants import binary_grid
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
