@@ -13,7 +13,7 @@ from relucvx.references import REFERENCES
 from relucvx.theory import claims
 
 PARTS = (
-    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".metrics", ".network", ".oracle", ".program", ".report",
+    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".losses", ".metrics", ".network", ".oracle", ".program", ".report",
     ".solver", ".theory", ".training",
 )  # fmt: skip
 """Packages whose public names are documented for users."""

@@ -20,6 +20,10 @@ class LossCones:
     """How a loss enters: quadratic and linear terms on the fit and on extra variables, and cone rows tying them.
 
     The rows read ``offsets - fit_part @ vec(F) - extra_part @ extra`` in the cones of CLARABEL, samples major.
+
+    Notes
+    -----
+    Status: theorem (a reformulation of the loss). Source: [relucvx]
     """
 
     width: int

@@ -30,7 +30,12 @@ EXACT_PENALTY: Loss = Absolute("absolute", False)
 
 
 def is_built_in(loss: Loss) -> bool:
-    """Whether a loss is one of the package's own, which its name alone brings back."""
+    """Whether a loss is one of the package's own, which its name alone brings back.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx]
+    """
     return loss in (*LOSSES.values(), EXACT_PENALTY)
 
 
@@ -41,6 +46,10 @@ def as_loss(loss: str | Loss) -> Loss:
     ------
     InvalidInputError
         For an unknown name; the message lists the known ones.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx]
     """
     if isinstance(loss, Loss):
         return loss
@@ -54,7 +63,12 @@ def as_loss(loss: str | Loss) -> Loss:
 
 
 def class_of(loss: Loss) -> str:
-    """Module and class of somebody's own loss, "" for the package's: what a file says beside the name."""
+    """Module and class of somebody's own loss, "" for the package's: what a file says beside the name.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx]
+    """
     return "" if is_built_in(loss) else f"{type(loss).__module__}.{type(loss).__qualname__}"
 
 
@@ -65,6 +79,10 @@ def restored(name: str, kind: str, loss: Loss | None) -> Loss:
     ------
     DataFileError
         When a loss of one's own is not handed over, or another one is.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx]
     """
     if loss is None and not kind:
         return as_loss(name)
