@@ -13,8 +13,8 @@ from relucvx.references import REFERENCES
 from relucvx.theory import claims
 
 PARTS = (
-    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".losses", ".metrics", ".network", ".oracle", ".program", ".report",
-    ".solver", ".theory", ".training",
+    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".losses", ".metrics", ".network", ".oracle", ".program",
+    ".report", ".solver", ".theory", ".training",
 )  # fmt: skip
 """Packages whose public names are documented for users."""
 
