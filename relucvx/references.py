@@ -34,6 +34,10 @@ REFERENCES: dict[str, str] = {
     "Neural Networks. TMLR 2025 (arXiv:2502.09954).",
     "lewandowski-2024": "M. Lewandowski, H. Eghbal-zadeh, B. A. Moser. CantorNet: A Sandbox for Testing Topological and "
     "Geometrical Measures. NeurIPS Workshop on Symmetry and Geometry in Neural Networks 2024 (arXiv:2411.19713).",
+    "sukenik-2023": "P. Sukenik, M. Mondelli, C. Lampert. Deep Neural Collapse Is Provably Optimal for the Deep Unconstrained "
+    "Features Model. NeurIPS 2023 (arXiv:2305.13165).",
+    "sukenik-2024": "P. Sukenik, M. Mondelli, C. Lampert. Neural Collapse versus Low-rank Bias: Is Deep Neural Collapse Really "
+    "Optimal? NeurIPS 2024 (arXiv:2405.14468).",
     "telgarsky-2016": "M. Telgarsky. Benefits of Depth in Neural Networks. COLT 2016.",
     "tetkova-2025": "L. Tetkova, T. Brusch, T. Dorszewski, F. M. Mager, R. O. Aagaard, J. Foldager, T. S. Alstrom, "
     "L. K. Hansen. On Convex Decision Regions in Deep Network Representations. Nature Communications 2025.",

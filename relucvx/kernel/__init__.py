@@ -1,6 +1,6 @@
 """Hidden kernels: of networks, as closed forms of the optimum, and in the mean-field energy of preactivations."""
 
-from relucvx.kernel.deep import predict_deep_linear, predict_deep_one_hot
+from relucvx.kernel.deep import edge_class_network, predict_deep_linear, predict_deep_one_hot
 from relucvx.kernel.energy import energy, first_variation, optimal_readout
 from relucvx.kernel.factorial import (
     OptimalFamily,
@@ -27,6 +27,7 @@ __all__ = [
     "PreactivationCertificate",
     "Prediction",
     "SpikeFree",
+    "edge_class_network",
     "energy",
     "factorial_network",
     "factorial_rotation_network",

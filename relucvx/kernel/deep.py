@@ -14,10 +14,13 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.prediction import Prediction, add_note, as_one_hot, as_targets, build_prediction, whitened_condition
 from relucvx.network import DeepNetwork, TwoLayerReLU
 from relucvx.types import ACTIVATIONS, Array
-from relucvx.validation import as_positive
+from relucvx.validation import as_count, as_positive
 
 TIE = 1e-12
 """Relative distance of beta from a singular value's threshold inside which keeping and killing it cost the same."""
+
+REACH = "two or three layers, one class, or two classes of equal size"
+"""Where the collapsed network is known, or has been found, to be optimal. Elsewhere low-rank networks can be better."""
 
 
 def scalar_threshold(sigma: Array, depth: int) -> Array:
@@ -123,6 +126,9 @@ def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) ->
     -------
     Prediction
         s_k as in :func:`predict_deep_linear` with sigma_k = sqrt(n_k). ``unique`` is True for depth 2 and None beyond.
+        From four layers on it applies to one class, and to two of equal size; elsewhere the formula is kept as the value of
+        the collapsed network, which others undercut (:func:`edge_class_network`), and so is ``beta_max``, from which they
+        may still pay.
 
     Raises
     ------
@@ -131,20 +137,21 @@ def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) ->
 
     Notes
     -----
-    Source: [ergen-pilanci-2021], [wang-2025].
-    Status: theorem for depth 2; beyond, the network is explicit and its optimality rests on training at depth 3.
+    Source: [ergen-pilanci-2021], [wang-2025], [sukenik-2023], [sukenik-2024].
+    Status: theorem for depth 2 and for one class (norms of products); two classes of equal size by the theorem cited;
+    depth 3 sampled evidence (training); refuted for six classes and five layers.
     """
     beta, depth = as_positive(beta, "beta"), _as_depth(depth)
     Y = as_one_hot(labels)
     X, conditions, note = whitened_condition(X, len(as_targets(labels)) if Y is None else len(Y))
     conditions = {"one-hot rows": Y is not None, **conditions}
-    common: dict[str, Any] = {
-        "source": "ergen-pilanci-2021, wang-2025",
-        "status": "theorem, kernel included" if depth == 2 else "optimality measured by training at depth 3",
-    }
+    common: dict[str, Any] = {"source": "ergen-pilanci-2021, wang-2025, sukenik-2023, sukenik-2024"}
     name = f"deep one-hot, {depth} layers"
     if Y is None:
-        return build_prediction(name, conditions, note=note, **common)
+        return build_prediction(name, conditions, note=note, status="not evaluated", **common)
+    conditions[REACH], common["status"] = _collapse_is_optimal(Y.sum(axis=0), depth)
+    if not conditions[REACH]:
+        note = add_note(note, "the value of the collapsed network; low-rank networks can be better")
     present = Y.sum(axis=0) > 0
     sigma = np.sqrt(Y.sum(axis=0)[present])
     frame, back = Y[:, present] / sigma, np.eye(Y.shape[1])[present]
@@ -164,6 +171,66 @@ def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) ->
         note=add_note(note, f"minority collapse: {gone} of {len(s)} classes vanish" if gone else ""),
         **common,
     )
+
+
+def _collapse_is_optimal(sizes: Array, depth: int) -> tuple[bool, str]:
+    """Whether the collapsed network is optimal for these class sizes, and what that rests on."""
+    sizes = sizes[sizes > 0]
+    if depth == 2:
+        return True, "theorem, kernel included"
+    if len(sizes) == 1:
+        return True, "theorem (the norm of a product is at most the product of the norms)"
+    if len(sizes) == 2 and sizes[0] == sizes[1]:
+        return True, "theorem as published for two classes of equal size (sukenik-2023)"
+    if depth == 3:
+        return True, "optimality measured by training"
+    return False, "not known; refuted for the edges of the complete graph on four nodes and five layers (sukenik-2024)"
+
+
+def edge_class_network(nodes: int, beta: float, depth: int) -> DeepNetwork:
+    """A network of rank ``nodes`` for nodes(nodes - 1)/2 classes of one sample, X = I, that undercuts the collapsed one.
+
+    Classes are the edges of the complete graph, with incidence matrix B (edges, nodes): relu(B (Bᵀ - 1/2)) = I, because
+    B (Bᵀ - 1/2) is 1 for an edge with itself, 0 for edges that share a node and -1 for those that do not. B costs fewer
+    dimensions than I in all layers before.
+
+    Parameters
+    ----------
+    nodes : int
+        At least 3.
+    beta : float
+        Strength of the weight decay, > 0.
+    depth : int
+        Number of weight matrices, >= 3.
+
+    Returns
+    -------
+    DeepNetwork
+        Factors B, I, ..., I, Bᵀ - 1/2, I, all of one norm, of the scale s that minimises
+        ``edges/2 (1 - s)² + beta L/2 (Π ||factor||²)^(1/L) s^(2/L)``.
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer nodes or layers, or beta <= 0.
+
+    Notes
+    -----
+    It undercuts the collapsed network wherever ``(Π ||factor||²)^(1/L) < edges``: from five layers and four nodes on.
+
+    Source: [sukenik-2024] for the idea, [relucvx].
+    Status: theorem (explicit; no claim that it is optimal).
+    """
+    beta, nodes, depth = as_positive(beta, "beta"), as_count(nodes, "nodes", 3), as_count(depth, "depth", 3)
+    edges = np.array([(i, j) for i in range(nodes) for j in range(i)])
+    B = np.zeros((len(edges), nodes))
+    np.put_along_axis(B, edges, 1.0, axis=1)
+    factors = [B, *[np.eye(nodes)] * (depth - 3), B.T - 0.5, np.eye(len(edges))]
+    norms = np.array([np.linalg.norm(W) for W in factors])
+    mean = float(np.exp(np.log(norms).mean()))
+    # K/2 (1 - s)² + beta L/2 mean² s^(2/L) is K times the scalar problem at beta mean²/K
+    s = float(shrink_depth(np.ones(1), beta * mean**2 / len(edges), depth)[0])
+    return DeepNetwork(tuple(W / norm * mean * s ** (1 / depth) for W, norm in zip(factors, norms, strict=True)))
 
 
 def _value(sigma: Array, s: Array, beta: float, depth: int) -> float:

@@ -16,6 +16,7 @@ MODULES = (
     "abstraction",
     "mean_field",
     "deep_networks",
+    "deep_collapse",
     "straight_lines",
     "hamming",
     "readings",

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 import relucvx as rx
 from relucvx.datasets import class_labels
 from relucvx.kernel import (
+    edge_class_network,
     kernel_distance,
     predict_deep_linear,
     predict_deep_one_hot,
@@ -121,12 +122,59 @@ def test_deep_one_hot_network(depth, sizes, beta):
     D = class_labels(sizes, rng=0)
     found, linear = predict_deep_one_hot(D.labels, beta, depth, D.X), predict_deep_linear(D.Y, beta, depth, D.X)
     assert found.objective == pytest.approx(linear.objective)
+    for layer, K in enumerate(found.kernels):
+        assert np.allclose(linear.kernels[layer], K, atol=1e-12)
+    assert found.unique is (True if depth == 2 else None)
+    assert found.applicable is (depth < 4 or sizes == (2, 2))
+    if not found.applicable:
+        assert found.network is None
+        assert "low-rank networks can be better" in found.note
+        return
     assert literal(found.network, D.X, D.Y, beta) == pytest.approx(found.objective, abs=1e-12)
     for layer, K in enumerate(found.kernels):
         assert np.allclose(representation_kernel(found.network, D.X, layer), K, atol=1e-12)
-        assert np.allclose(linear.kernels[layer], K, atol=1e-12)
-    assert found.unique is (True if depth == 2 else None)
     assert found.network.activation.name == "relu"
+
+
+@pytest.mark.parametrize(("nodes", "depth", "saved"), [(4, 5, 0.02), (7, 6, 0.28), (5, 5, 0.05)])
+def test_collapse_is_not_optimal_for_edges_of_a_graph(nodes, depth, saved):
+    """relu(B (Bᵀ - 1/2)) = I: 6 classes and 5 layers at 0.3 beta_max, 21 classes and 6 layers."""
+    edges = nodes * (nodes - 1) // 2
+    top = predict_deep_one_hot(np.arange(edges), 1.0, depth).beta_max
+    form = predict_deep_one_hot(np.arange(edges), 0.3 * top, depth)
+    net = edge_class_network(nodes, 0.3 * top, depth)
+    value = literal(net, np.eye(edges), np.eye(edges), 0.3 * top)
+    assert value < form.objective * (1 - saved)
+    assert not form.applicable
+    assert "sukenik-2024" in form.status
+    if (nodes, depth) == (4, 5):
+        assert form.objective == pytest.approx(0.93421, abs=5e-6)
+        assert value == pytest.approx(0.91276, abs=5e-6)
+    # beta_max of the collapsed network is not that of the problem
+    late = edge_class_network(nodes, 1.01 * top, depth)
+    assert literal(late, np.eye(edges), np.eye(edges), 1.01 * top) < 0.5 * edges
+
+
+def test_the_graph_network_loses_up_to_four_layers():
+    for nodes, depth in ((4, 3), (4, 4), (7, 3), (7, 4)):
+        edges = nodes * (nodes - 1) // 2
+        top = predict_deep_one_hot(np.arange(edges), 1.0, depth).beta_max
+        form = predict_deep_one_hot(np.arange(edges), 0.3 * top, depth)
+        net = edge_class_network(nodes, 0.3 * top, depth)
+        assert literal(net, np.eye(edges), np.eye(edges), 0.3 * top) > form.objective
+
+
+def test_one_class_and_two_equal_ones_collapse_at_any_depth():
+    for labels, applies in (([0, 0, 0], True), ([0, 1], True), ([0, 0, 1, 1], True), ([0, 1, 1], False)):
+        assert predict_deep_one_hot(labels, 0.05, 5).applicable is applies
+        assert predict_deep_one_hot(labels, 0.05, 3).applicable
+
+
+def test_graph_networks_need_three_nodes_and_layers():
+    with pytest.raises(rx.RelucvxError, match="nodes"):
+        edge_class_network(2, 0.1, 5)
+    with pytest.raises(rx.RelucvxError, match="depth"):
+        edge_class_network(4, 0.1, 2)
 
 
 def test_trained_deep_relu_networks_do_not_beat_the_one_hot_optimum():
