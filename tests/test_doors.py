@@ -172,6 +172,7 @@ DOORS = {
     metrics.space_folding: lambda: {"codes": [[0, 1], [1, 1]], "symmetric": False},
     metrics.suggested_cut: lambda: {"frame": frame(), "slack": 0.01},
     metrics.two_nn: lambda: {"Z": RNG.normal(size=(20, 2)), "method": "mle", "discard": None, "confidence": 0.95},
+    kernel.edge_class_network: lambda: {"nodes": 4, "beta": 0.1, "depth": 5},
     kernel.energy: lambda: {"K_X": EYE, "K_Y": KERNEL, "beta": 0.5, "H": np.ones((4, 1)), "activation": "relu"},
     kernel.factorial_network: lambda: {"X": EYE, "Y": SIGNS, "beta": 0.1},
     kernel.factorial_rotation_network: lambda: {"X": EYE, "Y": SIGNS, "beta": 0.1, "R": np.eye(2)},
