@@ -6,7 +6,6 @@ Every result that leaves this module carries a certificate recomputed by :mod:`r
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,10 +13,12 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle import compile_kernels
+from relucvx.oracle.branch_and_bound import MAX_DIMENSION
 from relucvx.oracle.dual_norm import Method
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
@@ -30,12 +31,13 @@ from relucvx.validation import as_count, as_positive, as_strengths
 SOLVER_SHARE = 0.7
 """Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
 
+SOLVER_SHARE_RELAXED = 0.9
+"""The same where no proof over all patterns is within reach: a relaxation is quick."""
+
 PROOF_SECONDS = 120.0
 """Seconds the certificate's proof may take when there is no time limit."""
 
-INTERRUPTED_SECONDS = 10.0
-"""Seconds it may take after Ctrl-C."""
-
+INTERRUPTED_SECONDS = 10.0  # after Ctrl-C
 CertifyCallback = Callable[[object], bool | None]
 
 
@@ -118,7 +120,7 @@ def _solve(
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
 ) -> Solution:
-    budget = _Budget(tol, time_limit)
+    budget = _Budget(problem, tol, time_limit)
     found = solve_problem(
         problem, method=solver, tol=budget.tol, time_limit=budget.for_solver(), start=_start_network(problem, start),
         callback=callback, rng=rng,
@@ -129,21 +131,19 @@ def _solve(
 class _Budget:
     """Tolerance and time of one call, checked, and split between the solver and the certificate."""
 
-    def __init__(self, tol: float, time_limit: float | None) -> None:
+    def __init__(self, problem: Problem, tol: float, time_limit: float | None) -> None:
         compile_kernels()
-        self.began = time.perf_counter()
         self.tol = as_positive(tol, "tol", fix="tol=1e-6")
-        self.limit = time_limit
-        if time_limit is not None:
-            self.limit = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds), or None")
+        self.deadline = Deadline.of(time_limit)
+        self.share = SOLVER_SHARE if problem.penalized <= MAX_DIMENSION else SOLVER_SHARE_RELAXED
 
-    def for_solver(self) -> float | None:
-        return None if self.limit is None else SOLVER_SHARE * self.limit
+    def for_solver(self) -> Deadline:
+        return self.deadline.share(self.share)
 
-    def for_certificate(self, status: Status) -> float:
+    def for_certificate(self, status: Status) -> Deadline:
         """What is left; little after Ctrl-C, when somebody is waiting."""
-        left = PROOF_SECONDS if self.limit is None else max(self.limit - (time.perf_counter() - self.began), 0.0)
-        return min(left, INTERRUPTED_SECONDS) if status is Status.INTERRUPTED else left
+        left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
+        return left.within(INTERRUPTED_SECONDS) if status is Status.INTERRUPTED else left
 
 
 def _certified(problem: Problem, found: SolverResult, budget: _Budget) -> Certificate:
@@ -153,7 +153,7 @@ def _certified(problem: Problem, found: SolverResult, budget: _Budget) -> Certif
         return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=seconds)
     except KeyboardInterrupt:
         found.status = Status.INTERRUPTED
-        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=0.0)
+        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=Deadline(0.0))
 
 
 def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
@@ -209,8 +209,8 @@ def interpolate(
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
-    budget = _Budget(tol, time_limit)
     data = make_problem(X, Y, 1.0, "squared", bias, activation)
+    budget = _Budget(data, tol, time_limit)
     problem, found = interpolate_problem(
         data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng
     )

@@ -9,9 +9,24 @@ it into :class:`relucvx.errors.Interrupted`, which carries the best result so fa
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 from relucvx.validation import as_positive
+
+T = TypeVar("T")
+
+INTERRUPTS = (KeyboardInterrupt, SystemError)
+"""What to catch where Ctrl-C is to be heard; then ask :func:`is_interruption`, for not every SystemError is one."""
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: one that falls into a compiled kernel comes out as a chain of SystemErrors."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class OutOfTime(Exception):
@@ -37,7 +52,7 @@ class Deadline:
         self.at = math.inf if seconds is None else time.perf_counter() + seconds
 
     @classmethod
-    def of(cls, limit: float | Deadline | None, name: str = "time_limit") -> Deadline:
+    def of(cls, limit: Limit, name: str = "time_limit") -> Deadline:
         """The deadline of a user's limit in seconds, which is checked; a deadline passes through."""
         if isinstance(limit, Deadline):
             return limit
@@ -68,3 +83,50 @@ class Deadline:
     def share(self, fraction: float) -> Deadline:
         """That fraction of what is left; of no limit, no limit."""
         return self if math.isinf(self.at) else Deadline(fraction * self.left())
+
+
+Limit: TypeAlias = float | Deadline | None
+"""Seconds from now, a moment, or no limit."""
+
+
+def seconds_left(deadline: Deadline) -> Any:
+    """A dict with the option ``time_limit`` of linear and conic backends; empty without a limit."""
+    return {} if math.isinf(deadline.at) else {"time_limit": max(deadline.left(), 1e-3)}
+
+
+def aside(work: Callable[[], T], deadline: Deadline, stop: Callable[[], Any] = lambda: None) -> T:
+    """The value of a native call that neither hears Ctrl-C nor looks at the clock, made in a thread of its own.
+
+    Both are heard here meanwhile. The thread left behind ends by itself: ``stop`` asks it to, where it can be asked.
+
+    Raises
+    ------
+    OutOfTime
+        When the deadline passes first.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 (raised again by the caller's thread)
+            failed.append(error)
+
+    thread = threading.Thread(target=body, name="relucvx-aside", daemon=True)
+    thread.start()
+    try:
+        thread.join(min(deadline.left(), threading.TIMEOUT_MAX))
+    except BaseException:
+        stop()
+        raise
+    if failed:
+        raise failed[0]
+    if not done:
+        stop()
+        raise OutOfTime
+    return done[0]

@@ -65,10 +65,10 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
     Modified Gram-Schmidt, each vector orthogonalised twice: g_k = Σ_a R[a, k] q_a.
     """
     size = G.shape[0]
-    Q = np.empty((size, p))
-    R = np.zeros((size, size))
-    y = np.empty(size)
-    index = np.empty(size, np.int64)
+    Q = np.empty((p, p))  # at most p rows are independent
+    R = np.zeros((p, p))
+    y = np.empty(p)
+    index = np.empty(p, np.int64)
     count = 0
     for k in range(size):
         s[k] = 0.0

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.arrangement._kernels import half_arrangement
+from relucvx.arrangement._kernels import CellArrays, _add_wall, _householder, _restrict, _unfold, half_arrangement
 from relucvx.arrangement._rows import merge_coincident, nearest_wall, read_off
 from relucvx.arrangement.counting import count_patterns, count_up_to
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.exact import exact_cells, whole_rows
 from relucvx.arrangement.patterns import Arrangement, row_space
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, TooManyPatternsError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, BoolArray
@@ -27,10 +28,11 @@ _INNER = 0.01 * float(PATTERN)
 _MERGE = 0.25 * float(PATTERN)  # merged rows must stay within PATTERN of the wall that stands for them
 _POLISH = 16.0 * float(PATTERN)  # below this a witness may understate its cell by more than the tolerance allows
 _EXACT_CELLS = 1_000  # up to so many cells a doubtful arrangement is decided in integer arithmetic, within seconds
+_QUICK = 1e7  # cells times the size of the rows that one compiled call may take: a tenth of a second
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
-def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
+def enumerate_patterns(X: Any, max_patterns: int = 1_000_000, *, deadline: Deadline | None = None) -> Arrangement:
     """All activation patterns of X: the full-dimensional cells of the arrangement of its non-zero rows.
 
     ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].
@@ -58,6 +60,8 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
         Data, finite. Rows and columns are brought to one size internally, so units do not matter.
     max_patterns : int
         Refuse if more patterns than this are predicted.
+    deadline : Deadline, optional
+        When it passes :class:`relucvx.deadline.OutOfTime` is raised: half an enumeration is none.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000) -> Arrangement:
     if len(basis) == 0:
         return Arrangement.enumerated(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
     keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
-    _, _, witnesses, margins = half_arrangement(coordinates, _INNER, keys)
+    _, _, witnesses, margins = _in_pieces(coordinates, keys, deadline or Deadline())
     found = len(witnesses)
     generators = _confirm(rows[nonzero] @ basis.T, witnesses, margins) @ basis
     patterns = np.empty((2 * len(generators), len(data)), dtype=bool)
@@ -143,6 +147,30 @@ def _exactly(rows: Array, coordinates: Array, basis: Array) -> Array | None:
             generators.append(best / np.linalg.norm(best))
     out = np.array(generators).reshape(-1, rows.shape[1])
     return out @ basis if rows.shape[1] == len(basis) < basis.shape[1] else out
+
+
+def _in_pieces(P: Array, keys: NDArray[np.uint64], deadline: Deadline) -> CellArrays:
+    """:func:`half_arrangement` with the outer levels of a long recursion here, where the time and Ctrl-C are heard."""
+    k, dim = P.shape
+    room = count_up_to(k, dim, 10**18) // 2
+    if dim <= 2 or room * P.size <= _QUICK:
+        deadline.check()
+        return half_arrangement(P, _INNER, keys)
+    cells = half_arrangement(P[:1], _INNER, keys)
+    n = len(cells[1])
+    bits = np.zeros((n, (k + 63) >> 6), dtype=np.uint64)
+    bits[:, :1] = cells[0]
+    cells = (bits, *cells[1:])
+    for j in range(1, k):
+        v, beta = _householder(P[j])
+        Q, distinct = _restrict(P, j, v, beta, _INNER)
+        wall = tuple(part[:0] for part in cells)
+        if distinct:
+            inner = _in_pieces(Q, keys, deadline)
+            wall = (inner[0], inner[1], _unfold(inner[2], v, beta), inner[3])
+        deadline.check()
+        cells, n = _add_wall(P, j, cells, n, wall, _INNER, keys)
+    return tuple(part[:n] for part in cells)
 
 
 def reduce_rows(rows: Array) -> tuple[NDArray[np.intp], Array, Array]:

@@ -7,13 +7,13 @@ maximiser; branch-and-bound proves that the rest of the sphere stays below.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import lsq_linear
 
 from relucvx.certificate.separation import separate
+from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, make_form
 from relucvx.oracle.search import local_maxima, random_directions
@@ -81,7 +81,7 @@ def reach(form: Form) -> float:
 
 
 def find_active(
-    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, time_limit: float
+    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, deadline: Deadline
 ) -> ActiveSet:
     """Directions active for the optimal dual point, which lies within ``delta`` of N (None: not bounded).
 
@@ -105,17 +105,25 @@ def find_active(
     finder = _Finder(form, abs(problem.activation.hinge) * (delta or 0.0), cut)
     starts = random_directions(form, STARTS, rng)
     own = [form.to_reduced(w) for w in unit_neurons(problem, network)]
-    points, values = local_maxima(form, np.concatenate([starts, *(w[None] for w in own)]), iterations=300, limit=1000)
+    points, values = local_maxima(
+        form,
+        np.concatenate([*(w[None] for w in own), starts]),
+        iterations=300,
+        limit=1000,
+        deadline=deadline.share(0.3),
+    )
     second = 0.0
     for w, value in zip([*own, *points], [np.inf] * len(own) + list(values), strict=True):
+        if deadline.passed() and np.isfinite(value):
+            break  # the network's own directions are what the optima are made of
         region = finder.add(w) if value >= cut - 1e-3 * problem.beta else None
         below = min(value, region.bound if region is not None else value)
         second = max(second, below if below < cut else 0.0)
-    complete = delta is not None and not finder.on_edge() and _prove(finder, second, needed, problem.beta, time_limit)
+    complete = delta is not None and not finder.on_edge() and _prove(finder, second, needed, problem.beta, deadline)
     return finder.collect(problem, complete)
 
 
-def _prove(finder: _Finder, second: float, needed: float, beta: float, time_limit: float) -> bool:
+def _prove(finder: _Finder, second: float, needed: float, beta: float, deadline: Deadline) -> bool:
     """Prove with a wide margin, which says more, or with a narrow one, which needs fewer regions.
 
     Where a sample barely matters (N_i near 0) one maximum spreads over several regions; their edges must stay below the
@@ -125,7 +133,7 @@ def _prove(finder: _Finder, second: float, needed: float, beta: float, time_limi
     for margin in (0.01 * beta, narrow, narrow, narrow):
         idle = [region.bound for region in finder.regions.values() if region.bound < finder.cut]
         finder.threshold = finder.cut - min(0.25 * (finder.cut - max([second, *idle])), margin)
-        if finder.prove((0.1 if margin > narrow else 0.3) * time_limit):
+        if finder.prove(deadline.share(0.1 if margin > narrow else 0.4)):
             return True
     return False
 
@@ -185,16 +193,14 @@ class _Finder:
                     return True
         return False
 
-    def prove(self, time_limit: float) -> bool:
+    def prove(self, deadline: Deadline) -> bool:
         """Branch-and-bound outside the regions; what it finds instead is a new region."""
-        deadline = time.perf_counter() + time_limit
         limit = 4 * len(self.regions) + SPARE_REGIONS
-        while len(self.regions) < limit and time.perf_counter() < deadline:
+        while len(self.regions) < limit and not deadline.passed():
             known = list(self.regions.values())
             sides = np.array([r.sides for r in known]).reshape(len(known), len(self.form.X))
             out = separate(
-                self.form, sides, np.array([r.sign for r in known]), self.threshold,
-                time_limit=max(0.0, deadline - time.perf_counter()),
+                self.form, sides, np.array([r.sign for r in known]), self.threshold, deadline=deadline
             )  # fmt: skip
             self.cones += out.cones
             if out.outcome != "witness":

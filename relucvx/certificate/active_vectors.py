@@ -12,6 +12,7 @@ import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet, reach, unit_neurons
 from relucvx.certificate.polytope import Polytope
+from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima, random_directions
@@ -30,7 +31,7 @@ MOST = 200
 
 
 def find_active_vectors(
-    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, time_limit: float
+    problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, deadline: Deadline
 ) -> ActiveSet:
     """The network's own directions and those that search finds at beta, with their unit output vectors (k, c).
 
@@ -46,7 +47,9 @@ def find_active_vectors(
         return ActiveSet(empty, np.zeros((0, problem.n_outputs)), np.zeros(0), False, 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     doubt = 0.0 if delta is None else min(steepest * delta * reach(form), 1e-3 * problem.beta)
-    points, values = local_maxima(form, random_directions(form, STARTS, rng), iterations=300, limit=MOST)
+    points, values = local_maxima(
+        form, random_directions(form, STARTS, rng), iterations=300, limit=MOST, deadline=deadline.share(0.3)
+    )
     found = points[values >= problem.beta * (1.0 - REACHED) - doubt]
     W = np.concatenate(
         [unit_neurons(problem, network), np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import numpy as np
 
 from relucvx.certificate.dual_choice import cutting_planes
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError, explain
 from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.program.duality import balance_dual, residual
@@ -20,7 +20,7 @@ WIDTH = 1e-10
 
 
 @one_thread_if_small
-def beta_max_interval(problem: Problem, *, time_limit: float | None = 60.0) -> tuple[float, float]:
+def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[float, float]:
     """Certified interval (lo, hi): the null network is optimal at every beta >= hi, and is not at beta = lo.
 
     ``beta_max = D(N0)``, the dual norm of ``N0 = -∇loss`` at the null network (zero, or the best constant with a free
@@ -32,42 +32,56 @@ def beta_max_interval(problem: Problem, *, time_limit: float | None = 60.0) -> t
     ----------
     problem : Problem
         Its beta is ignored.
-    time_limit : float or None
-        Seconds in all, about; the interval stays valid, and gets wider, when they run out.
+    time_limit : float, Deadline or None
+        Seconds in all; the interval stays valid, and gets wider, when they run out.
 
     Notes
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
+    compile_kernels()
+    deadline = Deadline.of(time_limit)
     if problem.bias == "all":
-        return _DecayedBias(problem, time_limit).interval()
+        return _DecayedBias(problem, deadline).interval()
     if not problem.loss.smooth and problem.bias == "free":
-        return _kinked_interval(problem, time_limit)
+        return _kinked_interval(problem, deadline)
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
-    bound = dual_norm(problem, balance_dual(problem, residual(problem, null_fit)), time_limit=time_limit)
+    bound = dual_norm(problem, balance_dual(problem, residual(problem, null_fit)), time_limit=deadline)
     return bound.lower, bound.upper
 
 
-def _kinked_interval(problem: Problem, time_limit: float | None) -> tuple[float, float]:
+def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
     """Hinge with free biases: the best constant sits on a kink, so minimise the dual norm over the subdifferential."""
-    N, level = cutting_planes(problem, np.zeros((0, problem.n_samples)), 0.0, minimise_norm=True)
-    hi = dual_norm(problem, N, time_limit=time_limit).upper
+    none = np.zeros((0, problem.n_samples))
+    N, level = cutting_planes(problem, none, 0.0, minimise_norm=True, deadline=deadline.share(0.5))
+    if not np.isfinite(level):
+        return 0.0, _largest_norm(problem)
+    hi = dual_norm(problem, N, time_limit=deadline).upper
     return min(max(0.0, level * (1 - 1e-9)), hi), hi
+
+
+def _largest_norm(problem: Problem) -> float:
+    """A bound on the dual norm of every dual point in the domain of the conjugate, whatever its column sums."""
+    low, high = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
+    reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
+    if problem.bias == "free":
+        reach = reach + reach.max(initial=0.0)
+    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    size = np.linalg.norm(np.maximum(np.abs(low), np.abs(high)), axis=1)
+    return steepest * float(size @ reach) * (1.0 + 1e-9)
 
 
 class _DecayedBias:
     """Largest solution of D(N0(beta)) = beta when the output bias b(beta) of the null network is decayed."""
 
-    def __init__(self, problem: Problem, time_limit: float | None) -> None:
-        compile_kernels()
-        self.problem, self.time_limit, self.began = problem, time_limit, time.perf_counter()
+    def __init__(self, problem: Problem, deadline: Deadline) -> None:
+        self.problem, self.deadline = problem, deadline
         act = problem.activation
         steepest = max(abs(act.slope_neg), abs(act.slope_pos))
         self.reach = steepest * np.linalg.norm(problem.inputs, axis=1)
 
     def norm(self, N: Array) -> tuple[float, float]:
-        share = None if self.time_limit is None else max(min(0.25 * self.time_limit, self.left()), 0.0)
-        bound = dual_norm(self.problem, N, time_limit=share)
+        bound = dual_norm(self.problem, N, time_limit=self.deadline.share(0.3))
         return bound.lower, bound.upper
 
     def steepest(self) -> float:
@@ -83,10 +97,6 @@ class _DecayedBias:
                 )
             )
         return constant
-
-    def left(self) -> float:
-        """Seconds until the time limit."""
-        return np.inf if self.time_limit is None else self.time_limit - (time.perf_counter() - self.began)
 
     def residual_at(self, bias: Array) -> Array:
         return balance_dual(self.problem, residual(self.problem, np.tile(bias, (self.problem.n_samples, 1))))
@@ -115,7 +125,7 @@ class _DecayedBias:
             return self._kinked()
         hi, N, upper = self._top()
         step = 1.0
-        while hi > 0.0 and step > 1e-3 and self.left() > 0 and hi - upper > 0.25 * WIDTH * hi:
+        while hi > 0.0 and step > 1e-3 and not self.deadline.passed() and hi - upper > 0.25 * WIDTH * hi:
             # D stays at most the bound over [trial, hi], so the null network is optimal all the way down to trial.
             trial = hi - step * (hi - upper)
             M = self.dual_at(trial)
@@ -130,7 +140,7 @@ class _DecayedBias:
         """The beta closest below hi, on a ladder, at which a neuron is certain to pay; 0 without one."""
         for share in (*(1.0 - 10.0**-power for power in range(12, 0, -1)), 0.7, 0.4, 0.2, 0.1, 0.05):
             beta = hi * share
-            if beta > 0 and self.left() > 0 and self.norm(self.dual_at(beta))[0] > beta:
+            if beta > 0 and not self.deadline.passed() and self.norm(self.dual_at(beta))[0] > beta:
                 return beta
         return 0.0
 
@@ -167,7 +177,8 @@ class _DecayedBias:
             beta = hi * (1.0 - 0.5**power)
             trial = dataclasses.replace(self.problem, beta=beta)
             zero = np.zeros((0, trial.n_samples))
-            level = cutting_planes(trial, zero, beta * float(trial.null_bias()[0]), minimise_norm=True)[1]
+            total = beta * float(trial.null_bias()[0])
+            level = cutting_planes(trial, zero, total, minimise_norm=True, deadline=self.deadline.share(0.3))[1]
             if level * (1 - 1e-9) > beta:
                 return beta, hi
         return 0.0, hi

@@ -14,11 +14,12 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement
 from relucvx.certificate.dual_choice import choose_dual
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import DualNormBound, dual_norm, make_form
+from relucvx.oracle import dual_norm, make_form
 from relucvx.oracle.dual_norm import MAX_CONES, Method
-from relucvx.oracle.enumeration import bound_cells
+from relucvx.oracle.enumeration import bound_patterns
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.model import check_same_inputs
 from relucvx.program.objective import balanced_objective, fit, objective, stationarity
@@ -30,6 +31,8 @@ from relucvx.validation import as_matrix
 
 UNPROVEN = "as stored in a file, not proven again: relucvx.certify(solution, X, Y, beta, dual=solution.dual)"
 """Said of every certificate that was read and not computed."""
+CHOICE_SHARE = 0.4
+"""Share of the time that the choice of a dual point may take, where none is given."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,7 +120,7 @@ class Certificate(Result):
 
 @one_thread_if_small
 def prove_again(
-    problem: Problem, network: TwoLayerReLU, certificate: Certificate, time_limit: float | None = 60.0
+    problem: Problem, network: TwoLayerReLU, certificate: Certificate, time_limit: Limit = 60.0
 ) -> Certificate:
     """The certificate itself where it was proven here, else a new one from its dual point."""
     if certificate.proven:
@@ -134,7 +137,7 @@ def certify_network(
     tol: float = SOLVE.value,
     method: Method = "auto",
     arrangement: Arrangement | None = None,
-    time_limit: float | None = 60.0,
+    time_limit: Limit = 60.0,
     max_cones: float = MAX_CONES,
     callback: Callable[[object], bool | None] | None = None,
 ) -> Certificate:
@@ -146,13 +149,13 @@ def certify_network(
     network : TwoLayerReLU
         Any network of the problem's shape, scaled and balanced or not, from any trainer.
     dual : ndarray, shape (n, c), optional
-        A dual point to use besides the network's own (minus the loss gradient at its fit); the better bound counts.
+        A dual point to use in place of the network's own, which is chosen near minus the loss gradient at its fit.
     tol : float
         The oracle stops refining once this relative gap is proven.
     arrangement : Arrangement, optional
         Patterns to bound over; incomplete ones give ``restricted_lower``, never ``lower``.
-    time_limit : float or None
-        Seconds for the oracle; the bound stays valid when they run out.
+    time_limit : float, Deadline or None
+        Seconds; the bound stays valid when they run out.
 
     Returns
     -------
@@ -169,26 +172,20 @@ def certify_network(
 
     Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [pilanci-ergen-2020]
     """
-    began = time.perf_counter()
+    began, deadline = time.perf_counter(), Deadline.of(time_limit)
     upper = objective(problem, network)
     upper_balanced = min(upper, _finite(balanced_objective(problem, network)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
     complete = arrangement if arrangement is not None and arrangement.complete else None
-    best: tuple[float, Array, DualNormBound, Array] | None = None
-    candidates = [N for N in (dual, choose_dual(problem, network) if dual is None else None) if N is not None]
-    for N in candidates:
-        point = balance_dual(problem, _as_dual(problem, N))
-        bound = dual_norm(
-            problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
-            starts=_directions(problem, network), arrangement=complete, time_limit=time_limit, max_cones=max_cones,
-            callback=callback,
-        )  # fmt: skip
-        scaled, lower = scale_dual(problem, point, bound.upper)
-        if best is None or lower > best[0]:
-            best = lower, scaled, bound, point
-    assert best is not None
-    lower, scaled, bound, point = best
+    N = choose_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
+    point = balance_dual(problem, _as_dual(problem, N))
+    bound = dual_norm(
+        problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
+        starts=_directions(problem, network), arrangement=complete, time_limit=deadline, max_cones=max_cones,
+        callback=callback,
+    )  # fmt: skip
+    scaled, lower = scale_dual(problem, point, bound.upper)
     # p* is exact, objectives are evaluated in float64: leave room, so that no computed objective falls below the bound.
     lower = max(0.0, lower - EVALUATION.value * problem.loss_at(np.zeros_like(problem.Y)))
     absolute, relative = gap(problem, upper, lower)
@@ -197,8 +194,8 @@ def certify_network(
     if arrangement is not None and not arrangement.complete:
         # Refinement aims at all patterns; for the given ones the network's own residual may be the better point.
         own = balance_dual(problem, residual(problem, fit(problem, network)))
-        bounds = [_restricted_lower(problem, N, arrangement) for N in (point, own)]
-        restricted, scope = max((b for b in bounds if b is not None), default=None), Scope.GIVEN_PATTERNS
+        bounds = [_restricted_lower(problem, N, arrangement, deadline) for N in (point, own)]
+        restricted, scope = max((max(b, lower) for b in bounds if b is not None), default=None), Scope.GIVEN_PATTERNS
     return Certificate(
         upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=scope, method=bound.method,
         dual_norm=bound.upper, dual_norm_reached=bound.lower, upper_balanced=upper_balanced,
@@ -240,15 +237,12 @@ def _directions(problem: Problem, network: TwoLayerReLU) -> Array:
     return np.asarray(W / lead)[:500]
 
 
-def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement) -> float | None:
+def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, deadline: Deadline) -> float | None:
     """Lower bound for the program over the given patterns; None for several outputs."""
     if problem.n_outputs > 1:
         return None
     form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
     if form.trivial:
         return scale_dual(problem, N, form.rounding())[1]
-    witness = np.zeros(form.X.shape[1])
-    upper, _ = bound_cells(
-        form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, 0.0, PATTERN.value, witness
-    )
-    return scale_dual(problem, N, float(upper) + form.rounding())[1]
+    upper, _, _ = bound_patterns(form, arrangement.patterns, 0.0, PATTERN.value, deadline)
+    return scale_dual(problem, N, upper + form.rounding())[1]

@@ -9,14 +9,18 @@ subgradient can prove next to nothing: there the point comes from a cutting-plan
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy.optimize import linprog, minimize
+from scipy.optimize import linprog
 
 from relucvx.certificate.tangents import Tangents
+from relucvx.deadline import Deadline, seconds_left
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, residual, scale_dual
+from relucvx.program.lbfgs import lbfgs
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -24,30 +28,35 @@ from relucvx.types import Array
 ROUNDS = 60
 
 MOST_ATOMS = 300
+ROUND_SHARE = 0.1
+"""Share of the time left that one search may take."""
+
 REFITS = 15
 REFINED = 1e-4
 """Refits of the output weights at most, until no direction found violates by more than this share."""
 
 
-def choose_dual(problem: Problem, network: TwoLayerReLU) -> Array:
+def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | None = None) -> Array:
     """A dual point (n, c) for the network: the residual, or for a kinked loss the cutting-plane optimum.
+
+    The best so far when the deadline passes.
 
     Notes
     -----
     Status: heuristic (any point is valid; a better one proves more). Source: [relucvx]
     """
-    F = fit(problem, network)
+    F, deadline = fit(problem, network), deadline or Deadline()
     if problem.loss.smooth or problem.n_outputs > 1 or not np.isfinite(F).all():
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
-        return _refined(problem, network, N) if problem.loss.smooth else N
+        return _refined(problem, network, N, deadline) if problem.loss.smooth else N
     total = problem.beta * float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
     atoms = _unit_atoms(problem, network)
-    N, _ = cutting_planes(problem, atoms, None if problem.bias in ("none", "hidden") else total)
+    N, _ = cutting_planes(problem, atoms, None if problem.bias in ("none", "hidden") else total, deadline=deadline)
     return N
 
 
-def _refined(problem: Problem, network: TwoLayerReLU, N: Array) -> Array:
+def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadline) -> Array:
     """The best of N and the residuals of group-lasso refits over growing sets of directions, judged by local search."""
     atoms, V = _unit_neurons(problem, network)
     rng = np.random.default_rng(0)
@@ -56,21 +65,25 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array) -> Array:
     for round_ in range(REFITS + 1):
         point = balance_dual(problem, N)
         form = make_form(problem.inputs, point, problem.activation, free_bias=problem.bias == "free")
-        directions, norms = local_maxima(form, random_directions(form, 200, rng), limit=40)
+        directions, norms = local_maxima(
+            form, random_directions(form, 200, rng), limit=40, deadline=deadline.share(ROUND_SHARE)
+        )
         estimate = scale_dual(problem, point, float(norms[0]) if len(norms) else form.rounding())[1]
         if estimate > value:
             best, value = point, estimate
         directions = directions[norms > problem.beta * (1 + REFINED)]
-        if round_ == REFITS or not len(directions):
+        if round_ == REFITS or not len(directions) or deadline.passed():
             break
         fresh = problem.activation(np.array([form.to_original(d) for d in directions]) @ problem.inputs.T)
         atoms, V = np.concatenate([atoms, fresh]), np.concatenate([V, np.zeros((len(fresh), V.shape[1]))])
         refit = _refit if problem.n_outputs == 1 else _refit_outputs
-        atoms, V, N, bias = refit(problem, atoms, V, bias)
+        atoms, V, N, bias = refit(problem, atoms, V, bias, deadline.share(0.5))
     return best
 
 
-def _refit_outputs(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array, Array, Array, Array]:
+def _refit_outputs(
+    problem: Problem, atoms: Array, V: Array, bias: Array, deadline: Deadline
+) -> tuple[Array, Array, Array, Array]:
     """min loss(Σ_k atom_k v_kᵀ + 1 bᵀ) + beta Σ||v_k|| (+ beta/2 ||b||²) over v_k = a_k u_k, balanced, by L-BFGS."""
     k, c = V.shape
     has_bias = problem.bias in ("all", "free")
@@ -94,21 +107,17 @@ def _refit_outputs(problem: Problem, atoms: Array, V: Array, bias: Array) -> tup
         grads.append(G.sum(axis=0) + decay * b if has_bias else np.zeros(c))
         return float(problem.loss_at(F) + penalty), np.concatenate(grads)
 
-    out = minimize(
-        value,
-        np.concatenate([root, u.ravel(), bias]),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta},
-    )
-    V, b = out.x[:k, None] * out.x[k : k + k * c].reshape(k, c), out.x[k + k * c :]
+    x, _ = lbfgs(value, np.concatenate([root, u.ravel(), bias]), deadline=deadline, options=_options(problem))
+    V, b = x[:k, None] * x[k : k + k * c].reshape(k, c), x[k + k * c :]
     N = residual(problem, atoms.T @ V + b)
     norms = np.linalg.norm(V, axis=1)
     alive = norms > 1e-9 * norms.max(initial=0.0)
     return atoms[alive], V[alive], N, b
 
 
-def _refit(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array, Array, Array, Array]:
+def _refit(
+    problem: Problem, atoms: Array, V: Array, bias: Array, deadline: Deadline
+) -> tuple[Array, Array, Array, Array]:
     """min loss(Σ a_k atom_k + b) + beta Σ|a_k| (+ beta/2 b²) by bounded L-BFGS; atoms and a in use, residual, b."""
     k = len(atoms)
     has_bias = problem.bias in ("all", "free")
@@ -124,21 +133,22 @@ def _refit(problem: Problem, atoms: Array, V: Array, bias: Array) -> tuple[Array
 
     bounds = [(0.0, None)] * (2 * k) + [(None, None) if has_bias else (0.0, 0.0)]
     start = np.append(np.zeros(2 * k), float(bias[0]) if has_bias else 0.0)
-    out = minimize(
-        value,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta},
-    )
-    a = out.x[:k] - out.x[k : 2 * k]
-    F = (atoms.T @ a + out.x[-1])[:, None]
-    return atoms[a != 0], a[a != 0, None], residual(problem, F), out.x[-1:]
+    x, _ = lbfgs(value, start, deadline=deadline, bounds=bounds, options=_options(problem))
+    a = x[:k] - x[k : 2 * k]
+    F = (atoms.T @ a + x[-1])[:, None]
+    return atoms[a != 0], a[a != 0, None], residual(problem, F), x[-1:]
+
+
+def _options(problem: Problem) -> Any:
+    return {"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta}
 
 
 def cutting_planes(
-    problem: Problem, atoms: Array, total: float | None, minimise_norm: bool = False
+    problem: Problem,
+    atoms: Array,
+    total: float | None,
+    minimise_norm: bool = False,
+    deadline: Deadline | None = None,
 ) -> tuple[Array, float]:
     """Maximise the dual value over the box subject to |N·atom| <= beta, adding violated atoms.
 
@@ -152,6 +162,8 @@ def cutting_planes(
         Prescribed sum of N (0 for free biases), None for no constraint.
     minimise_norm : bool
         Instead minimise max |N·atom| over the subdifferential at the null network: the hinge's beta_max.
+    deadline : Deadline, optional
+        The atoms found until it passes are what counts; the level is -inf, and N arbitrary, when no program was solved.
 
     Returns
     -------
@@ -159,7 +171,7 @@ def cutting_planes(
     level : float
         beta, or the minimised maximum over the atoms found (a lower bound on the minimum over all atoms).
     """
-    y, w = problem.Y, problem.sample_weight
+    y, w, deadline = problem.Y, problem.sample_weight, deadline or Deadline()
     n = problem.n_samples
     if minimise_norm:
         null_fit = np.tile(problem.null_bias(), (n, 1))
@@ -167,7 +179,8 @@ def cutting_planes(
         lo, hi = -high[:, 0], -low[:, 0]
     else:
         lo, hi = (b[:, 0] for b in problem.loss.dual_bounds(y, w))
-    N, level = balance_dual(problem, np.clip(np.zeros_like(y), lo[:, None], hi[:, None])), problem.beta
+    N = balance_dual(problem, np.clip(np.zeros_like(y), lo[:, None], hi[:, None]))
+    level = -np.inf if minimise_norm else problem.beta
     rng = np.random.default_rng(0)
     tangents = None if minimise_norm or problem.loss.linear_dual else Tangents(problem)
     if tangents is not None:
@@ -183,16 +196,20 @@ def cutting_planes(
             cost, A, b, eq, bounds = tangents.extend(A, b, eq, bounds)
         out = linprog(
             cost, A_ub=A if len(A) else None, b_ub=b if len(A) else None, A_eq=eq,
-            b_eq=None if total is None else [total], bounds=bounds, method="highs",
+            b_eq=None if total is None else [total], bounds=bounds, method="highs", options=seconds_left(deadline),
         )  # fmt: skip
-        if out.x is None:
-            break
+        if out.x is None or out.status != 0:
+            break  # what was solved before is what counts
         touched = tangents is None or tangents.refine(out.x)
         N = balance_dual(problem, out.x[:n, None])
         level = float(out.x[n]) if minimise_norm else problem.beta
         form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
         starts = random_directions(form, 256, rng)
-        directions, _ = local_maxima(form, starts, above=level * (1 + 1e-8) + 1e-12 * form.scale)
+        directions, _ = local_maxima(
+            form, starts, above=level * (1 + 1e-8) + 1e-12 * form.scale, deadline=deadline.share(ROUND_SHARE)
+        )
+        if deadline.passed():
+            break
         if not len(directions):
             if touched:
                 break

@@ -6,6 +6,7 @@ import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet
 from relucvx.certificate.polytope import Polytope
+from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
@@ -89,19 +90,19 @@ class Optima:
             if network.width <= self.smallest.width:
                 self.smallest = network
 
-    def explore(self, rng: np.random.Generator) -> None:
+    def explore(self, rng: np.random.Generator, deadline: Deadline) -> None:
         """Vertices for each coefficient, down and up, and for random costs."""
         if not self.points:
             return
         k = self.polytope.size
-        reached = [self._visit(sign * e) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
+        reached = [self._visit(sign * e, deadline) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
         for cost in rng.standard_normal((COSTS, k)):
-            self._visit(cost)
+            self._visit(cost, deadline)
         self.explored = k <= COEFFICIENTS and all(reached)
 
-    def _visit(self, cost: Array) -> bool:
-        """Look at the vertex of least cost; False when it could not be computed to rounding."""
-        x = self.polytope.vertex(cost, self.points[0])
+    def _visit(self, cost: Array, deadline: Deadline) -> bool:
+        """Look at the vertex of least cost; False when it could not be computed to rounding, or in time."""
+        x = None if deadline.passed() else self.polytope.vertex(cost, self.points[0], deadline)
         if x is None:
             return False
         network, value = self._at(x)

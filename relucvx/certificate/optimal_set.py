@@ -18,6 +18,7 @@ from relucvx.certificate.active_vectors import find_active_vectors, vector_polyt
 from relucvx.certificate.certificate import Certificate, prove_again
 from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
@@ -35,6 +36,8 @@ INDEPENDENT = 1e-6
 SHARP = 1e-8
 """Relative gap up to which directions count as active rather than nearly so, and two networks as two optima."""
 
+PROOF_SHARE = 0.8
+"""Share of the time for the directions; the rest is for the optima over them."""
 
 WITHIN = 1e-4
 """Largest misfit, relative to the fit, that the distance to the optimum may excuse."""
@@ -161,7 +164,7 @@ def optimal_set_of(
     network: TwoLayerReLU,
     certificate: Certificate,
     *,
-    time_limit: float = 30.0,
+    time_limit: Limit = 30.0,
     rng: Rng = 0,
 ) -> OptimalSet:
     """All optima of a problem, from a certified near-optimal network; see :func:`relucvx.optimal_set`.
@@ -176,13 +179,14 @@ def optimal_set_of(
     Status: as :func:`optimal_set` says. Source: [mishkin-pilanci-2023].
     """
     began = time.perf_counter()
-    certificate = prove_again(problem, network, certificate, time_limit)
+    deadline = Deadline.of(time_limit)
+    certificate = prove_again(problem, network, certificate, deadline.share(PROOF_SHARE))
     _check(problem, certificate)
     generator = resolve_rng(rng)
     delta = dual_error(problem, certificate.gap)
     N = certificate.dual
     find = find_active if problem.n_outputs == 1 else find_active_vectors
-    active = find(problem, N, network, delta, generator, time_limit)
+    active = find(problem, N, network, delta, generator, deadline.share(PROOF_SHARE))
     F = fit(problem, network)
     make = _polytope if problem.n_outputs == 1 else vector_polytope
     polytope = make(problem, N, F, active, delta or 0.0, network)
@@ -195,7 +199,7 @@ def optimal_set_of(
         polytope = polytope.through(x)
     found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
     if reproduced and least < INDEPENDENT:
-        found.explore(generator)
+        found.explore(generator, deadline)
     verdict, reason, fixed_fit = _verdict(problem, certificate, active, polytope, least, found, delta)
     second = found.second() if verdict is Uniqueness.NOT_UNIQUE else None
     return OptimalSet(

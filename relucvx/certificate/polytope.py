@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linprog, nnls
 
+from relucvx.deadline import Deadline, seconds_left
 from relucvx.types import Array, BoolArray
 
 DEPENDENT = 1e-10
@@ -91,8 +92,8 @@ class Polytope:
         size = np.linalg.norm(self.columns()[self.fixed], axis=0)
         return np.where(size > 0, size, 1.0)
 
-    def vertex(self, cost: Array, start: Array) -> Array | None:
-        """A point x minimising cost·c, cleaned to float64; None when that fails (unbounded, or not clean).
+    def vertex(self, cost: Array, start: Array, deadline: Deadline | None = None) -> Array | None:
+        """A point x minimising cost·c, cleaned to float64; None when that fails (unbounded, not clean, late).
 
         ``start`` is a point of the polytope; its fit on the fixed rows is kept exactly.
         """
@@ -107,7 +108,7 @@ class Polytope:
             b_ub=np.concatenate([self.high[upper], -self.low[lower]]) if len(rows) else None,
             A_eq=A[self.fixed] / self.scale if self.fixed.any() else None,
             b_eq=(A[self.fixed] @ start) / self.scale if self.fixed.any() else None,
-            bounds=bounds, method="highs",
+            bounds=bounds, method="highs", options=seconds_left(deadline or Deadline()),
         )  # fmt: skip
         if out.x is None or out.status != 0:
             return None

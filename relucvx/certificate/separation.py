@@ -8,21 +8,30 @@ threshold. The cones that branch-and-bound need not bound are those inside a reg
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from relucvx.compiled import compiled
-from relucvx.oracle.branch_and_bound import MAX_DIMENSION, WALL_SHARE, ZERO_TOL, rounding_slack, starting_cones
+from relucvx.deadline import Deadline
+from relucvx.oracle.branch_and_bound import (
+    CHUNK_WORK,
+    MAX_DIMENSION,
+    WALL_SHARE,
+    ZERO_TOL,
+    rounding_slack,
+    starting_cones,
+)
 from relucvx.oracle.cone_bounds import cone_bound
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import relax, split_point
 from relucvx.types import Array
 
 PROVED, WITNESS, RUNNING = 0, 1, 2
-CHUNK = 20_000
+
+SECONDS = 30.0
+"""Seconds that a proof without a deadline may take."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,13 @@ def sweep(
 
 
 def separate(
-    form: Form, sides: Array, signs: Array, threshold: float, *, max_cones: float = 2e7, time_limit: float = 30.0
+    form: Form,
+    sides: Array,
+    signs: Array,
+    threshold: float,
+    *,
+    max_cones: float = 2e7,
+    deadline: Deadline | None = None,
 ) -> Separation:
     """Prove |F| <= threshold outside the regions, or find a direction that shows otherwise.
 
@@ -154,20 +169,21 @@ def separate(
     start = starting_cones(form)
     nodes = np.empty((len(start) + 4096, dim, dim))
     nodes[: len(start)] = start
-    size, cones, deadline = len(start), 0, time.perf_counter() + time_limit
+    size, cones, deadline = len(start), 0, deadline or Deadline(SECONDS)
+    chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * (dim + len(sides))), 1, 20_000))
     mnorm = np.abs(form.M[:, 0])
     ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
     while True:
         if size + 2 > len(nodes):
             nodes = np.concatenate([nodes, np.empty_like(nodes)])
         size, done, code = sweep(
-            form.X, form.M, form.L, form.penalized, mnorm, ztol, nodes, size, prune, WALL_SHARE, CHUNK,
+            form.X, form.M, form.L, form.penalized, mnorm, ztol, nodes, size, prune, WALL_SHARE, chunk,
             np.ascontiguousarray(sides), np.ascontiguousarray(signs), witness,
         )  # fmt: skip
         cones += done
         if code != RUNNING:
             return Separation("proved" if code == PROVED else "witness", witness, cones)
-        if cones >= max_cones or time.perf_counter() > deadline:
+        if cones >= max_cones or deadline.passed():
             return Separation("budget", witness, cones)
 
 

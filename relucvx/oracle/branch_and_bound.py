@@ -8,12 +8,12 @@ the remaining ones are finished depth first against the target.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from relucvx.deadline import Deadline
 from relucvx.oracle import simplicial
 from relucvx.oracle.form import Form
 from relucvx.tolerances import EPS
@@ -75,7 +75,7 @@ def branch_and_bound(
     witness: Array | None = None,
     stop_above: float = np.inf,
     max_cones: float = np.inf,
-    deadline: float = np.inf,
+    deadline: Deadline | None = None,
     callback: Callable[[Search], bool | None] | None = None,
 ) -> Search:
     """Bound max F over the unit ball from above.
@@ -89,7 +89,7 @@ def branch_and_bound(
     stop_above : float
         Stop as soon as a direction with F > stop_above is found (a violated constraint: the next column).
     max_cones, deadline
-        Budget; ``deadline`` in ``time.perf_counter`` seconds.
+        Budget; the bound is valid when it runs out.
     callback : callable, optional
         Called between chunks with the current state; returning True stops.
 
@@ -103,7 +103,7 @@ def branch_and_bound(
     Status: certified numerically (valid in float64: an explicit slack covers every rounding; see ``rounding_slack``).
     Source: [relucvx]
     """
-    dim = form.X.shape[1]
+    dim, deadline = form.X.shape[1], deadline or Deadline()
     best_point = np.zeros(dim) if witness is None else np.array(witness, dtype=float)
     nodes = starting_cones(form)
     generators = np.unique(nodes.reshape(-1, dim), axis=0)
@@ -118,7 +118,7 @@ def branch_and_bound(
     ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
     cap = int(max(4 * size, FRONTIER_BYTES // (8 * dim * dim)))
     cones, dropped, depth_first, outcome = size, 0.0, False, "budget"
-    chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * dim), 10, 5_000))
+    chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * dim), 1, 5_000))
     while True:
         steps = int(min(chunk, max_cones - cones))
         if not depth_first and size + steps + 2 > cap:
@@ -142,7 +142,7 @@ def branch_and_bound(
         if code == simplicial.VIOLATED:
             state.outcome = "violated"
             return state
-        if cones >= max_cones or time.perf_counter() > deadline or (callback is not None and callback(state)):
+        if cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
             return state
 
 

@@ -14,6 +14,7 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.equilibrium import missing_width
 from relucvx.conversion import is_word
+from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
@@ -36,6 +37,9 @@ MANY_DIMENSIONS = 7
 
 SEMIDEFINITE_FROM = 6
 """From this dimension on, and for few samples, a semidefinite bound is tried before cones are divided."""
+
+SEARCH_SHARE = 0.3
+"""Share of the time left that the search from below may take."""
 
 CELL_LIMIT = 300_000
 MAX_CONES = 200_000_000
@@ -134,7 +138,7 @@ def dual_norm(
     arrangement: Arrangement | None = None,
     n_starts: int = 64,
     max_cones: float = MAX_CONES,
-    time_limit: float | None = None,
+    time_limit: Limit = None,
     callback: Callable[[Search], bool | None] | None = None,
     rng: Rng = 0,
 ) -> DualNormBound:
@@ -158,7 +162,7 @@ def dual_norm(
         Complete arrangement of the augmented inputs, when it is already there (unused with free biases, whose cells are
         enumerated about the centre of the data).
     max_cones, time_limit
-        Budget of branch-and-bound; the bound returned is valid when it runs out.
+        Budget; the bound returned is valid when it runs out.
 
     Returns
     -------
@@ -185,27 +189,32 @@ def dual_norm(
     if form.trivial:
         zero = np.zeros(problem.n_inputs)
         return DualNormBound(0.0, form.rounding(), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved")
-    lower, witness = _search(form, starts, n_starts, resolve_rng(rng))
+    deadline = Deadline.of(time_limit)
+    lower, witness = _search(form, starts, n_starts, resolve_rng(rng), deadline.share(SEARCH_SHARE))
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
     if method == "semidefinite":
-        upper = min(upper, _semidefinite(problem, form, N))
+        upper = min(upper, _semidefinite(problem, form, N, deadline))
     free = method == "auto"
     if free:
-        method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above)
+        method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above, deadline)
     if method == "enumeration" and lower <= stop_above:
-        arrangement = _cells(problem, form, arrangement)
-        if free and not (arrangement.complete and missing_width(arrangement) <= WIDEST):
+        arrangement = _cells(problem, form, arrangement, deadline)
+        if arrangement is None:
+            method = "spectral"  # there was no time to list the cells
+        elif free and not (arrangement.complete and missing_width(arrangement) <= WIDEST):
             method = "branch_and_bound" if form.X.shape[1] <= MAX_DIMENSION else "spectral"
     if lower > stop_above:
         outcome = "violated"
     elif method == "enumeration":
         assert arrangement is not None
-        bound, value, point = enumerated_bound(form, _complete(arrangement), target)
+        bound, value, point = enumerated_bound(form, _complete(arrangement), target, deadline)
+        cones = len(arrangement)
         if value > lower:
             lower, witness = value, point
-        upper, cones, scope, outcome = min(upper, bound), len(arrangement), Scope.ALL_PATTERNS, "proved"
+        upper = min(upper, bound)
+        if np.isfinite(bound):
+            scope, outcome = Scope.ALL_PATTERNS, "proved"
     elif method == "branch_and_bound":
-        deadline = np.inf if time_limit is None else began + time_limit
         found = branch_and_bound(
             form, target=target, lower=lower, witness=witness, stop_above=stop_above, max_cones=max_cones,
             deadline=deadline, callback=callback,
@@ -222,7 +231,14 @@ def dual_norm(
 
 
 def _choose(
-    problem: Problem, form: Form, N: Array, upper: float, lower: float, goal: float, stop_above: float
+    problem: Problem,
+    form: Form,
+    N: Array,
+    upper: float,
+    lower: float,
+    goal: float,
+    stop_above: float,
+    deadline: Deadline,
 ) -> tuple[Method, float]:
     """The method for "auto", and the bound of the relaxations tried on the way: they are enough where they are tight."""
     if lower > stop_above or upper <= goal:
@@ -231,31 +247,41 @@ def _choose(
     few = len(form.X) <= MOST_SAMPLES and form.X.shape[1] >= SEMIDEFINITE_FROM
     if exact == "enumeration" or not few or form.free_bias or not form.M.any():
         return exact, upper
-    bound = _semidefinite(problem, form, N)
+    bound = _semidefinite(problem, form, N, deadline)
     return ("semidefinite" if bound <= goal or exact == "spectral" else exact), min(upper, bound)
 
 
-def _semidefinite(problem: Problem, form: Form, N: Array) -> float:
+def _semidefinite(problem: Problem, form: Form, N: Array, deadline: Deadline) -> float:
     """The semidefinite bound with the rounding of this form added; inf for free biases, which it does not cover."""
-    return np.inf if form.free_bias else semidefinite_bound(problem, N) + form.rounding()
+    return np.inf if form.free_bias else semidefinite_bound(problem, N, deadline) + form.rounding()
 
 
-def _search(form: Form, starts: Array | None, n_starts: int, rng: np.random.Generator) -> tuple[float, Array]:
+def _search(
+    form: Form, starts: Array | None, n_starts: int, rng: np.random.Generator, deadline: Deadline
+) -> tuple[float, Array]:
     """Best value by local ascent from given and random directions."""
     points = random_directions(form, n_starts, rng)
     if starts is not None and len(starts):
         points = np.concatenate([np.array([form.to_reduced(w) for w in starts]), points])
-    directions, values = local_maxima(form, points, limit=1)
+    directions, values = local_maxima(form, points, limit=1, deadline=deadline)
     if not len(values):
         return 0.0, points[0]
     return float(values[0]), directions[0]
 
 
-def _cells(problem: Problem, form: Form, arrangement: Arrangement | None) -> Arrangement:
-    """The arrangement to bound over: the one given, or a fresh one; with free biases always about the centre."""
-    if form.free_bias:
-        return free_bias_arrangement(form)
-    return enumerate_patterns(problem.inputs) if arrangement is None else arrangement
+def _cells(problem: Problem, form: Form, arrangement: Arrangement | None, deadline: Deadline) -> Arrangement | None:
+    """The arrangement to bound over: the one given, or a fresh one; with free biases always about the centre.
+
+    None when the deadline passes first.
+    """
+    if arrangement is not None and not form.free_bias:
+        return arrangement
+    try:
+        if form.free_bias:
+            return free_bias_arrangement(form, deadline)
+        return enumerate_patterns(problem.inputs, deadline=deadline)
+    except OutOfTime:
+        return None
 
 
 def _complete(arrangement: Arrangement) -> Arrangement:

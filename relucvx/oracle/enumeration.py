@@ -15,13 +15,17 @@ from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement._least_norm import least_norm
 from relucvx.arrangement.equilibrium import missing_width
 from relucvx.compiled import compiled
+from relucvx.deadline import Deadline
 from relucvx.errors import UnsupportedError
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import value_along
-from relucvx.types import Array
+from relucvx.types import Array, BoolArray
 
 BIAS_WEIGHT = 1e2
 """How strongly the projection pushes the unpenalised coordinate of c + Bᵀμ to zero …"""
+
+CHUNK_WORK = 2e6
+"""Cells times the size of the inputs between two looks at the clock and Ctrl-C; a cell's projection costs some hundred."""
 
 MULTIPLIER_STEPS = 5
 """… and how often the method of multipliers repeats it: each step divides what is left by about BIAS_WEIGHT²."""
@@ -29,9 +33,12 @@ MULTIPLIER_STEPS = 5
 
 @compiled
 def bound_cells(
-    X: Any, M: Any, L: Any, p: int, reach: float, patterns: Any, prune: float, tau: float, witness: Any
+    X: Any, M: Any, L: Any, p: int, reach: float, patterns: Any, prune: float, tau: float, witness: Any, lower: float
 ) -> Any:
-    """Return (upper, lower) over all cells and both signs; cells at or below max(prune, lower) are not refined."""
+    """Return (upper, lower) over all cells and both signs; cells at or below max(prune, lower) are not refined.
+
+    ``lower`` is a value known to be reached, which ``witness`` belongs to.
+    """
     n, dim = X.shape
     c = np.empty(dim)
     B = np.empty((n, dim))
@@ -44,7 +51,7 @@ def bound_cells(
     weight = np.ones(dim)
     for j in range(p, dim):
         weight[j] = BIAS_WEIGHT * max(reach, 1e-300)  # c has the units of N x there, and of N here
-    upper, lower = 0.0, 0.0
+    upper = 0.0
     for cell in range(patterns.shape[0]):
         for j in range(dim):
             c[j] = L[j, 0]
@@ -112,15 +119,40 @@ def seminorm(c: Any, p: int, reach: float) -> float:
     return out
 
 
-def free_bias_arrangement(form: Form) -> Arrangement:
+def free_bias_arrangement(form: Form, deadline: Deadline | None = None) -> Arrangement:
     """Cells of the reduced inputs with the bias column at the size of the data, so that one tolerance fits both."""
     lifted = form.X.copy()
     lifted[:, -1] = max(form.bias_range, 1e-300)
-    return enumerate_patterns(lifted)
+    return enumerate_patterns(lifted, deadline=deadline)
 
 
-def enumerated_bound(form: Form, arrangement: Arrangement, target: float) -> tuple[float, float, Array]:
+def bound_patterns(
+    form: Form, patterns: BoolArray, target: float, tau: float, deadline: Deadline | None = None
+) -> tuple[float, float, Array]:
+    """Upper and lower bound over the closed cells of the given patterns, and the reduced direction of the lower one.
+
+    Rounding is left to the caller. The upper bound is inf when the deadline passes before every cell has been looked at.
+    """
+    deadline = deadline or Deadline()
+    upper, lower, witness = 0.0, 0.0, np.zeros(form.X.shape[1])
+    step = int(max(1, CHUNK_WORK // form.X.size))
+    for at in range(0, len(patterns), step):
+        bound, lower = bound_cells(
+            form.X, form.M, form.L, form.penalized, form.bias_range, patterns[at : at + step], float(target), tau,
+            witness, lower,
+        )  # fmt: skip
+        upper = max(upper, float(bound))
+        if at + step < len(patterns) and deadline.passed():
+            return np.inf, float(lower), witness
+    return upper, float(lower), witness
+
+
+def enumerated_bound(
+    form: Form, arrangement: Arrangement, target: float, deadline: Deadline | None = None
+) -> tuple[float, float, Array]:
     """Upper and lower bound on max F, and the reduced direction of the lower one.
+
+    The upper bound is inf when the deadline passes first.
 
     Raises
     ------
@@ -137,8 +169,5 @@ def enumerated_bound(form: Form, arrangement: Arrangement, target: float) -> tup
             'try: method="branch_and_bound", which handles any number.'
         )
     tau = missing_width(arrangement) * (2.0 if form.free_bias else 1.0)
-    witness = np.zeros(form.X.shape[1])
-    upper, lower = bound_cells(
-        form.X, form.M, form.L, form.penalized, form.bias_range, arrangement.patterns, float(target), tau, witness
-    )
-    return float(upper) + form.rounding() + tau * form.scale, float(lower), witness
+    upper, lower, witness = bound_patterns(form, arrangement.patterns, target, tau, deadline)
+    return upper + form.rounding() + tau * form.scale, lower, witness

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.compiled import compiled
+from relucvx.deadline import Deadline
 from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
@@ -17,10 +18,16 @@ from relucvx.types import Array
 SAME_DIRECTION = 0.9995
 """Two local maxima with a larger cosine count as one."""
 
+CHUNK_WORK = 4e7
+"""Multiplications between two looks at the clock and Ctrl-C: a few hundredths of a second."""
+
 
 @compiled
-def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any) -> None:
-    """Ascend from each row of ``starts`` in place, by normalised gradient steps that double or halve."""
+def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any, steps: Any) -> None:
+    """Ascend from each row of ``starts`` in place, by normalised gradient steps that double or halve.
+
+    ``steps`` holds the lengths to go on with, 0 where a maximum is reached.
+    """
     n, dim = X.shape
     c = M.shape[1]
     z = np.empty(n)
@@ -29,8 +36,11 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
     trial = np.empty(dim)
     for s in range(starts.shape[0]):
         w = starts[s]
+        if steps[s] == 0.0:
+            continue
         value = value_along(X, M, L, p, w, z)
-        step = 1.0
+        step = steps[s]
+        steps[s] = 0.0
         for _ in range(iterations):
             for o in range(c):
                 total[o] = 0.0
@@ -77,6 +87,8 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
             w[:] = trial
             value = new
             step = min(2.0 * step, 16.0)
+        else:
+            steps[s] = step
         values[s] = value_along(X, M, L, p, w, z)
 
 
@@ -91,7 +103,13 @@ def random_directions(form: Form, count: int, rng: np.random.Generator) -> Array
 
 
 def local_maxima(
-    form: Form, starts: Array, *, iterations: int = 60, above: float = 0.0, limit: int = 60
+    form: Form,
+    starts: Array,
+    *,
+    iterations: int = 60,
+    above: float = 0.0,
+    limit: int = 60,
+    deadline: Deadline | None = None,
 ) -> tuple[Array, Array]:
     """Distinct local maxima of F with value > ``above``, best first.
 
@@ -99,6 +117,8 @@ def local_maxima(
     ----------
     starts : ndarray, shape (k, q)
         Reduced start directions.
+    deadline : Deadline, optional
+        When it passes, the starts not yet tried are left out; the first is always tried.
 
     Returns
     -------
@@ -114,7 +134,7 @@ def local_maxima(
         return np.zeros((0, form.X.shape[1])), np.zeros(0)
     points = np.array(starts, dtype=float, order="C")
     values = np.zeros(len(points))
-    ascend(form.X, form.M, form.L, form.penalized, form.bias_range, points, iterations, values)
+    _ascend_in_chunks(form, points, iterations, values, deadline or Deadline())
     unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-300)
     chosen: list[int] = []
     for i in np.argsort(-values):
@@ -123,3 +143,21 @@ def local_maxima(
         if not chosen or (unit[chosen] @ unit[i]).max() < SAME_DIRECTION:
             chosen.append(int(i))
     return points[chosen], values[chosen]
+
+
+def _ascend_in_chunks(form: Form, points: Array, iterations: int, values: Array, deadline: Deadline) -> None:
+    """All starts at once where that is quick, else a few starts or iterations at a time."""
+    work = 3.0 * form.X.size * (1 + form.M.shape[1])  # of one iteration: the gradient, and about two trial points
+    at_once = int(np.clip(CHUNK_WORK // work, 1, iterations))
+    batch = int(max(1, CHUNK_WORK // (work * at_once)))
+    for at in range(0, len(points), batch):
+        chunk = slice(at, at + batch)
+        steps, left = np.ones(len(points[chunk])), iterations
+        while left > 0 and steps.any():
+            turns = min(at_once, left)
+            ascend(
+                form.X, form.M, form.L, form.penalized, form.bias_range, points[chunk], turns, values[chunk], steps
+            )  # fmt: skip
+            left -= turns
+            if deadline.passed():
+                return

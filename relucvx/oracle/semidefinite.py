@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
 from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import sign_constraints
@@ -23,8 +24,9 @@ MOST_SAMPLES = 24
 """Up to this many samples the program takes seconds at most."""
 
 
-def semidefinite_bound(problem: Problem, N: Array) -> float:
-    """Upper bound on ``max over ||w|| <= 1 of ||Nᵀ phi(Xa w)||``; inf where the backend returns nothing.
+def semidefinite_bound(problem: Problem, N: Array, deadline: Deadline | None = None) -> float:
+    """Upper bound on ``max over ||w|| <= 1 of ||Nᵀ phi(Xa w)||``; inf where the backend returns nothing
+    before the deadline.
 
     Parameters
     ----------
@@ -44,12 +46,14 @@ def semidefinite_bound(problem: Problem, N: Array) -> float:
     unit_x, unit_n = (2.0 ** round(float(np.log2(v))) for v in (scale, size))
     M = N / unit_n
     lifting = tightest_lifting(problem.inputs / unit_x, problem.activation)
-    S = _multiplier(lifting, M)
+    S = _multiplier(lifting, M, deadline or Deadline())
     return np.inf if S is None else unit_x * unit_n * lifted_dual_norm(lifting, M, S)
 
 
-def _multiplier(lifting: Lifting, N: Array) -> Array | None:
+def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     """The multiplier S of the sign constraints, from CLARABEL."""
+    if deadline.passed():
+        return None
     import cvxpy as cp
 
     Q = cp.Variable((lifting.size, lifting.size), PSD=True)
@@ -57,11 +61,12 @@ def _multiplier(lifting: Lifting, N: Array) -> Array | None:
     A = lifting.J.T @ N
     norm = cp.sum(cp.multiply(lifting.cost, cp.diag(Q))) <= 1
     cvx = cp.Problem(cp.Maximize(cp.sum(cp.multiply(A @ A.T, Q))), [norm, *signs.constraints])
+    options = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11, **seconds_left(deadline)}
     try:
         with warnings.catch_warnings():
             # an inaccurate point still has a multiplier that proves a bound
             warnings.simplefilter("ignore", UserWarning)
-            cvx.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
-    except cp.error.SolverError:
+            aside(lambda: cvx.solve(solver="CLARABEL", **options), deadline)
+    except (cp.error.SolverError, OutOfTime):
         return None
     return signs.multiplier()  # each pair counts once here, and is halved by symmetrising

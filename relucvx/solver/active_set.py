@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from relucvx.deadline import Deadline, Limit
 from relucvx.network import TwoLayerReLU, balance
 from relucvx.program.problem import Problem
 from relucvx.solver.normalise import Normalisation
@@ -17,7 +18,7 @@ def active_set(
     problem: Problem,
     *,
     tol: float = 1e-6,
-    time_limit: float | None = None,
+    time_limit: Limit = None,
     start: TwoLayerReLU | None = None,
     max_rounds: int = 200,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -41,7 +42,7 @@ def active_set(
     """
     units = Normalisation(problem)
     kind = Run if problem.n_outputs == 1 else VectorRun
-    run = kind(units.problem, tol, time_limit, max_rounds, callback, resolve_rng(rng))
+    run = kind(units.problem, tol, Deadline.of(time_limit), max_rounds, callback, resolve_rng(rng))
     try:
         run.loop(None if start is None else units.forward(start))
     except KeyboardInterrupt:

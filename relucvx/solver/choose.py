@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.conversion import is_word, shown
-from relucvx.errors import InvalidInputError, explain
+from relucvx.deadline import Deadline, Limit, OutOfTime, aside, seconds_left
+from relucvx.errors import BackendError, InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import Problem
@@ -17,6 +18,9 @@ from relucvx.solver.result import Progress, SolverResult
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Rng, Status
 
+CONIC_SHARE = 0.7
+"""Share of the time that the conic reference may take before the active set is asked instead."""
+
 METHODS = ("auto", "active_set", "conic")
 
 
@@ -26,7 +30,7 @@ def solve_problem(
     *,
     method: str = "auto",
     tol: float = 1e-6,
-    time_limit: float | None = None,
+    time_limit: Limit = None,
     start: TwoLayerReLU | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
@@ -41,14 +45,26 @@ def solve_problem(
     """
     if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", shown(method)))
+    deadline = Deadline.of(time_limit)
     if method == "conic":
-        return _conic(problem, time_limit)
-    return active_set(problem, tol=tol, time_limit=time_limit, start=start, callback=callback, rng=rng)
+        found = _conic(problem, deadline.share(CONIC_SHARE))
+        if found is not None:
+            return found  # else the active set makes something of the time left
+    return active_set(problem, tol=tol, time_limit=deadline, start=start, callback=callback, rng=rng)
 
 
-def _conic(problem: Problem, time_limit: float | None) -> SolverResult:
-    program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
-    out = solve_conic(program, backend="CLARABEL", time_limit=time_limit)
+def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
+    """The reference's answer; None when the time is not enough for it."""
+    limit = seconds_left(deadline).get("time_limit")
+    try:
+        program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs, deadline=deadline))
+        out = aside(lambda: solve_conic(program, backend="CLARABEL", time_limit=limit), deadline)
+    except OutOfTime:
+        return None
+    except BackendError:
+        if deadline.passed():
+            return None
+        raise
     network = recover_network(program, out.primal)
     seconds = out.compile_seconds + out.solve_seconds
     return SolverResult(network, out.dual, 0.0, Status.CONVERGED, 1, seconds)

@@ -24,6 +24,25 @@ def lifted_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
     return W
 
 
+def network_of(problem: Problem, W: Array, V: Array, b: Array) -> TwoLayerReLU:
+    """The network of lifted neurons W (m, D), outputs V (m, c) and an output bias (c,), which counts if there is one."""
+    return TwoLayerReLU(
+        weights_in=W[:, : problem.n_features],
+        weights_out=V,
+        bias_in=W[:, -1] if problem.bias != "none" else None,
+        bias_out=b if problem.bias in ("all", "free") else None,
+        activation=problem.activation,
+        scalar_output=problem.scalar_output,
+    )
+
+
+def unit_pull(problem: Problem, N: Array, W: Array) -> Array:
+    """Nᵀ phi(Xw) of each direction, normalised (k, c); ones where it vanishes."""
+    pull = problem.activation(W @ problem.inputs.T) @ N
+    norm = np.linalg.norm(pull, axis=1, keepdims=True)
+    return np.asarray(np.where(norm > 0, pull / np.maximum(norm, 1e-300), 1.0))
+
+
 def own_starts(problem: Problem, network: TwoLayerReLU, reduce: Callable[[Array], Array]) -> Array:
     """The network's neurons, and points just off each side of up to three walls they lie on, reduced by ``reduce``."""
     X = problem.inputs

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.optimize import minimize
+import dataclasses
 
+import numpy as np
+
+from relucvx.deadline import Deadline
+from relucvx.program.lbfgs import lbfgs
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
+MANY_SAMPLES, FEW_SAMPLES, COARSE_SHARE = 10_000, 2_000, 0.15
+"""From so many samples on, the first descent begins on so few of them, for this share of the time left."""
+
 
 def descend(
-    problem: Problem, W: Array, V: Array, bias_out: Array, iterations: int = 300
+    problem: Problem, W: Array, V: Array, bias_out: Array, iterations: int = 300, deadline: Deadline | None = None
 ) -> tuple[Array, Array, Array, float]:
     """L-BFGS on the weight-decay objective from lifted neurons W (m, D), outputs V (m, c), output bias (c,).
 
@@ -48,13 +54,25 @@ def descend(
         return float(total), np.concatenate(grads)
 
     start = np.concatenate([W.ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
-    first = value(start)[0]
-    out = minimize(
-        value, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
-    )
-    t = out.x if out.fun <= first and np.isfinite(out.x).all() else start
+    options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
+    t, least = lbfgs(value, start, deadline=deadline or Deadline(), options=options)
     b = t[m * (dim + c) :] if has_bias else np.zeros(c)
-    return t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c), b, float(min(out.fun, first))
+    return t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c), b, least
+
+
+def first_neurons(
+    problem: Problem, width: int, rng: np.random.Generator, deadline: Deadline
+) -> tuple[Array, Array, Array]:
+    """Where a first descent starts: at random, or for many samples at what a descent on some of them finds."""
+    start = random_start(problem, width, rng)
+    if problem.n_samples < MANY_SAMPLES:
+        return start
+    some = rng.choice(problem.n_samples, FEW_SAMPLES, replace=False)
+    weight = problem.sample_weight[some] * (problem.n_samples / FEW_SAMPLES)
+    part = dataclasses.replace(problem, X=problem.X[some], Y=problem.Y[some], sample_weight=weight)
+    found = descend(part, *start, 500, deadline.share(COARSE_SHARE))[:3]
+    values = [descend(problem, *neurons, 0)[3] for neurons in (start, found)]
+    return found if values[1] < values[0] else start
 
 
 def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:

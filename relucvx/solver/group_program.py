@@ -10,16 +10,47 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
 from relucvx.errors import BackendError
 from relucvx.losses import LossCones
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
 LARGEST_GAIN = 1e6
+
+RATE = 8e8
+"""Multiplications a second of the interior point's sparse factorisation, about."""
+
+STEPS = 20
+"""Steps an interior point takes, about."""
+
+LONGEST = 3600.0
+"""Seconds of a solve beyond which it is not begun even without a limit."""
+
+QUICK = 0.3
+"""Solves predicted to take less than so many seconds are awaited where they are, Ctrl-C included."""
+
+
+def dense_seconds(rows: int, columns: int) -> float:
+    """Predicted seconds of a solve whose fit rows are dense: each step factorises a dense block of the smaller size."""
+    small, large = sorted((float(rows), float(columns)))
+    return STEPS * (large * small**2 + small**3 / 3.0) / RATE
+
+
+def block_seconds(rows: int, columns: int, blocks: int) -> float:
+    """Predicted seconds where the fit rows fall into equal dense blocks that only the norms tie together."""
+    small, large = sorted((float(rows), float(columns)))
+    return STEPS * (blocks * large * small**2 + (blocks * small) ** 3 / 3.0) / RATE
+
+
+def affordable(seconds: float, deadline: Deadline) -> bool:
+    """Whether a solve of so many predicted seconds should begin: half the time left is enough for it."""
+    return seconds <= min(0.5 * deadline.left(), LONGEST)
 
 
 @dataclass
@@ -30,7 +61,7 @@ class GroupProgram:
     ----------
     problem : Problem
         Gives loss, targets, beta and the output bias.
-    design : ndarray, shape (n c, k q)
+    design : array or sparse matrix, shape (n c, k q)
         The matrices A_j side by side, samples major; already in the scaled variables.
     k, q, p : int
         Number of groups, length of each, and how many of its leading entries the norm counts.
@@ -38,15 +69,18 @@ class GroupProgram:
         Scale of the inputs that ``design`` was divided by.
     rows : sparse matrix, shape (r, k q)
         Linear constraints ``rows @ x <= 0``.
+    predicted : float
+        Seconds the solve is predicted to take.
     """
 
     problem: Problem
-    design: Array
+    design: Array | sp.csc_matrix
     k: int
     q: int
     p: int
     sx: float
     rows: sp.csc_matrix
+    predicted: float = 0.0
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -60,7 +94,7 @@ class GroupProgram:
         self.at_f = self.at_b + (self.c if self.bias else 0)
         self.at_extra = self.at_f + self.n * self.c
 
-    def solve(self, tol: float, time_limit: float) -> tuple[Array, Array, Array, float]:
+    def solve(self, tol: float, deadline: Deadline) -> tuple[Array, Array, Array, float]:
         """Minimiser x' (k, q) in scaled variables, output bias (c,), dual point (n, c), seconds.
 
         Raises
@@ -92,24 +126,42 @@ class GroupProgram:
             settings.verbose = False
             settings.max_threads = 1
             settings.max_iter = 200
-            settings.time_limit = max(time_limit - (time.perf_counter() - began), 0.0)
+            settings.time_limit = seconds_left(deadline).get("time_limit", settings.time_limit)
             settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = level
             # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
             settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5
-            out = clarabel.DefaultSolver(P * gain, q * gain, A, b, cones, settings).solve()
-            x, z = np.array(out.x), np.array(out.z) / gain
-            if self._usable(out, x) or time.perf_counter() - began > time_limit:
+            out = self._run((P * gain, q * gain, A, b, cones, settings), deadline)
+            status = getattr(out, "status", "MaxTime")
+            x, z = np.array(getattr(out, "x", [np.nan])), np.array(getattr(out, "z", [])) / gain
+            if self._usable(out, x) or deadline.passed():
                 break
         if not self._usable(out, x):
-            late = time.perf_counter() - began > time_limit
-            cause = "the time limit" if late else "badly scaled data; try: standardise the columns of X"
+            cause = "the time limit" if deadline.passed() else "badly scaled data; try: standardise the columns of X"
             raise BackendError(
-                f"CLARABEL stopped with status {out.status} on a restricted program of {self.k} cells, "
+                f"CLARABEL stopped with status {status} on a restricted program of {self.k} cells, "
                 f"{self.n} samples; likely cause: {cause}."
             )
         bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
         dual = z[: self.n * self.c].reshape(self.n, self.c)
         return x[: self.at_t].reshape(self.k, self.q), bias_out, -dual * self.sy, time.perf_counter() - began
+
+    def _run(self, data: tuple[Any, ...], deadline: Deadline) -> object | None:
+        """CLARABEL's answer, None when it did not give one in time; long solves hear Ctrl-C meanwhile."""
+        import clarabel
+
+        if self.predicted < QUICK:
+            return clarabel.DefaultSolver(*data).solve()
+        stopped: list[bool] = []
+
+        def solve() -> object:
+            solver = clarabel.DefaultSolver(*data)
+            solver.set_termination_callback(lambda info: bool(stopped))
+            return solver.solve()
+
+        try:
+            return aside(solve, deadline, stop=lambda: stopped.append(True))
+        except OutOfTime:
+            return None
 
     @staticmethod
     def _usable(out: object, x: Array) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InfeasibleError, UnsupportedError, explain
 from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, merge, prune
@@ -38,6 +39,12 @@ MARGIN = 4.0
 """K starts at this multiple of the multipliers at that strength, which approach those of the interpolation from below."""
 
 RAISES = 10
+
+WARM_TIME, TIDY_TIME = 0.5, 0.1
+"""Shares of the time for that problem, and of what is left for taking the residual away."""
+
+MOST_PRUNED, MOST_ENTRIES = 2e6, 1e7
+"""Numbers in the activities, and in the equations, of a network whose residual is removed: within a second."""
 
 NEAR = (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
 """Distances to a wall, relative to ||x_i|| ||w||, below which a neuron may be meant to lie on it; all are tried."""
@@ -126,7 +133,7 @@ def interpolate_problem(
     problem: Problem,
     *,
     tol: float = 1e-6,
-    time_limit: float | None = None,
+    time_limit: Limit = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
 ) -> tuple[Problem, SolverResult]:
@@ -154,13 +161,8 @@ def interpolate_problem(
             "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
         )
     check_feasible(problem)
-    began = time.perf_counter()
-    deadline = np.inf if time_limit is None else began + time_limit
-
-    def left(share: float = 1.0) -> float | None:
-        return None if np.isinf(deadline) else max(1e-3, share * (deadline - time.perf_counter()))
-
-    found = _warm(problem, left(0.5), callback, rng)
+    began, deadline = time.perf_counter(), Deadline.of(time_limit)
+    found = _warm(problem, deadline.share(WARM_TIME), callback, rng)
     if found is None:
         null = dataclasses.replace(problem, beta=1.0).null_network()
         done = SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.CONVERGED, 0, 0.0)
@@ -168,47 +170,55 @@ def interpolate_problem(
     K, rounds, history = MARGIN * float(np.abs(found.dual).max()), found.rounds, list(found.history)
     for _ in range(RAISES):
         exact = interpolation_problem(problem, K)
-        if found.status is Status.INTERRUPTED or time.perf_counter() >= deadline:
+        if found.status is Status.INTERRUPTED or deadline.passed():
             break
-        found = active_set(exact, tol=tol, time_limit=left(), start=found.network, callback=callback, rng=rng)
+        found = active_set(
+            exact, tol=tol, time_limit=deadline.share(1.0 - TIDY_TIME), start=found.network, callback=callback, rng=rng
+        )
         rounds, history = rounds + found.rounds, history + found.history
-        _tidy(exact, found, tol, left())
+        _tidy(exact, found, tol, deadline)
         if interpolates(problem, found.network) or found.status is Status.BACKEND_FAILED:
             break
         K *= 10.0
     found.rounds, found.history, found.seconds = rounds, history, time.perf_counter() - began
     if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
-        found.status = Status.TIME_LIMIT if time.perf_counter() >= deadline else Status.STALLED
+        found.status = Status.TIME_LIMIT if deadline.passed() else Status.STALLED
     return exact, found
 
 
 def _warm(
-    problem: Problem, time_limit: float | None, callback: Callable[[Progress], bool | None] | None, rng: Rng
+    problem: Problem, deadline: Deadline, callback: Callable[[Progress], bool | None] | None, rng: Rng
 ) -> SolverResult | None:
     """Solution of the squared-loss problem at a small strength, dual in units of the norm; None if no neuron is needed."""
     unweighted = dataclasses.replace(problem, beta=1.0, sample_weight=np.ones(problem.n_samples))
     # D(Y) sets the scale of beta; for free biases balance_dual takes the mean off, and nothing may be left
-    level = dual_norm(unweighted, balance_dual(unweighted, problem.Y), method="spectral").lower
+    level = dual_norm(
+        unweighted, balance_dual(unweighted, problem.Y), method="spectral", time_limit=deadline.share(0.1)
+    ).lower
     reach = np.linalg.norm(problem.inputs, axis=1).max(initial=0.0)
     if level <= 1e-12 * reach * float(np.abs(problem.Y).sum()):
         return None
     soft = dataclasses.replace(unweighted, beta=WARM_SHARE * level)
-    found = active_set(soft, tol=1e-4, time_limit=time_limit, callback=callback, rng=rng)
+    found = active_set(soft, tol=1e-4, time_limit=deadline, callback=callback, rng=rng)
     found.dual = residual(soft, fit(soft, found.network)) / soft.beta
     return found
 
 
-def _tidy(problem: Problem, found: SolverResult, tol: float, time_limit: float | None) -> None:
+def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline) -> None:
     """At most n neurons, the residual removed, the multipliers refined; nothing is kept that proves less."""
     decayed = problem.bias != "free"
     whole = merge(found.network, penalize_bias=decayed)
     size = whole.neuron_norms(decayed)
     best, value, multipliers = found.network, balanced_objective(problem, found.network), []
     for share in DUST:
+        if problem.Y.size * whole.width > MOST_PRUNED or deadline.passed():
+            break
         alive = size > share * size.max(initial=0.0)
         start = prune(_subset(whole, alive), problem.X, decayed)
         before = value
         for near in NEAR:
+            if deadline.passed() or len(problem.X) * start.lifted_in.size > MOST_ENTRIES:
+                break
             trial = start
             for _ in range(STEPS):
                 trial, dual = remove_residual(problem, trial, near, found.dual)
@@ -220,7 +230,7 @@ def _tidy(problem: Problem, found: SolverResult, tol: float, time_limit: float |
             break
     found.network = best
     if multipliers and value - found.lower > tol * value:
-        lower = _proven(problem, multipliers[-1], time_limit)
+        lower = _proven(problem, multipliers[-1], deadline)
         if lower > found.lower:
             found.dual, found.lower = multipliers[-1], lower
 
@@ -232,10 +242,10 @@ def _subset(network: TwoLayerReLU, keep: BoolArray) -> TwoLayerReLU:
     )
 
 
-def _proven(problem: Problem, N: Array, time_limit: float | None) -> float:
+def _proven(problem: Problem, N: Array, deadline: Deadline) -> float:
     """The lower bound that the oracle proves from N."""
     point = balance_dual(problem, N)
-    bound = dual_norm(problem, point, target=problem.beta, time_limit=time_limit)
+    bound = dual_norm(problem, point, target=problem.beta, time_limit=deadline)
     return scale_dual(problem, point, bound.upper)[1]
 
 
@@ -297,5 +307,5 @@ def _null_basis(rows: Array, dim: int) -> Array:
     """Orthonormal basis (dim, k) of the directions orthogonal to all rows."""
     if not len(rows):
         return np.eye(dim)
-    _, s, Vt = np.linalg.svd(rows)
+    _, s, Vt = np.linalg.svd(np.linalg.qr(rows, mode="r") if len(rows) > 2 * dim else rows)
     return np.asarray(Vt[int((s > 1e-9).sum()) :].T)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from relucvx.deadline import Deadline
 from relucvx.program.problem import Problem
-from relucvx.solver.polish import FIRST_GUESS, STATIONARY, VANISHING, wall_basis
+from relucvx.solver.polish import FIRST_GUESS, STATIONARY, VANISHING, last_resort, wall_basis, within_reach
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
 
@@ -46,7 +47,12 @@ class Neurons:
 
 
 def joint_polish(
-    problem: Problem, W: Array, V: Array, bias: Array, guesses: tuple[float, ...] = FIRST_GUESS
+    problem: Problem,
+    W: Array,
+    V: Array,
+    bias: Array,
+    guesses: tuple[float, ...] = FIRST_GUESS,
+    deadline: Deadline | None = None,
 ) -> Iterator[tuple[Array, Array, Array]]:
     """Refined candidates (W, V, output bias), one for each first guess of the walls.
 
@@ -54,7 +60,10 @@ def joint_polish(
     -----
     Status: heuristic (the caller compares objectives, the certificate judges). Source: [relucvx]
     """
+    deadline = deadline or Deadline()
     if not problem.loss.smooth or not 0 < len(W) <= MOST_NEURONS:
+        return
+    if not within_reach(problem, W.size + V.size, len(W), deadline):
         return
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
@@ -69,17 +78,19 @@ def joint_polish(
             np.maximum(np.linalg.norm(V, axis=1), 1e-300) / np.linalg.norm(W[:, : problem.penalized], axis=1)
         )
         neurons = Neurons(W * root[:, None], V / root[:, None], bias.copy(), np.where(T >= 0, 1.0, -1.0), near)
-        neurons = _correct(problem, neurons)
+        neurons = _correct(problem, neurons, deadline)
         yield neurons.W, neurons.V, neurons.bias
 
 
-def _correct(problem: Problem, neurons: Neurons) -> Neurons:
+def _correct(problem: Problem, neurons: Neurons, deadline: Deadline) -> Neurons:
     """Newton with the walls held, then add violated and release wrongly held walls, until neither happens."""
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     for _ in range(CORRECTIONS):
         before = neurons.W
-        converged = _Newton(problem, neurons).run()
+        converged = _Newton(problem, neurons).run(deadline)
+        if deadline.passed():
+            break
         size = np.linalg.norm(neurons.W[:, : problem.penalized], axis=1)
         if not converged and len(size) > 1 and size.min() < VANISHING * size.max():
             neurons = neurons.keep(np.arange(len(size)) != int(size.argmin()))
@@ -148,7 +159,7 @@ class _Newton:
         self.at_v = int(self.cuts[-1])
         self.at_b = self.at_v + self.k * self.c
 
-    def run(self) -> bool:
+    def run(self, deadline: Deadline) -> bool:
         """Iterate until the gradient is down to rounding or no step helps; True when it is small against beta."""
         neurons = self.neurons
         bias = [neurons.bias] if self.has_bias else []
@@ -156,11 +167,13 @@ class _Newton:
         value = self.value(x)
         sizes: list[float] = []
         for _ in range(STEPS):
+            if deadline.passed():
+                break
             g, H, noise = self.derivatives(x)
             sizes.append(float(np.abs(g).max(initial=0.0)))
             if sizes[-1] <= 0.1 * noise or min(sizes[-PATIENCE:]) > 0.5 * min(sizes[:-PATIENCE], default=np.inf):
                 break
-            direction = _descent(H, g)
+            direction = _descent(H, g, deadline)
             step, fresh = 1.0, self.value(x + direction)
             while not fresh <= value * (1 + 1e-15) and step > 1e-4:
                 step *= 0.5
@@ -176,7 +189,7 @@ class _Newton:
         if self.has_bias:
             neurons.bias = x[self.at_b :].copy()
         scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
-        return sizes[-1] <= STATIONARY * scale + noise
+        return bool(sizes) and sizes[-1] <= STATIONARY * scale + noise
 
     def part(self, x: Array, j: int) -> Array:
         """The coordinates q_j."""
@@ -227,14 +240,18 @@ class _Newton:
         return g, H, noise
 
 
-def _descent(H: Array, g: Array) -> Array:
+def _descent(H: Array, g: Array, deadline: Deadline) -> Array:
     """-H⁻¹g where H is positive definite, else with its eigenvalues made positive; flat directions are left alone."""
     if not len(H):
         return -g
     try:
         return np.asarray(-scipy.linalg.cho_solve(scipy.linalg.cho_factor(H), g))
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(H)
-        size = np.abs(values)
-        flat = size <= 1e-11 * size.max()
-        return np.asarray(-vectors @ (np.where(flat, 0.0, 1.0) * (vectors.T @ g) / np.where(flat, 1.0, size)))
+        return -last_resort(lambda: _along_eigenvectors(H, g), np.zeros_like(g), deadline)
+
+
+def _along_eigenvectors(H: Array, g: Array) -> Array:
+    values, vectors = np.linalg.eigh(H)
+    size = np.abs(values)
+    flat = size <= 1e-11 * size.max()
+    return np.asarray(vectors @ (np.where(flat, 0.0, 1.0) * (vectors.T @ g) / np.where(flat, 1.0, size)))

@@ -9,19 +9,17 @@ With several outputs this is what chooses the output directions that :mod:`reluc
 
 from __future__ import annotations
 
-import time
-
-import numpy as np
 import scipy.sparse as sp
 
+from relucvx.deadline import Deadline
 from relucvx.program.problem import Problem
-from relucvx.solver.group_program import GroupProgram, input_scale, target_scale
+from relucvx.solver.group_program import GroupProgram, block_seconds, input_scale, target_scale
 from relucvx.tolerances import CONIC
 from relucvx.types import Array
 
 
 def solve_outputs(
-    problem: Problem, W: Array, tol: float = CONIC.value, deadline: float = np.inf
+    problem: Problem, W: Array, tol: float = CONIC.value, deadline: Deadline | None = None
 ) -> tuple[Array, Array, Array]:
     """Output vectors (k, c), output bias (c,) and dual point (n, c) for the unit directions W (k, D).
 
@@ -36,7 +34,13 @@ def solve_outputs(
     """
     sx, sy, c = input_scale(problem), target_scale(problem), problem.n_outputs
     atoms = problem.activation(problem.inputs @ W.T) / sx
-    design = np.einsum("nk,ab->nakb", atoms, np.eye(c)).reshape(len(atoms) * c, len(W) * c)
-    program = GroupProgram(problem, design, len(W), c, c, sx, sp.csc_matrix((0, len(W) * c)))
-    V, bias_out, dual, _ = program.solve(tol, deadline - time.perf_counter())
+    design = sp.kron(sp.csc_matrix(atoms), sp.identity(c), format="csc")
+    none = sp.csc_matrix((0, len(W) * c))
+    program = GroupProgram(problem, design, len(W), c, c, sx, none, outputs_seconds(problem, len(W)))
+    V, bias_out, dual, _ = program.solve(tol, deadline or Deadline())
     return V * (sy / sx), bias_out, dual
+
+
+def outputs_seconds(problem: Problem, directions: int) -> float:
+    """Predicted seconds of :func:`solve_outputs` over so many directions."""
+    return block_seconds(problem.n_samples, directions, problem.n_outputs)

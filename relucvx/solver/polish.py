@@ -8,11 +8,13 @@ are released.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 
+from relucvx.deadline import Deadline, OutOfTime, aside
 from relucvx.program.problem import Problem
 from relucvx.solver.restricted import Blocks
 from relucvx.tolerances import EPS
@@ -24,7 +26,7 @@ FIRST_GUESS = (1e-5, 1e-4, 1e-7)
 PARALLEL = 1e-8
 """Blocks with 1 - cosine below this and the same output direction are one neuron seen from two cells."""
 
-CORRECTIONS = 25
+CORRECTIONS, STEPS = 25, 25
 
 VANISHING = 0.05
 """When Newton does not converge, the smallest neuron is dropped if it is below this share of the largest: it was on its
@@ -32,6 +34,15 @@ way to zero, where its norm has no gradient."""
 
 STATIONARY = 1e-9
 """Newton has converged when the gradient is below this share of beta."""
+
+RATE = 5e9
+"""Multiplications a second of dense linear algebra, at least."""
+
+LONGEST_STEP, MOST_ENTRIES = 1.5, 5e7
+"""Seconds a Newton step may be predicted to take, and numbers its matrix may hold: beyond, Newton is not begun."""
+
+LARGE = 500
+"""From so many unknowns on factorisations of last resort, which take seconds, run aside."""
 
 
 @dataclass
@@ -45,7 +56,16 @@ class Support:
     walls: BoolArray
 
 
-def polish(problem: Problem, blocks: Blocks, u: Array, bias_out: Array) -> list[tuple[Array, Array, Array]]:
+def within_reach(problem: Problem, unknowns: int, neurons: int, deadline: Deadline) -> bool:
+    """Whether Newton steps of this size can be taken: each takes a small share of the time left, and fits into memory."""
+    rows = problem.Y.size
+    work = rows * float(unknowns) ** 2 + float(unknowns) ** 3 / 3.0 + neurons * float(problem.n_inputs) ** 3
+    return work / RATE <= min(LONGEST_STEP, 0.1 * deadline.left()) and rows * unknowns <= MOST_ENTRIES
+
+
+def polish(
+    problem: Problem, blocks: Blocks, u: Array, bias_out: Array, deadline: Deadline | None = None
+) -> list[tuple[Array, Array, Array]]:
     """Refined candidates (neurons (k, D), outputs (k, c), output bias), one for each first guess of the walls.
 
     Neurons seen from two cells are merged, so there can be fewer than blocks. Empty for losses without a gradient.
@@ -58,12 +78,15 @@ def polish(problem: Problem, blocks: Blocks, u: Array, bias_out: Array) -> list[
         return []
     out = []
     seen: list[BoolArray] = []
+    deadline = deadline or Deadline()
     for guess in FIRST_GUESS:
         support = _support(problem, blocks, u, guess)
+        if not within_reach(problem, support.u.size, len(support.u), deadline):
+            break
         if any(np.array_equal(support.walls, walls) for walls in seen):
             continue
         seen.append(support.walls.copy())
-        bias = _correct(problem, support, bias_out.copy())
+        bias = _correct(problem, support, bias_out.copy(), deadline)
         out.append((support.u, support.outputs, bias))
     return out
 
@@ -96,12 +119,14 @@ def _support(problem: Problem, blocks: Blocks, u: Array, guess: float) -> Suppor
     )
 
 
-def _correct(problem: Problem, support: Support, bias: Array) -> Array:
+def _correct(problem: Problem, support: Support, bias: Array, deadline: Deadline) -> Array:
     """Newton with the walls held, then add violated and release wrongly held walls, until neither happens."""
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     for _ in range(CORRECTIONS):
-        bias, converged = _newton(problem, support, bias)
+        bias, converged = _newton(problem, support, bias, deadline)
+        if deadline.passed():
+            break
         if not converged and _drop_smallest(problem, support):
             continue
         size = np.linalg.norm(support.u, axis=1, keepdims=True)
@@ -147,7 +172,7 @@ def _release(problem: Problem, support: Support, bias: Array) -> bool:
     return released
 
 
-def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25) -> tuple[Array, bool]:
+def _newton(problem: Problem, support: Support, bias_out: Array, deadline: Deadline) -> tuple[Array, bool]:
     """Damped Newton in the subspaces of the walls held; updates ``support.u``, returns output bias and convergence."""
     bases = [wall_basis(problem, support.walls[j], support.u[j]) for j in range(len(support.u))]
     X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
@@ -169,7 +194,9 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
 
     value, size, noise = objective(q), np.inf, 0.0
     reach = np.abs(A).T
-    for _ in range(steps):
+    for _ in range(STEPS):
+        if deadline.passed():
+            break
         F = (A @ q).reshape(n, c)
         slope = problem.loss.gradient(F, problem.Y, problem.sample_weight).ravel()
         g = A.T @ slope
@@ -187,7 +214,7 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
         g[cuts[-1] :] += decay * q[cuts[-1] :]
         H[cuts[-1] :, cuts[-1] :] += decay * np.eye(len(q) - cuts[-1])
         size = float(np.abs(g).max(initial=0.0))
-        direction = _newton_direction(H, g)
+        direction = _newton_direction(H, g, deadline)
         step, fresh = 1.0, objective(q + direction)
         while not fresh <= value * (1 + 1e-15) and step > 1e-4:
             step *= 0.5
@@ -203,7 +230,7 @@ def _newton(problem: Problem, support: Support, bias_out: Array, steps: int = 25
     return (q[cuts[-1] :].copy() if has_bias else bias_out), size <= STATIONARY * problem.beta + noise
 
 
-def _newton_direction(H: Array, g: Array) -> Array:
+def _newton_direction(H: Array, g: Array, deadline: Deadline) -> Array:
     """-H⁺g: Cholesky where possible, least norm where the optimum is not unique."""
     if not len(H):
         return -g
@@ -212,7 +239,17 @@ def _newton_direction(H: Array, g: Array) -> Array:
         factor = scipy.linalg.cho_factor(H + ridge * np.eye(len(H)))
         return np.asarray(-scipy.linalg.cho_solve(factor, g))
     except np.linalg.LinAlgError:
-        return np.asarray(-np.linalg.lstsq(H, g, rcond=1e-12)[0])
+        return -last_resort(lambda: np.asarray(np.linalg.lstsq(H, g, rcond=1e-12)[0]), np.zeros_like(g), deadline)
+
+
+def last_resort(work: Callable[[], Array], otherwise: Array, deadline: Deadline) -> Array:
+    """The value of a long factorisation, run aside where it is large; ``otherwise`` when the time runs out first."""
+    if len(otherwise) < LARGE:
+        return work()
+    try:
+        return aside(work, deadline)
+    except OutOfTime:
+        return otherwise
 
 
 def wall_basis(problem: Problem, walls: BoolArray, u: Array) -> Array:
@@ -221,6 +258,7 @@ def wall_basis(problem: Problem, walls: BoolArray, u: Array) -> Array:
     if not len(rows):
         return np.eye(problem.n_inputs)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    _, s, Vt = np.linalg.svd(unit)
+    # of many rows the triangle has the same null space, and no factor of rows x rows is formed
+    _, s, Vt = np.linalg.svd(np.linalg.qr(unit, mode="r") if len(unit) > 2 * unit.shape[1] else unit)
     basis = Vt[int((s > 1e-9).sum()) :].T
     return np.asarray(basis) if basis.shape[1] and np.linalg.norm(basis.T @ u) > 0 else np.eye(problem.n_inputs)

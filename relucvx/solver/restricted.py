@@ -10,14 +10,15 @@ is the dual point, for every loss. Data are scaled to order one first; CVXPY is 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.deadline import Deadline
+from relucvx.errors import BackendError
 from relucvx.program.problem import Problem
-from relucvx.solver.group_program import GroupProgram, input_scale, scaled_inputs, target_scale
+from relucvx.solver.group_program import GroupProgram, dense_seconds, input_scale, scaled_inputs, target_scale
 from relucvx.tolerances import CONIC, DEAD
 from relucvx.types import Array, BoolArray
 
@@ -48,17 +49,24 @@ class Blocks:
 
     def extend(self, patterns: BoolArray, outputs: Array) -> Blocks:
         """Append blocks that are not present yet (same pattern, output directions within 1e-9)."""
+        known: dict[bytes, list[Array]] = {}
+        for code, v in zip(_codes(self.patterns), self.outputs, strict=True):
+            known.setdefault(code, []).append(v)
         new: list[int] = []
-        for i in range(len(patterns)):
-            earlier = [(patterns[j], outputs[j]) for j in new]
-            pairs = list(zip(self.patterns, self.outputs, strict=True)) + earlier
-            if not any(np.array_equal(patterns[i], q) and np.allclose(outputs[i], v, atol=1e-9) for q, v in pairs):
+        for i, code in enumerate(_codes(patterns)):
+            same = known.setdefault(code, [])
+            if not any(np.allclose(outputs[i], v, atol=1e-9) for v in same):
+                same.append(outputs[i])
                 new.append(i)
         return Blocks(
             np.concatenate([self.patterns, patterns[new]]),
             np.concatenate([self.outputs, outputs[new]]),
             self.rows + [set() for _ in new],
         )
+
+
+def _codes(patterns: BoolArray) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(patterns, axis=1)]
 
 
 @dataclass
@@ -73,11 +81,11 @@ class RestrictedSolution:
 
 
 def solve_restricted(
-    problem: Problem, blocks: Blocks, tol: float = CONIC.value, deadline: float = np.inf
+    problem: Problem, blocks: Blocks, tol: float = CONIC.value, deadline: Deadline | None = None
 ) -> RestrictedSolution:
     """Solve the program over the given cells, adding violated cell rows until none is left.
 
-    After ``deadline`` (``time.perf_counter`` seconds) no further solve is started: the point returned may then leave its
+    After the deadline no further solve is started: the point returned may then leave its
     cells, which makes it an ordinary network, not a wrong one.
 
     Raises
@@ -90,13 +98,18 @@ def solve_restricted(
     Status: certified numerically (by the caller: the certificate recomputes everything).
     Source: [pilanci-ergen-2020]
     """
-    X = problem.inputs
+    X, deadline = problem.inputs, deadline or Deadline()
     norms = np.linalg.norm(X, axis=1)
     seconds = 0.0
-    for solves in range(1, ROUNDS + 1):  # noqa: B007 (reported below)
-        u, bias_out, dual, elapsed = _solve_once(problem, blocks, tol, deadline - time.perf_counter())
+    for solves in range(1, ROUNDS + 1):
+        try:
+            u, bias_out, dual, elapsed = _solve_once(problem, blocks, tol, deadline)
+        except BackendError:
+            if solves == 1 or not deadline.passed():
+                raise
+            break  # late: the last point is a network, too
         seconds += elapsed
-        if time.perf_counter() > deadline:
+        if deadline.passed():
             break
         sizes = np.linalg.norm(u, axis=1)
         size = sizes.max(initial=0.0)
@@ -116,19 +129,25 @@ def solve_restricted(
     return RestrictedSolution(u, bias_out, dual, solves, seconds)
 
 
-def _solve_once(problem: Problem, blocks: Blocks, tol: float, time_limit: float) -> tuple[Array, Array, Array, float]:
+def _solve_once(problem: Problem, blocks: Blocks, tol: float, deadline: Deadline) -> tuple[Array, Array, Array, float]:
     """One solve with the cell rows imposed so far: neurons u (k, D), output bias, dual point, seconds."""
     sx, sy = input_scale(problem), target_scale(problem)
     X = scaled_inputs(problem, sx)
     k, (n, dim), c = len(blocks), X.shape, problem.n_outputs
     gates = problem.activation.gate(blocks.patterns)
     design = np.einsum("jn,nd,jc->ncjd", gates, X, blocks.outputs).reshape(n * c, k * dim)
-    program = GroupProgram(problem, design, k, dim, problem.penalized, sx, _cell_rows(X, blocks))
-    u, bias_out, dual, seconds = program.solve(tol, time_limit)
+    seconds = blocks_seconds(problem, k)
+    program = GroupProgram(problem, design, k, dim, problem.penalized, sx, _cell_rows(X, blocks), seconds)
+    u, bias_out, dual, seconds = program.solve(tol, deadline)
     u = u * (sy / sx)
     if problem.bias == "free":
         u[:, -1] *= sx  # the bias column was not scaled
     return u, bias_out, dual, seconds
+
+
+def blocks_seconds(problem: Problem, blocks: int) -> float:
+    """Predicted seconds of one solve over so many cells."""
+    return dense_seconds(problem.Y.size, blocks * problem.n_inputs)
 
 
 def _cell_rows(X: Array, blocks: Blocks) -> sp.csc_matrix:

@@ -15,11 +15,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.conversion import as_callable
+from relucvx.deadline import Deadline, OutOfTime
 from relucvx.errors import BackendError
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, make_form
@@ -28,10 +30,11 @@ from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
-from relucvx.solver.columns import distinct, lifted_neurons, own_starts
-from relucvx.solver.descent import descend, random_start
+from relucvx.solver.columns import distinct, lifted_neurons, network_of, own_starts, unit_pull
+from relucvx.solver.descent import descend, first_neurons
+from relucvx.solver.group_program import affordable
 from relucvx.solver.polish import polish
-from relucvx.solver.restricted import Blocks, RestrictedSolution, solve_restricted
+from relucvx.solver.restricted import Blocks, RestrictedSolution, blocks_seconds, solve_restricted
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.tolerances import CONIC
 from relucvx.types import Array, BoolArray, Status
@@ -43,7 +46,6 @@ SUPPORT = (1e-5, 1e-8)
 
 SLIDE_ABOVE = 1e-4
 """Slide only while the dual norm exceeds beta by more than this share: closer in, the cells are already right."""
-
 
 RELAXATIONS = (1.0, 1.0, 10.0, 100.0, 0.1, 1000.0)
 """Factors on the conic tolerance after so many rounds without progress."""
@@ -60,6 +62,12 @@ CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
 PATIENCE = 2
 """Rounds without progress after which a feasible dual point that leaves a gap ends the run."""
 
+PRICING_SHARE, SLIDE_SHARE = 0.1, 0.4
+"""Shares of the time left that one search for columns, and one descent before a convex step, may take."""
+
+MOST_ITERATIONS = 15_000
+"""Of a descent that no convex step follows."""
+
 PROOF_SECONDS = 120.0
 """Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
 
@@ -71,32 +79,37 @@ class Run:
         self,
         problem: Problem,
         tol: float,
-        time_limit: float | None,
+        deadline: Deadline,
         max_rounds: int,
         callback: Callable[[Progress], bool | None] | None,
         rng: np.random.Generator,
     ) -> None:
         self.problem, self.tol, self.rng = problem, tol, rng
         self.began = time.perf_counter()
-        self.deadline = np.inf if time_limit is None else self.began + time_limit
+        self.deadline = deadline
         self.max_rounds, self.callback = max_rounds, as_callable(callback, "callback")
         self.network = problem.null_network()
         self.upper = problem.null_value()
-        self.dual = balance_dual(problem, residual(problem, fit(problem, self.network)))
+        self._keep_residual()
         self.proven_dual, self.lower, self.dual_norm_upper = np.zeros_like(problem.Y), 0.0, float("nan")
         self.status = Status.ITERATION_LIMIT
         self.round, self.violation = 0, float("inf")
         self.blocks = self._no_blocks()
         self.history: list[Progress] = []
         self.arrangement: Arrangement | None = None
-        form = make_form(problem.inputs, self.dual, problem.activation, free_bias=problem.bias == "free")
+        form = self._form()
         if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
-            self.arrangement = enumerate_patterns(problem.inputs)
+            with suppress(OutOfTime):
+                self.arrangement = enumerate_patterns(problem.inputs, deadline=deadline.share(0.3))
         self.n_starts = 128
         self.zero_rows = ~problem.inputs.any(axis=1)
         self.leading_row = int(np.argmin(self.zero_rows))
         self.idle = 0
         self.exhausted = False
+
+    def _form(self) -> Form:
+        free_bias = self.problem.bias == "free"
+        return make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=free_bias)
 
     def _no_blocks(self) -> Blocks:
         return Blocks(np.zeros((0, self.problem.n_samples), bool), np.zeros((0, self.problem.n_outputs)))
@@ -105,7 +118,7 @@ class Run:
         """Rounds of price, slide, solve until the gap is proven or a limit is reached."""
         if start is not None:
             self._offer(start)
-        if not self.problem.loss.smooth and self.problem.bias in ("all", "free"):
+        if not self.problem.loss.smooth and self.problem.bias in ("all", "free") and self._affordable():
             self._solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
         columns = self._price()
         while self.status is Status.ITERATION_LIMIT and self.round < self.max_rounds and not self.exhausted:
@@ -122,11 +135,11 @@ class Run:
                 return
             grown = len(self.blocks) > known
             try:
-                self._solve()
+                self._step()
             except BackendError as error:
                 log.warning("round %d: %s", self.round, error)
-                late = time.perf_counter() > self.deadline
-                self.status = Status.TIME_LIMIT if late else Status.BACKEND_FAILED
+                self.status = Status.TIME_LIMIT if self.deadline.passed() else Status.BACKEND_FAILED
+                self._keep_residual()
                 return
             # At a kink the program is degenerate: new cells can move the dual point alone for many rounds.
             degenerate = grown and not self.problem.loss.smooth
@@ -136,6 +149,32 @@ class Run:
                 self._prove()
                 return
             columns = self._price()
+
+    def _step(self) -> None:
+        """The convex step, where it fits into the time left; else descent has done what can be done."""
+        if self._affordable():
+            self._solve()
+            return
+        self._keep_residual()
+        self._forget_columns()
+        self._record("descended")
+
+    def _forget_columns(self) -> None:
+        """Only the columns of the network at hand are carried on: nothing else shows which others are idle."""
+        self.blocks = self._no_blocks()
+        self._add_cells(self._own_neurons()[0])
+
+    def _affordable(self) -> bool:
+        return affordable(self._predicted(len(self.blocks)), self.deadline)
+
+    def _predicted(self, columns: int) -> float:
+        """Seconds of a convex step over so many columns."""
+        return blocks_seconds(self.problem, columns)
+
+    def _keep_residual(self) -> None:
+        """The dual point of a network that no convex step stands behind."""
+        self.dual = balance_dual(self.problem, residual(self.problem, fit(self.problem, self.network)))
+        self.dual_belongs_to = self.upper
 
     def _creeping(self) -> bool:
         """Whether many rounds brought next to nothing although the dual point is far from feasible."""
@@ -152,11 +191,13 @@ class Run:
 
     def _price(self) -> Array | None:
         """Directions (k, D) above beta, or None when the gap is proven."""
-        form = make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=self.problem.bias == "free")
+        form = self._form()
         threshold = self._threshold()
         starts = self._starts(form)
         limit = int(np.clip(COLUMN_VARIABLES // max(form.X.shape[1], 1), 8, 60))
-        directions, values = local_maxima(form, starts, above=threshold, limit=limit)
+        directions, values = local_maxima(
+            form, starts, above=threshold, limit=limit, deadline=self.deadline.share(PRICING_SHARE)
+        )
         if len(values):
             self.violation = float(values[0]) / self.problem.beta - 1.0
             if len(values) < limit // 2:
@@ -166,7 +207,7 @@ class Run:
         if witness is None:
             return None
         self.n_starts = min(4 * self.n_starts, 4096)
-        near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200)
+        near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200, deadline=self.deadline)
         return np.array([witness, *(form.to_original(w) for w in near)])
 
     def _starts(self, form: Form) -> Array:
@@ -177,42 +218,39 @@ class Run:
     def _prove(self, threshold: float | None = None) -> Array | None:
         """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""
         goal = self._threshold() if threshold is None else threshold
-        left = PROOF_SECONDS if np.isinf(self.deadline) else max(0.0, self.deadline - time.perf_counter())
+        limited = np.isfinite(self.deadline.left())
         bound = dual_norm(
             self.problem, self.dual, target=goal, stop_above=np.inf if threshold is None else goal,
-            arrangement=self.arrangement, time_limit=left, n_starts=16, rng=self.rng,
+            arrangement=self.arrangement, n_starts=16, rng=self.rng,
+            time_limit=self.deadline if limited else Deadline(PROOF_SECONDS),
             callback=lambda search: self._stopped("proving"),
         )  # fmt: skip
         self.violation = bound.lower / self.problem.beta - 1.0
         _, lower = scale_dual(self.problem, self.dual, bound.upper)
         if lower > self.lower or not np.isfinite(self.dual_norm_upper):
             self.lower, self.proven_dual, self.dual_norm_upper = max(lower, self.lower), self.dual.copy(), bound.upper
-        if self._converged():
+        if gap(self.problem, self.upper, self.lower)[1] <= self.tol:
             return None
         if bound.outcome == "violated" or bound.lower > goal:
             return bound.witness
         if bound.outcome == "proved" and self.idle < PATIENCE:
             return bound.witness  # the dual point is feasible, the network not yet good enough: solve once more
         if self.status is Status.ITERATION_LIMIT:
-            timed = bound.outcome == "budget" and np.isfinite(self.deadline)
+            timed = bound.outcome == "budget" and limited
             self.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT
             self.exhausted = True
         return bound.witness
-
-    def _converged(self) -> bool:
-        return gap(self.problem, self.upper, self.lower)[1] <= self.tol
 
     # ------------------------------------------------------------------ columns and cells
     def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
         """Add the cells of the new columns, and of where a short descent slides everything."""
         self._add_cells(columns)
-        first = self.round == 1
-        if first and start is None:
+        if self.round == 1 and start is None:
             dim = self.problem.n_inputs
             width = int(np.clip(self.problem.n_samples * dim // 6, 10, 80))
             # In many dimensions conic steps are dear and cells plentiful: let descent do more of the work.
             iterations = 600 if dim <= 6 else 3000
-            W, V, b = random_start(self.problem, width, self.rng)
+            W, V, b = first_neurons(self.problem, width, self.rng, self.deadline)
             gain = 1e-2 * np.abs(W).max()
             self._slide(np.vstack([W, gain * columns]), np.vstack([V, 1e-2 * self._signs(columns)]), b, iterations)
         elif self.violation > SLIDE_ABOVE:
@@ -224,9 +262,7 @@ class Run:
 
     def _signs(self, columns: Array) -> Array:
         """Output direction (k, c) of each column: Nᵀ phi(Xw), normalised."""
-        pull = self.problem.activation(columns @ self.problem.inputs.T) @ self.dual
-        norm = np.linalg.norm(pull, axis=1, keepdims=True)
-        return np.asarray(np.where(norm > 0, pull / np.maximum(norm, 1e-300), 1.0))
+        return unit_pull(self.problem, self.dual, columns)
 
     def _own_neurons(self) -> tuple[Array, Array, Array]:
         """Lifted neurons, outputs and output bias of the best network, balanced."""
@@ -236,7 +272,7 @@ class Run:
 
     def _slide(self, W: Array, V: Array, b: Array, iterations: int) -> None:
         """Descend from the given neurons, keep the outcome if it is the best network so far, and add its cells."""
-        W, V, b, _ = descend(self.problem, W, V, b, iterations)
+        W, V, b = self._descend(W, V, b, iterations)
         self._offer(self._as_network(W, V, b))
         self._stopped("slid")
         size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
@@ -244,6 +280,12 @@ class Run:
         if self.problem.n_inputs > 6:
             alive &= distinct(W, V, size)
         self._add_cells(W[alive], V[alive])
+
+    def _descend(self, W: Array, V: Array, b: Array, iterations: int) -> tuple[Array, Array, Array]:
+        """A descent that leaves time for the convex step, or takes all there is where no such step fits into it."""
+        if affordable(self._predicted(len(W)), self.deadline.share(1.0 - SLIDE_SHARE)):
+            return descend(self.problem, W, V, b, iterations, self.deadline.share(SLIDE_SHARE))[:3]
+        return descend(self.problem, W, V, b, MOST_ITERATIONS, self.deadline)[:3]
 
     def _add_cells(self, W: Array, outputs: Array | None = None) -> None:
         """Append the cells of directions W with their output signs."""
@@ -260,8 +302,7 @@ class Run:
         self.blocks = self.blocks.extend(patterns, v)
 
     def _patterns(self, W: Array) -> BoolArray:
-        X = self.problem.inputs
-        return np.asarray((W @ X.T >= 0) | self.zero_rows)
+        return np.asarray((W @ self.problem.inputs.T >= 0) | self.zero_rows)
 
     # ------------------------------------------------------------------ the convex step
     def _solve(self) -> None:
@@ -278,7 +319,9 @@ class Run:
         improved = False
         for share in SUPPORT:
             mask = size > share * size.max(initial=0.0)
-            for u, outputs, bias in polish(self.problem, self.blocks.keep(mask), out.u[mask], out.bias_out):
+            for u, outputs, bias in polish(
+                self.problem, self.blocks.keep(mask), out.u[mask], out.bias_out, self.deadline
+            ):
                 refined = self._from_blocks(u, outputs, bias)
                 value = balanced_objective(self.problem, refined)
                 if value <= best * (1 + 1e-15):
@@ -291,7 +334,7 @@ class Run:
         self._offer(candidate)
         # Without a polished point the multipliers are the better dual: at a kink, or where Newton found no support.
         N = residual(self.problem, fit(self.problem, candidate)) if improved else out.dual
-        self.dual = balance_dual(self.problem, N)
+        self.dual, self.dual_belongs_to = balance_dual(self.problem, N), self.upper
         self._record("solved")
 
     def _move_constants(self, out: RestrictedSolution, size: Array) -> None:
@@ -311,16 +354,7 @@ class Run:
         return self._as_network(u[live] / root[live], outputs[live] * root[live], bias_out)
 
     def _as_network(self, W: Array, V: Array, b: Array) -> TwoLayerReLU:
-        problem = self.problem
-        lifted = problem.bias != "none"
-        return TwoLayerReLU(
-            weights_in=W[:, : problem.n_features],
-            weights_out=V,
-            bias_in=W[:, -1] if lifted else None,
-            bias_out=b if problem.bias in ("all", "free") else None,
-            activation=problem.activation,
-            scalar_output=problem.scalar_output,
-        )
+        return network_of(self.problem, W, V, b)
 
     def _offer(self, network: TwoLayerReLU, stationary: bool = False) -> None:
         """Keep a network when its balanced objective is the lowest so far; a stationary one also when it is as low.
@@ -348,7 +382,7 @@ class Run:
         progress = self._record(phase)
         if self.callback is not None and self.callback(progress):
             self.status = Status.INTERRUPTED
-        elif time.perf_counter() > self.deadline:
+        elif self.deadline.passed():
             self.status = Status.TIME_LIMIT
         return self.status in (Status.INTERRUPTED, Status.TIME_LIMIT)
 
@@ -357,6 +391,8 @@ class Run:
         merged = merge(self.network, penalize_bias=self.problem.bias != "free")
         if balanced_objective(self.problem, merged) <= self.upper * (1 + 1e-14):
             self.network = merged
+        if self.lower <= 0.0 and self.upper < self.dual_belongs_to:
+            self._keep_residual()
         dual = self.proven_dual if self.lower > 0 else self.dual
         return SolverResult(
             self.network, dual, self.lower, self.status, self.round, time.perf_counter() - self.began, self.history,

@@ -22,13 +22,14 @@ from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.solver.descent import descend, random_start
+from relucvx.solver.descent import first_neurons
+from relucvx.solver.group_program import affordable
 from relucvx.solver.joint_polish import joint_polish
-from relucvx.solver.outputs import solve_outputs
+from relucvx.solver.outputs import outputs_seconds, solve_outputs
 from relucvx.solver.polish import FIRST_GUESS
-from relucvx.solver.restricted import Blocks, solve_restricted
+from relucvx.solver.restricted import Blocks, blocks_seconds, solve_restricted
 from relucvx.solver.result import SolverResult
-from relucvx.solver.run import SLIDE_ABOVE, Run
+from relucvx.solver.run import PRICING_SHARE, SLIDE_ABOVE, Run
 from relucvx.tolerances import CONIC, WALL
 from relucvx.types import Array
 
@@ -50,6 +51,9 @@ FEW = 30
 SAME, BUNDLE = 1e-8, 1e-3
 """1 - cosine below which neurons are polished as one; the second where an interior point left a bundle for each neuron."""
 
+MOST_PRUNED = 2e6
+"""Numbers in the activities of a network that is pruned: what takes a fraction of a second."""
+
 FREE = 1e-13
 """Relative rise of the objective that counts as rounding when neurons are removed."""
 
@@ -63,8 +67,8 @@ class VectorRun(Run):
     """A run whose columns are directions, each with an output vector chosen by the convex step."""
 
     def __init__(self, *arguments: Any) -> None:
+        self.directions: Array = np.zeros((0, arguments[0].n_inputs))
         super().__init__(*arguments)
-        self.directions: Array = np.zeros((0, self.problem.n_inputs))
 
     def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
         """The dictionary of the round: the network's neurons, the new columns, and where a descent slides both."""
@@ -73,13 +77,13 @@ class VectorRun(Run):
         first = self.round == 1 and start is None
         if first:
             width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 12, 80))
-            W, V, b = random_start(self.problem, width, self.rng)
+            W, V, b = first_neurons(self.problem, width, self.rng, self.deadline)
         if first or self.violation > SLIDE_ABOVE:
             gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
             iterations = (600 if self.problem.n_inputs <= 6 else 3000) if first else 300
             W = np.vstack([W, gain * columns])
             V = np.vstack([V, gain * self._signs(columns)])
-            W, V, b, _ = descend(self.problem, W, V, b, iterations)
+            W, V, b = self._descend(W, V, b, iterations)
             self._offer(self._as_network(W, V, b))
             self._stopped("slid")
             size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
@@ -90,11 +94,21 @@ class VectorRun(Run):
 
     def result(self) -> SolverResult:
         """The best network with linearly dependent neurons removed, where that costs nothing."""
-        pruned = prune(self.network, self.problem.X, penalize_bias=self.problem.bias != "free")
-        value = balanced_objective(self.problem, pruned)
-        if pruned.width < self.network.width and value <= self.upper * (1 + FREE):
-            self.network, self.upper = pruned, value
+        if self.problem.Y.size * self.network.width <= MOST_PRUNED:
+            pruned = prune(self.network, self.problem.X, penalize_bias=self.problem.bias != "free")
+            value = balanced_objective(self.problem, pruned)
+            if pruned.width < self.network.width and value <= self.upper * (1 + FREE):
+                self.network, self.upper = pruned, value
         return super().result()
+
+    def _affordable(self) -> bool:
+        return affordable(self._predicted(len(self.directions)), self.deadline)
+
+    def _forget_columns(self) -> None:
+        self.directions = self._distinct(self._own_neurons()[0])
+
+    def _predicted(self, columns: int) -> float:
+        return outputs_seconds(self.problem, columns)
 
     def _distinct(self, W: Array) -> Array:
         """Unit directions (in the penalised norm), one of each bundle, first come first kept."""
@@ -119,6 +133,8 @@ class VectorRun(Run):
         for _ in range(0 if done else ALTERNATIONS):
             if not len(W) or self._stopped("alternating"):
                 break
+            if not affordable(blocks_seconds(problem, len(W)), self.deadline):
+                break
             blocks = self._blocks_around(W, V)
             moved = solve_restricted(problem, blocks, tol=level, deadline=self.deadline)
             self._offer(self._from_blocks(moved.u, blocks.outputs, moved.bias_out))
@@ -129,7 +145,7 @@ class VectorRun(Run):
             self._offer(self._as_network(*_balanced(W, V), b))
         improved = improved or (not done and self._polish(W, V, b))
         N = residual(problem, fit(problem, self.network)) if improved else dual
-        self.dual = balance_dual(problem, N)
+        self.dual, self.dual_belongs_to = balance_dual(problem, N), self.upper
         self._record("solved")
 
     def _settled(self, dual: Array) -> bool:
@@ -143,7 +159,8 @@ class VectorRun(Run):
         _, lower = scale_dual(problem, N, threshold)
         if gap(problem, self.upper, lower)[1] > self.tol:
             return False  # no direction is missing, but those at hand are not yet used well enough
-        return not len(local_maxima(form, self._starts(form), above=threshold, limit=1)[0])
+        search = self.deadline.share(PRICING_SHARE)
+        return not len(local_maxima(form, self._starts(form), above=threshold, limit=1, deadline=search)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)
@@ -156,9 +173,10 @@ class VectorRun(Run):
         A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
         """
         before = balanced_objective(self.problem, self._as_network(W, V, b))
+        guesses = FIRST_GUESS[: None if thorough else 1]
         for support in self._supports(W, V, thorough):
             found = False
-            for candidate in joint_polish(self.problem, *support, b, FIRST_GUESS[: None if thorough else 1]):
+            for candidate in joint_polish(self.problem, *support, b, guesses, self.deadline):
                 network = self._as_network(*candidate)
                 if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
                     self._offer(network, stationary=True)
