@@ -102,8 +102,13 @@ class Explanation(str):
         out.expected, out.received, out.cause, out.fix = expected, received, cause, fix
         return out
 
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """The four of them, in the order of :func:`explain`."""
+        return self.expected, self.received, self.cause, self.fix
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.expected, self.received, self.cause, self.fix)
+        return type(self), self.parts
 
 
 def explain(expected: str, received: str, cause: str = "", fix: str = "") -> Explanation:

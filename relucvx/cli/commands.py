@@ -29,6 +29,7 @@ from relucvx.cli.input import (
     strengths,
 )  # fmt: skip
 from relucvx.cli.options import (
+    SECONDS,
     ActivationName,
     Bias,
     Columns,
@@ -106,7 +107,7 @@ def solve(
     *,
     posing: Posing,
     tol: Tol = 1e-6,
-    time_limit: TimeLimit = None,
+    time_limit: TimeLimit = SECONDS,
     solver: Annotated[str, typer.Option(help="auto, active_set or conic (all patterns through CVXPY)")] = "auto",
     start: Annotated[Path | None, typer.Option(help="saved solution to start from; without DATA, to resume")] = None,
     source: Source,
@@ -133,6 +134,8 @@ def solve(
         output.print_json({"data": task.name, "beta_max": task.range, **output.solution_facts(sol), "saved": saved})
     else:
         rows = output.solution_rows(task, sol, tol)
+        if sol.status is rx.Status.TIME_LIMIT:
+            rows["time limit"] = f"{time_limit:g} s; for more: --time-limit {10 * time_limit:g}"
         output.show(task.title, rows if saved is None else {**rows, "saved": saved})
     raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
 

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from relucvx import __version__
+from relucvx.cli.advice import in_words_of
 from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError, explain
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3
@@ -34,11 +35,14 @@ class _Commands(TyperGroup):
             cast(Any, error).exit_code = BAD_INPUT
             raise
         except (LicenseError, ImportError) as error:
-            _fail(str(error), MISSING)
+            ours = isinstance(error, RelucvxError)
+            _fail(in_words_of(cast(RelucvxError, error), self._options(ctx)) if ours else str(error), MISSING)
         except TooManyPatternsError as error:
-            _fail(f"{error} On the command line: --sample 1000, --samples 50 or --max-patterns.", BAD_INPUT)
+            fix = "--sample 1000 for a part of them, --samples 50 for fewer rows, or a larger --max-patterns"
+            parts = error.explanation
+            _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), BAD_INPUT)
         except RelucvxError as error:
-            _fail(str(error), BAD_INPUT)
+            _fail(in_words_of(error, self._options(ctx)), BAD_INPUT)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader has gone, as in `| head`: no error
                 raise
@@ -49,6 +53,11 @@ class _Commands(TyperGroup):
             if not _is_interruption(error):
                 raise
             _fail("interrupted before there was a result", NOT_CERTIFIED)
+
+    def _options(self, ctx: Any) -> list[str]:
+        """Names of the options of the command that runs."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return [name for option in getattr(command, "params", []) for name in (*option.opts, *option.secondary_opts)]
 
 
 def _is_interruption(error: BaseException | None) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from relucvx.errors import DataFileError, InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ EXAMPLE = ("iris", "versicolor", "all")
 
 FRACTION = 0.02
 """Strength used when none is given, as a share of beta_max."""
+
+SMALL = 1e-4
+"""Share of beta_max below which a strength was hardly meant: tables of raw units have a beta_max of 1e6 and more."""
 
 BETA_MAX_SECONDS = 1.0
 """Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
@@ -119,15 +124,31 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
     found = source.read(options["loss"])
     name = source.named(found)
     problem = make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
-    if beta is not None:
-        return Task(name, found.X, found.Y, options, beta, None, found.target_names)
-    share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
     lo, hi = beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
+    if beta is not None:
+        note = advice(beta, lo, hi)
+        if note:
+            typer.echo(note, err=True)
+        return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names)
+    share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
     if hi <= 0.0:
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
     return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names)
+
+
+def advice(beta: float, lo: float, hi: float) -> str:
+    """One line where a strength is far from where networks are small and proofs quick; "" elsewhere."""
+    if beta < SMALL * lo:
+        return (
+            f"beta = {beta:g} is {beta / (lo or hi):.1g} of beta_max ({lo:.3g}): nearly no penalty, and a long proof. Try "
+            f"--standardize, which brings the columns to one scale, and --beta-fraction {FRACTION} in place of --beta"
+        )
+    if beta >= hi > 0.0:
+        small = f"--beta-fraction {FRACTION} in place of --beta"
+        return f"beta = {beta:g} is not below beta_max ({hi:.3g}): no neuron pays. Try {small}"
+    return ""
 
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:
@@ -158,7 +179,7 @@ def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
 def problem_options(loss: str | None, bias: str | None, activation: str | None) -> dict[str, Any]:
     """Loss, bias and activation with the defaults of :func:`relucvx.solve`."""
     phi: Any = activation or "relu"
-    if activation and "," in activation:
+    if activation and "," in activation and "(" not in activation:
         phi = tuple(floats(activation, "--activation"))
     return {"loss": loss or "squared", "bias": bias or "none", "activation": phi}
 

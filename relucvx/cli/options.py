@@ -44,7 +44,9 @@ ActivationName = Annotated[
     str | None, typer.Option("--activation", help="relu, leaky_relu, abs, linear, or two slopes: 0.1,1")
 ]
 Tol = Annotated[float, typer.Option(help="relative gap to prove")]
-TimeLimit = Annotated[float | None, typer.Option(help="seconds in all; the bound is valid when they run out")]
+TimeLimit = Annotated[float, typer.Option(help="seconds in all; the bound is valid when they run out")]
+SECONDS = 30.0
+"""Time limit of one problem when none is given: whoever waits at a prompt sees what there is by then, and can ask for more."""
 Hidden = Annotated[
     str | None, typer.Option(help="widths of the hidden layers, e.g. 64,32  [default: --depth layers of --width]")
 ]

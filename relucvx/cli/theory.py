@@ -11,7 +11,7 @@ import typer
 from relucvx.cli import output, report
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task, check_folder
-from relucvx.cli.options import Json, Posing, TimeLimit, Tol, spelled_out
+from relucvx.cli.options import SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
 Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
@@ -72,7 +72,7 @@ def compare(
     posing: Posing,
     tol: Tol = 1e-6,
     reach: Annotated[float, typer.Option(help="certified relative gap up to which a run counts as optimal")] = 1e-4,
-    time_limit: TimeLimit = None,
+    time_limit: TimeLimit = SECONDS,
     seeds: Seeds = 10,
     width: Width = 64,
     optimizer: Optimizer = "lbfgs",
