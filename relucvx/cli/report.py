@@ -30,10 +30,14 @@ def run_rows(runs: Runs) -> list[dict[str, Any]]:
 def training_summary(runs: Runs) -> dict[str, str]:
     """What all runs have in common."""
     best = min(float(value) for value in runs.objectives)
+    moving = sum(run.status.name == "STEP_LIMIT" for run in runs.runs)
+    most = max(run.steps for run in runs.runs)
+    more = {"still moving": f"{moving} at the step limit; for more: --max-steps {10 * most}"} if moving else {}
     same = sum(float(value) <= best * (1 + 1e-6) for value in runs.objectives)
     return {
         "networks": f"{len(runs.runs)} by {runs.optimizer} in {runs.seconds:.3g} s",
         "best objective": f"{best:.10g}, reached to 1e-06 by {same}",
+        **more,
         "proof": "none: `relucvx compare` certifies how far they are from the optimum",
     }
 

@@ -111,6 +111,8 @@ def cantor_function(x: Any, k: int) -> Any:
     if values.dtype.kind not in "biuf" and not exact:
         raise InvalidInputError(explain("x to hold real numbers or Fractions", f"dtype {values.dtype}"))
     values = values if exact else values.astype(float)
+    if not exact and not np.isfinite(values).all():
+        raise InvalidInputError(explain("x to be finite", "nan or inf", "", "0 <= x <= 1"))
     for _ in range(k):
         values = np.maximum(np.maximum(1 - 3 * values, 0 * values), 3 * values - 2)
     return values if isinstance(values, np.ndarray) and values.ndim else np.asarray(values).item()

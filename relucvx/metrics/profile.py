@@ -261,7 +261,7 @@ def _thinned(
     arrays = [
         part
         for part in (*parts, X, labels, factors)
-        if hasattr(part, "__len__") and np.ndim(part) and not issparse(part)
+        if hasattr(part, "__len__") and getattr(part, "ndim", None) != 0 and not issparse(part)
     ]
     sizes = [len(part) for part in arrays]  # what is sparse has no length, and is refused where it is read
     n = max(sizes, default=0)

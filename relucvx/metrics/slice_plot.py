@@ -76,6 +76,8 @@ def plot_slice(
     """
     from matplotlib.collections import LineCollection, PolyCollection
 
+    from relucvx.metrics.slice_result import SliceRegions
+
     as_instance(regions, SliceRegions, "regions", "slice_regions(module, polygon)")
     values, label, log = _fill(regions, color)
     own = ax is None
@@ -185,6 +187,15 @@ def _legend_of_walls(ax: Any, regions: SliceRegions) -> None:
 def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
     from matplotlib import colormaps
 
+    if points.shape[1] != 2:
+        raise InvalidInputError(
+            explain(
+                "points of shape (k, 2) in the plane",
+                f"shape {points.shape}",
+                "points of the inputs' space",
+                "points=regions.to_plane(X)",
+            )
+        )
     shades: Any = ["white"] * len(points)
     if labels is not None:
         groups = as_groups(labels, len(points))

@@ -128,6 +128,8 @@ class RegionTracker:
         self.module, self.mode, self.layers, self.input_shape = module, mode, layers, input_shape
         self.every = as_count(every, "every")
         samples = None if X is None else _numbers(X, "X")
+        if samples is not None and samples.ndim < 2:
+            raise InvalidInputError(explain("X with one row per sample", f"shape {samples.shape}"))
         draw = _Draw(samples, labels, resolve_rng(rng))
         self.polygons = self.segments = None
         if mode != "lines":

@@ -41,11 +41,10 @@ def test_train_prints_and_saves_the_runs(tmp_path):
 def test_train_json_and_exit_codes():
     code, out, _ = run("train", *SMALL, "--json")
     found = json.loads(out)
-    settled = all(row["status"] in ("STATIONARY", "STALLED") for row in found["runs"])
-    assert code == (0 if settled else 2)
+    assert code == 0
     assert [row["seed"] for row in found["runs"]] == [0, 1, 2]
     code, out, _ = run("train", *SMALL, "--json", "--optimizer", "adam", "--max-steps", "5")
-    assert code == 2
+    assert code == 0, "the budget that was asked for is no failure"
     assert {row["status"] for row in json.loads(out)["runs"]} == {"STEP_LIMIT"}
 
 
