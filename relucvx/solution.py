@@ -18,7 +18,7 @@ from relucvx.errors import DataFileError, RelucvxError, explain
 from relucvx.losses import Loss, class_of, restored
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import gap
-from relucvx.program.objective import balanced_objective, check_network, objective, stationarity
+from relucvx.program.objective import check_network, objectives_from_above, stationarity
 from relucvx.program.problem import Problem, make_problem
 from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
@@ -48,7 +48,7 @@ class Solution(Result):
         How the algorithm stopped; what is proven is in ``certificate``.
     certificate : Certificate
     stats : dict
-        Rounds, seconds, the tolerance asked for, and the history of (round, upper, lower).
+        Rounds, seconds, the tolerance asked for, what presolve reduced, and the history of (round, upper, lower, seconds).
 
     Notes
     -----
@@ -75,6 +75,7 @@ class Solution(Result):
             "rounds": found.rounds,
             "seconds": found.seconds,
             "tol": tol,
+            "presolve": found.presolve,
             "history": [[p.round, p.upper, p.lower, p.seconds] for p in found.history],
         }
         return cls(problem, found.network, certificate.dual, certificate.upper, status, certificate, stats)
@@ -188,15 +189,15 @@ def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss
 
 def _as_stored(problem: Problem, network: TwoLayerReLU, dual: Array, fields: dict[str, Any]) -> Certificate:
     """A certificate with the file's lower bound, marked as not proven, and objectives of our own."""
-    upper, lower = objective(problem, network), as_number(fields["lower"], "lower")
+    (upper, balanced), lower = objectives_from_above(problem, network), as_number(fields["lower"], "lower")
     if not 0.0 <= lower <= upper * (1.0 + CONTRADICTION):
         raise ValueError(f"a lower bound of {lower:.10g}, where the network's objective is {upper:.10g}")
-    absolute, relative = gap(problem, upper, lower)
+    absolute, relative = gap(upper, lower)
     restricted = fields["restricted_lower"]
     return Certificate(
         upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=Scope[fields["scope"]], method=str(fields["method"]),
         dual_norm=as_float(fields["dual_norm"]), dual_norm_reached=as_float(fields["dual_norm_reached"]),
-        upper_balanced=min(upper, balanced_objective(problem, network)),
+        upper_balanced=balanced,
         restricted_lower=None if restricted is None else as_number(restricted, "restricted_lower"),
         stationarity=stationarity(problem, network), beta=problem.beta, dual=dual,
         tolerances={str(k): as_float(v) for k, v in fields["tolerances"].items()},

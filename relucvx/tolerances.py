@@ -33,11 +33,10 @@ class Tolerance:
 SOLVE = Tolerance(
     1e-6, "upper bound of the objective", "what a paper's table needs; interior-point steps reach it safely"
 )
-GAP_ABS = Tolerance(
-    1e-12, "loss at the zero network", "below it the gap is rounding noise and rel_gap is reported as 0"
-)
 EVALUATION = Tolerance(
-    1e-13, "loss at the zero network", "rounding of an objective near the optimum, for thousands of terms"
+    1e-13,
+    "the lower bound itself",
+    "room for whoever evaluates an objective with another order of summation, for thousands of terms",
 )
 PATTERN = Tolerance(1e-11, "||x_i|| ||w||", "closer to a wall than this, the side of the wall is undecided in float64")
 RANK = Tolerance(1e-10, "largest singular value of X", "directions below it are numerically outside the row space")

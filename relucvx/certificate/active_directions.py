@@ -15,7 +15,7 @@ from scipy.optimize import lsq_linear
 from relucvx.certificate.separation import separate
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import Form, make_form
+from relucvx.oracle import Form, form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
@@ -74,12 +74,6 @@ class ActiveSet:
     regions: list[Region] = field(default_factory=list)
 
 
-def reach(form: Form) -> float:
-    """Upper bound of ||phi(Xw)|| per unit of the penalised norm (biases within their range)."""
-    lead = float(np.linalg.norm(form.X[:, : form.penalized], 2)) if form.penalized else 0.0
-    return lead + form.bias_range * float(np.sqrt(len(form.X)))
-
-
 def find_active(
     problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, deadline: Deadline
 ) -> ActiveSet:
@@ -91,18 +85,19 @@ def find_active(
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
     """
-    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    form = form_of(problem, N)
     empty = np.zeros((0, problem.n_inputs))
     if form.trivial:
         zero = delta is not None and delta * problem_reach(problem) < problem.beta
         return ActiveSet(empty, np.zeros(0), np.zeros(0), zero, 1.0 if zero else 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
-    needed = 0.0 if delta is None else steepest * delta * reach(form)
+    needed = 0.0 if delta is None else steepest * delta * form.reach
     if needed > HOPELESS * problem.beta:
         needed, delta = 0.0, None
     share = REACHED if delta is not None else LOOSELY_REACHED
     cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
-    finder = _Finder(form, abs(problem.activation.hinge) * (delta or 0.0), cut)
+    kink_error = abs(problem.activation.hinge) * (delta or 0.0) * np.sqrt(1.0 if form.counts is None else form.counts)
+    finder = _Finder(form, kink_error, cut)
     starts = random_directions(form, STARTS, rng)
     own = [form.to_reduced(w) for w in unit_neurons(problem, network)]
     points, values = local_maxima(
@@ -160,7 +155,7 @@ def unit_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
 class _Finder:
     """Regions found so far, and the proof that no other matters."""
 
-    def __init__(self, form: Form, kink_error: float, cut: float) -> None:
+    def __init__(self, form: Form, kink_error: Array | float, cut: float) -> None:
         self.form, self.kink_error, self.cut = form, kink_error, cut
         self.threshold = cut
         self.lengths = np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range

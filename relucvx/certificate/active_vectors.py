@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.certificate.active_directions import ActiveSet, reach, unit_neurons
+from relucvx.certificate.active_directions import ActiveSet, unit_neurons
 from relucvx.certificate.polytope import Polytope
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import make_form
+from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -41,12 +41,12 @@ def find_active_vectors(
 
     Status: heuristic (search finds directions; that there is no other is not proven). Source: [relucvx]
     """
-    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    form = form_of(problem, N)
     empty = np.zeros((0, problem.n_inputs))
     if form.trivial:
         return ActiveSet(empty, np.zeros((0, problem.n_outputs)), np.zeros(0), False, 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
-    doubt = 0.0 if delta is None else min(steepest * delta * reach(form), 1e-3 * problem.beta)
+    doubt = 0.0 if delta is None else min(steepest * delta * form.reach, 1e-3 * problem.beta)
     points, values = local_maxima(
         form, random_directions(form, STARTS, rng), iterations=300, limit=MOST, deadline=deadline.share(0.3)
     )

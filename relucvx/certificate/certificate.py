@@ -6,6 +6,7 @@ scaled until it is feasible for certain. The solver package is never imported.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +18,20 @@ from relucvx.certificate.dual_choice import choose_dual
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import dual_norm, make_form
+from relucvx.oracle import dual_norm, form_of
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.model import check_same_inputs
-from relucvx.program.objective import balanced_objective, fit, objective, stationarity
+from relucvx.program.objective import balanced_objective, check_network, fit, objectives_from_above, stationarity
+from relucvx.program.presolve import centred, presolve
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
-from relucvx.tolerances import EVALUATION, GAP_ABS, PATTERN, SOLVE
+from relucvx.tolerances import EVALUATION, PATTERN, SOLVE
 from relucvx.types import Array, Result, Scope
 from relucvx.validation import as_matrix
+
+log = logging.getLogger(__name__)
 
 UNPROVEN = "as stored in a file, not proven again: relucvx.certify(solution, X, Y, beta, dual=solution.dual)"
 """Said of every certificate that was read and not computed."""
@@ -42,11 +46,11 @@ class Certificate(Result):
     Attributes
     ----------
     upper : float
-        Objective of the network as given, in its own scaling.
+        Objective of the network as given, in its own scaling, with the rounding of its evaluation added.
     lower : float
         Lower bound on p*, valid in float64 whatever the scope.
     gap, rel_gap : float
-        ``upper - lower``; ``gap / upper``, and 0 where the gap is at most 1e-12 times the loss at zero.
+        ``upper - lower`` and ``gap / upper``: relative to the objective itself, and 0 only where the bounds are equal.
     scope : Scope
         Over which patterns the dual norm was bounded.
     method : str
@@ -173,12 +177,13 @@ def certify_network(
     Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [pilanci-ergen-2020]
     """
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
-    upper = objective(problem, network)
-    upper_balanced = min(upper, _finite(balanced_objective(problem, network)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
+    check_network(problem, network)
+    problem, network = centred(problem, network)  # an equal problem whose numbers cancel less
+    upper, upper_balanced = objectives_from_above(problem, network)
     complete = arrangement if arrangement is not None and arrangement.complete else None
-    N = choose_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
+    N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
     point = balance_dual(problem, _as_dual(problem, N))
     bound = dual_norm(
         problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
@@ -186,9 +191,12 @@ def certify_network(
         callback=callback,
     )  # fmt: skip
     scaled, lower = scale_dual(problem, point, bound.upper)
-    # p* is exact, objectives are evaluated in float64: leave room, so that no computed objective falls below the bound.
-    lower = max(0.0, lower - EVALUATION.value * problem.loss_at(np.zeros_like(problem.Y)))
-    absolute, relative = gap(problem, upper, lower)
+    # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
+    lower = max(0.0, lower - EVALUATION.value * lower)
+    if lower > upper:  # impossible: an alarm, never a proof
+        log.error("the lower bound %r exceeds the objective %r: please report these data", lower, upper)
+        lower = 0.0
+    absolute, relative = gap(upper, lower)
     restricted = None
     scope = bound.scope
     if arrangement is not None and not arrangement.complete:
@@ -200,7 +208,7 @@ def certify_network(
         upper=upper, lower=lower, gap=absolute, rel_gap=relative, scope=scope, method=bound.method,
         dual_norm=bound.upper, dual_norm_reached=bound.lower, upper_balanced=upper_balanced,
         restricted_lower=restricted, stationarity=stationarity(problem, network), beta=problem.beta, dual=scaled,
-        tolerances={"tol": tol, "gap_abs": GAP_ABS.value, "pattern": PATTERN.value}, cones=bound.cones,
+        tolerances={"tol": tol, "evaluation": EVALUATION.value, "pattern": PATTERN.value}, cones=bound.cones,
         seconds=time.perf_counter() - began,
     )  # fmt: skip
 
@@ -213,16 +221,18 @@ def _as_dual(problem: Problem, N: Array) -> Array:
     return N
 
 
-def _finite(value: float) -> float:
-    return value if np.isfinite(value) else np.inf
+def _own_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline) -> Array:
+    """The dual point that the network itself suggests, chosen on the reduced problem."""
+    reduction = presolve(problem)
+    return reduction.dual(choose_dual(reduction.problem, reduction.forward(network), deadline))
 
 
 def _target(problem: Problem, network: TwoLayerReLU, upper: float, tol: float) -> float:
-    """Dual norm up to which the gap stays within ``tol``: the gap is about (D/beta - 1) times the penalty."""
-    penalty = upper - problem.loss_at(fit(problem, network))
+    """Dual norm up to which the gap stays within ``tol``: it is about (D/beta - 1) times the penalty, plus its square."""
+    penalty = balanced_objective(problem, network) - problem.loss_at(fit(problem, network))
     if not np.isfinite(penalty) or penalty <= 0:
         return problem.beta
-    return problem.beta * (1.0 + min(0.4 * tol * upper / penalty, 0.1))
+    return problem.beta * (1.0 + min(0.4 * tol * upper / penalty, (0.1 * tol) ** 0.5, 0.1))
 
 
 def _directions(problem: Problem, network: TwoLayerReLU) -> Array:
@@ -241,7 +251,7 @@ def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, dead
     """Lower bound for the program over the given patterns; None for several outputs."""
     if problem.n_outputs > 1:
         return None
-    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    form = form_of(problem, N)
     if form.trivial:
         return scale_dual(problem, N, form.rounding())[1]
     upper, _, _ = bound_patterns(form, arrangement.patterns, 0.0, PATTERN.value, deadline)

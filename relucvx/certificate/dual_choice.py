@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 from relucvx.certificate.tangents import Tangents
 from relucvx.deadline import Deadline, seconds_left
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import make_form
+from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.lbfgs import lbfgs
@@ -64,7 +64,7 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadli
     bias = np.zeros(problem.n_outputs) if network.bias_out is None else np.array(network.bias_out)
     for round_ in range(REFITS + 1):
         point = balance_dual(problem, N)
-        form = make_form(problem.inputs, point, problem.activation, free_bias=problem.bias == "free")
+        form = form_of(problem, point)
         directions, norms = local_maxima(
             form, random_directions(form, 200, rng), limit=40, deadline=deadline.share(ROUND_SHARE)
         )
@@ -203,7 +203,7 @@ def cutting_planes(
         touched = tangents is None or tangents.refine(out.x)
         N = balance_dual(problem, out.x[:n, None])
         level = float(out.x[n]) if minimise_norm else problem.beta
-        form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+        form = form_of(problem, N)
         starts = random_directions(form, 256, rng)
         directions, _ = local_maxima(
             form, starts, above=level * (1 + 1e-8) + 1e-12 * form.scale, deadline=deadline.share(ROUND_SHARE)

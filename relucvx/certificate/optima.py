@@ -77,7 +77,7 @@ class Optima:
         self.smallest, self.value, self.at = network, value, 0
         self.points: list[Array] = []
         self.explored = False
-        self.scale = max(problem.loss_at(np.zeros_like(problem.Y)), value)
+        self.scale = max(problem.null_value(), value)
         if x is not None:
             self._begin(x)
 

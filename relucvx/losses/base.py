@@ -167,8 +167,13 @@ class Loss(ABC):
     def value_error(self, F: Array, Y: Array, w: Array, error: Array) -> float:
         """How far :meth:`value` in float64 may be from the exact value at any fit within ``error`` (n, c) of F.
 
-        h is convex, so over an interval it changes by at most its steepest end slope times the distance.
+        h is convex, so over an interval it changes by at most its steepest end slope times the distance; where it couples
+        outputs, by the slope at F and what the Lipschitz constant of the gradient adds.
         """
+        if self.coupled:
+            slope = np.abs(self._slopes(F, Y)) * error
+            bent = 0.5 * self.gradient_lipschitz * np.square(error)
+            return float(np.sum(w[:, None] * (slope + bent))) * (1.0 + 1e-6) + (F.size + 8) * EPS * self.value(F, Y, w)
         steep = np.maximum(np.abs(self._slopes(F - error, Y)), np.abs(self._slopes(F + error, Y)))
         moved = float(np.sum(w[:, None] * steep * error))
         # an entry takes at most 8 roundings, the sum at most F.size

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from relucvx.losses.base import Loss
 
 
+def extremes(Y: Array, w: Array) -> tuple[Array, Array]:
+    """Least and largest target (c,) among the samples that count."""
+    used = Y[w > 0]
+    return used.min(axis=0), used.max(axis=0)
+
+
 def binary_grid(N: Array) -> float:
     """Step on which all sums of a column of N are exact in float64; 0 for N = 0."""
     top = float(np.abs(N).max(initial=0.0)) * len(N)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
+from relucvx.losses.constants import extremes
 from relucvx.types import Array
 
 
@@ -39,7 +40,8 @@ class Huber(Loss):
 
     def best_constant(self, Y: Array, w: Array) -> Array:
         """Root of the piecewise linear derivative, found between its breakpoints y ± 1."""
-        return np.array([_huber_location(column, w) for column in Y.T])
+        used = w > 0
+        return np.clip([_huber_location(column[used], w[used]) for column in Y.T], *extremes(Y, w))
 
     @property
     def gradient_lipschitz(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
+from relucvx.losses.constants import extremes
 from relucvx.types import Array
 
 
@@ -35,8 +36,8 @@ class Squared(Loss):
         return Y - T
 
     def best_constant(self, Y: Array, w: Array) -> Array:
-        """The weighted mean."""
-        return np.asarray(w @ Y / w.sum())
+        """The weighted mean, between the least and the largest target also after rounding."""
+        return np.clip(w @ Y / w.sum(), *extremes(Y, w))
 
     def decayed_constant(self, Y: Array, w: Array, beta: float) -> Array:
         """The weighted mean, shrunk."""

@@ -1,6 +1,15 @@
 """The oracle: max over ||w|| <= 1 of ||Nᵀ phi(Xw)||, which prices columns and proves bounds."""
 
 from relucvx.oracle.dual_norm import DualNormBound, choose_method, compile_kernels, dual_norm, spectral_bound
-from relucvx.oracle.form import Form, make_form
+from relucvx.oracle.form import Form, form_of, make_form
 
-__all__ = ["DualNormBound", "Form", "choose_method", "compile_kernels", "dual_norm", "make_form", "spectral_bound"]
+__all__ = [
+    "DualNormBound",
+    "Form",
+    "choose_method",
+    "compile_kernels",
+    "dual_norm",
+    "form_of",
+    "make_form",
+    "spectral_bound",
+]

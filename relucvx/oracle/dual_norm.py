@@ -18,7 +18,7 @@ from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
-from relucvx.oracle.form import Form, make_form
+from relucvx.oracle.form import Form, form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
 from relucvx.program.model import check_same_inputs
@@ -94,7 +94,7 @@ def spectral_bound(form: Form) -> float:
     X = form.X
     lead = np.linalg.norm(X[:, : form.penalized], 2)
     if form.free_bias:
-        lead += form.bias_range * np.sqrt(len(X))
+        lead += form.bias_range * np.sqrt(len(X))  # of distinct rows, whose N are added up
     gain = float(np.linalg.norm(form.M, 2)) * lead + float(
         np.linalg.norm(form.L[: form.penalized], 2) + form.bias_range * np.linalg.norm(form.L[form.penalized :])
     )
@@ -109,7 +109,7 @@ def choose_method(form: Form) -> Method:
     n, dim = form.X.shape
     if not form.M.any():
         return "spectral"  # without a kink F is ||Lᵀw||, and its largest singular value is the dual norm
-    cells = count_up_to(n, dim, CELL_LIMIT + 1)
+    cells = count_up_to(n if form.walls is None else form.walls, dim, CELL_LIMIT + 1)
     few = cells <= CELLS_PER_ORTHANT * 2**dim or dim >= MANY_DIMENSIONS
     if form.M.shape[1] == 1 and cells <= CELL_LIMIT and few and not form.free_bias:
         return "enumeration"
@@ -185,7 +185,7 @@ def dual_norm(
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
-    form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+    form = form_of(problem, N)
     if form.trivial:
         zero = np.zeros(problem.n_inputs)
         return DualNormBound(0.0, form.rounding(), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved")

@@ -6,16 +6,22 @@ For augmented inputs X (n, D), a dual point N (n, c) and phi(t) = linear·t + hi
 
 With a free hidden bias only the leading d coordinates are penalised; Nᵀ1 = 0 then makes F constant for biases beyond
 max_i ||x_i - centre||·||w||, so the maximum is attained within that range.
+
+Equal rows of X count once, with the sum of their rows of N: F does not change, and every cone then costs as much as there are
+distinct rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
+from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, RANK
-from relucvx.types import Activation, Array
+from relucvx.types import Activation, Array, BoolArray
 
 
 @dataclass(frozen=True)
@@ -24,9 +30,9 @@ class Form:
 
     Attributes
     ----------
-    X : ndarray, shape (n, q)
-        Reduced inputs; the last column is ones when ``free_bias``.
-    M, L : ndarray, shapes (n, c), (q, c)
+    X : ndarray, shape (k, q)
+        Reduced inputs, one row for each distinct row; the last column is ones when ``free_bias``.
+    M, L : ndarray, shapes (k, c), (q, c)
         Hinge weights and linear part.
     penalized : int
         Number of leading coordinates under the norm (q, or q - 1 with a free bias).
@@ -40,6 +46,12 @@ class Form:
         Σ_i ||N_i||·||x_i||·(|linear| + |hinge|): the magnitude against which rounding is counted.
     truncation : float
         Bound on |F_original - F_reduced| over the unit ball from dropping directions outside the numerical row space.
+    rows : ndarray of int, shape (k,)
+        The first of the equal rows that each row of ``X`` stands for; None for each row by itself.
+    counts : ndarray, shape (k,)
+        How many equal rows that are; None for one each.
+    walls : int or None
+        Number of distinct hyperplanes x_i·w = 0 (collinear rows share one); None where nobody counted.
 
     Notes
     -----
@@ -55,6 +67,16 @@ class Form:
     bias_range: float
     scale: float
     truncation: float
+    rows: NDArray[np.intp] | None = None
+    counts: Array | None = None
+    walls: int | None = None
+
+    @property
+    def reach(self) -> float:
+        """Upper bound of ||phi(Xw)|| over all samples, per unit of the penalised norm and slope (biases in their range)."""
+        root = np.ones(len(self.X)) if self.counts is None else np.sqrt(self.counts)
+        lead = np.linalg.norm(self.X[:, : self.penalized] * root[:, None], 2) if self.penalized else 0.0
+        return float(lead + self.bias_range * np.linalg.norm(root))
 
     @property
     def free_bias(self) -> bool:
@@ -77,7 +99,13 @@ class Form:
     def rounding(self, depth: int = 1) -> float:
         """Slack that covers float64 errors of any bound built from ``depth`` successive roundings of directions."""
         n, q = self.X.shape
+        if self.counts is not None:
+            n = int(self.counts.sum())  # rows of N were added up
         return self.truncation + (4.0 * (n + q) + 16.0 * depth) * EPS * self.scale
+
+    def of_rows(self, patterns: BoolArray) -> BoolArray:
+        """Patterns (P, n) over all samples as patterns over the rows of ``X``."""
+        return patterns if self.rows is None else np.ascontiguousarray(patterns[:, self.rows])
 
     def to_original(self, w: Array) -> Array:
         """Map a reduced direction to augmented coordinates, unit norm in its penalised part."""
@@ -94,47 +122,66 @@ class Form:
         return np.append(self.basis.T @ w[:-1], w[-1] + self.centre @ w[:-1])
 
 
-def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: bool = False) -> Form:
-    """Reduce the inputs to their row space (principal axes) and fold the activation into M and L.
+class Geometry:
+    """What a form needs of the inputs alone: distinct rows, row space (principal axes), walls. Made once a problem.
 
     Parameters
     ----------
     inputs : ndarray, shape (n, D)
         Augmented inputs; with ``free_bias`` the last column is the ones column of the unpenalised bias.
-    N : ndarray, shape (n, c)
-        Dual point; its columns must sum to zero when the bias is free.
 
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
     """
-    X = inputs[:, :-1] if free_bias else inputs
-    centre = X.mean(axis=0) if free_bias else np.zeros(X.shape[1])
-    X = X - centre
-    _, s, Vt = np.linalg.svd(X, full_matrices=False)
-    rank = int((s > RANK.value * s[0]).sum()) if s.size and s[0] > 0 else 0
-    basis = np.ascontiguousarray(Vt[:rank].T)
-    reduced = X @ basis
-    row_norm = np.linalg.norm(X, axis=1)
-    dual_norm = np.linalg.norm(N, axis=1)
-    N, dropped = _output_space(N)
-    gain = abs(activation.linear) + abs(activation.hinge)
-    lost = np.linalg.norm(X - reduced @ basis.T, axis=1)
-    bias_range = float(row_norm.max()) * (1 + 8 * EPS) if free_bias else 0.0
-    if free_bias:
-        reduced = np.column_stack([reduced, np.ones(len(X))])
-        row_norm = row_norm + bias_range
-    return Form(
-        X=np.ascontiguousarray(reduced),
-        M=np.ascontiguousarray(activation.hinge * N),
-        L=np.ascontiguousarray(activation.linear * (reduced.T @ N)),
-        penalized=rank,
-        basis=basis,
-        centre=centre,
-        bias_range=bias_range,
-        scale=float(gain * (dual_norm @ row_norm)),
-        truncation=float(gain * (dual_norm @ lost + dropped @ row_norm)),
-    )
+
+    def __init__(self, inputs: Array, free_bias: bool = False) -> None:
+        _, first, group, counts = np.unique(inputs, axis=0, return_index=True, return_inverse=True, return_counts=True)
+        order = np.argsort(first)  # in the order of the data
+        self.rows, self.counts = first[order], counts[order].astype(float)
+        self.group = np.argsort(order)[group.ravel()]
+        X = inputs[self.rows, : inputs.shape[1] - free_bias]
+        # Without a centre as without a shift: a free bias absorbs it, and the rows get as short as they can.
+        self.centre = X.mean(axis=0) if free_bias else np.zeros(X.shape[1])
+        X = X - self.centre
+        _, s, Vt = np.linalg.svd(X, full_matrices=False)
+        self.rank = int((s > RANK.value * s[0]).sum()) if s.size and s[0] > 0 else 0
+        self.basis = np.ascontiguousarray(Vt[: self.rank].T)
+        reduced = X @ self.basis
+        self.row_norm = np.linalg.norm(X, axis=1)
+        self.lost = np.linalg.norm(X - reduced @ self.basis.T, axis=1)
+        self.bias_range = float(self.row_norm.max()) * (1 + 8 * EPS) if free_bias else 0.0
+        if free_bias:
+            reduced = np.column_stack([reduced, np.ones(len(X))])
+        self.reduced = np.ascontiguousarray(reduced)
+        lifted = self.reduced.copy()
+        if free_bias:  # a shift of the rows' size, so that the rounding of unit rows sees both parts
+            lifted[:, -1] = max(self.bias_range, 1.0)
+        self.walls = _distinct_walls(lifted)
+
+    def form(self, N: Array, activation: Activation) -> Form:
+        """The form of a dual point N (n, c), whose columns must sum to zero when the bias is free."""
+        dual_norm = np.bincount(self.group, np.linalg.norm(N, axis=1), len(self.rows))
+        if len(self.rows) < len(N):
+            N = np.stack([np.bincount(self.group, column, len(self.rows)) for column in N.T], axis=1)
+        N, dropped = _output_space(N)
+        gain = abs(activation.linear) + abs(activation.hinge)
+        reach = self.row_norm + self.bias_range
+        merged = len(self.group) > len(self.rows)
+        return Form(
+            X=self.reduced,
+            M=np.ascontiguousarray(activation.hinge * N),
+            L=np.ascontiguousarray(activation.linear * (self.reduced.T @ N)),
+            penalized=self.rank,
+            basis=self.basis,
+            centre=self.centre,
+            bias_range=self.bias_range,
+            scale=float(gain * (dual_norm @ reach)),
+            truncation=float(gain * (dual_norm @ self.lost + dropped @ reach)),
+            rows=self.rows if merged else None,
+            counts=self.counts if merged else None,
+            walls=self.walls,
+        )
 
 
 def _output_space(N: Array) -> tuple[Array, Array]:
@@ -154,3 +201,39 @@ def _output_space(N: Array) -> tuple[Array, Array]:
     M = N @ U
     rounding = 16.0 * N.shape[1] * EPS * np.linalg.norm(N, axis=1)
     return M, np.linalg.norm(N - M @ U.T, axis=1) + rounding
+
+
+def _distinct_walls(X: Array) -> int:
+    """How many lines the rows span, to nine digits: enough to predict what an enumeration costs."""
+    norm = np.linalg.norm(X, axis=1)
+    unit = X[norm > 0] / norm[norm > 0, None]
+    if not len(unit):
+        return 0
+    lead = unit[np.arange(len(unit)), np.abs(unit).argmax(axis=1)]
+    return len(np.unique(np.round(unit * np.sign(lead)[:, None], 9), axis=0))
+
+
+_GEOMETRIES: WeakKeyDictionary[Problem, Geometry] = WeakKeyDictionary()
+
+
+def form_of(problem: Problem, N: Array) -> Form:
+    """The form of a dual point N (n, c) of a problem; for free biases its columns must sum to zero.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
+    """
+    geometry = _GEOMETRIES.get(problem)
+    if geometry is None:
+        geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias == "free")
+    return geometry.form(N, problem.activation)
+
+
+def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: bool = False) -> Form:
+    """As :func:`form_of`, from augmented inputs (n, D); with ``free_bias`` their last column is ones.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
+    """
+    return Geometry(inputs, free_bias).form(N, activation)

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.program.problem import Problem
-from relucvx.tolerances import EPS, GAP_ABS
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 
 
@@ -178,17 +178,18 @@ def _dual_from_below(problem: Problem, N: Array) -> float:
     return value - 4.0 * EPS * abs(value)
 
 
-def gap(problem: Problem, upper: float, lower: float) -> tuple[float, float]:
-    """Absolute and relative duality gap ``(upper - lower, (upper - lower)/upper)``.
+def gap(upper: float, lower: float) -> tuple[float, float]:
+    """Absolute and relative duality gap ``(upper - lower, |upper - lower| / upper)``.
 
-    The relative gap is 0 where the gap is at most ``GAP_ABS`` times the loss of the zero fit: there it is rounding
-    noise. NaN bounds give NaN.
+    The scale is the upper bound itself and nothing else: a target with an offset, a tiny beta or one huge weight makes the
+    loss of the zero fit large, and says nothing about the accuracy of the optimum. So the relative gap is 0 only where the
+    two numbers are equal. Bounds in the wrong order disagree by as much, which is no proof either. NaN bounds give NaN.
 
     Notes
     -----
     Status: theorem (upper >= optimum >= lower). Source: [relucvx]
     """
     absolute = upper - lower
-    if absolute <= GAP_ABS.value * problem.loss_at(np.zeros_like(problem.Y)):
-        return absolute, 0.0
-    return absolute, absolute / upper if upper != 0.0 else math.inf
+    if absolute == 0.0:
+        return 0.0, 0.0
+    return absolute, abs(absolute) / upper if upper != 0.0 else math.inf

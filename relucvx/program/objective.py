@@ -6,7 +6,9 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.presolve import centred
 from relucvx.program.problem import Problem
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 
 
@@ -80,12 +82,7 @@ def objective(problem: Problem, net: TwoLayerReLU) -> float:
     -----
     Status: theorem (definition). Source: [relucvx]
     """
-    decay = float(np.sum(net.weights_in**2) + np.sum(net.weights_out**2))
-    if problem.bias in ("hidden", "all") and net.bias_in is not None:
-        decay += float(np.sum(net.bias_in**2))
-    if problem.bias == "all" and net.bias_out is not None:
-        decay += float(np.sum(net.bias_out**2))
-    return problem.loss_at(fit(problem, net)) + 0.5 * problem.beta * decay
+    return problem.loss_at(fit(problem, net)) + problem.beta * _decay(problem, net)
 
 
 def balanced_objective(problem: Problem, net: TwoLayerReLU) -> float:
@@ -102,14 +99,75 @@ def balanced_objective(problem: Problem, net: TwoLayerReLU) -> float:
     -----
     Status: theorem (min over t > 0 of (t² a² + b²/t²)/2 is a b). Source: [pilanci-ergen-2020]
     """
-    F = fit(problem, net)
+    return problem.loss_at(fit(problem, net)) + problem.beta * _balanced_decay(problem, net)
+
+
+def _decay(problem: Problem, net: TwoLayerReLU) -> float:
+    decay = float(np.sum(net.weights_in**2) + np.sum(net.weights_out**2))
+    if problem.bias in ("hidden", "all") and net.bias_in is not None:
+        decay += float(np.sum(net.bias_in**2))
+    if problem.bias == "all" and net.bias_out is not None:
+        decay += float(np.sum(net.bias_out**2))
+    return 0.5 * decay
+
+
+def _balanced_decay(problem: Problem, net: TwoLayerReLU) -> float:
     squares = np.sum(net.weights_in**2, axis=1)
     if problem.bias in ("hidden", "all") and net.bias_in is not None:
         squares = squares + net.bias_in**2
     penalty = float(np.sqrt(squares) @ np.linalg.norm(net.weights_out, axis=1))
     if problem.bias == "all" and net.bias_out is not None:
         penalty += 0.5 * float(net.bias_out @ net.bias_out)
-    return problem.loss_at(F) + problem.beta * penalty
+    return penalty
+
+
+def objectives_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
+    """Upper bounds of :func:`objective` and :func:`balanced_objective` in exact arithmetic, a few roundings above them.
+
+    Every rounding of the forward pass, of the loss and of the penalty is bounded: where terms cancel (targets far from zero,
+    huge neurons) the float64 value of an objective can lie below the optimum, and would then prove something false. With a
+    free output bias targets are first moved near zero, which is exact.
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem (:func:`check_network`).
+
+    Notes
+    -----
+    Status: theorem (standard model of float64 arithmetic, first-order constants rounded up). Source: [relucvx]
+    """
+    check_network(problem, net)
+    problem, net = centred(problem, net)
+    with np.errstate(over="ignore", invalid="ignore"):
+        F, error = _fit_and_error(problem, net)
+        loss = problem.loss_at(F)
+        loss += problem.loss.value_error(F, problem.Y, problem.sample_weight, error)
+        terms = net.weights_in.size + net.weights_out.size + net.width + net.n_outputs + 16
+        own, balanced = (
+            (loss + problem.beta * decay * (1.0 + terms * EPS)) * (1.0 + 4.0 * EPS)
+            for decay in (_decay(problem, net), _balanced_decay(problem, net))
+        )
+    own, balanced = (float(value) if np.isfinite(value) else np.inf for value in (own, balanced))
+    return own, min(own, balanced)
+
+
+def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:
+    """The fit (n, c), and a bound on the rounding of each entry (sums of k terms: k roundings each)."""
+    act = problem.activation
+    steep = max(abs(act.slope_neg), abs(act.slope_pos))
+    X, W, V = problem.X, net.weights_in, net.weights_out
+    H = np.asarray(net.hidden(X))
+    F, summed = H @ V, np.abs(H) @ np.abs(V)
+    within = np.abs(X) @ np.abs(W.T)
+    if net.bias_in is not None:
+        within = within + np.abs(net.bias_in)
+    carried = ((W.shape[1] + 6) * EPS * steep * within) @ np.abs(V)
+    if net.bias_out is not None:
+        F, summed = F + net.bias_out, summed + np.abs(net.bias_out)
+    # products may underflow: each then loses at most the smallest normal number
+    lost = np.finfo(np.float64).tiny * (len(V) + W.shape[1] * (1.0 + steep) * np.abs(V).sum(axis=0))
+    return F, carried + (len(V) + 6) * EPS * summed + lost
 
 
 def stationarity(problem: Problem, net: TwoLayerReLU) -> float:

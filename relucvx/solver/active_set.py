@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from relucvx.deadline import Deadline, Limit
 from relucvx.network import TwoLayerReLU, balance
+from relucvx.program.duality import gap
+from relucvx.program.presolve import Reduction, presolve
 from relucvx.program.problem import Problem
-from relucvx.solver.normalise import Normalisation
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.solver.run import Run
 from relucvx.solver.vector import VectorRun
@@ -40,13 +42,24 @@ def active_set(
     Status: certified numerically (the caller recomputes the certificate). Source: [relucvx], [mishkin-pilanci-2023],
     [sahiner-2021]
     """
-    units = Normalisation(problem)
-    kind = Run if problem.n_outputs == 1 else VectorRun
-    run = kind(units.problem, tol, Deadline.of(time_limit), max_rounds, callback, resolve_rng(rng))
+    reduction = presolve(problem)
+    kind = Run if reduction.problem.n_outputs == 1 else VectorRun
+    told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
+    run = kind(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), max_rounds, told, resolve_rng(rng))
     try:
-        run.loop(None if start is None else units.forward(start))
+        run.loop(None if start is None else reduction.forward(start))
     except KeyboardInterrupt:
         run.status = Status.INTERRUPTED
     result = run.result()
-    result.network = balance(units.backward(result.network), penalize_bias=problem.bias != "free")
+    result.network = balance(reduction.backward(result.network), penalize_bias=problem.bias != "free")
+    result.dual = reduction.dual(result.dual)
+    result.lower = reduction.gain * result.lower + reduction.constant
+    result.history = [_stated(progress, reduction) for progress in result.history]
+    result.presolve = reduction.note
     return result
+
+
+def _stated(progress: Progress, reduction: Reduction) -> Progress:
+    """Progress on the reduced problem in the numbers of the one that was stated."""
+    upper, lower = (reduction.gain * value + reduction.constant for value in (progress.upper, progress.lower))
+    return dataclasses.replace(progress, upper=upper, lower=lower, rel_gap=gap(upper, lower)[1])

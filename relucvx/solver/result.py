@@ -41,3 +41,4 @@ class SolverResult:
     seconds: float
     history: list[Progress] = field(default_factory=list)
     dual_norm_upper: float = float("nan")
+    presolve: str = ""

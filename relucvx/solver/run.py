@@ -24,7 +24,7 @@ from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline, OutOfTime
 from relucvx.errors import BackendError
 from relucvx.network import TwoLayerReLU, balance, merge
-from relucvx.oracle import choose_method, dual_norm, make_form
+from relucvx.oracle import choose_method, dual_norm, form_of
 from relucvx.oracle.form import Form
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
@@ -108,8 +108,7 @@ class Run:
         self.exhausted = False
 
     def _form(self) -> Form:
-        free_bias = self.problem.bias == "free"
-        return make_form(self.problem.inputs, self.dual, self.problem.activation, free_bias=free_bias)
+        return form_of(self.problem, self.dual)
 
     def _no_blocks(self) -> Blocks:
         return Blocks(np.zeros((0, self.problem.n_samples), bool), np.zeros((0, self.problem.n_outputs)))
@@ -229,7 +228,7 @@ class Run:
         _, lower = scale_dual(self.problem, self.dual, bound.upper)
         if lower > self.lower or not np.isfinite(self.dual_norm_upper):
             self.lower, self.proven_dual, self.dual_norm_upper = max(lower, self.lower), self.dual.copy(), bound.upper
-        if gap(self.problem, self.upper, self.lower)[1] <= self.tol:
+        if gap(self.upper, self.lower)[1] <= self.tol:
             return None
         if bound.outcome == "violated" or bound.lower > goal:
             return bound.witness
@@ -369,7 +368,7 @@ class Run:
     # ------------------------------------------------------------------ reporting
     def _record(self, phase: str) -> Progress:
         progress = Progress(
-            self.round, self.upper, self.lower, gap(self.problem, self.upper, self.lower)[1], self.network.width,
+            self.round, self.upper, self.lower, gap(self.upper, self.lower)[1], self.network.width,
             len(self.blocks), self.violation, time.perf_counter() - self.began, phase,
         )  # fmt: skip
         if phase != "proving":

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.network import TwoLayerReLU, prune
-from relucvx.oracle import make_form
+from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
@@ -152,12 +152,12 @@ class VectorRun(Run):
         """Whether search finds no direction that the dual point of the outputs step leaves out: nothing is left to move."""
         problem = self.problem
         N = balance_dual(problem, dual)
-        form = make_form(problem.inputs, N, problem.activation, free_bias=problem.bias == "free")
+        form = form_of(problem, N)
         if form.trivial:
             return True
         threshold = self._threshold()
         _, lower = scale_dual(problem, N, threshold)
-        if gap(problem, self.upper, lower)[1] > self.tol:
+        if gap(self.upper, lower)[1] > self.tol:
             return False  # no direction is missing, but those at hand are not yet used well enough
         search = self.deadline.share(PRICING_SHARE)
         return not len(local_maxima(form, self._starts(form), above=threshold, limit=1, deadline=search)[0])

@@ -250,11 +250,14 @@ def test_output_bias_term_survives_rounding(seed):
 
 
 def test_gap():
-    problem = make()
-    loss0 = problem.loss_at(np.zeros_like(problem.Y))
-    assert gap(problem, 2.0, 1.5) == (0.5, 0.25)
-    assert gap(problem, 2.0, 2.0 - 1e-13 * loss0)[1] == 0.0
-    assert gap(problem, 1.0, 1.0 + 1e-15)[1] == 0.0
-    assert gap(problem, 1.0, -math.inf) == (math.inf, math.inf)
-    assert gap(problem, 0.0, -1.0) == (1.0, math.inf)
-    assert all(math.isnan(v) for v in gap(problem, math.nan, 1.0))
+    assert gap(2.0, 1.5) == (0.5, 0.25)
+    assert gap(2.0, 2.0) == (0.0, 0.0)
+    assert gap(0.0, 0.0) == (0.0, 0.0)
+    # 0 is for equal bounds only, at whatever scale
+    assert gap(2.0, math.nextafter(2.0, 0.0))[1] > 0.0
+    assert gap(1e-200, 0.5e-200)[1] == 0.5
+    # bounds in the wrong order are no proof
+    assert gap(1.0, 1.1) == (pytest.approx(-0.1), pytest.approx(0.1))
+    assert gap(1.0, -math.inf) == (math.inf, math.inf)
+    assert gap(0.0, -1.0) == (1.0, math.inf)
+    assert all(math.isnan(v) for v in gap(math.nan, 1.0))
