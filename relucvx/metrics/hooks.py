@@ -1,17 +1,18 @@
-"""Values inside torch modules of any structure, read and replaced by forward hooks; the module is left as it was found."""
+"""Values inside torch modules of any structure, read and replaced where calls pass by; the module is left as it was found."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, RelucvxError, explain
-from relucvx.network.torch_modules import evaluating
+from relucvx.metrics.bends import Bends, find_bends
+from relucvx.metrics.watching import Key, Watcher, first_tensor, parts_of, tensors_in, watched, with_first
+from relucvx.network.torch_modules import evaluating, layer_by_layer, plain_path, unwrapped
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
@@ -21,12 +22,16 @@ HEAD_SAMPLES = 64
 
 @dataclass(frozen=True)
 class Site:
-    """One call of one submodule in a forward pass, and the shape of a sample's value there."""
+    """One call of one submodule, or of a function in it, in a forward pass; the shape of a sample's value there.
+
+    ``axis`` is the one that counts the samples; a function's path ends with ``()``.
+    """
 
     name: str
     path: str
     call: int
     shape: tuple[int, ...]
+    axis: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,14 @@ class Passed:
         Values at the sites, flattened, in float64.
     outputs : ndarray of shape (n, c) or None
         None when the module returns something else than one tensor with a row per sample.
+    missed : tuple of str
+        Layers of the default choice that could not be recorded.
     """
 
     sites: tuple[Site, ...]
     values: list[Array]
     outputs: Array | None
+    missed: tuple[str, ...] = ()
 
 
 class Hooked:
@@ -53,56 +61,53 @@ class Hooked:
 
     def __init__(self, module: Any, X: Any, batch_size: int) -> None:
         _check_hookable(module)
-        self.module, self.batch_size = module, batch_size
-        self.X = _inputs(module, X)
+        self.module, self.batch_size = unwrapped(module), batch_size
+        self.X = _inputs(self.module, X)
         self.real = bool(self.X.is_floating_point())  # not so where they are indices of an embedding
-        self.paths = {path: layer for path, layer in module.named_modules(remove_duplicate=False) if path}
+        self.paths = parts_of(self.module)
 
-    def chosen(self, layers: Sequence[str] | None) -> list[str]:
-        """Paths of the submodules to record: those named, else all activations, else (there is none) all leaves."""
+    @cached_property
+    def bends(self) -> Bends:
+        """Where the module is not linear, and which axes count its samples."""
+        return find_bends(self.module, self.paths, self._forward, self.X)
+
+    def chosen(self, layers: Sequence[str] | None) -> tuple[list[Key], tuple[str, ...]]:
+        """Calls to record: those named, else all behind which values bend, else (there is none) all leaves.
+
+        With them what cannot be recorded: values without a row per sample, operations that torch does not show.
+        """
         if layers is not None:
-            unknown = [name for name in layers if name not in self.paths]
-            if unknown:
-                known = ", ".join(list(self.paths)[:12])
-                raise InvalidInputError(
-                    explain(
-                        f"names of submodules ({known}{', …' if len(self.paths) > 12 else ''})",
-                        ", ".join(repr(name) for name in unknown),
-                        "",
-                        "[name for name, _ in module.named_modules()]",
-                    )
-                )
-            return list(dict.fromkeys(layers))
-        leaves = [path for path, layer in self.paths.items() if next(layer.children(), None) is None]
-        kinks = [path for path in leaves if _is_activation(self.paths[path])]
-        return kinks or leaves
+            return list(dict.fromkeys(key for name in layers for key in self._named(name))), ()
+        keys = self.bends.keys or self.bends.leaves
+        missed = [repr(name) for name, key in self._names(keys) if self.bends.axes.get(key) is None]
+        missed += [f"an operation in {path!r} that torch does not show" for path in self.bends.unseen]
+        return [key for key in keys if self.bends.axes.get(key) is not None], tuple(missed)
 
     def record(self, layers: Sequence[str] | None) -> Passed:
-        """Values at the chosen submodules, and the module's outputs."""
-        wanted = self.chosen(layers)
-        objects = {id(self.paths[path]): path for path in reversed(wanted)}  # a shared module is hooked once
-        seen: dict[tuple[str, int], list[Array]] = {}
-        shapes: dict[tuple[str, int], tuple[int, ...]] = {}
+        """Values at the chosen calls, and the module's outputs."""
+        wanted, missed = self.chosen(layers)
+        seen: dict[Key, list[Array]] = {key: [] for key in wanted}
+        shapes: dict[Key, tuple[int, ...]] = {}
+        order: list[Key] = []
         outputs: list[Array] | None = []
         for rows in self._batches(len(self.X)):
-            calls: Counter[str] = Counter()
             batch = self.X[rows]
 
-            def keep(path: str, value: Any, calls: Counter[str] = calls, n: int = len(batch)) -> None:
-                key = (path, calls[path])
-                calls[path] += 1
-                seen.setdefault(key, []).append(_rows(value, n, path, self.paths[path]))
-                shapes[key] = tuple(value.shape[1:])
+            def keep(key: Key, value: Any, n: int = len(batch)) -> None:
+                axis = self.bends.axes.get(key)
+                matrix, shapes[key] = _rows(value, n, axis, f"layer {key[0]!r}", self.paths.get(key[0]))
+                seen[key].append(matrix)
+                if key not in order:
+                    order.append(key)
 
-            with _hooks({path: self.paths[path] for path in objects.values()}, keep):
+            with self._watching(_Keeper(set(wanted), keep)):
                 out = self._forward(batch)
             plain = hasattr(out, "detach") and out.ndim > 0 and len(out) == len(batch) and not out.is_complex()
             outputs = [*outputs, _numbers(out)] if plain and outputs is not None else None
-        sites = self._sites(list(seen), shapes, wanted)
-        if layers is not None:
-            self._check_all_ran(wanted, {id(self.paths[site.path]) for site in sites})
+        sites = tuple(Site(name, *key, shapes[key], self.bends.axes.get(key) or 0) for name, key in self._names(order))
         values = [as_matrix(np.concatenate(seen[site.path, site.call]), f"layer {site.name!r}") for site in sites]
-        return Passed(sites, values, None if outputs is None else as_matrix(np.concatenate(outputs), "the output"))
+        found = None if outputs is None else as_matrix(np.concatenate(outputs), "the output")
+        return Passed(sites, values, found, missed)
 
     def outputs_at(self, points: Array) -> Array:
         """Outputs at other inputs, flattened to (m, d)."""
@@ -120,14 +125,12 @@ class Hooked:
         for rows in self._batches(len(points)):
             inputs = self.X[(np.arange(rows.start, rows.stop) + shift) % len(self.X)]
             value = torch.from_numpy(points[rows].copy()).to(inputs.device, inputs.dtype if self.real else None)
-            value = value.reshape(len(inputs), *site.shape)
-            calls = Counter[str]()
+            value = value.reshape(len(inputs), *site.shape).movedim(0, site.axis)
 
-            def swap(path: str, old: Any, calls: Counter[str] = calls, new: Any = value) -> Any:
-                calls[path] += 1
-                return new.to(old.dtype) if calls[path] == site.call + 1 else None
+            def swap(key: Key, old: Any, new: Any = value) -> Any:
+                return with_first(old, new.to(first_tensor(old).dtype))
 
-            with _hooks({site.path: self.paths[site.path]}, swap):
+            with self._watching(_Keeper({(site.path, site.call)}, swap)):
                 out.append(_numbers(self._forward(inputs)))
         return np.concatenate(out)
 
@@ -135,38 +138,28 @@ class Hooked:
         """Input of the Linear layer whose output is the module's, on a few samples, with its weights (p, c) and bias."""
         from torch import nn
 
-        last: list[Any] = []
-        every = {"": self.module, **self.paths}
-        linear = {path: layer for path, layer in every.items() if type(layer).forward is nn.Linear.forward}
-
-        def keep(path: str, value: Any) -> None:
-            last[:] = [path, value.detach().clone()]
-
-        before: list[Any] = []
-        handles = [
-            layer.register_forward_pre_hook(
-                lambda _, args: before.__setitem__(slice(None), [a.detach().clone() for a in args])
-            )
-            for layer in linear.values()
-        ]
-        try:
-            with _hooks(linear, keep):
-                out = self._forward(self.X[:HEAD_SAMPLES])
-        finally:
-            for handle in handles:
-                handle.remove()
-        if not last or not hasattr(out, "shape") or out.shape != last[1].shape or not bool((out == last[1]).all()):
+        linear = {path: layer for path, layer in self.paths.items() if type(layer).forward is nn.Linear.forward}
+        linear |= {"": self.module} if type(self.module).forward is nn.Linear.forward else {}
+        last = _Last(set(linear))
+        with self._watching(last, functions=False):
+            out = self._forward(self.X[:HEAD_SAMPLES])
+        after = last.out
+        if after is None or not hasattr(out, "shape") or out.shape != after.shape or not bool((out == after).all()):
             return None
-        if len(before) != 1 or before[0].ndim != 2:
+        if last.given is None or last.given.ndim != 2:
             return None
-        layer = linear[last[0]]
+        layer = linear[last.path]
         bias = np.zeros(layer.out_features) if layer.bias is None else _numbers(layer.bias)[:, 0]
-        return _numbers(before[0]), _numbers(layer.weight).T, bias
+        return _numbers(last.given), _numbers(layer.weight).T, bias
+
+    def _watching(self, watcher: Watcher, functions: bool = True) -> Any:
+        wanted = watcher.keys if isinstance(watcher, _Keeper) else set()
+        return watched(self.module, self.paths, watcher, functions and any(path.endswith("()") for path, _ in wanted))
 
     def _forward(self, batch: Any) -> Any:
         import torch
 
-        with evaluating(self.module), torch.no_grad():
+        with evaluating(self.module), layer_by_layer(), torch.no_grad():
             try:
                 return self.module(batch.clone())  # a layer that works in place must not change the inputs kept here
             except RelucvxError:
@@ -185,42 +178,81 @@ class Hooked:
         for first in range(0, n, self.batch_size):
             yield slice(first, min(first + self.batch_size, n))
 
-    def _sites(
-        self, keys: list[tuple[str, int]], shapes: dict[tuple[str, int], tuple[int, ...]], wanted: list[str]
-    ) -> tuple[Site, ...]:
-        """Names of the calls: a module with as many names as calls has one each, else calls are numbered."""
-        calls = Counter(path for path, _ in keys)
+    def _names(self, keys: Sequence[Key]) -> list[tuple[str, Key]]:
+        """A call's name: a module with as many names as calls has one each, else calls are numbered."""
         out = []
         for path, call in keys:
-            aliases = [other for other in wanted if self.paths[other] is self.paths[path]]
-            own = aliases if len(aliases) == calls[path] else [f"{path} (call {k + 1})" for k in range(calls[path])]
-            out.append(Site(own[call], path, call, shapes[path, call]))
-        return tuple(out)
+            count = self.bends.calls.get(path, 1)
+            aliases = [p for p, layer in self.paths.items() if layer is self.paths.get(path)]
+            own = aliases if len(aliases) == count else [f"{path} (call {k + 1})" for k in range(count)]
+            out.append((path if count == 1 else own[call], (path, call)))
+        return out
 
-    def _check_all_ran(self, wanted: list[str], ran: set[int]) -> None:
-        idle = [path for path in wanted if id(self.paths[path]) not in ran]
-        if idle:
+    def _named(self, name: str) -> list[Key]:
+        """The calls that a name stands for: of a submodule, of a function, or one of several."""
+        calls = self.bends.calls
+        known = {label: [key] for label, key in self._names([(p, k) for p, n in calls.items() for k in range(n) if p])}
+        first = {id(layer): path for path, layer in reversed(list(self.paths.items()))}
+        path = plain_path(name)
+        if path in known:
+            return known[path]
+        path = first[id(self.paths[path])] if path in self.paths else path
+        if path and calls.get(path, 0):
+            return [(path, k) for k in range(calls[path])]
+        if path in self.paths:
             raise InvalidInputError(
                 explain(
                     "layers that take part in the forward pass",
-                    f"{', '.join(repr(path) for path in idle)}, which did not run",
+                    f"{name!r}, which did not run",
                     "a container that is indexed rather than called, or a layer for training only",
                     "name its parts",
                 )
             )
+        bent = [label for label, _ in self._names(self.bends.keys) if label not in self.paths]
+        some = ", ".join([*list(self.paths)[:9], *bent[:3]])
+        raise InvalidInputError(
+            explain(
+                f"names of submodules ({some}, …)",
+                repr(name),
+                "",
+                "[name for name, _ in module.named_modules()]",
+            )
+        )
 
 
-@contextmanager
-def _hooks(layers: dict[str, Any], act: Any) -> Iterator[None]:
-    """Call ``act(path, output)`` behind every layer; what it returns, unless None, replaces the output."""
-    handles = []
-    try:
-        for path, layer in layers.items():
-            handles.append(layer.register_forward_hook(lambda _, __, out, path=path: act(path, out)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+class _Keeper(Watcher):
+    """Hands the values of some calls to a function; what it returns, unless None, replaces them."""
+
+    def __init__(self, keys: set[Key], act: Callable[[Key, Any], Any]) -> None:
+        super().__init__()
+        self.keys, self.act = keys, act
+
+    def left(self, key: Key, args: Any, out: Any) -> Any:
+        """A submodule has run."""
+        return self.act(key, out) if key in self.keys else None
+
+    def function(self, key: Key, func: Any, args: Any, kwargs: Any) -> Any:
+        """A function is called."""
+        out = func(*args, **kwargs)
+        new = self.act(key, out) if key in self.keys else None
+        return out if new is None else new
+
+
+class _Last(Watcher):
+    """Keeps what went into the last call of some submodules, and what came out."""
+
+    def __init__(self, paths: set[str]) -> None:
+        super().__init__()
+        self.paths, self.path = paths, ""
+        self.given: Any = None
+        self.out: Any = None
+
+    def left(self, key: Key, args: Any, out: Any) -> None:
+        """A submodule has run."""
+        if key[0] in self.paths:
+            given = tensors_in(args)
+            self.path, self.out = key[0], out.detach().clone()
+            self.given = given[0].detach().clone() if len(given) == 1 else None
 
 
 def _inputs(module: Any, X: Any) -> Any:
@@ -258,39 +290,30 @@ def _check_hookable(module: Any) -> None:
         )
 
 
-def _rows(value: Any, n: int, path: str, layer: Any) -> Array:
-    """What a layer returned, flattened to one row per sample."""
-    kind = f"layer {path!r} of type {type(layer).__name__}"
-    if not hasattr(value, "detach"):
+def _rows(value: Any, n: int, axis: int | None, label: str, layer: Any) -> tuple[Array, tuple[int, ...]]:
+    """What a layer returned, one row per sample, and the shape of a sample's value; of several values the first tensor."""
+    kind = label if layer is None else f"{label} of type {type(layer).__name__}"
+    found = first_tensor(value)
+    if found is None:
         raise InvalidInputError(
             explain(
-                "layers that return one tensor",
-                f"{kind}, which returns a {type(value).__name__}",
-                "attention and recurrent layers return several values",
-                "layers=[...] without it",
+                "layers that return a tensor", f"{kind}, which returns a {type(value).__name__}", "", "layers=[...]"
             )
         )
-    if value.ndim == 0 or len(value) != n or value.numel() == 0 or value.is_complex():
+    if axis is None or found.ndim <= axis or found.shape[axis] != n or found.numel() == 0 or found.is_complex():
         raise InvalidInputError(
             explain(
                 f"real values with one row for each of the {n} samples of a batch",
-                f"{kind}, which returns {value.dtype} of shape {tuple(value.shape)}",
-                "the layer mixes samples, or its first axis is not the samples",
+                f"{kind}, which returns {found.dtype} of shape {tuple(found.shape)}",
+                "the layer mixes samples, or none of its axes is the samples",
                 "layers=[...] without it",
             )
         )
-    return _numbers(value)
+    moved = found.movedim(axis, 0)
+    return _numbers(moved), tuple(moved.shape[1:])
 
 
 def _numbers(tensor: Any) -> Array:
     """A copy as a float64 matrix with one row per entry of the first axis."""
     copy: Array = np.array(tensor.detach().double().cpu().numpy(), order="C")
     return copy.reshape(len(copy), -1)
-
-
-def _is_activation(layer: Any) -> bool:
-    """Whether a leaf acts on every entry by itself, and not linearly."""
-    from torch import nn
-
-    mixing = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
-    return type(layer).__module__ == "torch.nn.modules.activation" and not isinstance(layer, mixing)

@@ -148,9 +148,10 @@ class Samples:
             return read_layers(network, self.recording.input_shape)
 
     def position(self, layer: Representation) -> int:
-        """Which of the hidden layers with a kink a recorded layer is: the one with the same values."""
+        """Which of the hidden layers with a kink a recorded layer is: the one with the same values, up to the sign."""
         for k, values in enumerate(self._hidden):
-            if values.shape == layer.Z.shape and np.abs(values - layer.Z).max() <= SAME_VALUES * np.abs(values).max():
+            allowed = SAME_VALUES * np.abs(values).max()
+            if values.shape == layer.Z.shape and any(np.abs(values - s * layer.Z).max() <= allowed for s in (1, -1)):
                 return k
         raise InvalidInputError(
             explain(
@@ -265,7 +266,8 @@ def _conditions(samples: Samples) -> Factors:
 
 
 def _pieces(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return samples.walks[samples.position(layer)]
+    position = samples.position(layer)  # before the walks, which take longer
+    return samples.walks[position]
 
 
 SCORES: tuple[Score, ...] = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from relucvx.types import Array
 from relucvx.validation import as_count, as_flat_matrix, as_matrix
 
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
+
+SAME_OUTPUTS = 1e-4
+"""Largest difference, relative to the largest output, of outputs that count as the same: float32 passes."""
+
+WIDEST_HEAD = 1024
+"""Layers up to this width are tried for an affine map behind them, one forward pass per unit vector."""
 
 Rest = Callable[[Array], Array]
 """The part of a network behind a layer: points (m, p) to outputs (m, c)."""
@@ -69,29 +76,38 @@ def layer_activations(
     X : array_like or tensor of shape (n, ...), optional
         Inputs; not needed, and not used, for recorded layers.
     layers : sequence of str, optional
-        Names to record. Torch: dotted names as in ``named_modules()``, of submodules of any kind; default every
-        activation module (ReLU, Tanh, ...), that is the values behind each kink, or every leaf where a module has no
-        activation modules. Networks of this package: "hidden 0", "hidden 1", ... behind the activation.
+        Names to record. Torch: dotted names as in ``named_modules()``, of submodules of any kind, and of functions called
+        in them (``"block.relu()"``); default every layer behind which values bend, whether a module (ReLU, an activation
+        of one's own, LayerNorm, attention, LSTM, pooling) or a function (``F.relu``, ``x.abs()``), or every leaf where a
+        module is linear. Networks of this package: "hidden 0", "hidden 1", ... behind the activation.
     batch_size : int, default 1024
         Samples per forward pass of a torch module.
 
     Returns
     -------
     dict of str to ndarray (n, p), float64
-        In the order in which the layers run; values of any shape are flattened. A torch module that runs several times
-        appears once per call, as "relu (call 1)", "relu (call 2)", or under its own names where it has as many.
+        In the order in which the layers run; values of any shape are flattened, and of several values that a layer
+        returns the first tensor is taken. A torch module or function that runs several times appears once per call, as
+        "relu (call 1)", "relu (call 2)", or under its own names where it has as many.
 
     Raises
     ------
     InvalidInputError
-        For an object of another kind, a layer that is unknown, did not run, returns something else than one tensor with
-        a row per sample, or is not finite (each named), and inputs that do not fit.
+        For an object of another kind, a layer that is unknown, did not run, returns nothing with a row per sample, or
+        is not finite (each named), and inputs that do not fit.
+
+    Warns
+    -----
+    RuntimeWarning
+        When the default has to leave out a nonlinear layer, because its values are not one row per sample; it is named.
 
     Notes
     -----
     Torch modules run in eval mode without gradients on the device they are on; modes, hooks and inputs are afterwards as
     before. Inputs take the module's dtype; integers stay integers where the module has an embedding, as its indices.
-    Activations called as functions (``F.relu``) are no modules and cannot be recorded by name.
+    Compiled modules are run as they were written. The default comes from two passes over at most three samples, in which
+    every function that meets the data is tried at random values: it bends where f(p) + f(q) is not 2 f((p + q)/2). Steps
+    that only feed other steps of the same formula (the scores in attention, a product) are not listed.
 
     Source: [relucvx].
     Status: theorem (values as computed; nothing is approximated).
@@ -141,20 +157,30 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
     hooked = Hooked(module, X, batch_size)
     found = hooked.record(layers)
     outputs = found.outputs
+    missed = ", ".join(found.missed)
     if outputs is None and not found.sites:
         raise InvalidInputError(
             explain(
                 "layers to record, or an output that is one tensor with a row per sample",
-                f"a {type(module).__name__} with neither",
+                f"a {type(module).__name__} with neither{f'; without a row per sample: {missed}' if missed else ''}",
                 "a recurrent layer on its own returns several values",
                 "its states as arrays: {'states': module(X)[0].detach()}",
             )
+        )
+    if missed and (hooked.bends.keys or hooked.bends.unseen):
+        warnings.warn(
+            f"nonlinear layers without values for each sample are left out: {missed}; layers=[...] chooses others, "
+            "and a dict of arrays stands for layers of any kind",
+            RuntimeWarning,
+            stacklevel=4,
         )
     head = hooked.head_input() if outputs is not None else None
     parts = [
         Representation(site.name, Z, _rest(hooked, site, Z, outputs), _head_behind(Z, head))
         for site, Z in zip(found.sites, found.values, strict=True)
     ]
+    if parts and parts[-1].head is None:  # what follows is no Linear module alone, but may be a map all the same
+        parts[-1] = replace(parts[-1], head=_affine_rest(parts[-1], outputs))
     flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
     rest = None if outputs is None or not hooked.real else hooked.outputs_at  # nothing lies between two indices
     first = Representation("input", flat, rest, _head_behind(flat, head))
@@ -171,9 +197,20 @@ def _rest(hooked: Hooked, site: Site, Z: Array, outputs: Array | None) -> Rest |
         return None
     again = hooked.outputs_from(site, Z, shift=max(1, len(Z) // 2))
     scale = float(np.abs(outputs).max())
-    if again.shape != outputs.shape or float(np.abs(again - outputs).max()) > 1e-4 * scale:
+    if again.shape != outputs.shape or float(np.abs(again - outputs).max()) > SAME_OUTPUTS * scale:
         return None
     return lambda points: hooked.outputs_from(site, points)
+
+
+def _affine_rest(layer: Representation, outputs: Array | None) -> tuple[Array, Array] | None:
+    """Weights and bias of what follows a layer, when that is affine; from what it does to unit vectors."""
+    width = layer.Z.shape[1]
+    if layer.rest is None or outputs is None or width > WIDEST_HEAD:
+        return None
+    images = layer.rest(np.vstack([np.zeros((1, width)), np.eye(width)]))
+    bias, weights = images[0], images[1:] - images[0]
+    apart = float(np.abs(layer.Z @ weights + bias - outputs).max())
+    return (weights, bias) if apart <= SAME_OUTPUTS * float(np.abs(outputs).max()) else None
 
 
 def _head_behind(Z: Array, head: tuple[Array, Array, Array] | None) -> tuple[Array, Array] | None:

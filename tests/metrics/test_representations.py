@@ -83,7 +83,7 @@ def test_convolutions_are_flattened_and_names_are_dotted():
         assert np.allclose(every["2"], net.eval()(torch.from_numpy(images).float()), atol=1e-6)
 
 
-def test_without_activation_modules_every_leaf_is_recorded():
+def test_functions_are_layers_and_where_nothing_bends_every_leaf_is():
     class Functional(nn.Module):
         def __init__(self):
             super().__init__()
@@ -92,9 +92,11 @@ def test_without_activation_modules_every_leaf_is_recorded():
         def forward(self, x):
             return self.b(functional.relu(self.a(x)))
 
-    found = layer_activations(Functional(), X)
-    assert list(found) == ["a", "b"]
-    assert (found["a"] < 0).any()
+    net = Functional().double()
+    found = layer_activations(net, X)
+    assert list(found) == ["relu()"]
+    np.testing.assert_array_equal(found["relu()"], np.maximum(layer_activations(net, X, ["a"])["a"], 0.0))
+    assert list(layer_activations(nn.Sequential(net.a, nn.Identity(), net.b), X)) == ["0", "1", "2"]
 
 
 def test_a_layer_that_runs_twice_appears_once_per_call():
@@ -231,8 +233,11 @@ class First(nn.Module):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: layer_activations(First(Pair()), X), "layer 'inner' of type Pair, which returns a tuple"),
-        (lambda: layer_activations(First(Mixing()), X), r"layer 'inner' of type Mixing, which returns .* shape \(\)"),
+        (lambda: layer_activations(First(Mixing()), X), "received a First with neither; without a row per sample: 'inner'"),
+        (
+            lambda: layer_activations(First(Mixing()), X, ["inner"]),
+            r"layer 'inner' of type Mixing, which returns .* shape \(\)",
+        ),
         (lambda: layer_activations(Residual(), X, ["idle"]), "'idle', which did not run"),
         (lambda: layer_activations(Residual(), X, ["parts"]), "'parts', which did not run"),
         (lambda: layer_activations(Residual(), X, ["rely"]), "expected names of submodules .* received 'rely'"),
