@@ -15,7 +15,7 @@ maximum over more targets is larger, so comparisons use the same number of image
 """
 
 import numpy as np
-from digits_nets import accuracy, conclude, fit, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, load, mlp, options
 from scipy.stats import pearsonr
 
 import relucvx as rx
@@ -130,27 +130,34 @@ claims.append((sign and sign > 0, f"at accuracy >= {HIGH:.0%} the median grows w
 sign, text = pearson(poor[:, 0], poor[:, 2])
 claims.append((sign and sign < 0, f"at accuracy < {HIGH:.0%} (early) the median falls with depth: {text}", False))
 
+trained_well = np.median(end[:, 1]) >= HIGH, f"accuracy {np.median(end[:, 1]):.2f} in the median, {HIGH} needed"
+trained_badly = np.median(early[:, 1]) < HIGH, f"early accuracy {np.median(early[:, 1]):.2f}, below {HIGH} needed"
 before, after = np.nan_to_num(early[:, 2:]), np.nan_to_num(end[:, 2:])
 for k, (name, asserted) in enumerate((("median", False), ("share of folded paths", True))):
     ratio, lower = before[:, k].mean() / after[:, k].mean(), (before[:, k] < after[:, k]).sum()
     text = f"{ratio:.2f} of that at the end, lower in {lower} of {len(early)} networks"
-    claims.append((ratio < 1 - LITTLE, f"badly trained (early) networks fold much less: {name} {text}", asserted))
+    claim = (ratio < 1 - LITTLE, f"badly trained (early) networks fold much less: {name} {text}", asserted)
+    claims += given((trained_well, trained_badly), [claim])
 
 fives = {key: measure(net, CENTROIDS).overall for key, (net, _) in nets.items()}
 centres = {key: measure(net, CENTROIDS, centroids=True).overall for key, (net, _) in nets.items()}
 ratios = np.array([centres[key].median / fives[key].median for key in nets])
 ratios = ratios[np.isfinite(ratios)]
 text = f"over that of images {np.median(ratios):.2f} in the median, {ratios.min():.2f} to {ratios.max():.2f}"
-claims.append((abs(np.median(ratios) - 1) < LITTLE, f"centroids change the median little: {text}", True))
+claim = (abs(np.median(ratios) - 1) < LITTLE, f"centroids change the median little: {text}", True)
+claims += given([trained_well], [claim])
 
 large = {(depth, seed): train(depth, 60, seed) for depth in LARGE for seed in SEEDS}
 found = {key: measure(net, CENTROIDS).overall for key, net in large.items()}
+right = np.median([accuracy(net, X_test, y_test) for net in large.values()])
+learnt = right >= HIGH, f"accuracy of larger networks {right:.2f} in the median, {HIGH} needed"
 growth = np.array([[found[key].median / fives[key].median, fives[key].folded, found[key].folded] for key in large])
 low, middle, high = growth[:, 0].min(), growth[:, 0].mean(), growth[:, 0].max()
 text = f"over that of small ones {middle:.2f} on average, {low:.2f} to {high:.2f}"
-claims.append((abs(middle - 1) < LITTLE, f"the median of larger networks is similar: {text}", False))
+similar = (abs(middle - 1) < LITTLE, f"the median of larger networks is similar: {text}", False)
 small, big, more = growth[:, 1].mean(), growth[:, 2].mean(), (growth[:, 2] > growth[:, 1]).sum()
 text = f"share {small:.2f} to {big:.2f}, up in {more} of {len(large)}"
-claims.append((big > (1 + LITTLE) * small, f"larger networks fold many more paths: {text}", True))
+more = (big > (1 + LITTLE) * small, f"larger networks fold many more paths: {text}", True)
+claims += given((trained_well, learnt), [similar, more])
 
 conclude(claims, quick=not STRICT)

@@ -24,7 +24,7 @@ import copy
 
 import numpy as np
 import torch
-from digits_nets import accuracy, conclude, fit, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options
 from torch import nn
 
 import relucvx as rx
@@ -35,22 +35,41 @@ TASKS = "masks", "turns"
 STAGES = "untrained", "trained", "pretrained", "fine-tuned"
 
 
-def pretrain(task, X, epochs, seed):
-    """A network whose hidden layers have seen the images, four versions of each, but no label."""
+def exercises(task, X, seed):
+    """Four versions of each image, and what is asked of them: to paint in what is blanked, or to tell the turn."""
     if task == "masks":
         blanked = np.random.default_rng(seed).random((4, *X.shape)) < 0.5
-        inputs, targets, loss = (
-            np.where(blanked, 0, X).reshape(-1, X.shape[1]),
-            np.tile(X, (4, 1)),
-            nn.functional.mse_loss,
-        )
-    else:
-        side = round(X.shape[1] ** 0.5)
-        images = X.reshape(-1, side, side)
-        inputs = np.concatenate([np.rot90(images, k, axes=(1, 2)).reshape(X.shape) for k in range(4)])
-        targets, loss = np.repeat(np.arange(4), len(X)), nn.functional.cross_entropy
+        return np.where(blanked, 0, X).reshape(-1, X.shape[1]), np.tile(X, (4, 1))
+    side = round(X.shape[1] ** 0.5)
+    images = X.reshape(-1, side, side)
+    turned = [np.rot90(images, k, axes=(1, 2)).reshape(X.shape) for k in range(4)]
+    return np.concatenate(turned), np.repeat(np.arange(4), len(X))
+
+
+def pretrain(task, X, epochs, seed):
+    """A network whose hidden layers have seen the images, four versions of each, but no label."""
+    inputs, targets = exercises(task, X, seed)
+    loss = nn.functional.mse_loss if task == "masks" else nn.functional.cross_entropy
     net = network(X, X.shape[1] if task == "masks" else 4, seed)
     return fit(net, inputs, targets, epochs, seed=seed, batch=128, loss=loss)
+
+
+def passed(task, net, X):
+    """Share of the pixels' variance that is painted in, or of the turns that are told, on images not trained on."""
+    inputs, targets = exercises(task, X, seed=0)
+    if task == "turns":
+        return accuracy(net, inputs, targets)
+    with torch.no_grad():
+        painted = net(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
+    return 1 - ((painted - targets) ** 2).sum() / ((targets - targets.mean(0)) ** 2).sum()
+
+
+def pretrained(task, shares):
+    """Premise of a claim about pretrained networks: a quarter of the variance, or half-way from guessing turns."""
+    if task == "turns":
+        met, text = learnt(shares, 0.25)
+        return met, f"turns told: {text}"
+    return np.mean(shares) >= 0.25, f"share of the variance painted in {np.mean(shares):.2f}, at least 0.25 needed"
 
 
 def network(X, outputs, seed):
@@ -147,24 +166,29 @@ def interval(values):
     return "[{:+.2f}, {:+.2f}]".format(*np.percentile(values, [2.5, 97.5]))
 
 
-def depth_claims(stages, null, first):
-    """Table of convexity by depth, and claims 1 and 2 on arrays (seeds, metric, layer) per stage."""
+def depth_claims(stages, null, first, premises):
+    """Table of convexity by depth, and claims 1 and 2 on arrays (seeds, metric, layer) per stage.
+
+    ``premises``: per stage, whether its networks have learnt what they should.
+    """
     print("Convexity on held-out images by layer, mean over seeds\n")
     print(f"{'':24s}" + "".join(f"{name:>8s}" for name in ["input", *map(str, range(1, DEPTH + 1))]))
     for m, metric in enumerate(["graph", "Euclidean"]):
         for stage, values in stages.items():
             print(f"{metric:10s}{stage:14s}" + "".join(f"{v:8.3f}" for v in values[:, m].mean(0)))
     text = f"classes are convex above chance in layer 1 after masks: graph convexity {first:.3f}, of permuted labels "
-    claims = [(null.p_value <= 0.05, text + f"{null.mean:.3f} (p = {null.p_value:.2f})", True)]
+    claim = (null.p_value <= 0.05, text + f"{null.mean:.3f} (p = {null.p_value:.2f})", True)
+    claims = given([premises["pretrained"]], [claim])
     for m, metric in enumerate(["graph", "Euclidean"]):
         for stage in STAGES[1:]:
             change = stages[stage][:, m, -1] - stages[stage][:, m, 1]
             text = f"{metric} convexity grows from the first hidden layer to the last, {stage}: {signed(change)}"
-            claims.append((all(change > 0), text, False))
+            claims += given([premises[stage]], [(all(change > 0), text, False)])
         for before, after in (STAGES[:2], STAGES[2:]):
             change = stages[after][:, m, -1] - stages[before][:, m, -1]
             text = f"{metric} convexity of the last hidden layer, {after} against {before}: {signed(change)}"
-            claims.append((all(change > 0), text, (metric, after) != ("Euclidean", "fine-tuned")))
+            claim = (all(change > 0), text, (metric, after) != ("Euclidean", "fine-tuned"))
+            claims += given([premises[stage] for stage in (before, after) if stage in premises], [claim])
     return claims
 
 
@@ -172,7 +196,7 @@ def signed(values):
     return " ".join(f"{v:+.3f}" for v in np.atleast_1d(values))
 
 
-def forecast_claims(task, predictors, recall, n):
+def forecast_claims(task, predictors, recall, n, premise):
     """Table of correlations, and claim 3."""
     observed, spread = resampled_correlations(predictors, recall, n)
     print(
@@ -191,13 +215,13 @@ def forecast_claims(task, predictors, recall, n):
             gain = abs(spread[name]) - abs(spread[other])
             text = f"{task}: {name} tells more than {other}, |r| larger by {abs(observed[name]) - abs(observed[other]):+.2f}"
             claims.append((np.percentile(gain, 2.5) > 0, f"{text} {interval(gain)}", False))
-    return claims
+    return given([premise, learnt(recall, 0.1)], claims)
 
 
 CONTROLS = {"graph convexity": "control: pixels, graph", "Euclidean convexity": "control: recall of a head"}
 
 
-def cut_claims(task, accuracies, chosen):
+def cut_claims(task, accuracies, chosen, premise):
     """Table of the accuracy by layers kept, and claim 4, on arrays (seeds, depth) and (seeds,)."""
     print(f"\nAccuracy after {task}, cutting and fine-tuning, by hidden layers kept")
     print("  ".join(f"{kept}: {value:.3f}" for kept, value in enumerate(accuracies.mean(0), 1)))
@@ -207,7 +231,7 @@ def cut_claims(task, accuracies, chosen):
     claims = [(change.mean() > -0.01, text, True)]
     gain = accuracies[np.arange(len(chosen)), chosen - 1] - accuracies.mean(1)
     text = f"{task}: the convexity peak is a better place to cut than the average layer, {signed(gain)}"
-    return [*claims, (all(gain > 0), text, False)]
+    return given([premise, learnt(accuracies, 0.1)], [*claims, (all(gain > 0), text, False)])
 
 
 def head_claims(cut_heads):
@@ -218,7 +242,7 @@ def head_claims(cut_heads):
         depth, whole, cut = np.array(rows).T
         print(f"{name:12s}layers kept {depth.astype(int)}, accuracy {whole.mean():.3f} -> {cut.mean():.3f}")
         text = f"{name}: a linear head at the convexity peak costs no accuracy, change {signed(cut - whole)}"
-        claims.append(((cut - whole).mean() > -0.01, text, True))
+        claims += given([learnt(whole, 0.1)], [((cut - whole).mean() > -0.01, text, True)])
     return claims
 
 
@@ -285,9 +309,11 @@ def main():
     X_seen, y_seen = data[2][:500], data[3][:500]
     pixels = rx.metrics.graph_convexity(*data[:2], n_pairs=1000, rng=0)
     results, stages, cut_heads = {}, {name: [] for name in STAGES}, {"trained": [], "fine-tuned": []}
+    prepared = {}
     for task in TASKS:
         nets, parts = zip(*(one_seed(task, data, epochs, seed, pixels) for seed in range(n_seeds)), strict=True)
         predictors, *rest = zip(*parts, strict=True)
+        prepared[task] = pretrained(task, [passed(task, net, data[2]) for net in nets])
         results[task] = {name: np.array([p[name] for p in predictors]) for name in predictors[0]}, *map(np.array, rest)
         for seed, net in enumerate(nets[:n_depth] if task == TASKS[0] else []):
             found = staged(net, data, 4 * epochs, seed)
@@ -299,11 +325,11 @@ def main():
                 first = hidden(net, X_seen)[0]
     above = rx.metrics.graph_convexity(first, y_seen, n_pairs=500, rng=0, n_permutations=39)
     stages = {name: np.array(values) for name, values in stages.items()}
-    claims = depth_claims(stages, above.null, above.overall)
+    premises = {name: learnt([whole for _, whole, _ in rows], 0.1) for name, rows in cut_heads.items()}
+    claims = depth_claims(stages, above.null, above.overall, {"pretrained": prepared[TASKS[0]], **premises})
     for task, (predictors, recall, cuts, chosen) in results.items():
-        claims += forecast_claims(task, predictors, recall, 100 if args.quick else 1000) + cut_claims(
-            task, cuts, chosen
-        )
+        claims += forecast_claims(task, predictors, recall, 100 if args.quick else 1000, prepared[task])
+        claims += cut_claims(task, cuts, chosen, prepared[task])
     claims += head_claims(cut_heads)
     if args.plot:
         plot(args.plot, stages, results)

@@ -21,7 +21,7 @@ loss and its decay, one of two tried, came after that; the abstraction held in b
 
 import numpy as np
 import torch
-from digits_nets import conclude, fit, load, mlp, options
+from digits_nets import conclude, fit, given, learnt, load, mlp, options
 from torch import nn
 
 import relucvx as rx
@@ -105,7 +105,11 @@ def collapse_claims(task, rows):
     last = at(rows, "nc4", -1)
     text = f"{task}: the head decides as the nearest mean in 99 of 100 images (nc4), {listed(last)}"
     claims.append((all(last > 0.99), text, "nc4" in ASSERTED[task]))
-    return claims
+    premise = (
+        all(moment < errors.shape[1] - 1 for moment in start),
+        f"training errors at the end {listed(errors[:, -1])}",
+    )
+    return given([premise], claims)
 
 
 ASSERTED = {TASKS[0]: ("nc1", "nc2_cosine", "nc2_etf", "nc3", "nc4"), TASKS[1]: ()}
@@ -118,13 +122,16 @@ def conclusions(found):
     for name in ("parallelism", "ccgp"):
         first, last, control = at(variables, name, 0), at(variables, name, -1), at(classes, name, -1)
         text = f"{name} grows with training on the two variables: {listed(first)} -> {listed(last)}"
-        claims.append((all(last > first + 0.2), text, True))
+        learning = learnt(1 - at(variables, "error", -1), 0.5)
+        claims += given([learning], [(all(last > first + 0.2), text, True)])
         text = f"{name} is larger than after training on the ten classes: {listed(last)} against {listed(control)}"
-        claims.append((all(last > control + 0.2), text, True))
+        learning = learning, learnt(1 - at(classes, "error", -1), 0.1)
+        claims += given(learning, [(all(last > control + 0.2), text, True)])
     for task, rows in found.items():
         first, last = at(rows, "kernel", 0), at(rows, "kernel", -1)
         text = f"{task}: the kernel becomes that of the labels, CKA {listed(first)} -> {listed(last)}"
-        claims.append((all(last > 0.9), text, "squared" in task))
+        learning = learnt(1 - at(rows, "error", -1), 0.5 if is_variables(task) else 0.1)
+        claims += given([learning], [(all(last > 0.9), text, "squared" in task)])
     return claims
 
 

@@ -22,7 +22,7 @@ linear); the one that learnt best is kept.
 """
 
 import numpy as np
-from digits_nets import accuracy, conclude, fit, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options
 
 import relucvx as rx
 
@@ -30,6 +30,7 @@ SHARE = 0.98
 DEPTHS = 5, 10
 WIDTHS = 64, 128
 DIGIT, PARITY = "digit", "parity of two"
+CHANCE = {DIGIT: 0.1, PARITY: 0.5}
 
 
 def parity_of_pairs(X, y, n, rng):
@@ -87,22 +88,26 @@ def conclusions(found):
     claims = []
     for task in (DIGIT, PARITY):
         rows = [(key[1], *net) for key, nets in found.items() if key[0] == task for net in nets]
+        mine = []
         early = [start <= depth / 2 for depth, _, _, start in rows]
         text = f"{task}: the tunnel begins in the first half of the layers, {sum(early)} of {len(rows)} nets"
-        claims.append((np.mean(early) >= 0.8, text, True))
+        mine.append((np.mean(early) >= 0.8, text, True))
         ranks = np.array([(layers[0, start], layers[0, -1]) for _, _, layers, start in rows])
         text = f"{task}: the rank falls to less than half in the tunnel, medians {np.median(ranks, 0)}"
-        claims.append((all(ranks[:, 1] < ranks[:, 0] / 2), text, True))
+        mine.append((all(ranks[:, 1] < ranks[:, 0] / 2), text, True))
         change = np.array([layers[2, start] - own for _, own, layers, start in rows])
         text = f"{task}: a linear map for the tunnel changes the accuracy by {change.mean():+.4f}, {spread(change)}"
-        claims.append((abs(change.mean()) < 0.01, text, task == PARITY))
+        mine.append((abs(change.mean()) < 0.01, text, task == PARITY))
         before = np.array([layers[2, start - 1] - own for _, own, layers, start in rows])
         text = f"{task}: beginning the map one layer earlier costs more, {before.mean():+.4f}, {spread(before)}"
-        claims.append((before.mean() < change.mean() - 0.01, text, task == PARITY))
+        mine.append((before.mean() < change.mean() - 0.01, text, task == PARITY))
+        claims += given([learnt([own for _, own, _, _ in rows], CHANCE[task])], mine)
     for width in WIDTHS:
         shallow, deep = ([start for *_, start in found[PARITY, depth, width]] for depth in DEPTHS)
         text = f"{PARITY}, width {width}: as many layers before the tunnel in {DEPTHS} layers, {shallow} and {deep}"
-        claims.append((abs(np.mean(shallow) - np.mean(deep)) <= 1, text, True))
+        owns = [own for depth in DEPTHS for own, *_ in found[PARITY, depth, width]]
+        claim = (abs(np.mean(shallow) - np.mean(deep)) <= 1, text, True)
+        claims += given([learnt(owns, CHANCE[PARITY])], [claim])
     return claims
 
 

@@ -13,7 +13,7 @@ anything to what was learnt. All but the claim made of this last control was fix
 """
 
 import numpy as np
-from digits_nets import accuracy, conclude, fit, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options
 
 import relucvx as rx
 
@@ -112,7 +112,8 @@ def conclusions(shapes, accuracies, before, after, n_seeds, n):
         change = after[metric][np.triu_indices(len(shapes), 1)] - before[metric][np.triu_indices(len(shapes), 1)]
         text = f"{metric}: networks agree more after training than before, by {change.mean():+.3f} on average"
         claims.append((change.mean() > 0, text, True))
-    return claims
+    several = np.ptp(accuracies) > 0, f"all networks have accuracy {accuracies[0]:.3f}"
+    return given([learnt(accuracies, 0.1), several], claims)
 
 
 def plot(folder, shapes, accuracies, after):

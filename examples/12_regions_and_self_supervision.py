@@ -30,7 +30,7 @@ collapses as well (accuracy 0.81), which the regions show late (epoch 256; accur
 
 import numpy as np
 import torch
-from digits_nets import conclude, load, mlp, options
+from digits_nets import conclude, given, load, mlp, options
 from scipy import stats
 from torch import nn
 from torch.nn import functional as F
@@ -210,6 +210,13 @@ def final(runs, method, name):
     return column(runs, method, name)[:, -1]
 
 
+def better_than_untrained(runs, *methods):
+    """Premises: the methods' encoders have learnt something that a probe can use, on average over the seeds."""
+    for method in methods:
+        values = column(runs, method, "accuracy").mean(0)
+        yield values[-1] > values[0], f"probe of {method} encoders {values[-1]:.3f}, {values[0]:.3f} untrained"
+
+
 def fewer_than_supervised(runs):
     """Self-supervised encoders need substantially fewer regions (at most 0.8 times) at comparable accuracy."""
     for method in HEALTHY[1:]:
@@ -248,27 +255,26 @@ def expands_or_merges(runs):
     )
 
 
-def collapse_is_seen_early(runs):
+def collapse_is_seen_early(runs, method):
     """All runs of a broken self-distillation lie below all healthy ones in regions no later than in accuracy."""
     names = {"n_regions": "regions", "around": "around", "accuracy": "accuracy", "rank": "effective rank"}
-    for method in BROKEN:
-        apart = {name: first_apart(runs, method, name) for name in names}
-        times = final(runs, method, "n_regions") / final(runs, "distilled", "n_regions")
-        end = column(runs, method, "epoch")[0, -1]
-        yield (
-            bool(np.isfinite(apart["n_regions"]) and apart["n_regions"] <= apart["accuracy"]),
-            f"self-distillation with {method} falls behind in the regions as early as in the accuracy (all runs "
-            "below all healthy ones from epoch "
-            + ", ".join(f"{apart[name]:g} in {title}" for name, title in names.items())
-            + f"; accuracy at the end {span(final(runs, method, 'accuracy'))})",
-            False,
-        )
-        yield (
-            bool(apart["n_regions"] <= end / 2 and (times < 0.5).all()),
-            f"self-distillation with {method} ends with less than half the regions, and half of the training shows it "
-            f"(times as many as the healthy: {span(times)})",
-            method == "no stop-gradient",
-        )
+    apart = {name: first_apart(runs, method, name) for name in names}
+    times = final(runs, method, "n_regions") / final(runs, "distilled", "n_regions")
+    end = column(runs, method, "epoch")[0, -1]
+    yield (
+        bool(np.isfinite(apart["n_regions"]) and apart["n_regions"] <= apart["accuracy"]),
+        f"self-distillation with {method} falls behind in the regions as early as in the accuracy (all runs "
+        "below all healthy ones from epoch "
+        + ", ".join(f"{apart[name]:g} in {title}" for name, title in names.items())
+        + f"; accuracy at the end {span(final(runs, method, 'accuracy'))})",
+        False,
+    )
+    yield (
+        bool(apart["n_regions"] <= end / 2 and (times < 0.5).all()),
+        f"self-distillation with {method} ends with less than half the regions, and half of the training shows it "
+        f"(times as many as the healthy: {span(times)})",
+        method == "no stop-gradient",
+    )
 
 
 def goes_with_accuracy(runs):
@@ -346,6 +352,17 @@ def draw_slices(runs, path):
     figure.savefig(path, dpi=110)
 
 
+def conclusions(runs):
+    """The claims, each where its premise is met."""
+    compared = list(better_than_untrained(runs, *HEALTHY))
+    claims = given(compared, [*fewer_than_supervised(runs), *expands_or_merges(runs)])
+    means = {method: final(runs, method, "accuracy").mean() for method in METHODS}
+    for method in BROKEN:
+        text = f"probe of {method} {means[method]:.3f}, of healthy self-distillation {means['distilled']:.3f}"
+        claims += given([(means[method] < means["distilled"], text)], collapse_is_seen_early(runs, method))
+    return claims + given(compared, goes_with_accuracy(runs))
+
+
 def main():
     chosen = options(__doc__)
     X, y, X_test, y_test = load(chosen.mnist)
@@ -356,16 +373,11 @@ def main():
         for method, record in train(seed, data, epochs, chosen.quick).items():
             runs[method].append(record)
     table(runs)
-    claims = [
-        c
-        for find in (fewer_than_supervised, expands_or_merges, collapse_is_seen_early, goes_with_accuracy)
-        for c in find(runs)
-    ]
     if chosen.plot:
         chosen.plot.mkdir(parents=True, exist_ok=True)
         draw_training(runs, chosen.plot / "regions_over_training.png")
         draw_slices(runs, chosen.plot / "regions_by_method.png")
-    conclude(claims, chosen.quick)
+    conclude(conclusions(runs), chosen.quick)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import relucvx as rx
 def options(description):
     """Command line of an example: --quick, --plot FOLDER, --mnist FOLDER."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a short run that prints its findings without asserting")
+    parser.add_argument("--quick", action="store_true", help="a short run, which decides little and asserts nothing")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the figures there")
     parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="MNIST's IDX files, in place of the small digits")
     return parser.parse_args()
@@ -67,10 +67,24 @@ def accuracy(net, X, y):
     return float((net(torch.as_tensor(X, dtype=torch.float32)).argmax(1).numpy() == y).mean())
 
 
+def learnt(accuracies, chance):
+    """Premise of a claim about what networks have learnt: on average they are half-way from chance to no error at all."""
+    found, least = float(np.mean(accuracies)), (1 + chance) / 2
+    return found >= least, f"accuracy {found:.3f}, at least {least:.2f} needed"
+
+
+def given(premises, claims):
+    """The claims where every premise ``(met, text)`` is met; else the same ones undecided, with the premise that is not."""
+    missed = [text for met, text in premises if not met]
+    if not missed:
+        return list(claims)
+    return [(None, f"premise not met ({'; '.join(missed)}): {text}", asserted) for _, text, asserted in claims]
+
+
 def conclude(claims, quick):
     """Print what came of each claim ``(holds, text with the numbers, asserted)``; a full run holds to those asserted.
 
-    A claim of which ``holds`` is None cannot be told from these figures.
+    A claim of which ``holds`` is None cannot be told from these figures: an interval holds zero, or a premise is not met.
     """
     print()
     for holds, text, _ in claims:
