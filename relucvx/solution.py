@@ -25,7 +25,7 @@ from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
 from relucvx.validation import as_count, as_matrix, as_positive
 
-FORMAT = 1
+FORMAT = 1  # of saved solutions; another number is refused
 
 CONTRADICTION = 1e-9
 """A stored lower bound this far above the network's objective, relative to it, is no rounding."""

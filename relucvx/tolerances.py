@@ -1,4 +1,7 @@
-"""Every numerical tolerance of the package: name, value, relative to what, and why it has that value."""
+"""Tolerances that several modules share, or that say what counts as proven: name, value, relative to what, and why.
+
+The others are named constants of the module that uses them, with their reason.
+"""
 
 from __future__ import annotations
 

@@ -335,3 +335,28 @@ def test_the_check_of_writes_can_fail(source):
 )  # fmt: skip
 def test_reading_and_the_one_writer_pass(source):
     assert file_writes(source) == []
+
+
+def unexplained(source):
+    """Numeric constants of a module without a word about them: a docstring after their block, or a comment beside."""
+    tree, lines, out, block = ast.parse(source), source.splitlines(), [], []
+    for node in [*tree.body, None]:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        name = target.id if isinstance(target, ast.Name) and target.id.isupper() else ""
+        if name and isinstance(node.value, ast.Constant) and isinstance(node.value.value, (int, float)):
+            if "#" not in lines[node.end_lineno - 1]:
+                block.append(name)
+            continue
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            out += block
+        block = []
+    return out
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_named_numbers_say_why(file):
+    assert unexplained(file.read_text()) == []
+
+
+def test_the_check_of_numbers_can_fail():
+    assert unexplained("A = 1\nB = 2.0\n'''why'''\nC = 3\nD = 4  # why\ndef f(): ...") == ["C"]

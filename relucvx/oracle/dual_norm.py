@@ -41,8 +41,8 @@ SEMIDEFINITE_FROM = 6
 SEARCH_SHARE = 0.3
 """Share of the time left that the search from below may take."""
 
-CELL_LIMIT = 300_000
-MAX_CONES = 200_000_000
+CELL_LIMIT = 300_000  # enumeration is not chosen for more
+MAX_CONES = 200_000_000  # of branch-and-bound in one call, where no time limit ends it first
 
 WIDEST = 1e-7
 """Slivers that an arrangement may leave out, relative to ||x_i|| ||w||, up to which "auto" bounds over its cells."""

@@ -21,7 +21,7 @@ from relucvx.losses import LossCones
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
-LARGEST_GAIN = 1e6
+LARGEST_GAIN = 1e6  # where beta is tiny beside the data, the unit of the variables grows no further
 
 RATE = 8e8
 """Multiplications a second of the interior point's sparse factorisation, about."""

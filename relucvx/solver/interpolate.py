@@ -38,7 +38,7 @@ WARM_SHARE = 1e-3
 MARGIN = 4.0
 """K starts at this multiple of the multipliers at that strength, which approach those of the interpolation from below."""
 
-RAISES = 10
+RAISES = 10  # of the price of a residual, tenfold each
 
 WARM_TIME, TIDY_TIME = 0.5, 0.1
 """Shares of the time for that problem, and of what is left for taking the residual away."""
@@ -49,7 +49,7 @@ MOST_PRUNED, MOST_ENTRIES = 2e6, 1e7
 NEAR = (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
 """Distances to a wall, relative to ||x_i|| ||w||, below which a neuron may be meant to lie on it; all are tried."""
 
-STEPS = 2
+STEPS = 2  # corrections of the residual, one after the other
 
 DUST = (1e-5, 1e-8, 0.0)
 """Neurons below this share of the largest are left out, as residue of the interior point; the first that fits counts."""

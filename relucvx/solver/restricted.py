@@ -25,7 +25,7 @@ from relucvx.types import Array, BoolArray
 VIOLATION = 1e-9
 """A cell row is added when violated by more than this, relative to ||x_i|| times the largest ||u_j||."""
 
-ROUNDS = 30
+ROUNDS = 30  # of solving and adding the rows that are violated
 
 
 @dataclass

@@ -60,7 +60,7 @@ FREE = 1e-13
 NEAR_WALLS, MOST_BLOCKS = 3, 160
 """A neuron gets blocks across up to so many walls, as long as there are not more blocks in all."""
 
-ALTERNATIONS = 2
+ALTERNATIONS = 2  # of directions and outputs, in turn, in each round
 
 
 class VectorRun(Run):

@@ -1,0 +1,126 @@
+"""What README, docstrings and messages name exists: names, options and verbs of the command line, files."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import relucvx
+from relucvx.cli import app
+
+ROOT = Path(relucvx.__file__).parent
+README = ROOT.parent / "README.md"
+FILES = sorted(ROOT.rglob("*.py"))
+VERBS = get_command(app).commands
+PARAMS = [p for verb in (get_command(app), *VERBS.values()) for p in verb.params]
+OPTIONS = {option for p in PARAMS for option in p.opts + p.secondary_opts} | {"--help"}
+"""Of the program and of its verbs."""
+
+
+def module_of(file):
+    """Dotted name of a file of the package."""
+    words = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+def resolves(name, *places):
+    """Whether a dotted name can be reached from the package, or from one of these modules."""
+    return any(_reaches(place, name) for place in (*places, relucvx))
+
+
+def _reaches(place, name):
+    for word in name.split("."):
+        if hasattr(place, word):
+            place = getattr(place, word)
+            continue
+        fields = getattr(place, "__annotations__", {})
+        if word not in fields:
+            try:
+                place = importlib.import_module(f"{place.__name__}.{word}")
+            except (ImportError, AttributeError):
+                return False
+        elif word is not name.split(".")[-1]:
+            return False
+    return True
+
+
+def texts(source):
+    """Every string of a source, docstrings and parts of f-strings among them."""
+    return [n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+
+def dotted(text):
+    """Names ``rx.…`` and ``relucvx.…`` in a text, without the addresses of files."""
+    return re.findall(r"(?<![\w./])(?:rx|relucvx)\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?![\w/])", text)
+
+
+def references(text):
+    """Targets of ``:func:`` and its like."""
+    return re.findall(r":(?:func|meth|class|mod|attr):`~?([\w.]+)`", text)
+
+
+def unknown(text, *places):
+    """What a text names and nothing answers to."""
+    found = [name for name in dotted(text) if not name.endswith(("npz", "json")) and not resolves(name, *places)]
+    found += [name for name in references(text) if not resolves(name.removeprefix("relucvx."), *places)]
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text)) - OPTIONS
+    verbs = set(re.findall(r"`relucvx ([a-z]+)\b", text)) - set(VERBS)
+    return sorted({*found, *options, *verbs})
+
+
+def nearby(file):
+    """The module of a file and its package."""
+    module = importlib.import_module(module_of(file))
+    package = importlib.import_module(module.__name__.rpartition(".")[0] or "relucvx")
+    classes = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
+    return [module, package, *classes]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_names_in_docstrings_and_messages_exist(file):
+    if file.name != "__main__.py":
+        places = nearby(file)
+        assert {word for text in texts(file.read_text()) for word in unknown(text, *places)} == set()
+
+
+def test_names_and_options_in_the_readme_exist():
+    text = README.read_text()
+    asked = {"--mnist"}  # of the examples
+    assert set(unknown(text)) - asked == set()
+    table = text.split("## Representation geometry")[1].split("## What a certificate")[0]
+    shown = set(re.findall(r"`([a-z_]+)`", table))
+    assert {name for name in shown if "_" in name and not resolves(name, relucvx.metrics, relucvx.datasets)} == set()
+    for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests)/[\w/.]*)`", text):
+        assert list(ROOT.parent.glob(f"{path}*")), path
+
+
+def test_every_command_in_the_readme_takes_its_options():
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.S) for line in block.splitlines()]
+    commands = [line.split("relucvx ", 1)[1].split("#")[0].split() for line in lines if "relucvx " in line]
+    assert len(commands) >= 9
+    for verb, *words in commands:
+        known = {option for p in VERBS[verb].params for option in (*p.opts, *p.secondary_opts)}
+        assert {word for word in words if word.startswith("--")} <= known, verb
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rx.solv(X)", "see relucvx.metrics.foldings", ":func:`nobody`", "pass --nothing", "run `relucvx prove` first"],
+)
+def test_the_check_can_fail(text):
+    assert len(unknown(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rx.metrics.folding(net, a, b).chi", "`relucvx verify --quick`", ":func:`relucvx.solve`", "sol.npz of relucvx",
+        ":meth:`Solution.save`", "a -- b", "relucvx/tolerances.py", "rx.theory.claims()",
+    ],
+)  # fmt: skip
+def test_what_exists_passes(text):
+    assert unknown(text) == []
