@@ -13,7 +13,7 @@ import relucvx
 from relucvx.cli import app
 
 ROOT = Path(relucvx.__file__).parent
-README = ROOT.parent / "README.md"
+README = Path(__file__).parents[1] / "README.md"
 FILES = sorted(ROOT.rglob("*.py"))
 VERBS = get_command(app).commands
 PARAMS = [p for verb in (get_command(app), *VERBS.values()) for p in verb.params]
@@ -95,7 +95,7 @@ def test_names_and_options_in_the_readme_exist():
     shown = set(re.findall(r"`([a-z_]+)`", table))
     assert {name for name in shown if "_" in name and not resolves(name, relucvx.metrics, relucvx.datasets)} == set()
     for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests)/[\w/.]*)`", text):
-        assert list(ROOT.parent.glob(f"{path}*")), path
+        assert list(README.parent.glob(f"{path}*")), path
 
 
 def test_every_command_in_the_readme_takes_its_options():
