@@ -17,7 +17,7 @@ from relucvx.types import Array, BoolArray
 SPREAD = 4
 """Columns whose sizes differ by at most two to this power are left as they are."""
 
-SWEEPS = 3
+SWEEPS = 3  # over rows and columns, after the least-squares fit
 
 
 def column_exponents(X: Array) -> NDArray[np.int64]:
