@@ -170,6 +170,8 @@ def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss
         raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
     scalar = as_flag(meta["scalar_output"], "scalar_output")
     targets = as_matrix(data["Y"], "Y", allow_vector=True)
+    if scalar and targets.shape[1] != 1:
+        raise ValueError(f"targets of shape {targets.shape} for one output")
     problem = make_problem(
         data["X"], targets[:, 0] if scalar else targets, meta["beta"], loss, meta["bias"],
         tuple(meta["activation"]), data["sample_weight"],

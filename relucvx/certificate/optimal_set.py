@@ -220,7 +220,9 @@ def _check(problem: Problem, certificate: Certificate) -> None:
                 f"a solution proven to a relative gap of at most {MAX_REL_GAP:g}",
                 f"rel_gap {certificate.rel_gap:.2g}",
                 "the solver was stopped early, or the problem is too large to certify",
-                "relucvx.solve(..., tol=1e-10, start=solution) without a time limit",
+                "relucvx.solve(X, Y, beta, tol=1e-10, start=solution) without a time limit"
+                if certificate.tolerances.get("tol", 1.0) > 1e-10
+                else "fewer samples or features, or a larger beta: this tolerance was asked for already",
             )
         )
 
@@ -271,7 +273,10 @@ def _verdict(
 ) -> tuple[Uniqueness, str, bool]:
     """Verdict, what it rests on, and whether the fit is fixed by the dual point."""
     fixed_fit = bool(polytope.fixed.all())
-    tighter = "try: relucvx.solve(..., tol=1e-12, start=solution)."
+    followed = certificate.tolerances.get("tol", 1.0) <= 1e-12
+    tighter = (
+        "float64 does not decide it." if followed else "try: relucvx.solve(X, Y, beta, tol=1e-12, start=solution)."
+    )
     sharp = certificate.rel_gap <= SHARP
     second = found.second() if sharp else None
     if second is not None:

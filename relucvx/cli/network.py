@@ -218,7 +218,7 @@ def _state(path: Path) -> dict[str, Any]:
                 f"tensors by name in {path}",
                 held,
                 "a checkpoint of another layout",
-                "torch.save(model.state_dict(), …)",
+                "torch.save(model.state_dict(), 'weights.pt')",
             )
         )
     return state

@@ -218,7 +218,7 @@ def minimize_energy(
                 "an activation whose energy has a minimum",
                 "threshold",
                 "scaling h down costs less and leaves phi(h) as it is, so the infimum is not attained",
-                "energy(..., activation='threshold') for given preactivations",
+                'relucvx.kernel.energy(K_X, K_Y, beta, H, "threshold") for given preactivations',
             )
         )
     slope, G = _slope(phi), kernel_root(K_X)

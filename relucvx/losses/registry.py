@@ -93,6 +93,8 @@ def restored(name: str, kind: str, loss: Loss | None) -> Loss:
             f"the loss {name!r} of class {kind}" if kind else f"the loss {name!r} of this package, or loss=None",
             f"loss={loss!r}",
             "files hold the name of a loss and no code" if kind else "the file was saved with another loss",
-            f"relucvx.load(path, loss={kind.rpartition('.')[2]}({name!r}, …))" if kind else "relucvx.load(path)",
+            f"relucvx.load(path, loss=loss), loss being its {kind.rpartition('.')[2]}"
+            if kind
+            else "relucvx.load(path)",
         )
     )

@@ -84,7 +84,14 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
         )
     corners = np.array([[ends[0], ends[2]], [ends[1], ends[2]], [ends[1], ends[3]], [ends[0], ends[3]]])
     if network.n_features == 1:
-        raise InvalidInputError(explain("an input space of at least two dimensions", "one", "", "line_regions(…)"))
+        raise InvalidInputError(
+            explain(
+                "an input space of at least two dimensions",
+                "one",
+                "",
+                "relucvx.metrics.line_regions(module, start, end)",
+            )
+        )
     frame, lengths = _orthonormal(steps)
     if frame is None:
         raise InvalidInputError(explain("two axes of different directions", "axes on one line", "", "another axis"))
@@ -110,7 +117,14 @@ def _orthonormal(steps: Array) -> tuple[Array | None, Array]:
 def _through(points: Array) -> Plane:
     """The plane of a polygon; inputs of two features keep their own coordinates."""
     if points.shape[1] == 1:
-        raise InvalidInputError(explain("an input space of at least two dimensions", "one", "", "line_regions(…)"))
+        raise InvalidInputError(
+            explain(
+                "an input space of at least two dimensions",
+                "one",
+                "",
+                "relucvx.metrics.line_regions(module, start, end)",
+            )
+        )
     if points.shape[1] == 2:
         corners = points
         _check_convex(corners)
@@ -122,7 +136,11 @@ def _through(points: Array) -> Plane:
     away = offsets - np.outer(offsets @ unit, unit)
     frame, _ = _orthonormal(np.stack([offsets[far], away[int(np.linalg.norm(away, axis=1).argmax())]]))
     if frame is None:
-        raise InvalidInputError(explain("a polygon with an area", "corners on one line", "", "line_regions(…)"))
+        raise InvalidInputError(
+            explain(
+                "a polygon with an area", "corners on one line", "", "relucvx.metrics.line_regions(module, start, end)"
+            )
+        )
     corners = offsets @ frame.T
     off = float(np.abs(corners @ frame - offsets).max())
     if off > PLANE.value * float(np.abs(offsets).max() + np.abs(points[0]).max()):

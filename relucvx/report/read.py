@@ -79,7 +79,9 @@ def _one_per_row(Y: Array) -> bool:
 def check_solution(problem: Problem, solution: Solution) -> None:
     """Refuse a solution of another problem, naming what differs."""
     if not isinstance(solution, Solution):
-        raise InvalidInputError(explain("solution to be a Solution", type(solution).__name__, "", "relucvx.solve(…)"))
+        raise InvalidInputError(
+            explain("solution to be a Solution", type(solution).__name__, "", "relucvx.solve(X, Y, beta)")
+        )
     other = solution.problem
     same = (
         np.array_equal(problem.X, other.X), np.array_equal(problem.Y, other.Y), problem.beta == other.beta,
