@@ -51,10 +51,16 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
 
 
 def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
-    """Hinge with free biases: the best constant sits on a kink, so minimise the dual norm over the subdifferential."""
+    """Free biases: the best constants sit on kinks, so minimise the dual norm over the subdifferential, output by output.
+
+    Any subgradients with vanishing sums bound beta_max from above, and every single output bounds it from below.
+    """
     none = np.zeros((0, problem.n_samples))
-    N, level = cutting_planes(problem, none, 0.0, minimise_norm=True, deadline=deadline.share(0.5))
-    if not np.isfinite(level):
+    half = deadline.share(0.5)
+    outputs = [dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
+    found = [cutting_planes(output, none, 0.0, minimise_norm=True, deadline=half) for output in outputs]
+    N, level = np.hstack([part for part, _ in found]), max(least for _, least in found)
+    if not np.isfinite([least for _, least in found]).all():
         return 0.0, _largest_norm(problem)
     hi = dual_norm(problem, N, time_limit=deadline).upper
     return min(max(0.0, level * (1 - 1e-9)), hi), hi
@@ -166,13 +172,15 @@ class _DecayedBias:
         return hi, N, self.norm(N)[1] if hi > 0 else 0.0
 
     def _kinked(self) -> tuple[float, float]:
-        """Hinge: b = Σ w y / beta while that is within ±1, with N0 = w y; below, b sits on the kink."""
-        N = self.residual_at(np.zeros(1))
+        """While b = Σ N0 / beta reaches no kink N0 stays what it is (w y for the hinge, |b| < 1); below, b sits on one."""
+        N = self.residual_at(np.zeros(self.problem.n_outputs))
         low, high = self.norm(N)
-        total = abs(float(N.sum()))
+        total = float(np.abs(N.sum(axis=0)).max())
         hi = max(high, total)
-        if low >= total:
-            return low, hi
+        if not self._stays(N, hi):
+            return 0.0, self._largest()
+        if low >= total or self.problem.n_outputs > 1:
+            return low if low >= total else 0.0, hi
         for power in range(30, 0, -3):
             beta = hi * (1.0 - 0.5**power)
             trial = dataclasses.replace(self.problem, beta=beta)
@@ -182,3 +190,20 @@ class _DecayedBias:
             if level * (1 - 1e-9) > beta:
                 return beta, hi
         return 0.0, hi
+
+    def _stays(self, N: Array, beta: float) -> bool:
+        """Whether N is the only subgradient at every b from 0 to Σ N / beta: slopes do not decrease, so at both ends."""
+        ends = N.sum(axis=0) / beta * (1.0 - 1e-9) if beta > 0.0 else np.zeros(N.shape[1])
+        return all(
+            np.array_equal(-low, N) and np.array_equal(-high, N) for low, high in map(self._slopes, (0 * ends, ends))
+        )
+
+    def _slopes(self, bias: Array) -> tuple[Array, Array]:
+        fit = np.tile(bias, (self.problem.n_samples, 1))
+        return self.problem.loss.subgradient_bounds(fit, self.problem.Y, self.problem.sample_weight)
+
+    def _largest(self) -> float:
+        """A bound on D(N0) for all biases between 0 and the best constant, between which N0 moves one way."""
+        best = self.problem.loss.best_constant(self.problem.Y, self.problem.sample_weight)
+        slopes = np.stack([*self._slopes(0.0 * best), *self._slopes(best)])
+        return float(self.reach @ np.linalg.norm(np.abs(slopes).max(axis=0), axis=1)) * (1.0 + 1e-9)

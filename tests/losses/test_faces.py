@@ -301,3 +301,21 @@ def test_losses_are_equal_by_class_and_attributes_never_by_name():
     plain = type("Plain", (Copied,), {})("a", True)
     assert plain == type(plain)("a", True)
     assert len({plain, type(plain)("a", True)}) == 1
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("bias", ["all", "free"])
+@pytest.mark.parametrize("name", [name for name, loss in ENTRYWISE.items() if not loss.smooth])
+def test_beta_max_of_kinked_losses_is_an_upper_bound(name, bias, outputs):
+    """At hi the null network is optimal, with several outputs and with kinks between 0 and the best constant too."""
+    loss = ALL[name]
+    for seed in (0, 3):
+        Y = targets(loss, outputs, seed) * (0.1 if loss.regression else 1.0)
+        lo, hi = rx.beta_max(X, Y, loss=loss, bias=bias)
+        assert 0.0 <= lo <= hi < np.inf
+        null = rx.make_problem(X, Y, hi * (1 + 1e-6), loss, bias)
+        found = rx.solve(X, Y, null.beta, loss=loss, bias=bias, time_limit=20)
+        assert found.objective >= null.null_value() * (1 - 1e-6)
+        if lo > 0:
+            below = rx.solve(X, Y, 0.97 * lo, loss=loss, bias=bias, time_limit=20)
+            assert below.objective < below.problem.null_value()
