@@ -84,13 +84,14 @@ def used_before(module):
     return module
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # the compiler's own
 @pytest.mark.parametrize(
     "make",
     [
         lambda: compiled("eager"),
         pytest.param(lambda: compiled("inductor"), marks=pytest.mark.slow),
         pytest.param(SPELLINGS["a compiled part"], marks=pytest.mark.slow),
-        pytest.param(SPELLINGS["module.compile()"], marks=pytest.mark.slow),
+        SPELLINGS["module.compile()"],
     ],
 )
 def test_modules_that_have_been_compiled_are_measured_every_time(make, expected):
