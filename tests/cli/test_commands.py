@@ -310,7 +310,7 @@ def test_patterns_samples_where_there_are_too_many(tmp_path):
         (["solve", "iris", "extra"], "unexpected extra argument"),
         (["solve", "planted:400x3", "--beta", "1", "--bias", "all", "--solver", "conic"], "predicted patterns"),
         (["patterns"], "Missing argument 'DATA'"),
-        (["patterns", "diabetes"], "On the command line: --sample 1000"),
+        (["patterns", "diabetes"], "try: --sample 1000"),
         (["patterns", "iris", "--max-patterns", "10"], "expected at most max_patterns=10"),
         (["patterns", "iris", "--sample", "0"], "expected n_patterns to be an integer >= 1"),
         (["path", *SMALL[:1], "--betas", "1,,2"], "expected numbers separated by commas for --betas; received '1,,2'"),
