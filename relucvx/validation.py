@@ -12,6 +12,9 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_missing
 from relucvx.types import Array
 
+STRENGTHS = (1e-100, 1e100)
+"""Range of beta, which is compared with products of numbers of the data."""
+
 
 def as_numpy(value: Any, name: str = "the argument") -> np.ndarray:
     """A torch tensor, sparse matrix, data frame or anything else array-like as a numpy array, without a copy if possible.
@@ -119,6 +122,27 @@ def as_positive(value: Any, name: str, *, allow_zero: bool = False, fix: str = "
     return out
 
 
+def as_strength(beta: Any, fix: str = "beta > 0") -> float:
+    """A strength of the weight decay: a number > 0 whose quotients with sums of products stay floats.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+    """
+    number = as_positive(beta, "beta", fix=fix)
+    if STRENGTHS[0] <= number <= STRENGTHS[1]:
+        return number
+    raise InvalidInputError(
+        explain(
+            f"beta between {STRENGTHS[0]:g} and {STRENGTHS[1]:g}",
+            f"{number:g}",
+            "units far from order one; squares and products would under- or overflow",
+            "relucvx.interpolate(X, Y), the limit beta -> 0+" if number < 1.0 else "beta=1.0",
+        )
+    )
+
+
 def as_strengths(betas: Any) -> Array:
     """A sequence of strengths, each > 0, as a vector.
 
@@ -135,7 +159,7 @@ def as_strengths(betas: Any) -> Array:
     values = list(betas) if not hasattr(betas, "ndim") else list(as_numpy(betas, "betas").ravel())
     if not values:
         raise InvalidInputError(explain("at least one strength", "no betas", "", "betas=10"))
-    return np.array([as_positive(beta, "beta", fix="every beta > 0") for beta in values])
+    return np.array([as_strength(beta, "every beta > 0") for beta in values])
 
 
 def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, cause: str = "") -> int:

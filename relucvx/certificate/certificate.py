@@ -21,6 +21,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm, form_of
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
+from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.model import check_same_inputs
 from relucvx.program.objective import balanced_objective, check_network, fit, objectives_from_above, stationarity
@@ -251,8 +252,9 @@ def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, dead
     """Lower bound for the program over the given patterns; None for several outputs."""
     if problem.n_outputs > 1:
         return None
-    form = form_of(problem, N)
-    if form.trivial:
-        return scale_dual(problem, N, form.rounding())[1]
-    upper, _, _ = bound_patterns(form, arrangement.patterns, 0.0, PATTERN.value, deadline)
-    return scale_dual(problem, N, upper + form.rounding())[1]
+    lifted, exponent = lift_dual(problem.inputs, N, free_bias=problem.bias == "free")
+    form = form_of(problem, lifted)
+    upper = 0.0
+    if not form.trivial:
+        upper, _, _ = bound_patterns(form, arrangement.patterns, 0.0, PATTERN.value, deadline)
+    return scale_dual(problem, N, unlifted(upper + form.rounding(), exponent, up=True))[1]

@@ -28,21 +28,35 @@ def binary_grid(N: Array) -> float:
 
 
 def shifted_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
-    """clip(v - t w, lo, hi) with t chosen so that the sum vanishes; the sum is monotone in t."""
+    """clip(v - t w, lo, hi) with t chosen so that the sum vanishes; the sum falls in t, with kinks."""
+    top = float(np.abs(v).max(initial=0.0))
+    if top == 0.0:
+        return np.asarray(np.clip(v, lo, hi))
+    # in units of the largest entry: entries of 1e-300 would leave no digits for quotients and sums
+    lift = -int(np.frexp(top)[1])
+    v, low, high = np.ldexp(v, lift), np.ldexp(lo, lift), np.ldexp(hi, lift)
 
     def total(t: float) -> float:
-        return float(np.clip(v - t * w, lo, hi).sum())
+        return float(np.clip(v - t * w, low, high).sum())
 
     used = w > 0
     ratio = v[used] / w[used]
     left, right = float(ratio.min()), float(ratio.max())
-    if left >= right or total(left) <= 0.0:
-        t = left
-    elif total(right) >= 0.0:
-        t = right
-    else:
-        t = float(brentq(total, left, right, xtol=EPS * max(abs(left), abs(right)), rtol=4 * EPS))
-    return np.asarray(np.clip(v - t * w, lo, hi))
+    ends = np.concatenate([v[used] - low[used], v[used] - high[used]]) / np.concatenate([w[used], w[used]])
+    knots = np.unique(np.concatenate([[left, right], ends[np.isfinite(ends)]]).clip(left, right))
+    first, last = 0, len(knots) - 1
+    while last - first > 1:
+        middle = (first + last) // 2
+        if total(float(knots[middle])) >= 0.0:
+            first = middle
+        else:
+            last = middle
+    t, end = float(knots[first]), float(knots[last])
+    inside = v - 0.5 * (t + end) * w
+    slope = float(w[(low < inside) & (inside < high)].sum())
+    if slope > 0.0:
+        t = min(max(t + total(t) / slope, t), end)
+    return np.asarray(np.ldexp(np.clip(v - t * w, low, high), -lift).clip(lo, hi))
 
 
 def decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:

@@ -19,6 +19,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, form_of
+from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
 from relucvx.program.model import check_same_inputs
@@ -185,10 +186,14 @@ def dual_norm(
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
+    N, lift = lift_dual(problem.inputs, N, free_bias=problem.bias == "free")
+    target, stop_above = (float(np.ldexp(value, lift)) for value in (target, stop_above))
     form = form_of(problem, N)
     if form.trivial:
         zero = np.zeros(problem.n_inputs)
-        return DualNormBound(0.0, form.rounding(), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved")
+        return DualNormBound(
+            0.0, unlifted(form.rounding(), lift, up=True), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved"
+        )
     deadline = Deadline.of(time_limit)
     lower, witness = _search(form, starts, n_starts, resolve_rng(rng), deadline.share(SEARCH_SHARE))
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
@@ -225,9 +230,11 @@ def dual_norm(
     elif not form.M.any() or upper <= max(target, lower):
         scope, outcome = Scope.ALL_PATTERNS, "proved"
     lower = max(0.0, lower - form.rounding())
+    upper = unlifted(max(upper, lower), lift, up=True)
     return DualNormBound(
-        lower, max(upper, lower), form.to_original(witness), method, scope, cones, time.perf_counter() - began, outcome
-    )
+        unlifted(lower, lift, up=False), upper, form.to_original(witness), method, scope, cones,
+        time.perf_counter() - began, outcome,
+    )  # fmt: skip
 
 
 def _choose(

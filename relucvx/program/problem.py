@@ -12,10 +12,10 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
-from relucvx.validation import as_matrix, as_positive, as_sample_weight, check_same_length
+from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_same_length
 
 MAGNITUDES = (1e-50, 1e50)
-"""Range of the largest |entry| of X and of Y for which no square or product in the package under- or overflows."""
+"""Range of every number a bound multiplies: the largest |entry| of Y and of each non-zero row of X, weights and slopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +133,37 @@ class Problem(Result):
         return self.loss_at(np.tile(b, (self.n_samples, 1))) + decay
 
 
-def _check_magnitude(A: Array, name: str) -> None:
-    """Refuse data whose squares or products leave float64: an underflow would look like a proof."""
-    largest = float(np.abs(A).max())
-    if largest != 0.0 and not MAGNITUDES[0] <= largest <= MAGNITUDES[1]:
+def _check_magnitudes(X: Array, Y: Array, weight: Array, activation: Activation) -> None:
+    """Refuse numbers whose products leave float64: an underflow would look like a proof."""
+    rows = np.abs(X).max(axis=1)
+    slopes = np.array([activation.slope_neg, activation.slope_pos])
+    smallest = MAGNITUDES[0]
+    for name, values, fix in (
+        ("every non-zero row of X with a largest entry", rows, f"X = numpy.where(abs(X) < {smallest:g}, 0.0, X)"),
+        ("Y with a largest entry", np.abs(Y).max(keepdims=True), "Y = Y / abs(Y).max() (and beta accordingly)"),
+        (
+            "every sample_weight zero or",
+            weight,
+            "sample_weight / sample_weight.max() (and beta accordingly), tiny ones 0",
+        ),
+        (
+            "every slope of the activation zero or",
+            np.abs(slopes),
+            "activation=(slope_neg / s, slope_pos / s), beta / s",
+        ),
+    ):
+        used = values[values != 0.0]
+        bad = used[(used < smallest) | (used > MAGNITUDES[1])]
+        if not bad.size:
+            continue
+        if (values is rows and bad.max() > MAGNITUDES[1]) or (values is rows and rows.max() < smallest):
+            fix = f"X = X / {rows.max():g} (and beta accordingly)"
         raise InvalidInputError(
             explain(
-                f"{name} with a largest entry between {MAGNITUDES[0]:g} and {MAGNITUDES[1]:g} in size",
-                f"{largest:g}",
+                f"{name} between {smallest:g} and {MAGNITUDES[1]:g} in size",
+                f"{bad[0]:g}",
                 "units far from order one; squares and products would under- or overflow",
-                f"{name} = {name} / {largest:g} (and scale beta accordingly)",
+                fix,
             )
         )
 
@@ -191,11 +212,11 @@ def make_problem(
     loss, mode = as_loss(loss), as_bias(bias)
     Y, scalar_output = loss.read_targets(Y)
     check_same_length(X, Y)
-    _check_magnitude(X, "X")
-    _check_magnitude(Y, "Y")
     fix = "beta > 0; the limit beta -> 0+ is interpolation: relucvx.interpolate(X, Y)"
-    beta = as_positive(beta, "beta", fix=fix)
+    beta = as_strength(beta, fix)
     weight = as_sample_weight(sample_weight, len(X))
+    phi = as_activation(activation)
+    _check_magnitudes(X, Y, weight, phi)
     loss.check_targets(Y)
     if not is_built_in(loss):
         check_faces(loss, Y)
@@ -209,4 +230,4 @@ def make_problem(
                 'bias="all", which decays the output bias',
             )
         )
-    return Problem(X, Y, beta, loss, mode, as_activation(activation), weight, scalar_output)
+    return Problem(X, Y, beta, loss, mode, phi, weight, scalar_output)
