@@ -19,6 +19,8 @@ VERBS = get_command(app).commands
 PARAMS = [p for verb in (get_command(app), *VERBS.values()) for p in verb.params]
 OPTIONS = {option for p in PARAMS for option in p.opts + p.secondary_opts} | {"--help"}
 """Of the program and of its verbs."""
+PREFIXES = {"--no"}
+"""What an option begins with, where a source puts it together."""
 
 
 def module_of(file):
@@ -67,7 +69,7 @@ def unknown(text, *places):
     """What a text names and nothing answers to."""
     found = [name for name in dotted(text) if not name.endswith(("npz", "json")) and not resolves(name, *places)]
     found += [name for name in references(text) if not resolves(name.removeprefix("relucvx."), *places)]
-    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text)) - OPTIONS
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text)) - OPTIONS - PREFIXES
     verbs = set(re.findall(r"`relucvx ([a-z]+)\b", text)) - set(VERBS)
     return sorted({*found, *options, *verbs})
 

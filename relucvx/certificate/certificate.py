@@ -127,7 +127,10 @@ class Certificate(Result):
 def prove_again(
     problem: Problem, network: TwoLayerReLU, certificate: Certificate, time_limit: Limit = 60.0
 ) -> Certificate:
-    """The certificate itself where it was proven here, else a new one from its dual point."""
+    """The certificate itself where it was proven here, else a new one from its dual point.
+
+    Status: theorem (as :func:`certify_network`). Source: [pilanci-ergen-2020], [relucvx].
+    """
     if certificate.proven:
         return certificate
     tol = float(np.clip(certificate.rel_gap, 1e-12, SOLVE.value))
