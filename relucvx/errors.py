@@ -77,6 +77,9 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"stopped by Ctrl-C; {what} (except relucvx.Interrupted as stop: stop.result)")
         self.result = result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.result,)  # from a worker process: the message is made anew, not taken for the result
+
 
 class Explanation(str):
     """The text of an error, with its parts.

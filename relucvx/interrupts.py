@@ -50,6 +50,30 @@ def hearing() -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM, as queues and ``timeout`` send it, means Ctrl-C inside the block; for programs, not for libraries.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition).
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def press(number: int, frame: Any) -> None:
+        handler = signal.getsignal(signal.SIGINT)  # ignored in the background of a shell: SIGTERM is heard all the same
+        (handler if callable(handler) else _Noting(signal.default_int_handler))(number, frame)
+
+    signal.signal(signal.SIGTERM, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 class _Noting:
     """A signal handler that notes what another one raises."""
 

@@ -19,7 +19,6 @@ from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app
 from relucvx.cli.input import (
     Source,
     Task,
-    check_folder,
     given_strengths,
     or_example,
     pose,
@@ -47,6 +46,9 @@ from relucvx.cli.options import (
     Tol,
     spelled_out,
 )  # fmt: skip
+from relucvx.cli.saving import Saving, check_files, checked_npz, make_path_folder, so_far
+from relucvx.errors import Interrupted
+from relucvx.interrupts import listening
 
 if TYPE_CHECKING:
     from relucvx.solution import Solution
@@ -75,7 +77,7 @@ def patterns(
     from relucvx.arrangement.equilibrium import equilibrate
     from relucvx.results import write_arrays
 
-    check_folder(out)
+    out = checked_npz(out)
     X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
     rows, nonzero, _ = equilibrate(X)
@@ -88,16 +90,17 @@ def patterns(
         "predicted": predicted, "found": len(arr), "complete": arr.complete, "seconds": time.perf_counter() - began,
         "saved": None,
     }  # fmt: skip
-    if out is not None:
-        facts["saved"] = str(out if out.suffix == ".npz" else out.with_name(out.name + ".npz"))
-        write_arrays(
-            str(facts["saved"]),
-            {"X": X, "patterns": arr.patterns, "generators": arr.generators, "complete": arr.complete},
-        )
+    saving = Saving()
+    found = {"X": X, "patterns": arr.patterns, "generators": arr.generators, "complete": arr.complete}
+
+    def write(path: Path) -> Path:
+        return write_arrays(path, found)
+
     if as_json:
-        output.print_json(facts)
+        output.print_json({**facts, "saved": saving.save(out, write)})
     else:
-        output.show(*output.pattern_rows(facts))
+        saving.say(out, write, output.show(*output.pattern_rows(facts)))
+    saving.end(CERTIFIED)
 
 
 @app.command()
@@ -117,7 +120,7 @@ def solve(
     """Find the global optimum and prove it. Ctrl-C stops with the best certified result so far."""
     import relucvx as rx
 
-    check_folder(out)
+    out = checked_npz(out)
     first = None if start is None else stored_solution(start)
     if data is None and first is not None and start is not None:
         task = pose_again(first, start, posing.beta)
@@ -125,19 +128,30 @@ def solve(
         source, bias = or_example(source, data, posing.bias)
         task = posing.with_bias(bias).on(source)
     with output.progress("solving", tol) as callback:
-        sol = rx.solve(
-            task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, solver=solver, start=first,
-            callback=callback, rng=source.seed,
-        )  # fmt: skip
-    saved = None if out is None else str(sol.save(out))
+        sol, cut = so_far(
+            lambda: rx.solve(
+                task.X,
+                task.Y,
+                task.beta,
+                **task.options,
+                tol=tol,
+                time_limit=time_limit,
+                solver=solver,
+                start=first,
+                callback=callback,
+                rng=source.seed,
+            )
+        )
+    saving = Saving()
     if as_json:
-        output.print_json({"data": task.name, "beta_max": task.range, **output.solution_facts(sol), "saved": saved})
+        facts = {"data": task.name, "beta_max": task.range, **output.solution_facts(sol)}
+        output.print_json({**facts, "saved": saving.save(out, sol.save)})
     else:
         rows = output.solution_rows(task, sol, tol)
         if sol.status is rx.Status.TIME_LIMIT:
             rows["time limit"] = f"{time_limit:g} s; for more: --time-limit {10 * time_limit:g}"
-        output.show(task.title, rows if saved is None else {**rows, "saved": saved})
-    raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
+        saving.say(out, sol.save, output.show(task.title, rows))
+    saving.end(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED, cut)
 
 
 @app.command()
@@ -196,32 +210,37 @@ def path(
     as_json: Json = False,
 ) -> None:
     """Certified optima for a sequence of strengths, one row each as soon as it is proven."""
-    check_folder(out)
+    table_file = out if out is not None and out.suffix == ".npz" else None
+    check_files(table_file)
     source, bias = or_example(source, data, bias)
     given = None if betas is None else given_strengths(betas)
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
     wanted = strengths(task, count, smallest) if given is None else given
+    files = [] if out is None or out is table_file else make_path_folder(out, len(wanted))
+    saving, table = Saving(), []
     if not as_json:
         output.show(f"{task.title}; {output.beta_max_text(task)}", {})
         typer.echo(output.PATH_HEADER)
-    table = []
     with output.progress("path", tol) as callback:
-        for sol in _path(task, wanted, tol, time_limit, callback, source.seed):
-            table.append(output.path_facts(sol, task.beta))
-            if not as_json:
-                typer.echo(output.PATH_ROW.format(**table[-1]))
-            if out is not None and out.suffix != ".npz":
-                out.mkdir(exist_ok=True)
-                sol.save(out / f"solution-{len(table) - 1:03d}.npz")
-    if out is not None and out.suffix == ".npz":
-        output.save_table(out, table)
+        try:
+            for sol in _path(task, wanted, tol, time_limit, callback, source.seed):
+                table.append(output.path_facts(sol, task.beta))
+                if not as_json:
+                    typer.echo(output.path_line(table[-1], tol))
+                if files and not saving.failures:  # one message says that the disk is full
+                    saving.save(files[len(table) - 1], sol.save)
+        except KeyboardInterrupt:  # between two strengths, or before there was anything of the next
+            pass
+    saving.save(table_file if table else None, lambda file: output.save_table(file, table))
     done = len(table) == len(wanted) and all(row["rel_gap"] <= tol for row in table)
     if as_json:
-        saved = None if out is None else str(out)
+        saved = None if out is None or saving.failures else str(out)
         output.print_json(
             {"data": task.name, "beta_max": task.range, "tol": tol, "certified": done, "path": table, "saved": saved}
         )
-    raise typer.Exit(CERTIFIED if done else NOT_CERTIFIED)
+    elif len(table) < len(wanted):
+        typer.echo(f"INTERRUPTED after {len(table)} of {len(wanted)} strengths")
+    saving.end(CERTIFIED if done else NOT_CERTIFIED)
 
 
 def _path(
@@ -230,12 +249,22 @@ def _path(
     """The solutions of a path up to the first that was interrupted."""
     import relucvx as rx
 
-    for sol in rx.beta_path(
+    found = rx.beta_path(
         task.X, task.Y, betas, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed
-    ):
-        yield sol
-        if sol.status is rx.Status.INTERRUPTED:
+    )
+    cut = False
+    while not cut:
+        try:
+            with listening():
+                sol = next(found, None)
+        except Interrupted as stop:
+            if not isinstance(stop.result, rx.Solution):
+                raise
+            sol = stop.result
+        if sol is None:
             return
+        cut = sol.status is rx.Status.INTERRUPTED
+        yield sol
 
 
 app.command()(theory.train)

@@ -11,10 +11,15 @@ from typer.core import TyperGroup
 from relucvx import __version__
 from relucvx.cli.advice import in_words_of
 from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError, explain
+from relucvx.interrupts import hearing, is_interruption, terminable
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3
 """Exit codes."""
 
+INTERRUPTED = "INTERRUPTED before there was a result"
+"""What is said when Ctrl-C or SIGTERM comes too early."""
+
+_EXIT = (typer.Exit, typer.Abort)
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])  # click's or typer's own, depending on the version
 
 
@@ -29,12 +34,26 @@ class _Commands(TyperGroup):
             raise
 
     def invoke(self, ctx: Any) -> Any:
+        with terminable(), hearing() as heard:
+            try:
+                return self._explained(ctx)
+            except _EXIT:
+                raise
+            except BaseException as error:
+                # an error that nobody explains, after Ctrl-C: what became of it inside compiled code or an import
+                if not (heard() or is_interruption(error)):
+                    raise
+                _fail(INTERRUPTED, NOT_CERTIFIED)
+
+    def _explained(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except _USAGE_ERROR as error:
             cast(Any, error).exit_code = BAD_INPUT
             raise
         except (LicenseError, ImportError) as error:
+            if is_interruption(error):
+                raise
             ours = isinstance(error, RelucvxError)
             _fail(in_words_of(cast(RelucvxError, error), self._options(ctx)) if ours else str(error), MISSING)
         except TooManyPatternsError as error:
@@ -49,22 +68,11 @@ class _Commands(TyperGroup):
             _fail(
                 explain("files and output that can be written", str(error), "a full disk, or no permission"), BAD_INPUT
             )
-        except (KeyboardInterrupt, SystemError) as error:
-            if not _is_interruption(error):
-                raise
-            _fail("interrupted before there was a result", NOT_CERTIFIED)
 
     def _options(self, ctx: Any) -> list[str]:
         """Names of the options of the command that runs."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         return [name for option in getattr(command, "params", []) for name in (*option.opts, *option.secondary_opts)]
-
-
-def _is_interruption(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: one that falls into a compiled kernel comes out as a chain of SystemErrors."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,13 +205,3 @@ def stored_solution(path: Path) -> Solution:
             )
         )
     return load(path)
-
-
-def check_folder(out: Path | None) -> None:
-    """Refuse before the work what could not be written after it."""
-    if out is not None and not out.absolute().parent.is_dir():
-        raise DataFileError(explain("a path in an existing folder", str(out), "", f"mkdir -p {out.parent}"))
-    if out is not None and out.is_dir():
-        raise DataFileError(explain("a file to write", f"{out}, a folder", "", f"{out / 'name'}{out.suffix}"))
-    if out is not None and not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
-        raise DataFileError(explain("a file that can be written", str(out), "no permission", "another folder"))

@@ -35,18 +35,19 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, strict_json(value) + "\n")
 
 
-def show(title: str, rows: dict[str, str]) -> None:
-    """Print a title and aligned rows; lines are folded only in a terminal."""
+def show(title: str, rows: dict[str, str]) -> int:
+    """Print a title and aligned rows; lines are folded only in a terminal. Returns the width of the labels."""
     width = max((len(label) for label in rows), default=0)
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         typer.echo("\n".join([title, *(f"{label:<{width}}  {text}" for label, text in rows.items())]))
-        return
+        return width
     table = Table.grid(padding=(0, 2))
     for label, text in rows.items():
         table.add_row(label, text)
     console.print(title)
     console.print(table)
+    return width
 
 
 def certificate_rows(c: Certificate, tol: float) -> dict[str, str]:
@@ -78,7 +79,7 @@ def solution_rows(task: Task, sol: Solution, tol: float) -> dict[str, str]:
     """The table of ``relucvx solve``."""
     return {
         "beta": beta_text(task),
-        "objective": f"{sol.objective:.10g}",
+        "objective": f"{sol.objective:.10g}{'' if sol.certificate.rel_gap <= tol else ' (best found, not proven)'}",
         **certificate_rows(sol.certificate, tol),
         "network": f"{sol.network.width} hidden neurons",
         "status": f"{sol.status.name}: {sol.status.help}",
@@ -126,6 +127,12 @@ PATH_HEADER = (
 PATH_ROW = "{beta:12.6g} {ratio:10.4g} {objective:16.10g} {lower:16.10g} {rel_gap:8.2g} {width:5d} {loss:12.6g}"
 
 
+def path_line(row: dict[str, Any], tol: float) -> str:
+    """The printed row of a strength; one that is not proven says so."""
+    line = PATH_ROW.format(**row)
+    return line if row["rel_gap"] <= tol else f"{line}  best found, not proven ({row['status']})"
+
+
 def path_facts(sol: Solution, beta_max: float) -> dict[str, Any]:
     """One row of ``relucvx path``."""
     p, c = sol.problem, sol.certificate
@@ -168,7 +175,8 @@ def progress(label: str, tol: float, console: Console | None = None) -> Iterator
                 )
                 digits = -math.log10(min(1.0, max(state.rel_gap, tol, 1e-300)))
             elif hasattr(state, "max_steps"):
-                text = f"{label}: {state.finished} of {state.active + state.finished} done, best objective {state.best:.8g}"
+                text = f"{label}: {state.finished} of {state.active + state.finished} done"
+                text += f", best objective {state.best:.8g}" if state.best < math.inf else ""
                 bar.update(task, description=text, total=state.max_steps, completed=state.step)
                 return
             else:

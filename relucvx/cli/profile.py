@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
-from relucvx.cli.input import Source, check_folder
+from relucvx.cli.input import Source
 from relucvx.cli.options import (
     Depth,
     Epochs,
@@ -23,6 +23,7 @@ from relucvx.cli.options import (
     Weights,
     spelled_out,
 )  # fmt: skip
+from relucvx.cli.saving import Saving, check_files, so_far
 from relucvx.errors import InvalidInputError, explain
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def profile(
     from relucvx.metrics.layer_scores import chosen_scores
     from relucvx.metrics.profile import profile as measure
 
-    for path in (plot, csv):
-        check_folder(path)
+    check_files(plot, csv)
     check_format(plot)
     wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
     chosen_scores(wanted)  # here, not after the training
@@ -76,23 +76,30 @@ def profile(
     module, X, labels, facts = obtain_network(
         source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=source.seed, weights=weights
     )
-    with output.interruptible() as stopped, layer_bar() as draw:
-
-        def callback(state: Any) -> bool:
-            draw(state)
-            return stopped()
-
-        frame = measure(
-            _plain_network(module), X, labels, metrics=wanted, n_pairs=pairs, n_lines=lines, max_samples=max_samples,
-            rng=source.seed, callback=callback,
-        )  # fmt: skip
-    saved = save(frame, plot, csv)
+    with layer_bar() as draw:
+        frame, cut = so_far(
+            lambda: measure(
+                _plain_network(module),
+                X,
+                labels,
+                metrics=wanted,
+                n_pairs=pairs,
+                n_lines=lines,
+                max_samples=max_samples,
+                rng=source.seed,
+                callback=draw,
+            )
+        )
+    saving = Saving()
     if as_json:
-        output.print_json({**facts, **frame_facts(frame), "saved": saved})
+        output.print_json({**facts, **frame_facts(frame), "saved": save(frame, plot, csv, saving)})
     else:
-        output.show(*summary(facts, frame, saved))
+        output.show(*summary(facts, frame))
         print_frame(frame)
-    raise typer.Exit(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED)
+        saved = save(frame, plot, csv, saving)
+        if saved:
+            typer.echo(f"\nsaved  {', '.join(saved)}")
+    saving.end(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED, cut)
 
 
 def _check_targets(source: Source) -> None:
@@ -146,19 +153,15 @@ def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
         yield draw
 
 
-def save(frame: DataFrame, plot: Path | None, csv: Path | None) -> list[str]:
+def save(frame: DataFrame, plot: Path | None, csv: Path | None, saving: Saving) -> list[str]:
     """Write the files asked for; an interrupted profile without a row has no figure."""
     from relucvx.metrics.profile_figure import plot_profile
     from relucvx.results import write_figure, write_text
 
-    done = []
-    if csv is not None:
-        write_text(csv, frame.to_csv())
-        done.append(str(csv))
-    if plot is not None and len(frame):
-        write_figure(plot, plot_profile(frame)[0].figure, 150)
-        done.append(str(plot))
-    return done
+    done = [saving.save(csv, lambda path: write_text(path, frame.to_csv()))]
+    if len(frame):
+        done.append(saving.save(plot, lambda path: write_figure(path, plot_profile(frame)[0].figure, 150)))
+    return [name for name in done if name is not None]
 
 
 def frame_facts(frame: DataFrame) -> dict[str, Any]:
@@ -177,7 +180,7 @@ def shape_text(facts: dict[str, Any]) -> str:
     return " -> ".join(sizes)
 
 
-def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tuple[str, dict[str, str]]:
+def summary(facts: dict[str, Any], frame: DataFrame) -> tuple[str, dict[str, str]]:
     """Title and rows above the table."""
     rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
     if facts["accuracy"] is not None:
@@ -192,9 +195,7 @@ def summary(facts: dict[str, Any], frame: DataFrame, saved: Sequence[str]) -> tu
     if frame.attrs["n_samples"] < facts["samples"]:
         rows["measured at"] = f"{frame.attrs['n_samples']} samples, drawn at random"
     if not frame.attrs["complete"]:
-        rows["interrupted"] = f"{len(frame)} of {frame.attrs['n_layers']} layers were measured"
-    if saved:
-        rows["saved"] = ", ".join(saved)
+        rows["INTERRUPTED"] = f"{len(frame)} of {frame.attrs['n_layers']} layers were measured"
     return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
 
 

@@ -11,7 +11,7 @@ import typer
 
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
-from relucvx.cli.input import Source, check_folder
+from relucvx.cli.input import Source
 from relucvx.cli.options import (
     Depth,
     Epochs,
@@ -22,7 +22,9 @@ from relucvx.cli.options import (
     spelled_out,
 )  # fmt: skip
 from relucvx.cli.profile import MOST_LAYERS, check_format, shape_text
+from relucvx.cli.saving import Saving, check_files
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import listening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +64,7 @@ def regions(
     from relucvx.metrics.slice_plot import COLORS
     from relucvx.results import write_figure
 
-    check_folder(plot)
+    check_files(plot)
     check_format(plot)
     if color not in COLORS:
         raise InvalidInputError(explain(f"--color among {', '.join(COLORS)}", repr(color)))
@@ -78,21 +80,26 @@ def regions(
     )
     with counted("slicing", 1):
         found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
-    with counted("between classes", 1):
-        folds = along_segments(module, X, labels, facts["classes"], paths, seed)
-    saved = None
-    if plot is not None:
+    folds: tuple[ClassFolding | None, dict[str, float]] | None = None
+    try:
+        with counted("between classes", 1), listening():
+            folds = along_segments(module, X, labels, facts["classes"], paths, seed)
+    except KeyboardInterrupt:  # the slice stands
+        pass
+    saving = Saving()
+
+    def draw(path: Path) -> Path:
         ax = found.plot(color=color, **marks)
         ax.set(**axis_names(spanned, X.shape[1], through))
         ax.set_title(plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
-        write_figure(plot, ax.figure, 150)
-        saved = str(plot)
-    measured = {**where, **slice_facts(found), "segments": segment_facts(folds)}
+        return write_figure(path, ax.figure, 150)
+
+    measured = {**where, **slice_facts(found), "segments": None if folds is None else segment_facts(folds)}
     if as_json:
-        output.print_json({**facts, **measured, "saved": saved})
+        output.print_json({**facts, **measured, "saved": saving.save(plot, draw)})
     else:
-        output.show(*summary(facts, measured, saved))
-    raise typer.Exit(CERTIFIED)
+        saving.say(plot, draw, output.show(*summary(facts, measured)))
+    saving.end(CERTIFIED, folds is None)
 
 
 def whole_numbers(text: str | None, name: str, count: int) -> list[int] | None:
@@ -257,9 +264,8 @@ def segment_facts(folds: tuple[ClassFolding | None, dict[str, float]]) -> dict[s
     return {**means, "classes": {"between": between, "matrices": matrices}}
 
 
-def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) -> tuple[str, dict[str, str]]:
+def summary(facts: dict[str, Any], measured: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Title and rows of the table."""
-    lines = measured["segments"]
     meaning = "decisions change" if facts["classes"] else "the largest output changes, or the sign of the only one,"
     rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
     if facts["accuracy"] is not None:
@@ -274,7 +280,17 @@ def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) 
         "area": f"mean {measured['mean_area']:.3g}, median {measured['median_area']:.3g}",
         "eccentricity": f"{measured['eccentricity']:.3g} on average (0 a square or disc, 1 a sliver)",
         "boundary": f"{meaning} along a length of {measured['boundary_length']:.4g}",
-        "segments": f"{lines['segments']} between samples{' of different classes' if facts['classes'] else ''}: "
+        **_segment_rows(measured["segments"], bool(facts["classes"])),
+    }
+    return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
+
+
+def _segment_rows(lines: dict[str, Any] | None, classes: bool) -> dict[str, str]:
+    """The rows about segments."""
+    if lines is None:
+        return {"segments": "INTERRUPTED"}
+    rows = {
+        "segments": f"{lines['segments']} between samples{' of different classes' if classes else ''}: "
         f"{lines['line_regions']:.3g} regions on average",
         "folding": f"mean χ {lines['folding']:.3g}, largest {lines['largest_folding']:.3g}; "
         f"{100 * lines['folded']:.0f} % of the segments fold",
@@ -285,6 +301,4 @@ def summary(facts: dict[str, Any], measured: dict[str, Any], saved: str | None) 
         between = lines["classes"]["between"]
         found = f"median of largest χ {between['median']:.3g} (MAD {between['mad']:.2g})"
         rows["between classes"] = "no path folds" if math.isnan(between["median"]) else found
-    if saved is not None:
-        rows["saved"] = saved
-    return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
+    return rows

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from relucvx.training import Runs
 
 HEADS = {
-    "name": "network", "seed": "seed", "objective": "objective", "rel_gap": "certified gap", "reached": "optimal",
-    "width": "neurons", "fit_distance": "fit", "kernel_to_optimum": "K - opt", "kernel_to_prediction": "K - theory",
+    "name": "network", "seed": "seed", "objective": "objective", "rel_gap": "certified gap", "reached": "reached",
+    "width": "neurons", "fit_distance": "fit", "kernel_to_optimum": "K - solved", "kernel_to_prediction": "K - theory",
     "nc1": "NC1", "nc2_etf": "NC2", "parallelism": "parallel", "ccgp": "CCGP", "participation_ratio": "PR",
     "tuning": "tuning", "stationarity": "gradient", "steps": "steps", "seconds": "seconds", "status": "stopped",
 }  # fmt: skip
@@ -44,7 +44,8 @@ def training_summary(runs: Runs) -> dict[str, str]:
 
 def finding_rows(comparison: Comparison) -> dict[str, str]:
     """One line per claim."""
-    return {f.claim: f"{f.verdict}: {f.text}" for f in comparison.findings}
+    cut = {"cut short": comparison.cut} if comparison.cut else {}
+    return {**cut, **{f.claim: f"{f.verdict}: {f.text}" for f in comparison.findings}}
 
 
 def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -10,8 +10,9 @@ import typer
 
 from relucvx.cli import output, report
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
-from relucvx.cli.input import Source, Task, check_folder
+from relucvx.cli.input import Source, Task
 from relucvx.cli.options import SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
+from relucvx.cli.saving import Saving, check_files, so_far
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
 Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
@@ -41,6 +42,7 @@ def train(
     optimizer: Optimizer = "lbfgs",
     learning_rate: LearningRate = None,
     max_steps: Steps = None,
+    time_limit: Annotated[float | None, typer.Option(help="seconds for all networks together")] = None,
     source: Source,
     out: Annotated[Path | None, typer.Option(help="save the runs, weights and histories, to this .json file")] = None,
     as_json: Json = False,
@@ -48,24 +50,37 @@ def train(
     """Train networks by gradients on the same objective, all seeds at once. Code 0: none was cut short."""
     import relucvx as rx
 
-    check_folder(out)
+    check_files(out)
     task = _task(data, source, posing)
     with output.progress("training", 1e-6) as callback:
-        runs = rx.train(
-            task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
-            learning_rate=learning_rate, max_steps=max_steps, callback=callback,
-        )  # fmt: skip
-    table = report.run_rows(runs)
-    if out is not None:
-        output.write_json(out, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
+        runs, cut = so_far(
+            lambda: rx.train(
+                task.X,
+                task.Y,
+                task.beta,
+                **task.options,
+                seeds=range(seeds),
+                width=width,
+                optimizer=optimizer,
+                learning_rate=learning_rate,
+                max_steps=max_steps,
+                time_limit=time_limit,
+                callback=callback,
+            )
+        )
+    table, saving = report.run_rows(runs), Saving()
+
+    def write(path: Path) -> None:
+        output.write_json(path, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
+
     if as_json:
-        saved = None if out is None else str(out)
-        output.print_json({"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table, "saved": saved})
+        facts = {"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table}
+        output.print_json({**facts, "saved": saving.save(out, write)})
     else:
-        rows = {"beta": output.beta_text(task), **report.training_summary(runs)}
-        output.show(task.title, rows if out is None else {**rows, "saved": str(out)})
+        output.show(task.title, {"beta": output.beta_text(task), **report.training_summary(runs)})
         report.print_table(table)
-    raise typer.Exit(CERTIFIED if all(row["status"] in ENDED for row in table) else NOT_CERTIFIED)
+        saving.say(out, write)
+    saving.end(CERTIFIED if all(row["status"] in ENDED for row in table) else NOT_CERTIFIED, cut)
 
 
 @spelled_out
@@ -89,30 +104,39 @@ def compare(
     import relucvx as rx
     from relucvx.validation import as_positive
 
-    check_folder(html)
+    check_files(html)
     as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
     task = _task(data, source, posing)
-    with output.progress("solving", tol) as callback:
-        sol = rx.solve(
-            task.X, task.Y, task.beta, **task.options, tol=tol, time_limit=time_limit, callback=callback,
-            rng=source.seed,
-        )  # fmt: skip
-    with output.progress("training", tol) as callback:
-        runs = rx.train(
-            task.X, task.Y, task.beta, **task.options, seeds=range(seeds), width=width, optimizer=optimizer,
-            learning_rate=learning_rate, max_steps=max_steps, p_star=sol.certificate.lower or None, callback=callback,
-        )  # fmt: skip
-    found = rx.compare(
-        task.X, task.Y, task.beta, runs, **task.options, solution=sol, tol=tol, reach=reach, rng=source.seed
-    )
-    if html is not None:
-        found.to_html(html, task.name)
+    options = {
+        "seeds": range(seeds), "width": width, "optimizer": optimizer, "learning_rate": learning_rate, "max_steps": max_steps,
+    }  # fmt: skip
+    with output.progress("comparing", tol) as callback:
+        found, cut = so_far(
+            lambda: rx.compare(
+                task.X,
+                task.Y,
+                task.beta,
+                **task.options,
+                tol=tol,
+                reach=reach,
+                training=options,
+                time_limit=time_limit,
+                rng=source.seed,
+                callback=callback,
+            )
+        )
+    saving = Saving()
+
+    def write(path: Path) -> Path:
+        return found.to_html(path, task.name)
+
     if as_json:
         facts = {"data": task.name, "beta_max": task.range, **found.to_dict()}
-        output.print_json({**facts, "saved": None if html is None else str(html)})
+        output.print_json({**facts, "saved": saving.save(html, write)})
     else:
         output.show(task.title, {"beta": output.beta_text(task), **report.finding_rows(found)})
         report.print_table(report.comparison_rows(found))
-        if html is not None:
-            typer.echo(f"report: {html}")
-    raise typer.Exit(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED)
+        saved = saving.save(html, write)
+        if saved is not None:
+            typer.echo(f"report: {saved}")
+    saving.end(CERTIFIED if found.proven and not found.cut else NOT_CERTIFIED, cut)

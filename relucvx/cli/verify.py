@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.options import Json, Seed
-from relucvx.errors import DataFileError, explain
+from relucvx.cli.saving import Saving, make_folder, so_far
 
 if TYPE_CHECKING:
     from relucvx.theory import Claim, Verification
@@ -32,34 +33,42 @@ def verify(
     """Check the theory's claims on random problems. Code 0: every verdict is the expected one (2 otherwise)."""
     from relucvx import theory
 
-    if out is not None:
-        try:
-            out.mkdir(exist_ok=True)
-        except OSError as error:
-            raise DataFileError(explain("a folder that can be made", f"{out} ({error.strerror})")) from error
     chosen = [theory.claim(name) for name in ids] if ids else list(theory.claims())
     if listed:
         _list(chosen, as_json)
         return
-    results = []
+    if out is not None:
+        make_folder(out)
+    results, saving = [], Saving()
     with claim_progress(len(chosen)) as (echo, bar):
-        for result in _checked(chosen, trials, seed, quick, jobs, bar):
-            results.append(result)
-            if not as_json:
-                echo(verdict_line(theory.claim(result.claim), result))
-            if out is not None and result.counterexample is not None:
-                result.counterexample.save(out / f"{result.claim}.npz")
+        try:
+            for result in _checked(chosen, trials, seed, quick, jobs, bar):
+                results.append(result)
+                if not as_json:
+                    echo(verdict_line(theory.claim(result.claim), result))
+                if out is not None and result.counterexample is not None and not saving.failures:
+                    saving.save(out / f"{result.claim}.npz", result.counterexample.save)
+        except KeyboardInterrupt:  # between two claims: none is cut short, the others are not begun
+            pass
     good = sum(result.as_expected for result in results)
     if as_json:
         output.print_json([result.to_dict() for result in results])
     else:
-        typer.echo(f"{good} of {len(chosen)} claims have the verdict expected of them")
-    raise typer.Exit(CERTIFIED if good == len(chosen) else NOT_CERTIFIED)
+        typer.echo(f"{good} of {len(chosen)} claims have the verdict expected of them{_missing(chosen, results)}")
+    saving.end(CERTIFIED if good == len(chosen) else NOT_CERTIFIED)
+
+
+def _missing(chosen: Sequence[Claim], results: Sequence[Verification]) -> str:
+    """What Ctrl-C or SIGTERM took away, in words."""
+    cut, never = sum(result.interrupted for result in results), len(chosen) - len(results)
+    return f"; INTERRUPTED: {cut} cut short, {never} not begun" if cut or never else ""
 
 
 def verdict_line(claim: Claim, result: Verification) -> str:
     """One line per claim, and what to know where the verdict is not the expected one."""
     mark = "as expected" if result.as_expected else f"UNEXPECTED ({claim.expected} was expected)"
+    if result.interrupted:
+        return f"{claim.id:<34}  {result.verdict.name:<14}  {result.reason}; {result.applicable} trials, {result.seconds:.3g} s"
     line = (
         f"{claim.id:<34}  {result.verdict.name:<14}  {mark}; {result.applicable} trials, worst deviation "
         f"{result.margin:.2g} of the tolerance, {result.seconds:.3g} s"
@@ -88,13 +97,14 @@ def _checked(
             else lambda s: bar(s.claim, done + s.done + s.trials / max(s.total, 1) * (s.done < s.claims))
         )
 
+    options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick}
     if jobs > 1:
-        yield from check([c.id for c in chosen], trials=trials, rng=seed, quick=quick, callback=watch(0), n_jobs=jobs)
+        yield from so_far(lambda: check([c.id for c in chosen], callback=watch(0), n_jobs=jobs, **options))[0]
         return
     for k, claim in enumerate(chosen):
-        result = check(claim.id, trials=trials, rng=seed, quick=quick, callback=watch(k))
+        result, cut = so_far(functools.partial(check, claim.id, callback=watch(k), **options))
         yield result
-        if result.interrupted:
+        if cut:
             return
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Groups, Indices, as_groups
@@ -120,6 +121,7 @@ class ClassFolding(Result):
         return ax
 
 
+@interruptible
 def class_folding(
     module: Any,
     X: Any,

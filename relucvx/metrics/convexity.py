@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.class_pairs import (
     Convexity,
     averages,
@@ -32,6 +33,7 @@ BLOCK = 4_000_000
 """Entries of the largest matrix of points on segments, which bounds the memory."""
 
 
+@interruptible
 def graph_convexity(
     Z: Any,
     labels: Any,
@@ -134,6 +136,7 @@ def graph_convexity(
     return collect(groups, counts, means, limits, confidence, null)
 
 
+@interruptible
 def euclidean_convexity(
     Z: Any,
     labels: Any,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.folding import SpaceFolding, walk_folding
 from relucvx.metrics.groups import Indices
 from relucvx.metrics.lines import line_regions
@@ -69,6 +70,7 @@ class LargestFolding(Result):
         )
 
 
+@interruptible
 def largest_folding(
     module: Any,
     start: Any,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.exact_lines import exact_line, exact_points
 from relucvx.metrics.paths import Walker
 from relucvx.network.layers import LayerList
@@ -63,6 +64,7 @@ class LineRegions(Result):
         return 0.5 * (ends[:-1] + ends[1:])
 
 
+@interruptible
 def line_regions(
     module: Any,
     start: Any,

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from relucvx.conversion import as_list
-from relucvx.errors import InvalidInputError, explain
+from relucvx.errors import Interrupted, InvalidInputError, explain
+from relucvx.interrupts import interruptible, listening
 from relucvx.labels import read_labels
 from relucvx.metrics.abstraction import FactorScore
 from relucvx.metrics.convexity import Convexity
@@ -49,6 +50,7 @@ class _Found:
     refused: dict[str, str]
 
 
+@interruptible
 def profile(
     module: Any,
     X: Any = None,
@@ -124,6 +126,8 @@ def profile(
     InvalidInputError
         As :func:`relucvx.metrics.layer_activations`; for an unknown metric, fewer than two samples, labels of a single
         class, and labels or factors that do not fit.
+    Interrupted
+        After Ctrl-C, with the rows completed so far as its ``result``.
 
     Notes
     -----
@@ -165,11 +169,19 @@ def profile(
         n_lines=n_lines,
         seed=int(rng.integers(2**32)),
     )
-    found = _measure(rows, scores, samples, callback)
+    found: list[_Found] = []
+    stopped = False
+    try:
+        with listening():
+            _measure(rows, scores, samples, callback, found)
+    except KeyboardInterrupt:
+        stopped = True
     frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
     names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
     frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": whole}
     frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
+    if stopped:
+        raise Interrupted(frame)
     return frame
 
 
@@ -323,22 +335,24 @@ def _accuracy(samples: Samples) -> float | None:
 
 
 def _measure(
-    rows: list[Representation], scores: Sequence[Score], samples: Samples, callback: Callable[[Any], Any] | None
-) -> list[_Found]:
-    """Numbers of every layer, up to the one in which the callback said stop."""
-    out: list[_Found] = []
+    rows: list[Representation],
+    scores: Sequence[Score],
+    samples: Samples,
+    callback: Callable[[Any], Any] | None,
+    out: list[_Found],
+) -> None:
+    """Add the numbers of every layer to ``out``, up to the one in which the callback said stop."""
     total = len(rows) * len(scores)
     for layer in rows:
         found = _Found({"width": layer.Z.shape[1]}, {}, {})
         for score in scores:
             step = len(out) * len(scores) + scores.index(score)
             if callback is not None and callback(ProfileProgress(step, total, layer.name, score.columns[0])):
-                return out
+                return
             _apply(score, layer, samples, found)
         out.append(found)
     if callback is not None and rows:
         callback(ProfileProgress(total, total, rows[-1].name, ""))
-    return out
 
 
 def _apply(score: Score, layer: Representation, samples: Samples, found: _Found) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.planes import Plane, read_plane
 from relucvx.metrics.slice_result import SliceRegions, measure
 from relucvx.network.layers import Affine, Hidden, LayerList
@@ -25,6 +26,7 @@ BLOCK = 4_000_000
 """Numbers held at once while local maps are multiplied out."""
 
 
+@interruptible
 def slice_regions(
     module: Any,
     polygon: Any = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, MissingPackageError, explain
+from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.folding import walk_folding
 from relucvx.metrics.groups import Indices, as_groups
@@ -160,6 +161,7 @@ class RegionTracker:
         self._calls += 1
         return record
 
+    @interruptible
     def record(self, **values: Any) -> dict[str, Any]:
         """Measure now, whatever ``every`` says, without counting a step; see :meth:`step`.
 

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from relucvx._api import solve
 from relucvx.certificate import prove_again
 from relucvx.conversion import as_list
+from relucvx.deadline import Deadline
+from relucvx.errors import Interrupted
+from relucvx.interrupts import interruptible
 from relucvx.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.report import findings as say
-from relucvx.report.comparison import Comparison, applicable
+from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
 from relucvx.report.measure import Reference, Row, kernel_of, measure
 from relucvx.report.read import check_solution, read_factors, read_history, read_labels, read_network, run_facts
 from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
-from relucvx.types import Activation, Array, Rng
+from relucvx.types import Activation, Array, Rng, Status
 from relucvx.validation import as_positive
 
 REACH = 1e-4
 """Certified relative gap up to which a trained network counts as optimal."""
 
+SOLVER_SHARE, TRAINING_SHARE = 0.6, 0.75
+"""Shares of a time limit: of all of it for the solver and its proof, of what is then left for training; the rest measures."""
 
+PROOF_SECONDS = 60.0
+"""Seconds to prove again what a solution from a file claims."""
+
+LATE = 0.5
+"""Seconds that measuring may still take after Ctrl-C."""
+
+
+@interruptible
 def compare(
     X: Any,
     Y: Any,
@@ -44,6 +58,7 @@ def compare(
     solution: Solution | None = None,
     tol: float = SOLVE.value,
     reach: float = REACH,
+    training: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
     rng: Rng = 0,
     callback: Callable[[Any], bool | None] | None = None,
@@ -72,10 +87,12 @@ def compare(
         The problem already solved; it is not solved again.
     reach : float
         Certified relative gap up to which a run counts as optimal.
+    training : dict, optional
+        Options of :func:`relucvx.train` for the runs that are trained here, such as ``{"width": 20, "seeds": range(3)}``.
     time_limit : float, optional
-        Seconds for the solver and its proof.
+        Seconds for everything: solver, proof, training and measurements. What they cut short is in ``cut``.
     callback : callable, optional
-        Receives the progress of solver and trainer; returning True stops them with the best result so far.
+        Receives the progress of solver and trainer; returning True stops with the best result so far.
 
     Returns
     -------
@@ -85,6 +102,8 @@ def compare(
     ------
     InvalidInputError
         For data or options outside what is described here, networks of another shape, or a solution of another problem.
+    Interrupted
+        After Ctrl-C, with the comparison as far as it got as its ``result``: nothing is trained after an interrupted solve.
 
     Notes
     -----
@@ -106,39 +125,120 @@ def compare(
     problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
+    phases = _Phases(Deadline.of(time_limit))
     if solution is None:
-        solution = solve(
-            problem.X, _targets(problem), beta, loss=problem.loss, bias=problem.bias, activation=problem.activation,
-            sample_weight=problem.sample_weight, tol=tol, time_limit=time_limit, callback=callback, rng=rng,
-        )  # fmt: skip
+        solution = phases.solve(problem, tol, callback, rng)
     check_solution(problem, solution)
-    proof = prove_again(solution.problem, solution.network, solution.certificate)
+    seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
+    proof = prove_again(solution.problem, solution.network, solution.certificate, seconds)
     solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
-    trained = _trained(problem, solution, callback) if runs is None else as_list(getattr(runs, "runs", runs), "runs")
-    networks = [read_network(problem, run, k) for k, run in enumerate(trained)]
-    predictions = _predictions(problem)
-    unique = kernel_uniqueness(solution, predictions)
-    against = _reference(problem, solution, predictions, unique, reach, labels, factors)
-    optimum = measure(
-        solution.network, against, "optimum", status=solution.status.name, seconds=float(solution.stats["seconds"])
-    )
-    rows = [
-        measure(network, against, **run_facts(run, k))
-        for k, (run, network) in enumerate(zip(trained, networks, strict=True))
-    ]
-    return Comparison(
-        problem, solution, predictions, unique, optimum, tuple(rows),
-        _findings(solution, predictions, unique, optimum, rows, tol, reach), tuple(networks),
-        tuple(read_history(run) for run in trained), labels, factors, reach,
-    )  # fmt: skip
+    if runs is None:
+        trained = phases.train(problem, solution, dict(training or {}), callback)
+    else:
+        trained = as_list(getattr(runs, "runs", runs), "runs")
+    found = phases.measure(problem, solution, trained, labels, factors, tol, reach)
+    if phases.interrupted:
+        raise Interrupted(found)
+    return found
+
+
+class _Phases:
+    """Solving, training and measuring under one deadline; the first that is cut short ends the ones after it."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline, self.cut, self.interrupted = deadline, "", False
+
+    def _stopped(self, phase: str, stop: KeyboardInterrupt, kind: type) -> Any:
+        """What an interrupted phase had; without anything the comparison ends here."""
+        found = getattr(stop, "result", None)
+        if not isinstance(found, kind):
+            raise Interrupted from stop
+        self.interrupted, self.cut, self.deadline = True, f"{phase} was INTERRUPTED", self.deadline.within(LATE)
+        return found
+
+    def solve(self, problem: Problem, tol: float, callback: Any, rng: Rng) -> Solution:
+        """The optimum, or the best found so far."""
+        seconds = None if math.isinf(self.deadline.at) else SOLVER_SHARE * self.deadline.left()
+        try:
+            found = solve(
+                problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias,
+                activation=problem.activation, sample_weight=problem.sample_weight, tol=tol, time_limit=seconds,
+                callback=callback, rng=rng,
+            )  # fmt: skip
+        except KeyboardInterrupt as stop:
+            return cast(Solution, self._stopped("solving", stop, Solution))
+        if found.status is Status.INTERRUPTED:
+            self.cut = "solving was INTERRUPTED"
+        return found
+
+    def train(self, problem: Problem, solution: Solution, options: dict[str, Any], callback: Any) -> list[Any]:
+        """Runs of the trainer; none after a solve that was interrupted."""
+        from relucvx.training import Runs, RunStatus, train
+
+        if self.cut:
+            return []
+        try:
+            runs = train(
+                problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias,
+                activation=problem.activation, sample_weight=problem.sample_weight,
+                p_star=solution.certificate.lower or None, time_limit=self.deadline.share(TRAINING_SHARE),
+                callback=callback, **options,
+            )  # fmt: skip
+        except KeyboardInterrupt as stop:
+            runs = self._stopped("training", stop, Runs)
+        if any(run.status is RunStatus.INTERRUPTED for run in runs):
+            self.cut = "training was INTERRUPTED"
+        elif any(run.status is RunStatus.TIME_LIMIT for run in runs):
+            self.cut = "training reached the time limit"
+        return list(runs.runs)
+
+    def _uniqueness(self, solution: Solution, predictions: Sequence[Any]) -> KernelUniqueness:
+        """Whether the optimal kernel is unique: by far the longest of the measurements."""
+        try:
+            if not self.interrupted:
+                return kernel_uniqueness(solution, predictions, self.deadline)
+        except KeyboardInterrupt:
+            self.interrupted, self.cut = True, "measuring was INTERRUPTED"
+            self.deadline = self.deadline.within(LATE)
+        return KernelUniqueness(None, "there was no time to tell")
+
+    def measure(
+        self, problem: Problem, solution: Solution, trained: list[Any], labels: Any, factors: Any, tol: float,
+        reach: float,
+    ) -> Comparison:  # fmt: skip
+        """Everything that is said about the networks; metrics that would come after the deadline are left out."""
+        networks = [read_network(problem, run, k) for k, run in enumerate(trained)]
+        predictions = _predictions(problem)
+        unique = self._uniqueness(solution, predictions)
+        rows: list[Row] = []
+        optimum = None
+        try:
+            against = _reference(problem, solution, predictions, unique, reach, labels, factors, self.deadline)
+            facts = {"status": solution.status.name, "seconds": float(solution.stats["seconds"])}
+            optimum = measure(solution.network, against, name_of(solution, tol), **facts)
+            for k, (run, network) in enumerate(zip(trained, networks, strict=True)):
+                rows.append(measure(network, against, **run_facts(run, k)))
+        except KeyboardInterrupt as stop:
+            if optimum is None:
+                raise Interrupted from stop
+            self.interrupted, self.cut = True, f"measuring was INTERRUPTED after {len(rows)} of {len(trained)} runs"
+        if self.deadline.passed() and not self.cut:
+            self.cut = "measuring reached the time limit"
+        trained, networks = trained[: len(rows)], networks[: len(rows)]
+        return Comparison(
+            problem, solution, predictions, unique, optimum, tuple(rows),
+            _findings(solution, predictions, unique, optimum, rows, tol, reach), tuple(networks),
+            tuple(read_history(run) for run in trained), labels, factors, reach, tol, self.cut,
+        )  # fmt: skip
 
 
 def _findings(
     solution: Solution, predictions: Sequence[Any], unique: KernelUniqueness, optimum: Row, rows: Sequence[Row],
     tol: float, reach: float,
 ) -> tuple[Finding, ...]:  # fmt: skip
-    kernel = kernel_of(solution.problem, solution.network)
-    theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows)]
+    proven = is_proven(solution, tol)
+    kernel = kernel_of(solution.problem, solution.network) if predictions else np.empty((0, 0))
+    theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows, proven)]
     if not theory:
         facts = f"they are for the squared loss and equal weights ({solution.problem.loss.name} loss)"
         theory = [Finding("closed forms", "not applicable", facts)]
@@ -148,14 +248,14 @@ def _findings(
         say.bound_finding(rows, solution.certificate.lower),
         say.uniqueness_finding(unique),
         *theory,
-        say.collapse_finding(optimum, rows),
-        say.abstraction_finding(optimum, rows),
+        say.collapse_finding(optimum, rows, proven),
+        say.abstraction_finding(optimum, rows, proven),
     )
 
 
 def _reference(
     problem: Problem, solution: Solution, predictions: Sequence[Any], unique: KernelUniqueness, reach: float,
-    labels: Any, factors: Any,
+    labels: Any, factors: Any, deadline: Deadline,
 ) -> Reference:  # fmt: skip
     best = applicable(predictions)
     return Reference(
@@ -167,6 +267,7 @@ def _reference(
         prediction=np.asarray(best.kernel) if best is not None and best.unique and best.kernel is not None else None,
         labels=labels,
         factors=factors,
+        deadline=deadline,
     )
 
 
@@ -176,16 +277,6 @@ def _predictions(problem: Problem) -> tuple[Any, ...]:
     if not problem.loss.least_squares or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
         return ()
     return tuple(predict(problem.X, problem.Y, problem.beta, bias=problem.bias, activation=problem.activation))
-
-
-def _trained(problem: Problem, solution: Solution, callback: Any) -> list[Any]:
-    from relucvx.training import train
-
-    runs = train(
-        problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias, activation=problem.activation,
-        sample_weight=problem.sample_weight, p_star=solution.certificate.lower or None, callback=callback,
-    )  # fmt: skip
-    return list(runs.runs)
 
 
 def _targets(problem: Problem) -> Array:

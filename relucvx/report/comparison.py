@@ -19,7 +19,11 @@ from relucvx.report.measure import Row, kernel_of
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.results import write_text
 from relucvx.solution import Solution
+from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result, plain, strict_json
+
+BEST_FOUND = "best found, not proven"
+"""What a report calls a network that is not proven to be optimal."""
 
 KERNEL_SAMPLES = 300
 """Largest number of samples whose kernels are written to JSON."""
@@ -51,6 +55,10 @@ class Comparison(Result):
     labels, factors : ndarray or None
     reach : float
         Certified relative gap up to which a run counts as optimal.
+    tol : float
+        Relative gap up to which the solution counts as proven; otherwise it is called "best found, not proven".
+    cut : str
+        What Ctrl-C, the callback or the time limit cut short, in words; empty when nothing was.
 
     Notes
     -----
@@ -69,6 +77,18 @@ class Comparison(Result):
     labels: Any
     factors: Any
     reach: float
+    tol: float = SOLVE.value
+    cut: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether the solution is proven to be optimal, to ``tol``."""
+        return is_proven(self.solution, self.tol)
+
+    @property
+    def subject(self) -> str:
+        """What the solved network is called: "optimum", or "best found, not proven"."""
+        return name_of(self.solution, self.tol)
 
     @property
     def share(self) -> float:
@@ -87,8 +107,8 @@ class Comparison(Result):
 
     @property
     def kernels(self) -> dict[str, Array]:
-        """Hidden kernels by name: "optimum", "prediction" where one applies, and the best run's."""
-        found = {"optimum": kernel_of(self.problem, self.solution.network)}
+        """Hidden kernels by name: :attr:`subject`, "prediction" where one applies, and the best run's."""
+        found = {self.subject: kernel_of(self.problem, self.solution.network)}
         if self.prediction is not None and self.prediction.kernel is not None:
             found["prediction"] = np.asarray(self.prediction.kernel)
         if self.best is not None:
@@ -98,12 +118,12 @@ class Comparison(Result):
     def __repr__(self) -> str:
         c = self.solution.certificate
         return (
-            f"Comparison(p*={self.solution.objective:.8g}, rel_gap={c.rel_gap:.2g}, runs={len(self.rows)}, "
-            f"share={self.share:.2g})"
+            f"Comparison({'p*=' if self.proven else 'not proven: p*<='}{self.solution.objective:.8g}, "
+            f"rel_gap={c.rel_gap:.2g}, runs={len(self.rows)}, share={self.share:.2g}{', ' if self.cut else ''}{self.cut})"
         )
 
     def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
+        return "\n".join([*([self.cut] if self.cut else []), *(str(finding) for finding in self.findings)])
 
     def table(self) -> list[dict[str, Any]]:
         """The optimum and the runs as rows of plain values; columns without any value are left out."""
@@ -140,6 +160,8 @@ class Comparison(Result):
             },
             "certificate": {k: v for k, v in c.to_dict().items() if k != "dual"},
             "status": self.solution.status.name,
+            "proven": self.proven,
+            "cut": self.cut,
             "reach": self.reach,
             "share": self.share,
             "kernel_unique": self.uniqueness.unique,
@@ -170,6 +192,16 @@ class Comparison(Result):
         from relucvx.report.html import page
 
         return write_text(path, page(self, title))
+
+
+def is_proven(solution: Solution, tol: float) -> bool:
+    """Whether a solution is proven to be optimal to a relative gap."""
+    return bool(solution.certificate.rel_gap <= tol)
+
+
+def name_of(solution: Solution, tol: float) -> str:
+    """What a report calls the solved network."""
+    return "optimum" if is_proven(solution, tol) else BEST_FOUND
 
 
 def applicable(predictions: Sequence[Any]) -> Any:

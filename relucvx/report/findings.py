@@ -22,6 +22,9 @@ a kernel moves with the square root of the gap, but most of that is not used up.
 RUN_MATCH = 1e-2
 """The same for gradient-trained networks."""
 
+BEST_NETWORK = "best network found (not proven)"
+"""What was measured where no optimum is proven."""
+
 VALUE = 1e-8
 """Relative slack when a predicted value is compared with the certified interval: rounding of both."""
 
@@ -90,10 +93,7 @@ def optimum_finding(solution: Solution, tol: float) -> Finding:
     if c.rel_gap <= tol:
         text = f"{c.lower:.8g} <= p* <= {c.upper:.8g} ({gap_words(c.rel_gap)}), over {where}"
         return Finding("global optimum", "holds", text)
-    text = (
-        f"{c.lower:.6g} <= p* <= {c.upper:.6g}: not proven to {tol:g} ({solution.status.name}); what follows speaks of the "
-        "best network found where it says optimum"
-    )
+    text = f"best found, not proven to {tol:g} ({solution.status.name}): {c.lower:.6g} <= p* <= {c.upper:.6g}"
     return Finding("global optimum", "undecided", text)
 
 
@@ -116,7 +116,8 @@ def training_finding(rows: Sequence[Row], solution: Solution, reach: float) -> F
     better = solution.objective - min(row.objective for row in rows)
     if better > max(solution.certificate.rel_gap, 1e-12) * solution.objective:
         return Finding(claim, "undecided", f"{text}; a run is better than the solver's network by {better:.2g}")
-    if count == 0 and solution.certificate.rel_gap > reach:
+    least = min(row.objective for row in rows)
+    if count == 0 and least - solution.objective <= reach * least:  # p* is anywhere between the bounds
         return Finding(claim, "undecided", f"{text}; the proof itself leaves {solution.certificate.rel_gap:.1g}")
     return Finding(claim, "holds" if count == len(rows) else "partly" if count else "does not hold", text)
 
@@ -140,7 +141,9 @@ def uniqueness_finding(found: KernelUniqueness) -> Finding:
     return Finding("the optimal kernel is unique", word, found.reason.rstrip("."))
 
 
-def prediction_findings(prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row]) -> list[Finding]:
+def prediction_findings(
+    prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row], proven: bool
+) -> list[Finding]:
     """Whether a closed form describes the optimum and the runs: its value and its kernel."""
     claim = title_of(prediction)
     if not prediction.applicable:
@@ -155,12 +158,12 @@ def prediction_findings(prediction: Any, kernel: Array, solution: Solution, rows
         return [Finding(claim, "not applicable", "; ".join(parts))]
     found = []
     if prediction.objective is not None:
-        found.append(_value_finding(claim, prediction.objective, solution))
+        found.append(_value_finding(claim, prediction.objective, solution, proven))
     if prediction.unique is False:
         text = "the optimal kernel is not unique, so kernels are not compared" + _note(prediction)
         found.append(Finding(f"{claim}: kernel", "not applicable", text))
     elif prediction.kernel is not None:
-        found.append(_kernel_finding(claim, prediction, kernel, solution, rows))
+        found.append(_kernel_finding(claim, prediction, kernel, solution, rows, proven))
     return found
 
 
@@ -173,52 +176,63 @@ def _note(prediction: Any) -> str:
     return f"; {prediction.note}" if prediction.note else ""
 
 
-def _value_finding(claim: str, value: float, solution: Solution) -> Finding:
+def _value_finding(claim: str, value: float, solution: Solution, proven: bool) -> Finding:
     lower, upper = solution.certificate.lower, solution.certificate.upper
     inside = lower - VALUE * upper <= value <= upper + VALUE * upper
     text = (
         f"predicted p* = {value:.8g} is {'in' if inside else 'not in'} [{lower:.8g}, {upper:.8g}], which is certified"
     )
-    return Finding(f"{claim}: value", "holds" if inside else "does not hold", text)
+    # an interval that is wider than asked for can refute a value, not confirm it
+    word: Word = "does not hold" if not inside else "holds" if proven else "undecided"
+    return Finding(f"{claim}: value", word, text)
 
 
-def _kernel_finding(claim: str, prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row]) -> Finding:
+def _kernel_finding(
+    claim: str, prediction: Any, kernel: Array, solution: Solution, rows: Sequence[Row], proven: bool
+) -> Finding:
     off = distance(kernel, prediction.kernel)
     kind = "predicted kernel unique" if prediction.unique else "uniqueness of the predicted kernel unknown"
-    text = f"{kind}; optimum matches to {off:.1g}"
+    text = f"{kind}; {'optimum' if proven else BEST_NETWORK} matches to {off:.1g}"
     if rows and prediction.unique:
         text += (
             f"; {sum(row.kernel_to_prediction <= RUN_MATCH for row in rows)} of {len(rows)} runs match to {RUN_MATCH:g}"
         )
     if off <= MATCH:
-        word: Word = "holds"
+        word: Word = "holds" if proven else "undecided"
     else:
         word = "does not hold" if prediction.unique and solution.certificate.rel_gap <= PROVEN else "undecided"
     return Finding(f"{claim}: kernel", word, text + _note(prediction))
 
 
-def collapse_finding(optimum: Row, rows: Sequence[Row]) -> Finding:
+def collapse_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Finding:
     """Measured neural collapse, whatever theory says."""
     claim = "classes collapse (measured)"
     if np.isnan(optimum.nc1):
         return Finding(claim, "not applicable", "no labels of at least two classes, or no neuron is active")
-    ok = optimum.nc1 <= COLLAPSED
-    text = f"at the optimum NC1 = {optimum.nc1:.2g}"
+    word = _measured(optimum.nc1 <= COLLAPSED, proven)
+    text = f"at the {'optimum' if proven else BEST_NETWORK} NC1 = {optimum.nc1:.2g}"
     if not np.isnan(optimum.nc2_etf):
         text += f", deviation from a simplex ETF (NC2) {optimum.nc2_etf:.2g}"
-    return Finding(claim, "holds" if ok else "does not hold", text + _spread(rows, "nc1", "NC1"))
+    return Finding(claim, word, text + _spread(rows, "nc1", "NC1"))
 
 
-def abstraction_finding(optimum: Row, rows: Sequence[Row]) -> Finding:
+def abstraction_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Finding:
     """Measured abstraction, whatever theory says."""
     claim = "factors are abstract (measured)"
     if np.isnan(optimum.parallelism):
         return Finding(claim, "not applicable", "no two binary factors in all combinations")
-    text = f"at the optimum the parallelism score is {optimum.parallelism:.3f}"
+    text = f"at the {'optimum' if proven else BEST_NETWORK} the parallelism score is {optimum.parallelism:.3f}"
     if not np.isnan(optimum.ccgp):
         text += f", CCGP {optimum.ccgp:.3f}"
-    ok = optimum.parallelism >= ABSTRACT
-    return Finding(claim, "holds" if ok else "does not hold", text + _spread(rows, "parallelism", "score"))
+    word = _measured(optimum.parallelism >= ABSTRACT, proven)
+    return Finding(claim, word, text + _spread(rows, "parallelism", "score"))
+
+
+def _measured(ok: bool, proven: bool) -> Word:
+    """What a measurement says about the optimum: nothing, where it is not known to be one."""
+    if not proven:
+        return "undecided"
+    return "holds" if ok else "does not hold"
 
 
 def _spread(rows: Sequence[Row], field: str, label: str) -> str:

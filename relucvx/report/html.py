@@ -17,8 +17,8 @@ DPI = 144
 """Twice the usual screen, so that lines stay sharp when the page is zoomed."""
 
 COLUMNS = {
-    "name": "network", "objective": "objective", "rel_gap": "certified gap", "reached": "optimal", "width": "neurons",
-    "fit_distance": "fit", "kernel_to_optimum": "kernel – optimum", "kernel_to_prediction": "kernel – prediction",
+    "name": "network", "objective": "objective", "rel_gap": "certified gap", "reached": "reached", "width": "neurons",
+    "fit_distance": "fit", "kernel_to_optimum": "kernel – solved", "kernel_to_prediction": "kernel – prediction",
     "nc1": "NC1", "nc2_etf": "NC2", "nc3": "NC3", "nc4": "NC4", "parallelism": "parallelism", "ccgp": "CCGP",
     "participation_ratio": "PR", "tuning": "tuning", "stationarity": "gradient", "steps": "steps", "seconds": "seconds",
     "status": "stopped",
@@ -26,7 +26,8 @@ COLUMNS = {
 """Columns of the table and their heads."""
 
 LEGEND = (
-    "certified gap: objective minus the proven lower bound, over the objective. fit, kernel: relative Frobenius distances; "
+    "certified gap: objective minus the proven lower bound, over the objective; reached where that is within "
+    "the reach. fit, kernel: relative Frobenius distances; "
     "kernels only where the optimal kernel is known to be unique. NC1: scatter within classes over scatter between; NC2: "
     "distance of the centred class means from a simplex; NC3: of the output weights from the means; NC4: agreement with the "
     "nearest class mean. parallelism, CCGP, tuning: means over factors or neurons. PR: participation ratio. gradient: "
@@ -44,9 +45,10 @@ th { font-weight: 600; color: #5a616b; white-space: nowrap; }
 table.numbers { font-size: .8rem; } table.numbers td, table.numbers th { padding: .28rem .45rem; }
 table.numbers td, table.numbers th { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 table.numbers td:first-child, table.numbers th:first-child { text-align: left; }
-tr.optimum td { background: #f0f4fa; } .facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.1rem 0; padding: 0; }
+tr.solved td { background: #f0f4fa; } .facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.1rem 0; padding: 0; }
 .facts div { border: 1px solid #e4e6ea; border-radius: 6px; padding: .55rem .9rem; }
 .facts b { display: block; font-size: 1.15rem; } .facts span { color: #5a616b; font-size: .85rem; }
+p.cut { color: #a3261f; font-weight: 600; }
 .word { white-space: nowrap; font-weight: 600; } .holds { color: #1e6b3c; } .fails { color: #a3261f; }
 .partly { color: #94610a; } .other { color: #5a616b; }
 figure { margin: .6rem 0 1.4rem; } figure img { max-width: 100%; height: auto; }
@@ -63,7 +65,7 @@ def page(comparison: Comparison, title: str | None = None) -> str:
     from relucvx import __version__
 
     p = comparison.problem
-    head = title or "Theory, optimum and trained networks"
+    head = title or f"Theory, {comparison.subject} and trained networks"
     outputs = f"{p.n_outputs} output{'s' if p.n_outputs > 1 else ''}"
     sub = (
         f"{p.n_samples} samples, {p.n_features} features, {outputs}; {p.loss.name} loss, beta = {p.beta:.6g}, bias {p.bias}, "
@@ -76,6 +78,7 @@ def page(comparison: Comparison, title: str | None = None) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>{STYLE}</style></head><body>",
             f'<h1>{escape(head)}</h1><p class="sub">{escape(sub)}</p>',
+            *([f'<p class="cut">{escape(comparison.cut)}</p>'] if comparison.cut else []),
             _facts(comparison),
             "<h2>Findings</h2>",
             _findings(comparison),
@@ -98,13 +101,15 @@ def number(value: Any) -> str:
         return "yes" if value else "no"
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.0f}" if value == round(value) and 1 <= abs(value) < 1e6 else f"{value:.3g}"
+    return (
+        f"{value:.0f}" if math.isfinite(value) and value == round(value) and 1 <= abs(value) < 1e6 else f"{value:.3g}"
+    )
 
 
 def _facts(comparison: Comparison) -> str:
     c = comparison.solution.certificate
     unique = {True: "unique", False: "not unique", None: "undecided"}[comparison.uniqueness.unique]
-    boxes = [(f"{c.upper:.8g}", "objective of the optimum"), (f"{c.lower:.8g}", "certified lower bound on p*")]
+    boxes = [(f"{c.upper:.8g}", f"objective: {comparison.subject}"), (f"{c.lower:.8g}", "certified lower bound on p*")]
     boxes += [(f"{c.rel_gap:.1g}" if c.rel_gap > 0 else "to rounding", f"relative gap, {c.scope.name}")]
     if comparison.rows:
         reached = sum(row.reached for row in comparison.rows)
@@ -135,7 +140,7 @@ def _table(comparison: Comparison) -> str:
     rows = []
     for k, row in enumerate(table):
         cells = "".join(f"<td>{escape(_cell(name, row[name]))}</td>" for name in names)
-        rows.append(f'<tr class="{"run" if k else "optimum"}">{cells}</tr>')
+        rows.append(f'<tr class="{"run" if k else "solved"}">{cells}</tr>')
     return f'<div class="wide"><table class="numbers"><tr>{heads}</tr>{"".join(rows)}</table></div>'
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import Deadline
 from relucvx.errors import RelucvxError
 from relucvx.network import TwoLayerReLU, balance
 from relucvx.program.duality import gap
@@ -26,7 +27,7 @@ class Row(Result):
     Attributes
     ----------
     name : str
-        "optimum", "seed 3" or "network 0".
+        "optimum" ("best found, not proven"), "seed 3" or "network 0".
     seed : int or None
     objective : float
     gap, rel_gap : float
@@ -99,6 +100,8 @@ class Reference:
     prediction : ndarray or None
         Predicted kernel, where its theory applies and says that it is unique.
     labels, factors : ndarray or None
+    deadline : Deadline
+        After which only the gap and the fit are measured.
     """
 
     problem: Problem
@@ -109,6 +112,7 @@ class Reference:
     prediction: Array | None = None
     labels: Any = None
     factors: Any = None
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 def kernel_of(problem: Problem, network: TwoLayerReLU) -> Array:
@@ -117,9 +121,9 @@ def kernel_of(problem: Problem, network: TwoLayerReLU) -> Array:
     return np.asarray(Phi @ Phi.T)
 
 
-def distance(kernel: Array, other: Array | None) -> float:
-    """Relative Frobenius distance ||K - K'|| / ||K'||, or NaN without a K'."""
-    if other is None:
+def distance(kernel: Array | None, other: Array | None) -> float:
+    """Relative Frobenius distance ||K - K'|| / ||K'||, or NaN without one of them."""
+    if kernel is None or other is None:
         return NAN
     size, apart = float(np.linalg.norm(other)), float(np.linalg.norm(kernel - other))
     return apart / size if size > 0 else (0.0 if apart == 0 else float("inf"))
@@ -137,7 +141,8 @@ def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) 
     problem = against.problem
     value = objectives_from_above(problem, network)[0]
     absolute, relative = gap(value, against.lower)
-    kernel = kernel_of(problem, network)
+    wanted = against.kernel is not None or against.prediction is not None
+    kernel = kernel_of(problem, network) if wanted and not against.deadline.passed() else None
     balanced = balance(network, problem.bias != "free")
     size = balanced.neuron_norms(problem.bias != "free")
     keep = size > DEAD.value * size.max(initial=0.0)
@@ -153,12 +158,15 @@ def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) 
         fit_distance=distance(fit(problem, network), against.fit),
         kernel_to_optimum=distance(kernel, against.kernel),
         kernel_to_prediction=distance(kernel, against.prediction),
-        **{"seed": None, **geometry(Z, head, against.labels, against.factors), **facts},
+        **{"seed": None, **geometry(Z, head, against.labels, against.factors, against.deadline), **facts},
     )
 
 
-def geometry(Z: Array, head: tuple[Array, Array | None], labels: Any, factors: Any) -> dict[str, Any]:
-    """Collapse, abstraction and dimension of hidden activities Z (n, m); names without a defined value are left out.
+def geometry(
+    Z: Array, head: tuple[Array, Array | None], labels: Any, factors: Any, deadline: Deadline
+) -> dict[str, Any]:
+    """Collapse, abstraction and dimension of hidden activities Z (n, m); names without a defined value, or after the
+    deadline, are left out.
 
     ``head`` holds the output weights (m, c) and bias: with one output per class they enter NC3 and NC4.
     """
@@ -169,6 +177,8 @@ def geometry(Z: Array, head: tuple[Array, Array | None], labels: Any, factors: A
     found: dict[str, Any] = {}
 
     def note(names: tuple[str, ...], compute: Callable[[], Sequence[Any]]) -> None:
+        if deadline.passed():
+            return
         try:
             values = compute()
         except RelucvxError:  # a metric that these labels or factors do not define

@@ -44,7 +44,7 @@ def plot_neurons(comparison: Comparison, ax: Any = None) -> Any:
     """
     problem = comparison.problem
     best = None if comparison.best is None else comparison.networks[comparison.best]
-    sets = [("optimum", OPTIMUM, *_directions(problem, comparison.solution.network))]
+    sets = [(comparison.subject, OPTIMUM, *_directions(problem, comparison.solution.network))]
     if best is not None and comparison.best is not None:
         sets.append((f"best run ({comparison.rows[comparison.best].name})", RUN, *_directions(problem, best)))
     top = max((float(size.max()) for _, _, W, size in sets if len(W)), default=1.0)
@@ -239,7 +239,7 @@ def _circle_curve(comparison: Comparison, ax: Any) -> Any:
         W = _marks(comparison)
         ax.scatter(
             np.rad2deg(np.arctan2(W[:, 1], W[:, 0])), _scale(comparison, W), color=OPTIMUM, s=46, zorder=4,
-            label="neurons of the optimum",
+            label=f"neurons: {comparison.subject}",
         )  # fmt: skip
         ax.set_xticks([-180, -90, 0, 90, 180])
         ax.set_xlabel(f"direction of the neuron, degrees ({_names(problem)[0]} at 0, {_names(problem)[1]} at 90)")
@@ -255,8 +255,9 @@ def _free_curves(comparison: Comparison, ax: Any) -> Any:
     W = _marks(comparison)
     W = W[np.abs(W[:, 0]) > 1e-12]
     ax.scatter(
-        W[:, 1] / np.abs(W[:, 0]), _scale(comparison, W), color=OPTIMUM, s=46, zorder=4, label="neurons of the optimum"
-    )
+        W[:, 1] / np.abs(W[:, 0]), _scale(comparison, W), color=OPTIMUM, s=46, zorder=4,
+        label=f"neurons: {comparison.subject}",
+    )  # fmt: skip
     ax.set_xlim(reach[0], reach[-1])
     ax.set_xlabel("bias / $|w_1|$")
     return _level(ax)

@@ -8,6 +8,7 @@ from typing import Any
 
 from relucvx._api import optimal_set
 from relucvx.certificate import Uniqueness
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.report.measure import distance, kernel_of
 from relucvx.solution import Solution
@@ -33,7 +34,7 @@ class KernelUniqueness:
     reason: str
 
 
-def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], seconds: float = SECONDS) -> KernelUniqueness:
+def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], deadline: Deadline) -> KernelUniqueness:
     """Decide from closed forms first, then from the polytope of optima.
 
     Notes
@@ -47,8 +48,11 @@ def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], seconds: f
         if prediction.applicable and prediction.unique is not None:
             words = "it is unique" if prediction.unique else "there is a continuum of optimal kernels"
             return KernelUniqueness(prediction.unique, f"{prediction.name} form: {words}")
+    left = min(SECONDS, 0.5 * deadline.left())  # the other half is for the measurements
+    if left <= 0.0:
+        return KernelUniqueness(None, "there was no time to tell")
     try:
-        found = optimal_set(solution, time_limit=seconds)
+        found = optimal_set(solution, time_limit=left)
     except UnsupportedError:
         return KernelUniqueness(
             None, "no closed form applies, and the set of all optima is not computed for this problem"

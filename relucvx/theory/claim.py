@@ -35,11 +35,16 @@ class Verdict(enum.Enum):
     HOLDS = "the prediction was met"
     VIOLATED = "the prediction was missed by more than the tolerance"
     NOT_APPLICABLE = "an assumption of the claim does not hold"
+    INTERRUPTED = "cut short by Ctrl-C or the callback, before all of its trials had run: nothing is concluded"
 
     @property
     def help(self) -> str:
         """What this verdict means, in one sentence."""
         return str(self.value)
+
+
+class PremiseNotMet(RelucvxError):
+    """What a check rests on was not computed well enough (an optimum that is not certified): it then says nothing."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Outcome(Result):
     ----------
     verdict : Verdict
     failed : str
-        The assumption that does not hold, for NOT_APPLICABLE.
+        The assumption that does not hold, or what could not be computed, for NOT_APPLICABLE.
     deviations : tuple of Deviation
         Everything that was measured.
     corrected : bool or None
@@ -255,12 +260,15 @@ class Claim:
         failed = None if force else self.failing(instance)
         if failed is not None:
             return Outcome(Verdict.NOT_APPLICABLE, failed)
-        predicted = self.predict(instance)
-        deviations = tuple(self.measure(instance, predicted if mutate is None else mutate(predicted)))
-        holds = all(d.met for d in deviations)
-        corrected = None
-        if self.correction is not None and mutate is None:
-            corrected = all(d.met for d in self.measure(instance, self.correction(instance)))
+        try:
+            predicted = self.predict(instance)
+            deviations = tuple(self.measure(instance, predicted if mutate is None else mutate(predicted)))
+            holds = all(d.met for d in deviations)
+            corrected = None
+            if self.correction is not None and mutate is None:
+                corrected = all(d.met for d in self.measure(instance, self.correction(instance)))
+        except PremiseNotMet as unmet:
+            return Outcome(Verdict.NOT_APPLICABLE, str(unmet))
         return Outcome(Verdict.HOLDS if holds else Verdict.VIOLATED, "", deviations, corrected)
 
     def example(self, rng: int | np.random.Generator = 0, size: int = 1) -> Instance:

@@ -13,8 +13,8 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import make_problem
 from relucvx.solution import Solution
-from relucvx.theory.claim import Instance
-from relucvx.types import Array
+from relucvx.theory.claim import Instance, PremiseNotMet
+from relucvx.types import Array, Status
 
 SHARP = 1e-11
 """Certified gap asked for: looser ones leave fits, and with them the proof, less accurate and are no faster."""
@@ -88,7 +88,24 @@ def solved(instance: Instance, tol: float = SHARP, Y: Any = None, **options: Any
 @functools.lru_cache(maxsize=8)
 def _solved(key: tuple[Any, ...], beta: float, tol: float, options: tuple[tuple[str, Any], ...]) -> Solution:
     X, Y = np.frombuffer(key[0]).reshape(key[1]), np.frombuffer(key[2]).reshape(key[3])
-    return solve(X, Y, beta, tol=tol, time_limit=SECONDS, **dict(options))
+    return certified(solve(X, Y, beta, tol=tol, time_limit=SECONDS, **dict(options)), tol)
+
+
+def certified(found: Solution, tol: float) -> Solution:
+    """The solution, where it is the optimum that a claim speaks of.
+
+    Raises
+    ------
+    PremiseNotMet
+        Where the time ran out or the solver stalled first: a check would compare something else with the prediction.
+    KeyboardInterrupt
+        Where it was interrupted.
+    """
+    if found.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt
+    if not found.certificate.rel_gap <= tol:
+        raise PremiseNotMet(f"an optimum certified to {tol:g} ({found.status.name})")
+    return found
 
 
 def value_of(instance: Instance, network: TwoLayerReLU, Y: Any = None) -> float:

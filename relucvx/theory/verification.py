@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, explain
+from relucvx.errors import Interrupted, InvalidInputError, explain
+from relucvx.interrupts import listening
 from relucvx.theory.claim import MAX_SIZE, Claim, Outcome, Verdict, broken
 from relucvx.theory.counterexample import Counterexample, smallest
 from relucvx.theory.registry import claim, claims
+from relucvx.theory.workers import in_processes
 from relucvx.types import Result, Rng, resolve_rng
 
 QUICK_TRIALS = 3
@@ -68,11 +69,12 @@ class Verification(Result):
     claim : str
         Id of the claim.
     verdict : Verdict
-        VIOLATED when any trial was, else HOLDS when any was applicable, else NOT_APPLICABLE.
+        INTERRUPTED when trials are missing because it was cut short; else VIOLATED when any trial was, HOLDS when any was
+        applicable, NOT_APPLICABLE when none was.
     expected : str
         "HOLDS", or "VIOLATED" for readings to avoid.
     applicable, violated : int
-        Trials whose assumptions held, and those of them that failed.
+        Trials whose assumptions held, and those of them that failed. One that was itself cut short is none.
     not_applicable : dict of str to int
         Trials by the assumption that failed.
     margin : float
@@ -86,7 +88,7 @@ class Verification(Result):
     outside : dict of str to str
         What became of the claim on instances that break one assumption: "fails", "survives" or "undefined".
     interrupted : bool
-        Whether Ctrl-C or the callback ended it early.
+        Whether Ctrl-C or the callback ended it before all of its trials had run.
     seconds : float
     reason : str
         The verdict in words.
@@ -138,7 +140,7 @@ class _Tally:
     began: float = field(default_factory=time.perf_counter)
     drawn: int = 0
     spent: float = 0.0
-    interrupted: bool = False
+    cut: bool = False
     outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
 
     @property
@@ -149,6 +151,10 @@ class _Tally:
         self.outcomes += chunk[0]
         self.spent += chunk[1]
         self.drawn += len(chunk[0])
+
+    def wants(self, trials: int) -> bool:
+        """Whether more instances are to be drawn for so many applicable trials."""
+        return self.applicable < trials and self.drawn < PATIENCE * trials
 
 
 @overload
@@ -186,7 +192,7 @@ def verify(
         At most 3 trials of each claim, and little time for counterexamples.
     callback : callable, optional
         Sees a :class:`VerificationProgress` after every trial (in parallel: after every block of trials); returning True
-        stops with what there is. Ctrl-C does the same.
+        stops with what there is; the claim that this cuts short is INTERRUPTED.
     n_jobs : int, default 1
         Processes; -1 for all cores.
 
@@ -199,6 +205,9 @@ def verify(
     ------
     InvalidInputError
         For an unknown id, or trials or n_jobs that are not positive numbers.
+    Interrupted
+        After Ctrl-C, with what there is as its ``result``: the claims that were done, and those cut short as INTERRUPTED. A
+        trial that was running then counts for nothing, and no process runs on.
 
     Notes
     -----
@@ -214,10 +223,19 @@ def verify(
     seed = int(resolve_rng(rng).integers(2**32))
     wanted = min(int(trials), QUICK_TRIALS) if quick else int(trials)
     run = _in_turn if n_jobs == 1 else _in_parallel
-    tallies = run(chosen, wanted, seed, callback, int(n_jobs))
-    seconds = SHRINK_SECONDS / 5 if quick else SHRINK_SECONDS
-    results = tuple(_summary(tally, seconds, quick) for tally in tallies)
-    return results[0] if isinstance(name, str) else results
+    tallies, stopped = run(chosen, wanted, seed, callback, int(n_jobs))
+    results = []
+    for tally in tallies:
+        try:
+            with listening():
+                results.append(_summary(tally, quick, hurry=stopped))
+        except KeyboardInterrupt:  # all trials have run: what they say stands, without the search that follows them
+            stopped = True
+            results.append(_summary(tally, quick, hurry=True))
+    found = results[0] if isinstance(name, str) else tuple(results)
+    if stopped:
+        raise Interrupted(found)
+    return found
 
 
 def _instance_of(subject: Claim, seed: int, trial: int) -> tuple[Any, int]:
@@ -233,35 +251,29 @@ def _one(subject: Claim, seed: int, trial: int) -> Outcome:
 def _chunk(name: str, seed: int, numbers: Iterable[int]) -> tuple[list[tuple[int, Outcome]], float]:
     """A block of trials, in whatever process."""
     began, subject = time.perf_counter(), claim(name)
-    found = [(t, _one(subject, seed, t)) for t in numbers]
+    with listening():  # a trial in which Ctrl-C was swallowed is none
+        found = [(t, _one(subject, seed, t)) for t in numbers]
     return found, time.perf_counter() - began
 
 
 def _in_turn(
     chosen: Sequence[Claim], wanted: int, seed: int, callback: Callable[..., bool | None] | None, n_jobs: int
-) -> list[_Tally]:
-    """One trial after the other."""
+) -> tuple[list[_Tally], bool]:
+    """One trial after the other; also whether Ctrl-C ended them."""
     began, tallies = time.perf_counter(), []
     for done, subject in enumerate(chosen):
         tally = _Tally(subject, seed)
         tallies.append(tally)
         try:
-            for trial in _trials(tally, wanted):
-                tally.add(_chunk(subject.id, seed, [trial]))
-                tally.interrupted = _told(callback, tally, wanted, done, len(chosen), began)
-                if tally.interrupted:
-                    break
+            while tally.wants(wanted):
+                tally.add(_chunk(subject.id, seed, [tally.drawn]))
+                if _told(callback, tally, wanted, done, len(chosen), began):
+                    tally.cut = tally.wants(wanted)
+                    return tallies, False
         except KeyboardInterrupt:
-            tally.interrupted = True
-        if tally.interrupted:
-            break
-    return tallies
-
-
-def _trials(tally: _Tally, wanted: int) -> Iterator[int]:
-    """Numbers of the trials still to run."""
-    while tally.applicable < wanted and tally.drawn < PATIENCE * wanted:
-        yield tally.drawn
+            tally.cut = tally.wants(wanted)
+            return tallies, True
+    return tallies, False
 
 
 def _told(
@@ -275,10 +287,8 @@ def _told(
 
 def _in_parallel(
     chosen: Sequence[Claim], wanted: int, seed: int, callback: Callable[..., bool | None] | None, n_jobs: int
-) -> list[_Tally]:
-    """Blocks of trials in several processes, the expensive claims first."""
-    from joblib import Parallel, delayed
-
+) -> tuple[list[_Tally], bool]:
+    """Blocks of trials in several processes, the expensive claims first; also whether Ctrl-C ended them."""
     began = time.perf_counter()
     tallies = {subject.id: _Tally(subject, seed) for subject in chosen}
     left = dict.fromkeys(tallies, wanted)
@@ -287,62 +297,50 @@ def _in_parallel(
         for subject in sorted(chosen, key=lambda c: -c.seconds)
         for first in range(0, wanted, CHUNK)
     ]
-    work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    found = work(delayed(_named_chunk)(name, seed, block) for name, block in blocks)
-    stop = False
+    asked = stopped = False
     try:
-        for name, chunk in found:
-            tallies[name].add(chunk)
-            left[name] -= len(chunk[0])
-            done = sum(n <= 0 for n in left.values())
-            stop = _told(callback, tallies[name], wanted, done, len(chosen), began)
-            if stop:
-                break
+        with listening(), in_processes(_named_chunk, [(name, seed, block) for name, block in blocks], n_jobs) as found:
+            for name, chunk in found:
+                tallies[name].add(chunk)
+                left[name] -= len(chunk[0])
+                done = sum(n <= 0 for n in left.values())
+                asked = _told(callback, tallies[name], wanted, done, len(chosen), began)
+                if asked:
+                    break
+            for tally in () if asked else tallies.values():
+                while tally.wants(wanted):  # some of the drawn instances were not applicable
+                    tally.add(_chunk(tally.subject.id, seed, [tally.drawn]))
     except KeyboardInterrupt:
-        stop = True
-    finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*tasks.* have been", UserWarning)  # they were meant to be cancelled
-            found.close()
-    for name, tally in tallies.items():
-        tally.interrupted = stop and left[name] > 0
+        stopped = True
+    for tally in tallies.values():
+        tally.cut = (asked or stopped) and tally.wants(wanted)
         tally.outcomes.sort(key=lambda pair: pair[0])
-        if not stop:
-            tally.add(_extra(tally, wanted))
-    return [t for t in tallies.values() if t.outcomes or not stop]
+    return [t for t in tallies.values() if t.outcomes or not (asked or stopped)], stopped
 
 
 def _named_chunk(name: str, seed: int, numbers: Iterable[int]) -> tuple[str, tuple[list[tuple[int, Outcome]], float]]:
     return name, _chunk(name, seed, numbers)
 
 
-def _extra(tally: _Tally, wanted: int) -> tuple[list[tuple[int, Outcome]], float]:
-    """Further trials where some drawn instances were not applicable."""
-    found: list[tuple[int, Outcome]] = []
-    began, applicable = time.perf_counter(), tally.applicable
-    while applicable < wanted and tally.drawn + len(found) < PATIENCE * wanted:
-        trial = tally.drawn + len(found)
-        found.append((trial, _one(tally.subject, tally.seed, trial)))
-        applicable += found[-1][1].verdict is not Verdict.NOT_APPLICABLE
-    return found, time.perf_counter() - began
-
-
-def _summary(tally: _Tally, shrink_seconds: float, quick: bool) -> Verification:
-    """Count, pick the worst, and make a counterexample small."""
+def _summary(tally: _Tally, quick: bool, hurry: bool) -> Verification:
+    """Count, pick the worst, and, unless there is a hurry, make a counterexample small and look outside the assumptions."""
     began, subject = time.perf_counter(), tally.subject
     applied = [(t, o) for t, o in tally.outcomes if o.verdict is not Verdict.NOT_APPLICABLE]
     missed = [(t, o) for t, o in applied if o.verdict is Verdict.VIOLATED]
     verdict = Verdict.VIOLATED if missed else Verdict.HOLDS if applied else Verdict.NOT_APPLICABLE
+    verdict = Verdict.INTERRUPTED if tally.cut else verdict
     worst = max((d for _, o in applied for d in o.deviations), key=lambda d: d.margin, default=None)
     rng = np.random.default_rng([tally.seed, zlib.crc32(subject.id.encode())])
     example = None
-    if missed and not tally.interrupted:
+    if verdict is Verdict.VIOLATED:
         trial, outcome = min(missed, key=lambda pair: pair[0] % MAX_SIZE)
         instance, size = _instance_of(subject, tally.seed, trial)
-        example = smallest(subject, instance, outcome, size, rng, shrink_seconds)
+        example = Counterexample(subject.id, instance, outcome)
+        if not hurry:
+            example = smallest(subject, instance, outcome, size, rng, SHRINK_SECONDS / 5 if quick else SHRINK_SECONDS)
     flags = [o.corrected for _, o in applied if o.corrected is not None]
     corrected = all(flags) if flags else None
-    outside = {} if quick or tally.interrupted else _outside(subject, tally.seed, rng)
+    outside = {} if quick or hurry or tally.cut else _outside(subject, tally.seed, rng)
     failed = Counter(o.failed for _, o in tally.outcomes if o.verdict is Verdict.NOT_APPLICABLE)
     return Verification(
         claim=subject.id,
@@ -356,7 +354,7 @@ def _summary(tally: _Tally, shrink_seconds: float, quick: bool) -> Verification:
         counterexample=example,
         corrected=corrected,
         outside=outside,
-        interrupted=tally.interrupted,
+        interrupted=tally.cut,
         seconds=tally.spent + time.perf_counter() - began,
         reason=_reason(verdict, example, missed, failed, corrected),
     )
@@ -370,7 +368,7 @@ def _outside(subject: Claim, seed: int, rng: np.random.Generator) -> dict[str, s
             continue
         outcome = broken(subject, assumption, _instance_of(subject, seed, 0)[0], rng)
         words = {Verdict.HOLDS: "survives", Verdict.VIOLATED: "fails"}
-        found[assumption.name] = "undefined" if outcome is None else words[outcome.verdict]
+        found[assumption.name] = "undefined" if outcome is None else words.get(outcome.verdict, "undefined")
     return found
 
 
@@ -381,6 +379,8 @@ def _reason(
     failed: Counter[str],
     corrected: bool | None,
 ) -> str:
+    if verdict is Verdict.INTERRUPTED:
+        return f"cut short, with {len(missed)} violations so far"
     if verdict is Verdict.NOT_APPLICABLE:
         return "; ".join(f"{name} failed in {count} trials" for name, count in failed.most_common()) or "no trial ran"
     if verdict is Verdict.HOLDS:

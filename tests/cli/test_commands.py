@@ -302,7 +302,7 @@ def test_patterns_samples_where_there_are_too_many(tmp_path):
         (["solve", *SMALL, "--tol", "0"], "expected tol to be a finite number > 0"),
         (["solve", *SMALL, "--time-limit", "-1"], "expected time_limit to be a finite number > 0"),
         (["solve", *SMALL, "--start", "none.npz"], "no file none.npz"),
-        (["solve", *SMALL, "--out", "no/such/folder/x.npz"], "expected a path in an existing folder"),
+        (["solve", *SMALL, "--out", "no/such/folder/x.npz"], "the folder does not exist; try: mkdir -p no/such"),
         (["solve", "textbook:zero_target"], "expected targets that neurons help to fit; received beta_max in [0, 0]"),
         (["solve", *SMALL, "--beta", "much"], "Invalid value for '--beta'"),
         (["solve", *SMALL, "--nonsense"], "No such option: --nonsense"),
@@ -366,8 +366,9 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch
     assert f"expected a file to write; received {tmp_path / 'folder.npz'}, a folder" in refused(
         "solve", *SMALL, "--out", tmp_path / "folder.npz"
     )
-    monkeypatch.setattr("os.access", lambda *a: False)
-    assert "expected a file that can be written" in refused("solve", *SMALL, "--out", tmp_path / "sol.npz")
+    (tmp_path / "sol.npz").touch()
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    assert "expected a path that can be written" in refused("solve", *SMALL, "--out", tmp_path / "sol.npz")
 
 
 @pytest.mark.parametrize(("number", "message"), [(errno.ENOSPC, "a full disk, or no permission"), (errno.EPIPE, "")])
@@ -388,7 +389,7 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
 
     monkeypatch.setattr("relucvx._api.solve", fail)
     code, _, err = run("solve", *SMALL)
-    assert (code, err) == (2, "Error: interrupted before there was a result\n")
+    assert (code, err) == (2, "Error: INTERRUPTED before there was a result\n")
 
 
 def test_ctrl_c_inside_a_kernel(monkeypatch):
@@ -400,7 +401,7 @@ def test_ctrl_c_inside_a_kernel(monkeypatch):
 
     monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(KeyboardInterrupt()))
     code, _, err = run("solve", *SMALL)
-    assert (code, err) == (2, "Error: interrupted before there was a result\n")
+    assert (code, err) == (2, "Error: INTERRUPTED before there was a result\n")
     monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(None))
     with pytest.raises(SystemError):
         run("solve", *SMALL)

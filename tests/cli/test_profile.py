@@ -17,7 +17,6 @@ import torch
 from rich.console import Console
 
 import relucvx as rx
-from relucvx.cli import output
 from relucvx.cli.network import mlp
 from relucvx.cli.profile import layer_bar, print_frame, shape_text
 from relucvx.metrics import ProfileProgress
@@ -37,9 +36,14 @@ def refused(*args):
 
 @contextmanager
 def pressed_after(count):
-    """Stands for ``interruptible``: Ctrl-C is seen when it is asked for the count-th time."""
-    asked = iter(range(10**9))
-    yield lambda: next(asked) >= count
+    """Stands for ``layer_bar``: Ctrl-C is pressed when it draws for the count-th time."""
+    drawn = iter(range(10**9))
+
+    def draw(state):
+        if next(drawn) >= count:
+            signal.raise_signal(signal.SIGINT)
+
+    yield draw
 
 
 # ---------------------------------------------------------------------- results
@@ -155,7 +159,7 @@ def test_many_layers_are_printed_in_blocks(capsys):
 # ---------------------------------------------------------------------- interruption
 @pytest.mark.parametrize(("asked", "rows"), [(0, 0), (3, 1), (5, 2)])
 def test_ctrl_c_prints_the_layers_measured_so_far(monkeypatch, tmp_path, asked, rows):
-    monkeypatch.setattr(output, "interruptible", lambda: pressed_after(asked))
+    monkeypatch.setattr("relucvx.cli.profile.layer_bar", lambda: pressed_after(asked))
     args = (*QUICK, "--metrics", "nc1,cka_labels", "--plot", tmp_path / "p.png")
     code, out, err = run(*args, "--json")
     assert (code, err) == (2, "")
@@ -165,7 +169,7 @@ def test_ctrl_c_prints_the_layers_measured_so_far(monkeypatch, tmp_path, asked, 
     assert (tmp_path / "p.png").exists() == (rows > 0)
     code, out, _ = run(*args)
     assert code == 2
-    assert f"interrupted      {rows} of 4 layers" in out
+    assert f"INTERRUPTED      {rows} of 4 layers" in out
 
 
 def test_ctrl_c_during_training(monkeypatch):
@@ -175,7 +179,7 @@ def test_ctrl_c_during_training(monkeypatch):
     monkeypatch.setattr("relucvx.cli.network.train_mlp", fail)
     code, out, err = run(*QUICK)
     assert (code, out) == (2, "")
-    assert "interrupted" in err
+    assert "INTERRUPTED before there was a result" in err
 
 
 def test_progress_draws_only_in_a_terminal():
@@ -229,8 +233,8 @@ def test_a_real_ctrl_c_keeps_the_rows():
         (["iris", "--pairs", "0"], "Invalid value for '--pairs'"),
         (["iris", "--lines", "0"], "Invalid value for '--lines'"),
         (["iris", "--max-samples", "1"], "Invalid value for '--max-samples'"),
-        (["iris", "--plot", "no/such/folder/p.png"], "expected a path in an existing folder"),
-        (["iris", "--csv", "no/such/folder/p.csv"], "expected a path in an existing folder"),
+        (["iris", "--plot", "no/such/folder/p.png"], "the folder does not exist; try: mkdir -p no/such/folder"),
+        (["iris", "--csv", "no/such/folder/p.csv"], "the folder does not exist; try: mkdir -p no/such/folder"),
         (["iris", "--plot", "profile.xyz"], "expected a figure in a format among"),
         (["iris", "--plot", "profile"], "received --plot profile"),
     ],

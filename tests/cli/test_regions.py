@@ -97,7 +97,7 @@ def test_a_saved_solution_brings_its_data(tmp_path):
     ("args", "message"),
     [
         (["iriss"], "received 'iriss'; try: iris"),
-        (["iris", "--plot", "no/such/folder.png"], "a path in an existing folder"),
+        (["iris", "--plot", "no/such/folder.png"], "the folder does not exist; try: mkdir -p no/such"),
         (["iris", "--plot", "slice.xyz"], "a figure in a format among"),
         (["iris", "--color", "pink"], "--color among region, area, eccentricity, none; received 'pink'"),
         (["iris", "--through", "1,2"], "3 different whole numbers separated by commas for --through"),
@@ -114,7 +114,7 @@ def test_a_saved_solution_brings_its_data(tmp_path):
         (["iris", "--weights", "weights.pt"], "a torch state dict; received no file weights.pt"),
         (["iris", "--weights", "weights.npz"], "a solution saved by relucvx; received no file"),
         (["iris", "--weights", "data.csv"], "received data.csv; likely cause: data, which come before --weights"),
-        (["iris", "--plot", "folder.png"], "a file to write; received folder.png, a folder; try: folder.png/name.png"),
+        (["iris", "--plot", "folder.png"], "a file to write; received folder.png, a folder; try: folder.png/name"),
         (["iris", "--samples", "1"], "at least two samples, to draw segments between; received 1"),
         (["same.csv"], "samples that differ; received the same one 10 times"),
         (["iris", "--epochs", "0"], "Invalid value for '--epochs'"),

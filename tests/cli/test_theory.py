@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import json
-from types import SimpleNamespace
+import signal
 
 import numpy as np
 import pytest
@@ -26,8 +26,9 @@ def test_train_prints_and_saves_the_runs(tmp_path):
     head, *rows = out.splitlines()
     assert head.startswith("planted:20x2: 20 samples x 2 features; squared loss, bias none")
     assert "proof           none: `relucvx compare` certifies how far they are from the optimum" in rows
-    assert rows[-3].split()[0] == "0"
-    assert rows[-1].split()[0] == "2"
+    assert rows[-4].split()[0] == "0"
+    assert rows[-2].split()[0] == "2"
+    assert rows[-1].split() == ["saved", str(file)]
     saved = json.loads(file.read_text())
     data = rx.datasets.get("planted:20x2")
     for k, stored in enumerate(saved["runs"]):
@@ -102,8 +103,8 @@ def test_a_comparison_that_is_not_proven_ends_with_code_2():
         (["train", "iriss"], "received 'iriss'; try: iris"),
         (["train", *SMALL, "--optimizer", "newton"], "an optimizer among lbfgs, adam, gd, sgd"),
         (["train", *SMALL, "--seeds", "0"], "Invalid value for '--seeds'"),
-        (["train", *SMALL, "--out", "no/such/folder.json"], "a path in an existing folder"),
-        (["compare", *SMALL, "--html", "no/such/folder.html"], "a path in an existing folder"),
+        (["train", *SMALL, "--out", "no/such/folder.json"], "the folder does not exist; try: mkdir -p no/such"),
+        (["compare", *SMALL, "--html", "no/such/folder.html"], "the folder does not exist; try: mkdir -p no/such"),
         (["compare", *SMALL, "--reach", "0"], "expected --reach to be a finite number > 0"),
         (["compare", *SMALL, "--activation", "tanh"], "expected an activation among relu"),
     ],
@@ -173,20 +174,22 @@ def test_the_theory_itself_is_listed():
     assert [row["id"] for row in json.loads(out)] == [c.id for c in rx.theory.claims()]
 
 
-def test_ctrl_c_ends_the_list(toys, monkeypatch):
+def test_ctrl_c_ends_the_list(toys):
 
-    def check(name, **options):
-        assert options["callback"] is None
-        return SimpleNamespace(
-            claim=name, verdict=SimpleNamespace(name="VIOLATED"), as_expected=False, applicable=1, margin=9.0, seconds=0.1,
-            reason="off", counterexample=None, interrupted=True,
-        )  # fmt: skip
+    def pressed(instance, predicted):
+        if instance["x"] > 0.6:
+            signal.raise_signal(signal.SIGINT)
+        return [Deviation("number", instance["x"] - predicted["bound"], 1e-9)]
 
-    monkeypatch.setattr("relucvx.theory.verify", check)
-    code, out, _ = run("verify")
-    assert code == 2
-    assert len(out.splitlines()) == 4  # one claim in three lines, and the sum
-    assert out.splitlines()[-1] == "0 of 2 claims have the verdict expected of them"
+    toys["below-one"] = dataclasses.replace(toys["below-one"], measure=pressed)
+    code, out, err = run("verify")
+    assert (code, err) == (2, "")
+    first, last = out.splitlines()
+    assert "INTERRUPTED     cut short, with 0 violations so far" in first
+    assert last == "0 of 2 claims have the verdict expected of them; INTERRUPTED: 1 cut short, 1 not begun"
+    code, out, _ = run("verify", "--json")
+    (row,) = json.loads(out)
+    assert (code, row["verdict"], row["as_expected"], row["interrupted"]) == (2, "INTERRUPTED", False, True)
 
 
 def test_jobs_are_handed_on(toys, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.certificate import Uniqueness
+from relucvx.deadline import Deadline
 from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError, UnsupportedError
 from relucvx.report import compare as compare_module
 from relucvx.report import uniqueness as uniqueness_module
@@ -303,7 +304,7 @@ def test_two_optima_refute_uniqueness_only_with_different_kernels(monkeypatch, s
     other = solved.network if gap == 0 else scaled(solved.network, 2.0)
     two = SimpleNamespace(verdict=Uniqueness.NOT_UNIQUE, network=solved.network, second=other, reason="")
     monkeypatch.setattr(uniqueness_module, "optimal_set", lambda *a, **k: two)
-    found = uniqueness_module.kernel_uniqueness(solved, [])
+    found = uniqueness_module.kernel_uniqueness(solved, [], Deadline())
     assert found.unique is unique
     assert words in found.reason
 
@@ -312,7 +313,9 @@ def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
     rough = SimpleNamespace(certificate=SimpleNamespace(rel_gap=0.1))
     open_question = SimpleNamespace(verdict=Uniqueness.UNDECIDED, network=None, second=None, reason="too close")
     monkeypatch.setattr(uniqueness_module, "optimal_set", lambda *a, **k: open_question)
-    assert uniqueness_module.kernel_uniqueness(solved, []) == uniqueness_module.KernelUniqueness(None, "too close")
+    assert uniqueness_module.kernel_uniqueness(solved, [], Deadline()) == uniqueness_module.KernelUniqueness(
+        None, "too close"
+    )
 
     def refuse(error):
         def fail(*args, **kwargs):
@@ -321,9 +324,9 @@ def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
         return fail
 
     monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(UnsupportedError))
-    assert "not computed for this problem" in uniqueness_module.kernel_uniqueness(rough, []).reason
+    assert "not computed for this problem" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason
     monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(InvalidInputError))
-    assert "a relative gap of 0.1 is too wide" in uniqueness_module.kernel_uniqueness(rough, []).reason
+    assert "a relative gap of 0.1 is too wide" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason
 
 
 def test_the_front_door_is_the_public_name():

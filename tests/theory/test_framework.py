@@ -1,6 +1,11 @@
 """The framework: verdicts, tallies, stopping, parallel work, counterexamples."""
 
 import json
+import pickle
+import signal
+import time
+from contextlib import suppress
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -11,7 +16,7 @@ from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError
 from relucvx.theory import Verdict, load_counterexample, registry, strategies, verification, verify
 from relucvx.theory.claim import MAX_SIZE, Deviation, at_most, broken, close, same
 from relucvx.theory.counterexample import Counterexample, smallest
-from relucvx.theory.draws import stated
+from relucvx.theory.draws import certified, stated
 
 from .toys import POSITIVE, matrices, rows_claim, toy
 
@@ -148,19 +153,92 @@ def test_the_callback_sees_progress_and_stops(published):
         ("few-rows", 1, 3, 1, 2),
     ]
     (stopped,) = verify(trials=3, callback=lambda s: s.trials == 2)
-    assert (stopped.applicable, stopped.interrupted) == (2, True)
+    assert (stopped.applicable, stopped.interrupted, stopped.verdict) == (2, True, Verdict.INTERRUPTED)
+    (whole,) = verify(trials=3, callback=lambda s: s.trials == 3)
+    assert (whole.applicable, whole.interrupted, whole.verdict) == (3, False, Verdict.HOLDS)
 
 
-def test_ctrl_c_returns_what_there_is(published):
-    def interrupt(instance, predicted):
+def swallow():
+    """Ctrl-C inside a phase that goes on regardless."""
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("press", [lambda: signal.raise_signal(signal.SIGINT), swallow])
+@pytest.mark.parametrize("found", [1.0, 2.0])
+def test_ctrl_c_carries_what_there_is_and_cut_work_is_no_verdict(published, press, found):
+    """The trial that was cut comes out violated (2.0), as an interrupted solve may: it counts for nothing."""
+
+    def interrupted(instance, predicted):
         if len(instance["X"]) == 4:
-            raise KeyboardInterrupt
+            press()
+            return [close("sum", found, 1.0, 1e-9)]
         return [close("sum", 1.0, 1.0, 1e-9)]
 
-    published(toy(), toy("slow", measure=interrupt), toy("later"))
-    first, second = verify(trials=8)
-    assert (first.interrupted, first.applicable) == (False, 8)
-    assert (second.interrupted, second.applicable) == (True, 2)
+    published(toy(), toy("slow", measure=interrupted), toy("later"))
+    with pytest.raises(KeyboardInterrupt) as stop:
+        verify(trials=8)
+    first, second = stop.value.result
+    assert (first.interrupted, first.applicable, first.verdict, first.as_expected) == (False, 8, Verdict.HOLDS, True)
+    assert (second.interrupted, second.applicable, second.violated) == (True, 2, 0)
+    assert (second.verdict, second.as_expected) == (Verdict.INTERRUPTED, False)
+    assert "cut short" in second.reason
+    with pytest.raises(KeyboardInterrupt) as stop:
+        verify("slow", trials=8)
+    assert stop.value.result.verdict is Verdict.INTERRUPTED
+
+
+def test_ctrl_c_while_a_counterexample_is_made_small(published):
+    """All trials have run: the verdict stands, with the counterexample as it was found."""
+    calls = []
+
+    def measure(instance, predicted):
+        calls.append(len(instance["X"]))
+        if len(calls) > 6:
+            signal.raise_signal(signal.SIGINT)
+        return [at_most("rows", len(instance["X"]), 1, 0.4)]
+
+    published(toy("few", measure=measure, expected="VIOLATED"))
+    with pytest.raises(KeyboardInterrupt) as stop:
+        verify("few", trials=6)
+    found = stop.value.result
+    assert (found.verdict, found.applicable, found.interrupted) == (Verdict.VIOLATED, 6, False)
+    assert len(found.counterexample.instance["X"]) in calls[:6]
+    assert len(calls) == 7
+
+
+def test_an_optimum_that_is_not_certified_refutes_nothing(published):
+    """The time ran out: the claim's premise is a certified optimum."""
+
+    def short(instance, predicted):
+        found = rx.solve(rx.datasets.get("planted:40x4").X, rx.datasets.get("planted:40x4").Y, 0.01, time_limit=1e-3)
+        return [close("optimum", certified(found, 1e-9).objective, 0.0, 1e-9)]
+
+    published(toy("timed", measure=short, expected="HOLDS"))
+    result = verify("timed", trials=1)
+    assert (result.verdict, result.violated, result.as_expected) == (Verdict.NOT_APPLICABLE, 0, False)
+    assert "an optimum certified to 1e-09 (TIME_LIMIT) failed in" in result.reason
+
+
+def test_processes_end_with_ctrl_c():
+    others = set(active_children())
+
+    def press(progress):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        verify(["whitened-scalar", "beta-max"], trials=30, rng=5, n_jobs=2, callback=press)
+    assert all(one.verdict is Verdict.INTERRUPTED for one in stop.value.result if one.interrupted)
+    assert any(one.interrupted for one in stop.value.result)
+    deadline = time.monotonic() + 10
+    while set(active_children()) - others and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not set(active_children()) - others
+
+
+def test_an_interrupt_from_a_process_keeps_its_result():
+    assert pickle.loads(pickle.dumps(rx.Interrupted(5))).result == 5
+    assert "no result yet" in str(pickle.loads(pickle.dumps(rx.Interrupted())))
 
 
 def test_parallel_results_are_those_in_turn():
