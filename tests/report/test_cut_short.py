@@ -18,7 +18,7 @@ compare_module = sys.modules["relucvx.report.compare"]  # the package has a func
 TRAINING = {"seeds": range(2), "width": 5, "max_steps": 20}
 
 ABOUT_THE_OPTIMUM = (
-    "global optimum",
+    "global optimum", "linear optimum's kernel",
     "training reaches the optimum", "the optimal kernel is unique", "optimal hidden kernel", "from the optimum at most",
     "optimal kernel is known to be unique", "optimal kernel is not known to be unique: another optimum may have",
     "neurons of an optimum can only",
