@@ -1,6 +1,7 @@
 """Hypothesis profiles: reproducible by default, HYPOTHESIS_PROFILE=attack draws fresh and many examples."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,7 @@ _quiet = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=_quiet)
 settings.register_profile("attack", deadline=None, max_examples=3000, suppress_health_check=_quiet)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell starts its background jobs with Ctrl-C ignored; the tests that press it need it heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

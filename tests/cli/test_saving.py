@@ -20,7 +20,7 @@ SMALL = ["planted:20x2", "--beta", "1"]
 # ---------------------------------------------------------------------- folders
 def test_a_path_writes_into_its_own_folder_again(tmp_path):
     folder = tmp_path / "path"
-    args = ("path", "planted:20x2", "--betas", "3,1", "--out", folder)
+    args = ("path", "planted:20x2", "--betas", "3,1", "--time-limit", "600", "--out", folder)
     for betas in ("3,1", "2,1"):
         assert run(*args[:3], betas, *args[4:])[0] == 0
         assert [rx.load(folder / f"solution-{k:03d}.npz").problem.beta for k in range(2)] == [float(betas[0]), 1.0]
