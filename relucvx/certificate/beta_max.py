@@ -11,8 +11,10 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError, explain
 from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.program.duality import balance_dual, residual
+from relucvx.program.presolve import rescaled
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
+from relucvx.tolerances import EPS
 from relucvx.types import Array
 
 WIDTH = 1e-10
@@ -41,6 +43,14 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
     """
     compile_kernels()
     deadline = Deadline.of(time_limit)
+    small = rescaled(problem).problem
+    lo, hi = _interval(small, deadline)
+    unit = problem.beta / small.beta
+    # powers of two are divided out exactly; the root of two of two classes is not
+    return lo * unit * (1.0 - 2.0 * EPS), hi * unit * (1.0 + 2.0 * EPS)
+
+
+def _interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
     if problem.bias == "all":
         return _DecayedBias(problem, deadline).interval()
     if not problem.loss.smooth and problem.bias == "free":

@@ -134,7 +134,7 @@ def bound_patterns(
     Rounding is left to the caller. The upper bound is inf when the deadline passes before every cell has been looked at.
     """
     deadline = deadline or Deadline()
-    if not form.free_bias:
+    if patterns.shape[1] != len(form.X):
         patterns = form.of_rows(patterns)
     upper, lower, witness = 0.0, 0.0, np.zeros(form.X.shape[1])
     step = int(max(1, CHUNK_WORK // form.X.size))

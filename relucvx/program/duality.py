@@ -127,9 +127,14 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
 def _rounding_of_norm(problem: Problem, N: Array) -> float:
     """A bound on how much the roundings inside scale_dual can raise the dual norm, per unit of the scale s."""
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
-    reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
+    X = problem.inputs[:, : problem.penalized]
     if problem.bias == "free":
-        reach = reach + reach.max()  # |x_i·w + b| with ||w|| <= 1 and |b| <= max ||x_i||; beyond that D is constant
+        # columns of N sum to zero before and after, so that any shift of the rows is a shift of b: around their centre
+        # |x_i·w + b| with ||w|| <= 1 and |b| <= max ||x_i||; beyond that D is constant
+        reach = np.linalg.norm(X - X.mean(axis=0), axis=1) * (1.0 + 8.0 * EPS)
+        reach = reach + reach.max()
+    else:
+        reach = np.linalg.norm(X, axis=1)
     size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach) + float(problem.loss.row_slack(N) @ reach)
     if problem.bias == "free":
         # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum

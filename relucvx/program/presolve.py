@@ -89,10 +89,19 @@ class Reduction:
 
 def presolve(problem: Problem) -> Reduction:
     """All reductions that apply to a problem, in the order of the module."""
-    same = Reduction(problem, "", lambda net: net, lambda net: net, lambda N: N)
-    for step in (two_classes, centred_targets, merged_rows, own_units, row_space):
-        same = same.then(step(same.problem))
-    return same
+    return _in_turn(problem, two_classes, centred_targets, merged_rows, own_units, row_space)
+
+
+def rescaled(problem: Problem) -> Reduction:
+    """The reductions that round at most as much as reading the data does: for bounds that are taken as they come."""
+    return _in_turn(problem, two_classes, centred_targets, own_units)
+
+
+def _in_turn(problem: Problem, *steps: Callable[[Problem], Reduction | None]) -> Reduction:
+    done = Reduction(problem, "", lambda net: net, lambda net: net, lambda N: N)
+    for step in steps:
+        done = done.then(step(done.problem))
+    return done
 
 
 # ---------------------------------------------------------------------- targets
