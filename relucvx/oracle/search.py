@@ -15,6 +15,9 @@ from relucvx.oracle.form import Form
 from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
 
+UNEVEN = 30.0
+"""Axes along which the rows spread by factors of more than this are uneven."""
+
 SAME_DIRECTION = 0.9995
 """Two local maxima with a larger cosine count as one."""
 
@@ -93,8 +96,15 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
 
 
 def random_directions(form: Form, count: int, rng: np.random.Generator) -> Array:
-    """Start directions: Gaussian in the row space; with a free bias, thresholds drawn at the samples' projections."""
+    """Start directions: Gaussian in the row space; with a free bias, thresholds drawn at the samples' projections.
+
+    Along uneven axes Gaussian directions all have the same sides but for the longest axis: every second one is drawn where
+    the rows are a round cloud.
+    """
     starts = rng.standard_normal((count, form.X.shape[1]))
+    rms = np.sqrt((form.X[:, : form.penalized] ** 2).mean(axis=0))
+    if len(rms) and rms.max() > UNEVEN * rms.min() > 0.0:
+        starts[::2, : form.penalized] *= rms.min() / rms
     if form.free_bias:
         lead = starts[:, : form.penalized]
         rows = form.X[rng.integers(len(form.X), size=count), : form.penalized]

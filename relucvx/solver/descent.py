@@ -14,6 +14,9 @@ from relucvx.types import Array
 MANY_SAMPLES, FEW_SAMPLES, COARSE_SHARE = 10_000, 2_000, 0.15
 """From so many samples on, the first descent begins on so few of them, for this share of the time left."""
 
+UNEVEN = 30.0
+"""Columns whose sizes differ by more than this are brought to one size for a descent."""
+
 
 def descend(
     problem: Problem, W: Array, V: Array, bias_out: Array, iterations: int = 300, deadline: Deadline | None = None
@@ -36,9 +39,10 @@ def descend(
     counted = np.zeros(dim)
     counted[: problem.penalized] = 1.0
     decay_out = beta if problem.bias == "all" else 0.0
+    unit = _units(X)  # scaling is not exact for the penalty, but L-BFGS moves in whatever coordinates are even
 
     def value(t: Array) -> tuple[float, Array]:
-        w, v = t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c)
+        w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c)
         b = t[m * (dim + c) :] if has_bias else np.zeros(c)
         Z = X @ w.T
         H = act(Z)
@@ -48,16 +52,25 @@ def descend(
         total = (
             problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
         )
-        grads = [(back.T @ X + beta * w * counted).ravel(), (H.T @ G + beta * v).ravel()]
+        grads = [((back.T @ X + beta * w * counted) / unit).ravel(), (H.T @ G + beta * v).ravel()]
         if has_bias:
             grads.append(G.sum(axis=0) + decay_out * b)
         return float(total), np.concatenate(grads)
 
-    start = np.concatenate([W.ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
+    start = np.concatenate([(W * unit).ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
     options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
     t, least = lbfgs(value, start, deadline=deadline or Deadline(), options=options)
     b = t[m * (dim + c) :] if has_bias else np.zeros(c)
-    return t[: m * dim].reshape(m, dim), t[m * dim : m * (dim + c)].reshape(m, c), b, least
+    return t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c), b, least
+
+
+def _units(X: Array) -> Array:
+    """Powers of two (D,) that bring the columns to one size, where they differ by more than :data:`UNEVEN`; else ones."""
+    rms = np.sqrt((X**2).mean(axis=0))
+    used = rms > 0
+    if not used.any() or rms[used].max() <= UNEVEN * rms[used].min():
+        return np.ones(X.shape[1])
+    return np.where(used, 2.0 ** np.round(np.log2(np.where(used, rms, 1.0))), 1.0)
 
 
 def first_neurons(
@@ -82,7 +95,7 @@ def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tupl
     rms = np.where(rms > 0, rms, 1.0)
     W = rng.standard_normal((width, X.shape[1])) / rms / np.sqrt(X.shape[1])
     V = rng.standard_normal((width, problem.n_outputs))
-    size = max(float(np.abs(problem.Y).max()), 1e-12)
+    size = float(np.abs(problem.Y).max()) or 1.0
     gain = 0.3 * np.sqrt(size / width)
     # Outputs act on phi(Xw), of order rms(Xw) = 1; splitting the gain keeps each neuron balanced.
     norm_w = np.linalg.norm(W, axis=1, keepdims=True)
