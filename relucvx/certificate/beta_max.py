@@ -67,13 +67,30 @@ def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float
     """
     none = np.zeros((0, problem.n_samples))
     half = deadline.share(0.5)
-    outputs = [dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
+    # beta_max is proportional to the weights, and linear programs have absolute tolerances
+    unit = 2.0 ** float(np.frexp(problem.sample_weight.max())[1])
+    scaled = dataclasses.replace(problem, sample_weight=problem.sample_weight / unit)
+    outputs = [dataclasses.replace(scaled, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
     found = [cutting_planes(output, none, 0.0, minimise_norm=True, deadline=half) for output in outputs]
     N, level = np.hstack([part for part, _ in found]), max(least for _, least in found)
     if not np.isfinite([least for _, least in found]).all():
         return 0.0, _largest_norm(problem)
-    hi = dual_norm(problem, N, time_limit=deadline).upper
-    return min(max(0.0, level * (1 - 1e-9)), hi), hi
+    hi = unit * (dual_norm(scaled, N, time_limit=deadline).upper + _off_subgradient(scaled, N))
+    return min(max(0.0, unit * level * (1 - 1e-9)), hi), hi
+
+
+def _off_subgradient(problem: Problem, N: Array) -> float:
+    """How much larger the dual norm of a true subgradient with vanishing sums, near N, can be than that of N.
+
+    Entries outside the subdifferential go to its edge, and as much again restores the sums: a change of twice the violation,
+    each unit of which moves the dual norm by at most the largest activation.
+    """
+    null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
+    low, high = problem.loss.subgradient_bounds(null_fit, problem.Y, problem.sample_weight)
+    off = float(np.maximum(np.maximum(-high - N, N + low), 0.0).sum())
+    lengths = np.linalg.norm(problem.X - problem.X.mean(axis=0), axis=1)
+    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    return 4.0 * off * steepest * float(lengths.max()) * (1.0 + 1e-9)
 
 
 def _largest_norm(problem: Problem) -> float:

@@ -362,3 +362,14 @@ def test_certificate_round_trips_as_plain_values():
     with pytest.raises(ValueError, match="read-only"):
         certificate.dual[0, 0] = 1.0
     assert f"lower={certificate.lower:.10g}" in repr(certificate)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-9, 1.0, 1e9])
+def test_beta_max_of_the_hinge_is_proportional_to_the_weights(scale):
+    X, y, w = np.array([[0.0], [-3.0], [3.0], [-5.0]]), np.array([1.0, 1.0, -1.0, -1.0]), np.array([3.0, 3.0, 1.0, 1.0])
+    for labels in (y, -y, y[[0, 2, 1, 3]], y[[2, 0, 1, 3]]):
+        lo, hi = rx.beta_max(X, labels, loss="hinge", bias="free", sample_weight=w)
+        low, high = rx.beta_max(X, labels, loss="hinge", bias="free", sample_weight=w * scale)
+        assert low <= hi * scale * (1 + 1e-9)
+        assert lo * scale <= high * (1 + 1e-9)
+        assert high == pytest.approx(hi * scale, rel=1e-6)
