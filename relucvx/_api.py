@@ -11,33 +11,30 @@ from typing import Any
 
 import numpy as np
 
+from relucvx._budget import Budget, nothing_yet
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import carrying, hurried, listening
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
-from relucvx.oracle import compile_kernels
-from relucvx.oracle.branch_and_bound import MAX_DIMENSION
 from relucvx.oracle.dual_norm import Method
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution
-from relucvx.solver import Progress, SolverResult, interpolate_problem, interpolates, solve_problem
+from relucvx.solver import (
+    Progress,
+    SolverResult,
+    interpolate_problem,
+    interpolates,
+    interpolation_problem,
+    solve_problem,
+)
 from relucvx.tolerances import SOLVE
-from relucvx.types import Activation, Array, Rng, Status
+from relucvx.types import Activation, Array, Rng
 from relucvx.validation import as_count, as_positive, as_strengths
 
-SOLVER_SHARE = 0.7
-"""Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
-
-SOLVER_SHARE_RELAXED = 0.9
-"""The same where no proof over all patterns is within reach: a relaxation is quick."""
-
-PROOF_SECONDS = 120.0
-"""Seconds the certificate's proof may take when there is no time limit."""
-
-INTERRUPTED_SECONDS = 10.0  # after Ctrl-C
 CertifyCallback = Callable[[object], bool | None]
 
 
@@ -103,7 +100,8 @@ def solve(
 
     Notes
     -----
-    Ctrl-C stops cleanly with the best certified result so far (status INTERRUPTED).
+    Ctrl-C ends the work and leaves as :class:`relucvx.Interrupted`, so that a loop around the call ends too; its ``result``
+    is the best certified solution so far (status INTERRUPTED). A second Ctrl-C forgoes the second that its proof takes.
 
     Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
     """
@@ -120,40 +118,24 @@ def _solve(
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
 ) -> Solution:
-    budget = _Budget(problem, tol, time_limit)
-    found = solve_problem(
-        problem, method=solver, tol=budget.tol, time_limit=budget.for_solver(), start=_start_network(problem, start),
-        callback=callback, rng=rng,
-    )  # fmt: skip
-    return Solution.build(problem, found, _certified(problem, found, budget), budget.tol)
+    budget, first = Budget(problem, tol, time_limit), _start_network(problem, start)
+    found: SolverResult | None = None
 
+    def rescue(inner: SolverResult | None) -> Solution:
+        best = inner or found or nothing_yet(problem, first)
+        return Solution.build(problem, best, budget.rescued(problem, best), budget.tol)
 
-class _Budget:
-    """Tolerance and time of one call, checked, and split between the solver and the certificate."""
-
-    def __init__(self, problem: Problem, tol: float, time_limit: float | None) -> None:
-        compile_kernels()
-        self.tol = as_positive(tol, "tol", fix="tol=1e-6")
-        self.deadline = Deadline.of(time_limit)
-        self.share = SOLVER_SHARE if problem.penalized <= MAX_DIMENSION else SOLVER_SHARE_RELAXED
-
-    def for_solver(self) -> Deadline:
-        return self.deadline.share(self.share)
-
-    def for_certificate(self, status: Status) -> Deadline:
-        """What is left; little after Ctrl-C, when somebody is waiting."""
-        left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
-        return left.within(INTERRUPTED_SECONDS) if status is Status.INTERRUPTED else left
-
-
-def _certified(problem: Problem, found: SolverResult, budget: _Budget) -> Certificate:
-    """Certify what a solver found; Ctrl-C now cuts the proof short, never the result."""
-    seconds = budget.for_certificate(found.status)
-    try:
-        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=seconds)
-    except KeyboardInterrupt:
-        found.status = Status.INTERRUPTED
-        return certify_network(problem, found.network, found.dual, tol=budget.tol, time_limit=Deadline(0.0))
+    with carrying(rescue):
+        found = solve_problem(
+            problem,
+            method=solver,
+            tol=budget.tol,
+            time_limit=budget.for_solver(),
+            start=first,
+            callback=callback,
+            rng=rng,
+        )
+        return Solution.build(problem, found, budget.certified(problem, found), budget.tol)
 
 
 def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
@@ -210,14 +192,24 @@ def interpolate(
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
     data = make_problem(X, Y, 1.0, "squared", bias, activation)
-    budget = _Budget(data, tol, time_limit)
-    problem, found = interpolate_problem(
-        data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng
-    )
-    certificate = _certified(problem, found, budget)
+    budget = Budget(data, tol, time_limit)
+    found: tuple[Problem, SolverResult] | None = None
+
+    def rescue(inner: tuple[Problem, SolverResult] | None) -> Solution:
+        exact, best = inner or found or (interpolation_problem(data, 1.0), nothing_yet(data, None))
+        return _interpolation(data, exact, best, budget.rescued(exact, best), budget.tol)
+
+    with carrying(rescue):
+        found = interpolate_problem(data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng)
+        return _interpolation(data, *found, budget.certified(*found), budget.tol)
+
+
+def _interpolation(
+    data: Problem, exact: Problem, found: SolverResult, certificate: Certificate, tol: float
+) -> Solution:
     if not interpolates(data, found.network):
         certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
-    solution = Solution.build(problem, found, certificate, budget.tol)
+    solution = Solution.build(exact, found, certificate, tol)
     solution.stats["residual"] = float(np.abs(fit(data, found.network) - data.Y).max())
     return solution
 
@@ -271,10 +263,15 @@ def certify(
     """
     net = network.network if isinstance(network, Solution) else as_network(network)
     problem = make_problem(X, Y, beta, loss, bias, net.activation if activation is None else activation, sample_weight)
-    return certify_network(
-        problem, net, dual, tol=as_positive(tol, "tol"),
-        method=method, arrangement=arrangement, time_limit=time_limit, callback=callback,
-    )  # fmt: skip
+    tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
+
+    def proven(limit: Deadline, callback: CertifyCallback | None = None) -> Certificate:
+        return certify_network(
+            problem, net, dual, tol=tol, method=method, arrangement=arrangement, time_limit=limit, callback=callback
+        )
+
+    with carrying(lambda _: hurried(proven)):
+        return proven(limit, callback)
 
 
 def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
@@ -318,8 +315,13 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
                 "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
             )
         )
-    limit = as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)")
-    return optimal_set_of(solution.problem, solution.network, solution.certificate, time_limit=limit, rng=rng)
+    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
+
+    def found(limit: Deadline) -> OptimalSet:
+        return optimal_set_of(solution.problem, solution.network, solution.certificate, time_limit=limit, rng=rng)
+
+    with carrying(lambda _: hurried(found)):
+        return found(limit)
 
 
 def beta_max(
@@ -352,7 +354,9 @@ def beta_max(
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020]
     """
-    return beta_max_interval(make_problem(X, Y, 1.0, loss, bias, activation, sample_weight), time_limit=time_limit)
+    problem, limit = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight), Deadline.of(time_limit)
+    with carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left))):
+        return beta_max_interval(problem, time_limit=limit)
 
 
 def beta_path(
@@ -390,7 +394,8 @@ def beta_path(
     """
     base = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
-        top = beta_max_interval(base)[1]
+        with listening():
+            top = beta_max_interval(base)[1]
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
         values = as_strengths(betas)

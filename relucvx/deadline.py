@@ -18,16 +18,6 @@ from relucvx.validation import as_positive
 
 T = TypeVar("T")
 
-INTERRUPTS = (KeyboardInterrupt, SystemError)
-"""What to catch where Ctrl-C is to be heard; then ask :func:`is_interruption`, for not every SystemError is one."""
-
-
-def is_interruption(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: one that falls into a compiled kernel comes out as a chain of SystemErrors."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
 
 class OutOfTime(Exception):
     """The deadline passed inside a library's loop; whoever started that loop catches it and keeps its best point."""

@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+RESCUE_SECONDS = 1.0
+"""Seconds after Ctrl-C in which the best result so far is certified."""
 
 _blocks: list[list[int]] = []
 """Notes of the blocks that listen now, the outermost first."""
@@ -130,3 +134,32 @@ def interruptible(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
 
     return run
+
+
+@contextmanager
+def carrying(rescue: Callable[[Any], Any]) -> Iterator[None]:
+    """Let Ctrl-C leave the block with a result: ``rescue`` makes it of the one that an inner block's carried, or of None.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition).
+    """
+    try:
+        with listening():
+            yield
+    except Interrupted as stop:
+        raise Interrupted(rescue(stop.result)) from None
+
+
+def hurried(work: Callable[[Deadline], T]) -> T:
+    """What work makes of the second that somebody who pressed Ctrl-C waits; of none at all when it is pressed again.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition).
+    """
+    try:
+        with listening():
+            return work(Deadline(RESCUE_SECONDS))
+    except Interrupted:
+        return work(Deadline(0.0))

@@ -37,6 +37,7 @@ LAYERS = (
     ("oracle",),
     ("solver", "certificate"),
     ("solution",),
+    ("_budget",),
     ("_api",),
     ("training",),
     ("theory",),

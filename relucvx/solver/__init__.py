@@ -3,7 +3,7 @@
 from relucvx.solver.active_set import active_set
 from relucvx.solver.choose import solve_problem
 from relucvx.solver.conic import check_mosek, solve_conic
-from relucvx.solver.interpolate import interpolate_problem, interpolates
+from relucvx.solver.interpolate import interpolate_problem, interpolates, interpolation_problem
 from relucvx.solver.result import Progress, SolverResult
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "check_mosek",
     "interpolate_problem",
     "interpolates",
+    "interpolation_problem",
     "solve_conic",
     "solve_problem",
 ]

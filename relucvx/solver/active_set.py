@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from relucvx.deadline import Deadline, Limit
+from relucvx.interrupts import carrying
 from relucvx.network import TwoLayerReLU, balance
 from relucvx.program.duality import gap
 from relucvx.program.presolve import Reduction, presolve
@@ -37,6 +38,11 @@ def active_set(
     start : TwoLayerReLU, optional
         Warm start (a saved solution, a neighbouring beta, a trained network).
 
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, with the result so far.
+
     Notes
     -----
     Status: certified numerically (the caller recomputes the certificate). Source: [relucvx], [mishkin-pilanci-2023],
@@ -46,17 +52,23 @@ def active_set(
     kind = Run if reduction.problem.n_outputs == 1 else VectorRun
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
     run = kind(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), max_rounds, told, resolve_rng(rng))
-    try:
-        run.loop(None if start is None else reduction.forward(start))
-    except KeyboardInterrupt:
+
+    def finished() -> SolverResult:
+        result = run.result()
+        result.network = balance(reduction.backward(result.network), penalize_bias=problem.bias != "free")
+        result.dual = reduction.dual(result.dual)
+        result.lower = reduction.gain * result.lower + reduction.constant
+        result.history = [_stated(progress, reduction) for progress in result.history]
+        result.presolve = reduction.note
+        return result
+
+    def interrupted(_: object) -> SolverResult:
         run.status = Status.INTERRUPTED
-    result = run.result()
-    result.network = balance(reduction.backward(result.network), penalize_bias=problem.bias != "free")
-    result.dual = reduction.dual(result.dual)
-    result.lower = reduction.gain * result.lower + reduction.constant
-    result.history = [_stated(progress, reduction) for progress in result.history]
-    result.presolve = reduction.note
-    return result
+        return finished()
+
+    with carrying(interrupted):
+        run.loop(None if start is None else reduction.forward(start))
+    return finished()
 
 
 def _stated(progress: Progress, reduction: Reduction) -> Progress:

@@ -16,6 +16,7 @@ import numpy as np
 
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InfeasibleError, UnsupportedError, explain
+from relucvx.interrupts import carrying
 from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, merge, prune
 from relucvx.oracle import dual_norm
@@ -162,11 +163,35 @@ def interpolate_problem(
         )
     check_feasible(problem)
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
-    found = _warm(problem, deadline.share(WARM_TIME), callback, rng)
-    if found is None:
-        null = dataclasses.replace(problem, beta=1.0).null_network()
-        done = SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.CONVERGED, 0, 0.0)
-        return interpolation_problem(problem, 1.0), done
+    null = dataclasses.replace(problem, beta=1.0).null_network()
+    exact = interpolation_problem(problem, 1.0)
+    found: SolverResult | None = None
+
+    def interrupted(inner: SolverResult | None) -> tuple[Problem, SolverResult]:
+        best = inner or found or SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.INTERRUPTED, 0, 0.0)
+        best.status = Status.INTERRUPTED
+        return exact, best
+
+    with carrying(interrupted):
+        found = _warm(problem, deadline.share(WARM_TIME), callback, rng)
+        if found is None:
+            return exact, SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.CONVERGED, 0, 0.0)
+        exact, found = _raised(problem, found, tol, deadline, callback, rng)
+    found.seconds = time.perf_counter() - began
+    if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
+        found.status = Status.TIME_LIMIT if deadline.passed() else Status.STALLED
+    return exact, found
+
+
+def _raised(
+    problem: Problem,
+    found: SolverResult,
+    tol: float,
+    deadline: Deadline,
+    callback: Callable[[Progress], bool | None] | None,
+    rng: Rng,
+) -> tuple[Problem, SolverResult]:
+    """The exact-penalty problem and its solution, K raised until a network interpolates."""
     K, rounds, history = MARGIN * float(np.abs(found.dual).max()), found.rounds, list(found.history)
     for _ in range(RAISES):
         exact = interpolation_problem(problem, K)
@@ -180,9 +205,7 @@ def interpolate_problem(
         if interpolates(problem, found.network) or found.status is Status.BACKEND_FAILED:
             break
         K *= 10.0
-    found.rounds, found.history, found.seconds = rounds, history, time.perf_counter() - began
-    if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
-        found.status = Status.TIME_LIMIT if deadline.passed() else Status.STALLED
+    found.rounds, found.history = rounds, history
     return exact, found
 
 

@@ -1,0 +1,61 @@
+"""Tolerance and time of one call, split between the solver and the certificate; and what Ctrl-C leaves of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relucvx.certificate import Certificate, certify_network
+from relucvx.deadline import Deadline
+from relucvx.interrupts import hurried
+from relucvx.network import TwoLayerReLU
+from relucvx.oracle import compile_kernels
+from relucvx.oracle.branch_and_bound import MAX_DIMENSION
+from relucvx.program.problem import Problem
+from relucvx.solver import SolverResult
+from relucvx.types import Status
+from relucvx.validation import as_positive
+
+SOLVER_SHARE = 0.7
+"""Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
+
+SOLVER_SHARE_RELAXED = 0.9
+"""The same where no proof over all patterns is within reach: a relaxation is quick."""
+
+PROOF_SECONDS = 120.0
+"""Seconds the certificate's proof may take when there is no time limit."""
+
+STOPPED_SECONDS = 10.0
+"""Seconds it may take after a callback asked to stop."""
+
+
+class Budget:
+    """Tolerance and time of one call, checked."""
+
+    def __init__(self, problem: Problem, tol: float, time_limit: float | None) -> None:
+        compile_kernels()
+        self.problem, self.tol = problem, as_positive(tol, "tol", fix="tol=1e-6")
+        self.deadline = Deadline.of(time_limit)
+        self.share = SOLVER_SHARE if problem.penalized <= MAX_DIMENSION else SOLVER_SHARE_RELAXED
+
+    def for_solver(self) -> Deadline:
+        """The solver's share."""
+        return self.deadline.share(self.share)
+
+    def certified(self, problem: Problem, found: SolverResult) -> Certificate:
+        """What a solver found, certified in the time left; in little time when somebody asked to stop."""
+        left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
+        left = left.within(STOPPED_SECONDS) if found.status is Status.INTERRUPTED else left
+        return certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=left)
+
+    def rescued(self, problem: Problem, found: SolverResult) -> Certificate:
+        """The certificate after Ctrl-C: about a second, and at once after another."""
+        found.status = Status.INTERRUPTED
+        return hurried(
+            lambda deadline: certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=deadline)
+        )
+
+
+def nothing_yet(problem: Problem, start: TwoLayerReLU | None) -> SolverResult:
+    """What there is before a solver has found anything: the network to start from, or the best one without neurons."""
+    network = problem.null_network() if start is None else start
+    return SolverResult(network, np.zeros_like(problem.Y), 0.0, Status.INTERRUPTED, 0, 0.0)
