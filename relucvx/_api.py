@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._budget import Budget, nothing_yet
+from relucvx._budget import Budget, interpolation, nothing_yet
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
 from relucvx.deadline import Deadline
@@ -20,14 +20,12 @@ from relucvx.interrupts import carrying, hurried, listening
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm import Method
-from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
     SolverResult,
     interpolate_problem,
-    interpolates,
     interpolation_problem,
     solve_problem,
 )
@@ -197,21 +195,11 @@ def interpolate(
 
     def rescue(inner: tuple[Problem, SolverResult] | None) -> Solution:
         exact, best = inner or found or (interpolation_problem(data, 1.0), nothing_yet(data, None))
-        return _interpolation(data, exact, best, budget.rescued(exact, best), budget.tol)
+        return interpolation(data, exact, best, budget.rescued(exact, best), budget.tol)
 
     with carrying(rescue):
         found = interpolate_problem(data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng)
-        return _interpolation(data, *found, budget.certified(*found), budget.tol)
-
-
-def _interpolation(
-    data: Problem, exact: Problem, found: SolverResult, certificate: Certificate, tol: float
-) -> Solution:
-    if not interpolates(data, found.network):
-        certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
-    solution = Solution.build(exact, found, certificate, tol)
-    solution.stats["residual"] = float(np.abs(fit(data, found.network) - data.Y).max())
-    return solution
+        return interpolation(data, *found, budget.certified(*found), budget.tol)
 
 
 def certify(

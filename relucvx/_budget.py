@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from relucvx.certificate import Certificate, certify_network
@@ -10,8 +12,10 @@ from relucvx.interrupts import hurried
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION
+from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
-from relucvx.solver import SolverResult
+from relucvx.solution import Solution
+from relucvx.solver import SolverResult, interpolates
 from relucvx.types import Status
 from relucvx.validation import as_positive
 
@@ -59,3 +63,12 @@ def nothing_yet(problem: Problem, start: TwoLayerReLU | None) -> SolverResult:
     """What there is before a solver has found anything: the network to start from, or the best one without neurons."""
     network = problem.null_network() if start is None else start
     return SolverResult(network, np.zeros_like(problem.Y), 0.0, Status.INTERRUPTED, 0, 0.0)
+
+
+def interpolation(data: Problem, exact: Problem, found: SolverResult, certificate: Certificate, tol: float) -> Solution:
+    """A solution of the interpolation problem from one of its exact-penalty form; inf where nothing interpolates."""
+    if not interpolates(data, found.network):
+        certificate = dataclasses.replace(certificate, upper=np.inf, upper_balanced=np.inf, gap=np.inf, rel_gap=np.inf)
+    solution = Solution.build(exact, found, certificate, tol)
+    solution.stats["residual"] = float(np.abs(fit(data, found.network) - data.Y).max())
+    return solution

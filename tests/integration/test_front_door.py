@@ -162,7 +162,9 @@ def test_keyboard_interrupt_in_the_callback():
     def callback(progress):
         raise KeyboardInterrupt
 
-    assert_valid_stop(rx.solve(X, y, beta, callback=callback), Status.INTERRUPTED, reference)
+    with pytest.raises(rx.Interrupted) as stop:
+        rx.solve(X, y, beta, callback=callback)
+    assert_valid_stop(stop.value.result, Status.INTERRUPTED, reference)
 
 
 def test_exceptions_in_the_callback_are_not_swallowed():
