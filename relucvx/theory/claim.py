@@ -121,6 +121,14 @@ def at_most(name: str, value: float, bound: float, tol: float, scale: float = 1.
     return Deviation(name, float(value - bound) / max(scale, 1e-300), tol)
 
 
+def agree(found: Mapping[str, Any], predicted: Mapping[str, Any], tol: float) -> list[Deviation]:
+    """Deviations of numbers and arrays by name, relative to the predicted ones or to 1, whichever is larger."""
+    return [
+        close(name, value, predicted[name], tol, max(float(np.linalg.norm(predicted[name])), 1.0))
+        for name, value in found.items()
+    ]
+
+
 @dataclass(frozen=True)
 class Outcome(Result):
     """One trial of a claim.

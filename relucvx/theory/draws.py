@@ -49,7 +49,7 @@ def fraction_of_beta_max(X: Array, Y: Array, rng: np.random.Generator, low: floa
     return float(top * np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def one_hot(labels: Array) -> Array:
+def one_hot(labels: Any) -> Array:
     """One-hot rows (n, C) of labels 0 .. C-1."""
     return (np.asarray(labels)[:, None] == np.arange(int(np.max(labels)) + 1)).astype(float)
 

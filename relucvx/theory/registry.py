@@ -11,6 +11,7 @@ from relucvx.theory.claim import Claim
 
 MODULES = (
     "reformulation",
+    "chapters.landscape",
     "whitened",
     "spikes",
     "abstraction",
@@ -19,6 +20,16 @@ MODULES = (
     "deep_collapse",
     "straight_lines",
     "hamming",
+    "chapters.problems",
+    "chapters.bounds",
+    "chapters.networks",
+    "chapters.kernels",
+    "chapters.collapse",
+    "chapters.decoders",
+    "chapters.similarities",
+    "chapters.dimensions",
+    "chapters.shapes",
+    "chapters.regions",
     "readings",
     "readings_folding",
 )

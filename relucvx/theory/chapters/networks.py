@@ -1,0 +1,368 @@
+"""Claims about networks and programs: patterns, lifting, rescaling, training, conversion, the set of optima."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from relucvx import network as networks
+from relucvx._api import optimal_set, solve
+from relucvx.arrangement import enumerate_patterns
+from relucvx.arrangement.counting import count_patterns
+from relucvx.certificate import Uniqueness
+from relucvx.network import TwoLayerReLU
+from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
+from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
+from relucvx.theory.chapters.reference import BIASES, LOSSES, draw, network_value, optimum
+from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
+from relucvx.types import Array
+
+
+# ---------------------------------------------------------------------- patterns
+def _draw_rows(rng: np.random.Generator, size: int) -> Instance:
+    """Half of the data are small integers, with zero, equal, opposite and dependent rows."""
+    n, d = 2 + min(size, 3), 1 + int(rng.integers(0, 3))
+    X = rng.integers(-2, 3, (n, d)).astype(float) if rng.random() < 0.5 else rng.standard_normal((n, d))
+    return {"X": X}
+
+
+def _cells(X: Array) -> set[tuple[bool, ...]]:
+    """Sign patterns with a point at a distance from every wall, of all 2^n, one linear program each; zero rows are True."""
+    from scipy.optimize import linprog
+
+    moving = np.flatnonzero(np.any(X, axis=1))
+    rows, d, found = X[moving], X.shape[1], set()
+    for signs in itertools.product([1.0, -1.0], repeat=len(rows)):
+        depth = 1.0
+        A = np.column_stack([-np.array(signs)[:, None] * rows, np.ones(len(rows))])
+        bounds = [(-1.0, 1.0)] * d + [(None, 1.0)]
+        if len(rows):
+            solution: Any = linprog(np.append(np.zeros(d), -1.0), A, np.zeros(len(rows)), bounds=bounds)
+            depth = float(solution.x[-1])
+        if depth > 1e-7:
+            pattern = np.ones(len(X), dtype=bool)
+            pattern[moving] = np.array(signs) > 0
+            found.add(tuple(pattern.tolist()))
+    return found
+
+
+def _predict_cells(instance: Instance) -> Predicted:
+    X = instance["X"]
+    found = _cells(X)
+    general = all(np.linalg.matrix_rank(X[list(rows)]) == min(X.shape[1], len(rows))
+                  for k in range(1, X.shape[1] + 1) for rows in itertools.combinations(range(len(X)), k))  # fmt: skip
+    return {"patterns": len(found), "general": len(found) if general else 0}
+
+
+def _measure_cells(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    X = instance["X"]
+    found = enumerate_patterns(X)
+    listed = {tuple(p) for p in found.patterns.tolist()}
+    inside = {tuple(p) for p in (found.generators @ X.T >= 0).tolist()}
+    out = [
+        close("number of patterns", len(found.patterns), predicted["patterns"], 1e-12),
+        Deviation("patterns missing or invented", float(len(listed ^ _cells(X))), 0.5),
+        Deviation("generators outside their cells", float(len(listed ^ inside)), 0.5),
+        same("complete", found.complete, True),
+    ]
+    if predicted["general"]:
+        rank = int(np.linalg.matrix_rank(X))
+        out.append(close("Cover's count", count_patterns(len(X), rank), predicted["general"], 1e-12))
+    return out
+
+
+# ---------------------------------------------------------------------- lifting, rescaling
+def _draw_network(rng: np.random.Generator, size: int) -> Instance:
+    while True:
+        instance = draw(rng, LOSSES[int(rng.integers(5))], BIASES[int(rng.integers(4))], 1)
+        if np.ndim(instance["Y"]) == 1:
+            return {**instance, "width": 2 + int(rng.integers(0, 3 * size))}
+
+
+def _network(instance: Instance) -> TwoLayerReLU:
+    return random_network(instance, np.random.default_rng(int(instance["seed"])), int(instance["width"]))
+
+
+def _balanced(instance: Instance, net: TwoLayerReLU) -> float:
+    """Objective with every neuron scaled to ||w|| = |v|, biases in ||w|| where they are decayed."""
+    W, b, V, c = parts(net)
+    lead = np.column_stack([W, b]) if instance["bias"] in ("hidden", "all") else W
+    scale = np.sqrt(np.linalg.norm(V, axis=1) / np.linalg.norm(lead, axis=1))
+    return network_value(instance, W * scale[:, None], b * scale, V / scale[:, None], c)
+
+
+def _predict_lifted(instance: Instance) -> Predicted:
+    net = _network(instance)
+    return {"value": _balanced(instance, net), "fit": np.asarray(net.predict(instance["X"]))}
+
+
+def _measure_lifted(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    """Lifting and recovering, balancing, merging and pruning keep the fit and never raise the balanced objective."""
+    net, problem, X = _network(instance), stated_problem(instance), instance["X"]
+    program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    counted = str(instance["bias"]) != "free"
+    W, b, V, _ = parts(net)
+    doubled = TwoLayerReLU(
+        np.vstack([W, 2 * W]), np.vstack([0.3 * V, 0.35 * V]), None if net.bias_in is None else np.append(b, 2 * b),
+        net.bias_out, net.activation, True,
+    )  # fmt: skip
+    value, fit, size = predicted["value"], predicted["fit"], 1.0 + float(np.abs(predicted["fit"]).max()) * len(X)
+    exact = {"balanced": networks.balance(net, counted), "merged": networks.merge(doubled, penalize_bias=counted)}
+    others = {
+        "recovered": recover_network(program, lift_network(net, program)),
+        "pruned": networks.prune(net, X, counted),
+    }
+    out = [close(f"{name}: objective", literal(instance, n), value, 1e-9, value) for name, n in exact.items()]
+    out += [at_most(f"{name}: objective", _balanced(instance, n), value, 1e-9, value) for name, n in others.items()]
+    out += [close(f"{name}: fit", n.predict(X), fit, 1e-9, size) for name, n in {**exact, **others}.items()]
+    out.append(close("merged: neurons", exact["merged"].width, net.width, 1e-12))
+    out.append(at_most("pruned: neurons over n", others["pruned"].width, len(X) + 0.5, 1e-12))
+    return out
+
+
+# ---------------------------------------------------------------------- training, conversion
+def _draw_trained(rng: np.random.Generator, size: int) -> Instance:
+    instance = draw(rng, LOSSES[int(rng.integers(len(LOSSES)))], BIASES[size - 1], 1)
+    return {**instance, "width": 2 + size}
+
+
+def _predict_trained(instance: Instance) -> Predicted:
+    """The objective written out, and its differences along every parameter that the network has."""
+    W, b, V, c = parts(_network(instance))
+    W, b, V, c = (np.array(a) for a in (W, b, V, c))
+    bias = str(instance["bias"])
+    free = [W, *([b] if bias != "none" else []), V, *([c] if bias in ("all", "free") else [])]
+    slopes = []
+    for block in free:
+        for k in np.ndindex(*block.shape):
+            ends, kept = [], block[k]
+            for step in (1e-5, -1e-5):
+                block[k] = kept + step
+                ends.append(network_value(instance, W, b, V, c))
+            block[k] = kept
+            slopes.append((ends[0] - ends[1]) / 2e-5)
+    return {"value": network_value(instance, W, b, V, c), "gradient": np.array(slopes)}
+
+
+def _measure_trained(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    import torch
+
+    from relucvx.training.objective import BatchedObjective, Shape
+
+    net, problem = _network(instance), stated_problem(instance)
+    shape = Shape((problem.n_features, net.width, problem.n_outputs), problem.bias)
+    theta = torch.zeros((1, shape.total), dtype=torch.float64)
+    W, b, V, c = (torch.as_tensor(np.array(a)) for a in parts(net))
+    (first, _), (second, last) = shape.matrices(theta)
+    first[0] = W if problem.bias == "none" else torch.hstack([W, b[:, None]])
+    second[0] = V.T
+    if last is not None:
+        last[0] = c
+    values, slopes = BatchedObjective(problem, shape, problem.activation, torch.float64, "cpu").evaluate(theta)
+    (first, _), (second, last) = shape.matrices(slopes)
+    d = problem.n_features
+    blocks = [first[0][:, :d], *([first[0][:, d]] if problem.bias != "none" else []), second[0].T,
+              *([last[0]] if last is not None else [])]  # fmt: skip
+    found = np.concatenate([block.numpy().ravel() for block in blocks])
+    out = [
+        close("objective in training", float(values[0]), predicted["value"], 1e-11),
+        close(
+            "gradient in training", found, predicted["gradient"], 1e-6, 1 + float(np.linalg.norm(predicted["gradient"]))
+        ),
+    ]
+    if str(instance["activation"]) == "relu":
+        module = networks.to_torch(net)
+        F = module(torch.as_tensor(instance["X"])).detach().numpy()
+        back = networks.from_torch(module)
+        out.append(close("converted to torch", F.ravel(), np.ravel(net.predict(instance["X"])), 1e-12))
+        out.append(close("and back", network_value(instance, *parts(back)), predicted["value"], 1e-11))
+    return out
+
+
+def _draw_units(rng: np.random.Generator, size: int) -> Instance:
+    n = 2 + size
+    return {
+        "F": rng.standard_normal(n), "Y": rng.standard_normal(n), "weights": rng.standard_normal(5),
+        "decay": float(rng.uniform(0.01, 2.0)),
+    }  # fmt: skip
+
+
+def _predict_units(instance: Instance) -> Predicted:
+    """Objectives of other conventions; times a constant they are ours."""
+    r, w, decay = instance["F"] - instance["Y"], instance["weights"], instance["decay"]
+    n, squares = len(r), float(w @ w)
+    return {
+        "mean of halves": n * (float(r @ r) / (2 * n) + decay / 2 * squares),
+        "mean of squares": n / 2 * (float(r @ r) / n + decay * squares),
+        "sum of squares": 0.5 * (float(r @ r) + decay * squares),
+        "torch": n / 2 * (float(r @ r) / n + decay / 2 * squares),
+    }
+
+
+def _measure_units(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    r, w, decay = instance["F"] - instance["Y"], instance["weights"], float(instance["decay"])
+    n = len(r)
+    betas = {
+        "mean of halves": conventions.from_mean_loss(decay, n),
+        "mean of squares": conventions.from_mean_squared_error(decay, n),
+        "sum of squares": conventions.from_sum_of_squares(decay),
+        "torch": conventions.from_torch_weight_decay(decay, n),
+    }
+    return [
+        close(name, float(r @ r) / 2 + beta / 2 * float(w @ w), predicted[name], 1e-12) for name, beta in betas.items()
+    ]
+
+
+# ---------------------------------------------------------------------- the set of optima
+SQUARE = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+
+
+def planted(rng: np.random.Generator) -> Instance:
+    """A problem with a segment of optima: the corners of a square, each with the same target.
+
+    A neuron half way between two corners serves both, and two opposite pairs of such neurons serve all of them: two optima.
+    """
+    turn, scale, target = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.5, 2.0)), float(rng.uniform(1.0, 3.0))
+    R = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    beta = float(rng.uniform(0.1, 0.7)) * np.sqrt(2) * scale * target
+    return {"X": scale * SQUARE @ R.T, "Y": np.full(4, target), "beta": beta}
+
+
+def planted_ends(instance: Instance) -> tuple[TwoLayerReLU, TwoLayerReLU, float]:
+    """The two ends of the segment of :func:`planted`, and the optimal value.
+
+    With r the residual of every sample, a unit neuron half way between two samples of norm s pulls with sqrt(2) s r = beta.
+    """
+    X, target, beta = instance["X"], float(instance["Y"][0]), float(instance["beta"])
+    scale = float(np.linalg.norm(X[0]))
+    residual = beta / (np.sqrt(2) * scale)
+    strength = np.sqrt(2) * (target - residual) / scale
+    middles = (X + np.roll(X, -1, axis=0)) / np.linalg.norm(X + np.roll(X, -1, axis=0), axis=1, keepdims=True)
+    ends = [TwoLayerReLU(np.sqrt(strength) * middles[k::2], np.full((2, 1), np.sqrt(strength)), scalar_output=True)
+            for k in (0, 1)]  # fmt: skip
+    return ends[0], ends[1], 2 * residual**2 + 2 * beta * strength
+
+
+def _draw_set(rng: np.random.Generator, size: int) -> Instance:
+    """A planted problem, or one of strictly convex loss with few samples, where one optimum is the rule."""
+    plain = {"loss": "squared", "bias": "none", "activation": "relu", "seed": int(rng.integers(2**31))}
+    if size % 2:
+        return {**planted(rng), **plain, "sample_weight": np.ones(4), "several": True}
+    while True:
+        instance = draw(rng, str(rng.choice(["squared", "logistic", "huber"])), BIASES[int(rng.integers(4))], 1)
+        if np.ndim(instance["Y"]) == 1 and instance["activation"] == "relu":
+            return {**instance, "several": False}
+
+
+def _predict_set(instance: Instance) -> Predicted:
+    value = planted_ends(instance)[2] if instance["several"] else optimum(instance)
+    return {"value": value, "refuted": False}
+
+
+def _measure_set(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    """Every optimum that the set names is one; UNIQUE is not refuted by a solution from another start or a planted one."""
+    options = {**posed(instance), "tol": 1e-11, "time_limit": 10.0}
+    ask: Any = (instance["X"], instance["Y"], float(instance["beta"]))
+    first, other = solve(*ask, **options), solve(*ask, **options, rng=1 + int(instance["seed"]))
+    found = optimal_set(first, time_limit=5.0)
+    value = predicted["value"]
+    named = [found.network, *([found.second] if found.second is not None else [])]
+    rng = np.random.default_rng(int(instance["seed"]))
+    named += [found.vertex(rng.standard_normal(len(found.coefficients))) for _ in range(2) if found.complete]
+    excess = max(literal(instance, net) for net in named) - value
+    rivals = [other.network, *(planted_ends(instance)[:2] if instance["several"] else ())]
+    unique = found.verdict is Uniqueness.UNIQUE
+    far = max(_apart(instance, found.network, rival) for rival in rivals)
+    fits = np.array([np.ravel(net.predict(instance["X"])) for net in (*named, *rivals)])
+    out = [
+        at_most("excess of the optima named", excess, 0.0, 1e-6, value),
+        close("value of the first of them", found.objective, value, 1e-6, value),
+        same("UNIQUE is refuted", unique and far > 1e-2, predicted["refuted"]),
+        close("fits of all optima", fits, np.tile(np.ravel(found.fit), (len(fits), 1)), 1e-3),
+    ]
+    if instance["several"]:
+        out.append(same("two optima are found", found.verdict is Uniqueness.NOT_UNIQUE, True))
+        second = found.network if found.second is None else found.second
+        out.append(
+            at_most("distance of the second from the first", 1e-2, _apart(instance, found.network, second), 1e-9)
+        )
+    return out
+
+
+def _apart(instance: Instance, first: TwoLayerReLU, second: TwoLayerReLU) -> float:
+    """Largest difference of two networks at points between and around the samples, relative to the outputs.
+
+    Neurons in another order or scale make the same function, everywhere.
+    """
+    rng = np.random.default_rng(int(instance["seed"]))
+    points = 2.0 * np.abs(instance["X"]).max() * rng.standard_normal((50, instance["X"].shape[1]))
+    F, G = (np.asarray(net.predict(points)) for net in (first, second))
+    return float(np.abs(F - G).max() / max(np.abs(F).max(), 1e-9))
+
+
+FULL = Assumption("some row is not zero", lambda i: bool(np.any(i["X"])))
+SINGLE = Assumption("one output", lambda i: np.ndim(i["Y"]) == 1)
+
+CLAIMS = (
+    Claim(
+        "patterns-complete",
+        "Enumeration lists exactly the sign patterns with a point away from every wall, each once with a generator inside, for "
+        "degenerate data too; in general position their number is Cover's.",
+        "cover-1965",
+        "theorem",
+        draw=_draw_rows,
+        predict=_predict_cells,
+        measure=_measure_cells,
+        assumptions=(FULL,),
+        seconds=0.1,
+    ),
+    Claim(
+        "lift-and-recover",
+        "Lifting a network to the convex program and recovering it, balancing, merging and pruning keep the fit and never "
+        "raise the objective of the balanced network.",
+        "pilanci-ergen-2020",
+        "theorem",
+        draw=_draw_network,
+        predict=_predict_lifted,
+        measure=_measure_lifted,
+        assumptions=(SOME_DECAY, SINGLE),
+        seconds=0.02,
+    ),
+    Claim(
+        "training-objective",
+        "Training minimises the very objective that is certified: value and gradient, biases and weights included, for every "
+        "loss; conversion to torch and back keeps them.",
+        "relucvx",
+        "theorem (gradient by differences)",
+        draw=_draw_trained,
+        predict=_predict_trained,
+        measure=_measure_trained,
+        assumptions=(SOME_DECAY,),
+        seconds=0.05,
+    ),
+    Claim(
+        "conventions",
+        "Mean losses, full squares, sums of squares and torch's weight decay are ours times a constant, at the strengths that "
+        "the conversions give.",
+        "wang-2025",
+        "theorem",
+        draw=_draw_units,
+        predict=_predict_units,
+        measure=_measure_units,
+        seconds=0.001,
+    ),
+    Claim(
+        "set-of-optima",
+        "All optima have one fit; those that the optimal set names are optimal; UNIQUE is not refuted by another start, and a "
+        "planted second optimum is found.",
+        "mishkin-pilanci-2023",
+        "theorem; other optima are searched for, not excluded, in each trial",
+        draw=_draw_set,
+        predict=_predict_set,
+        measure=_measure_set,
+        assumptions=(SOME_DECAY, SINGLE),
+        seconds=0.7,
+    ),
+)
