@@ -165,6 +165,8 @@ def losses_by_name(source: str) -> list[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_nobody_asks_a_loss_for_its_name(file):
     part = part_of(module_name(file))
+    if module_name(file).startswith("relucvx.theory.chapters"):
+        return  # the second opinion writes every loss out, so as not to ask the losses about themselves
     if part != "relucvx" and rank(part) > rank("losses"):
         assert losses_by_name(file.read_text()) == []
 

@@ -65,7 +65,7 @@ def _measure_width(instance: Instance, predicted: Predicted) -> list[Deviation]:
     least = min((value_of(instance, net) for net in narrower), default=float("inf"))
     known = _planted_width(instance)
     best = solved(known)
-    classes = prune(best.network, known["X"])
+    classes = prune(blend(best.network, best.network, 0.3), known["X"])  # twice the neurons, to be halved
     short = descended(known, classes.width - 1, rng, starts=4)
     return [
         close("least width for classes", classes.width, predicted["least"], 1e-12),

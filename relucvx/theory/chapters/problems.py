@@ -95,11 +95,14 @@ def _measure_optimum(instance: Instance, predicted: Predicted) -> list[Deviation
     networks += [random_network(instance, rng, m) for m in (1, 3, 20)]
     others = [literal(instance, net) for net in networks]
     ask = functools.partial(certify, networks[1], instance["X"], instance["Y"], float(instance["beta"]))
-    poor = ask(dual=_own_dual(instance, networks[1]), **_quickly(instance))
+    own, problem = _own_dual(instance, networks[1]), stated_problem(instance)
+    poor = ask(dual=own, **_quickly(instance))
+    pull = residual(problem, np.asarray(networks[1].predict(instance["X"])).reshape(problem.Y.shape))
     mixed = found.dual + 0.3 * np.abs(found.dual).max() * rng.standard_normal(found.dual.shape)
     guess = ask(dual=mixed, **_quickly(instance))
     return [
         close("the solution's objective, as it says", found.objective, others[0], 1e-10),
+        close("minus the gradient of the loss", pull, own, 1e-5, 1.0 + float(np.linalg.norm(own))),
         close("the solution's objective against the program", found.objective, value, CONIC, value),
         close("certified lower bound against the program", lower, value, CONIC, value),
         at_most("bound above the best network", lower, min(others), 1e-12, value),

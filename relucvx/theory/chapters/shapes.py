@@ -105,18 +105,24 @@ def _measure_classes(instance: Instance, predicted: Predicted) -> list[Deviation
 
 
 # ---------------------------------------------------------------------- codes
+SETS = 12
+"""Sets of codes, and walks, of one trial."""
+
+
 def _draw_codes(rng: np.random.Generator, size: int) -> Instance:
+    """Sets of codes among observable ones, as masks over all codes of N neurons; some are subcubes or lack one code."""
     N = 2 + int(rng.integers(0, 3))
     codes = np.array(list(itertools.product([False, True], repeat=N)))
-    observable = codes[rng.random(len(codes)) < 0.8]
-    if len(observable) == 0:
-        observable = codes[:1]
-    chosen = observable[rng.random(len(observable)) < rng.uniform(0.2, 0.9)]
-    return {
-        "observable": observable,
-        "chosen": chosen if len(chosen) else observable[:1],
-        "walk": rng.random((2 + int(rng.integers(0, 6)), N)) < 0.5,
-    }
+    observable = rng.random((SETS, len(codes))) < 0.8
+    observable[:, 0] = True
+    chosen = observable & (rng.random((SETS, len(codes))) < rng.uniform(0.2, 0.9, (SETS, 1)))
+    for k in range(0, SETS, 2):
+        fixed = rng.random(N) < 0.5
+        chosen[k] = (codes[:, fixed] == codes[int(rng.integers(len(codes))), fixed]).all(axis=1)
+        chosen[k, int(rng.integers(len(codes)))] &= k % 4 == 0
+        observable[k] |= chosen[k]
+    chosen[~chosen.any(axis=1), 0] = True
+    return {"codes": codes, "observable": observable, "chosen": chosen, "walks": rng.random((SETS, 4 + size, N)) < 0.5}
 
 
 def _convex(chosen: Array, observable: Array) -> bool:
@@ -138,22 +144,28 @@ def _chi(codes: Array, symmetric: bool) -> float:
     return float("nan") if length == 0 else 1 - max(far) / length
 
 
+def _sets(instance: Instance) -> list[tuple[Array, Array]]:
+    """(codes of the set, observable codes) of every set."""
+    codes = instance["codes"]
+    return [(codes[c], codes[o]) for c, o in zip(instance["chosen"], instance["observable"], strict=True)]
+
+
 def _predict_codes(instance: Instance) -> Predicted:
-    every = np.array(list(itertools.product([False, True], repeat=instance["observable"].shape[1])))
     return {
-        "convex among the observable": _convex(instance["chosen"], instance["observable"]),
-        "convex among all": _convex(instance["chosen"], every),
-        "folding": np.nan_to_num(_chi(instance["walk"], False), nan=-1.0),
-        "symmetric folding": np.nan_to_num(_chi(instance["walk"], True), nan=-1.0),
+        "convex among the observable": np.array([float(_convex(*pair)) for pair in _sets(instance)]),
+        "convex among all": np.array([float(_convex(c, instance["codes"])) for c, _ in _sets(instance)]),
+        "folding": np.array([np.nan_to_num(_chi(walk, False), nan=-1.0) for walk in instance["walks"]]),
+        "symmetric folding": np.array([np.nan_to_num(_chi(walk, True), nan=-1.0) for walk in instance["walks"]]),
     }
 
 
 def _measure_codes(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    walks = {symmetric: [space_folding(w, symmetric).chi for w in instance["walks"]] for symmetric in (False, True)}
     found = {
-        "convex among the observable": hamming_convex(instance["chosen"], instance["observable"]).convex,
-        "convex among all": hamming_convex(instance["chosen"]).convex,
-        "folding": np.nan_to_num(space_folding(instance["walk"]).chi, nan=-1.0),
-        "symmetric folding": np.nan_to_num(space_folding(instance["walk"], symmetric=True).chi, nan=-1.0),
+        "convex among the observable": np.array([float(hamming_convex(*pair).convex) for pair in _sets(instance)]),
+        "convex among all": np.array([float(hamming_convex(c).convex) for c, _ in _sets(instance)]),
+        "folding": np.nan_to_num(walks[False], nan=-1.0),
+        "symmetric folding": np.nan_to_num(walks[True], nan=-1.0),
     }
     return agree(found, predicted, 1e-12)
 
@@ -196,7 +208,7 @@ def forward(instance: Instance, X: Array) -> tuple[Array, Array]:
 def _draw_folding(rng: np.random.Generator, size: int) -> Instance:
     d, n = 2, 3 + int(size > 1)
     labels = np.append(np.arange(n) % 2, [0, 1])
-    return {**deep(rng, [d, 4, 4, 3, 1]), "X": 2.0 * rng.standard_normal((n + 2, d)), "labels": labels}
+    return {**deep(rng, [d, 5, 5, 5, 1]), "X": 2.0 * rng.standard_normal((n + 2, d)), "labels": labels}
 
 
 def _walks(instance: Instance) -> Array:
@@ -249,8 +261,8 @@ GENERAL = Assumption(
     lambda i, rng: {**i, "labels": np.append(np.zeros(len(i["labels"]) - 1, dtype=int), 1)},
 )
 OBSERVABLE = Assumption(
-    "the codes of the set are observable",
-    lambda i: {tuple(c) for c in i["chosen"].tolist()} <= {tuple(c) for c in i["observable"].tolist()},
+    "the codes of every set are observable, and there are some",
+    lambda i: bool((i["observable"] | ~i["chosen"]).all() and i["chosen"].any(axis=1).all()),
 )
 CLASSES = Assumption("two samples in each of two classes", lambda i: np.bincount(i["labels"]).min() >= 2)
 

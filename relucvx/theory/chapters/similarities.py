@@ -136,12 +136,12 @@ def _measure_axioms(instance: Instance, predicted: Predicted) -> list[Deviation]
     moved = 3.0 * (A - A[0]) @ instance["rotation"]
     C = np.random.default_rng(instance["seed"]).standard_normal(A.shape)
     same = [cka(A, moved), procrustes(A, moved).similarity, mutual_knn(A, moved, k, normalise=False)]
-    same += [rdm_correlation(A, moved), cka(A, moved, kernel="rbf")]
+    same += [rdm_correlation(A, moved), cka(A, moved, kernel="rbf"), 1.0 - procrustes(A, moved).distance]
     matrix = layer_similarity({"a": A, "b": B}, {"c": C, "d": moved}).matrix
     pairs = np.array([[cka(a, b) for b in (C, moved)] for a in (A, B)])
     triangle = procrustes(A, C).distance - procrustes(A, B).distance - procrustes(B, C).distance
     return [
-        close("a rotated, shifted and rescaled copy", np.array(same), np.full(5, predicted["same"]), 1e-9),
+        close("a rotated, shifted and rescaled copy", np.array(same), np.full(6, predicted["same"]), 1e-9),
         at_most("distance over the way round", triangle, predicted["detour"], 1e-12),
         close("either order", cka(A, B) - cka(B, A), predicted["detour"], 1e-12, 1.0),
         close("table of layers", matrix, pairs, 1e-10),

@@ -1,0 +1,15 @@
+"""All faults by name, and those that nothing notices, with the reason."""
+
+from sabotage.geometry_faults import FAULTS as GEOMETRY
+from sabotage.program_faults import FAULTS as PROGRAM
+from sabotage.theory_faults import FAULTS as THEORY
+
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY)
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+SURVIVORS: dict[str, str] = {}
+"""Faults that survive, and why that is known and accepted."""
+
+UNTOUCHED: tuple[str, ...] = ()
+"""Claims that no fault of the table violates."""
