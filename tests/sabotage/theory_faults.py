@@ -18,10 +18,10 @@ WHOLE = (
         "verify balance-at-stationary-points",
     ),
     Fault(
-        "objective with a tenth less penalty",
+        "objective with half of the penalty",
         "program.objective:balanced_objective",
         "problem.beta * penalty",
-        "0.9 * problem.beta * penalty",
+        "0.5 * problem.beta * penalty",
         "verify fit-unique",
     ),
     Fault(
