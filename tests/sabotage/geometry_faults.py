@@ -135,7 +135,7 @@ ABSTRACTION = (
     Fault(
         "Cover's count without the bias",
         "metrics.separability:cover_count",
-        "d + bool(bias)",
+        'd + as_flag(bias, "bias")',
         "d",
         "verify separable-splits",
     ),

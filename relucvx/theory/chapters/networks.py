@@ -53,7 +53,13 @@ def _predict_cells(instance: Instance) -> Predicted:
     found = _cells(X)
     general = all(np.linalg.matrix_rank(X[list(rows)]) == min(X.shape[1], len(rows))
                   for k in range(1, X.shape[1] + 1) for rows in itertools.combinations(range(len(X)), k))  # fmt: skip
-    return {"patterns": len(found), "general": len(found) if general else 0}
+    counts = np.array([_count(n, rank) for n in range(1, 7) for rank in range(1, 5)])
+    return {"patterns": len(found), "general": len(found) if general else 0, "counts": counts}
+
+
+def _count(n: int, rank: int) -> int:
+    """Cells of n walls in general position: a wall more is cut itself by the others into the cells of one dimension less."""
+    return 2 if n == 1 or rank == 1 else _count(n - 1, rank) + _count(n - 1, rank - 1)
 
 
 def _measure_cells(instance: Instance, predicted: Predicted) -> list[Deviation]:
@@ -67,6 +73,8 @@ def _measure_cells(instance: Instance, predicted: Predicted) -> list[Deviation]:
         Deviation("generators outside their cells", float(len(listed ^ inside)), 0.5),
         same("complete", found.complete, True),
     ]
+    counts = np.array([count_patterns(n, rank) for n in range(1, 7) for rank in range(1, 5)])
+    out.append(close("counts of general position", counts, predicted["counts"], 1e-12))
     if predicted["general"]:
         rank = int(np.linalg.matrix_rank(X))
         out.append(close("Cover's count", count_patterns(len(X), rank), predicted["general"], 1e-12))
