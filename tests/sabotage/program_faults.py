@@ -310,13 +310,6 @@ CERTIFICATE = (
         "verify beta-max-of-every-loss",
     ),
     Fault(
-        "beta_max at zero instead of at the best constant",
-        "certificate.beta_max:beta_max_interval",
-        "np.tile(problem.null_bias(), (problem.n_samples, 1))",
-        "np.zeros_like(problem.Y)",
-        "verify beta-max-of-every-loss",
-    ),
-    Fault(
         "second optima not looked at",
         "certificate.optimal_set:_verdict",
         "if second is not None:",

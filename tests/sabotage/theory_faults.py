@@ -131,6 +131,16 @@ WHOLE = (
     ),
 )
 
+COLLAPSE = (
+    Fault(
+        "deep value of half the decay",
+        "kernel.deep:_value",
+        "0.5 * beta * depth *",
+        "0.25 * beta * depth *",
+        "verify deep-collapse-ends",
+    ),
+)
+
 READINGS = (
     Fault(
         "shortest paths cut short",
@@ -195,4 +205,4 @@ READINGS = (
     ),
 )
 
-FAULTS = (*WHOLE, *READINGS)
+FAULTS = (*WHOLE, *COLLAPSE, *READINGS)

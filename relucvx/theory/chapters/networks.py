@@ -125,6 +125,7 @@ def _measure_lifted(instance: Instance, predicted: Predicted) -> list[Deviation]
     out = [close(f"{name}: objective", literal(instance, n), value, 1e-9, value) for name, n in exact.items()]
     out += [at_most(f"{name}: objective", _balanced(instance, n), value, 1e-9, value) for name, n in others.items()]
     out += [close(f"{name}: fit", n.predict(X), fit, 1e-9, size) for name, n in {**exact, **others}.items()]
+    out.append(at_most("recovered: objective as it stands", literal(instance, others["recovered"]), value, 1e-9, value))
     out.append(close("merged: neurons", exact["merged"].width, net.width, 1e-12))
     out.append(at_most("pruned: neurons over n", others["pruned"].width, len(X) + 0.5, 1e-12))
     return out
