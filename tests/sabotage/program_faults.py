@@ -95,6 +95,34 @@ LOSS = (
 
 PROGRAM = (
     Fault(
+        "output bias not decayed",
+        "program.objective:_decay",
+        'if problem.bias == "all"',
+        'if problem.bias == "never"',
+        "verify optimum-squared",
+    ),
+    Fault(
+        "balanced penalty of squares",
+        "program.objective:_balanced_decay",
+        "np.sqrt(squares) @",
+        "squares @",
+        "verify network-objective",
+    ),
+    Fault(
+        "objective with twice the decay",
+        "program.objective:objective",
+        "problem.beta * _decay",
+        "2.0 * problem.beta * _decay",
+        "verify network-objective",
+    ),
+    Fault(
+        "balanced objective with twice the penalty",
+        "program.objective:balanced_objective",
+        "problem.beta * _balanced_decay",
+        "2.0 * problem.beta * _balanced_decay",
+        "verify network-objective",
+    ),
+    Fault(
         "output bias dropped from the dual function",
         "program.duality:dual_objective",
         'if problem.bias == "all":',
@@ -135,34 +163,6 @@ PROGRAM = (
         "return loss.exact_zero_sums(loss.shift_to_zero(N, Y, w), Y, w)",
         "return N",
         "pytest tests/program/test_duality.py",
-    ),
-    Fault(
-        "decay without its half",
-        "program.objective:objective",
-        "0.5 * problem.beta * decay",
-        "problem.beta * decay",
-        "verify network-objective",
-    ),
-    Fault(
-        "hidden bias not decayed with bias all",
-        "program.objective:objective",
-        'in ("hidden", "all")',
-        'in ("hidden",)',
-        "pytest tests/program/test_objective.py",
-    ),
-    Fault(
-        "output bias not decayed",
-        "program.objective:objective",
-        'if problem.bias == "all"',
-        'if problem.bias == "never"',
-        "verify optimum-squared",
-    ),
-    Fault(
-        "balanced penalty of squares",
-        "program.objective:balanced_objective",
-        "np.sqrt(squares) @",
-        "squares @",
-        "verify network-objective",
     ),
     Fault("outputs without their bias", "program.objective:fit", "F + net.bias_out", "F", "verify optimum-huber"),
     Fault(
@@ -232,24 +232,24 @@ PROGRAM = (
 
 ORACLE = (
     Fault(
-        "spectral bound halved",
-        "oracle.dual_norm:spectral_bound",
-        "return float(gain * (",
-        "return float(0.5 * gain * (",
-        "verify dual-norm-bounds",
-    ),
-    Fault(
         "linear part of the activation forgotten",
-        "oracle.form:make_form",
-        "activation.linear * (reduced.T @ N)",
-        "0.0 * (reduced.T @ N)",
+        "oracle.form:Geometry.form",
+        "activation.linear * (self.reduced.T @ N)",
+        "0.0 * (self.reduced.T @ N)",
         "verify dual-norm-bounds",
     ),
     Fault(
         "hinge part of the activation doubled",
-        "oracle.form:make_form",
+        "oracle.form:Geometry.form",
         "activation.hinge * N",
         "2.0 * activation.hinge * N",
+        "verify dual-norm-bounds",
+    ),
+    Fault(
+        "spectral bound halved",
+        "oracle.dual_norm:spectral_bound",
+        "return float(gain * (",
+        "return float(0.5 * gain * (",
         "verify dual-norm-bounds",
     ),
     Fault(
@@ -322,13 +322,6 @@ CERTIFICATE = (
         "np.sqrt(",
         "np.sqrt(2.0 * ",
         "verify set-of-optima",
-    ),
-    Fault(
-        "upper bound of the balanced network only",
-        "certificate.certificate:certify_network",
-        "upper = objective(problem, network)",
-        "upper = balanced_objective(problem, network)",
-        "verify optimum-squared",
     ),
 )
 

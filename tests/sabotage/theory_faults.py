@@ -20,8 +20,8 @@ WHOLE = (
     Fault(
         "objective with half of the penalty",
         "program.objective:balanced_objective",
-        "problem.beta * penalty",
-        "0.5 * problem.beta * penalty",
+        "problem.beta * _balanced_decay",
+        "0.5 * problem.beta * _balanced_decay",
         "verify fit-unique",
     ),
     Fault(
