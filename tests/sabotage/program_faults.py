@@ -297,14 +297,14 @@ ARRANGEMENT = (
 CERTIFICATE = (
     Fault(
         "beta_max 7 % too low",
-        "certificate.beta_max:beta_max_interval",
+        "certificate.beta_max:_interval",
         "return bound.lower, bound.upper",
         "return 0.93 * bound.lower, 0.93 * bound.upper",
         "verify beta-max",
     ),
     Fault(
         "beta_max 20 % too high",
-        "certificate.beta_max:beta_max_interval",
+        "certificate.beta_max:_interval",
         "return bound.lower, bound.upper",
         "return 1.2 * bound.lower, 1.2 * bound.upper",
         "verify beta-max-of-every-loss",
