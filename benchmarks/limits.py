@@ -2,7 +2,7 @@
 
 Each problem is solved under a limit; the objective is compared with scipy's L-BFGS on a network of width 100 from a random
 start, written here from its definition and given the same seconds. ``beta_max`` is asked under a limit of its own.
-Wall seconds are what a limit is about: read them on an idle machine (``--threads`` leaves BLAS its threads).
+Wall seconds are what a limit is about: read them on an idle machine.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def main() -> None:
     chosen = QUICK if args.quick else {k: v for k, v in PROBLEMS.items() if args.problems is None or k in args.problems}
     rx.solve(*planted(20, 2), 0.1)  # the kernels
     rows = [measure(name, make(), 0.5 if args.quick else args.limit, args.top_limit) for name, make in chosen.items()]
-    table(
+    print(table(
         ["problem", "beta_max s", "seconds", "cpu s", "status", "neurons", "objective", "plain L-BFGS", "ratio", "gap"],
         [
             [
@@ -141,8 +141,8 @@ def main() -> None:
             ]
             for r in rows
         ],
-    )  # fmt: skip
-    save(args, {"rows": rows})
+    ))  # fmt: skip
+    print(save(__file__, args, rows))
 
 
 if __name__ == "__main__":
