@@ -12,10 +12,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted
+
+if TYPE_CHECKING:
+    from relucvx.deadline import Deadline
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,6 +160,8 @@ def hurried(work: Callable[[Deadline], T]) -> T:
     -----
     Source: [relucvx]. Status: theorem (a definition).
     """
+    from relucvx.deadline import Deadline  # not above: the command line answers --help without numpy
+
     try:
         with listening():
             return work(Deadline(RESCUE_SECONDS))
