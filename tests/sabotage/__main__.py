@@ -6,6 +6,7 @@ Exit code 0 when at least 95 % are caught and the survivors are those listed wit
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -41,9 +42,8 @@ def main() -> int:
     parser.add_argument("--fault", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.notice:
-        if options.fault:
-            BY_NAME[options.fault].injected().__enter__()
-        said = notices(options.notice)
+        with BY_NAME[options.fault].injected() if options.fault else contextlib.nullcontext():
+            said = notices(options.notice)
         print(said)
         return int(bool(said))
     chosen = [BY_NAME[name] for name in options.names] or FAULTS
