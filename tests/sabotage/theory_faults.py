@@ -143,10 +143,10 @@ COLLAPSE = (
 
 READINGS = (
     Fault(
-        "shortest paths cut short",
-        "metrics.hamming:_between",
-        "+ rows[:, None, :] == apart",
-        "+ rows[:, None, :] < apart",
+        "every union of cells is convex",
+        "theory.hamming:_union_is_convex",
+        "> INTERIOR",
+        "> 2.0",
         "verify reading-hamming-one-path",
     ),
     Fault(
