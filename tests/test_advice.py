@@ -174,7 +174,9 @@ LINES = [
 """Values whose error says what to make of them."""
 
 
-@pytest.mark.parametrize(("names", "call"), LINES, ids=str)
+@pytest.mark.parametrize(
+    ("names", "call"), LINES, ids=[f"{next(iter(names))} {k}" for k, (names, _) in enumerate(LINES)]
+)
 def test_values_that_are_advised_work(names, call):
     (name, value), namespace = next(iter(names.items())), {"numpy": np, **names}
     step = fails(lambda: call(value)).split(" (and ")[0].split(", if ")[0].split(" for ")[0].split(", or ")[0]
