@@ -15,13 +15,13 @@ from collections.abc import Callable
 import numpy as np
 
 from relucvx.deadline import Deadline, Limit
-from relucvx.errors import InfeasibleError, UnsupportedError, explain
+from relucvx.errors import UnsupportedError
 from relucvx.interrupts import carrying
 from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, merge, prune
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, residual, scale_dual
-from relucvx.program.interpolation import check_consistent
+from relucvx.program.interpolation import check_feasible
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.active_set import active_set
@@ -70,63 +70,6 @@ def interpolates(problem: Problem, network: TwoLayerReLU) -> bool:
     """
     off = np.abs(fit(problem, network) - problem.Y).max()
     return bool(off <= INTERPOLATES * np.abs(problem.Y).max())
-
-
-def check_feasible(problem: Problem) -> None:
-    """Raise unless some network of the problem's kind, of any width, fits Y exactly.
-
-    With phi(t) = a t + b |t|, rows x_i = t_i u on the line of u give phi(x_i·w) = a x_i·w + b |t_i| |u·w|, and the
-    functions |u·w| of different lines are linearly independent of each other and of all linear ones. So the reachable
-    fits are the span of the columns a X, of b |t_i| on each line, and of the ones vector if there is an output bias.
-
-    Raises
-    ------
-    InfeasibleError
-        Naming two rows that contradict each other, or else the row that is off most at the best fit.
-
-    Notes
-    -----
-    Status: theorem (up to the rounding with which rows count as collinear). Source: [relucvx]
-    """
-    check_consistent(problem)
-    act, X = problem.activation, problem.inputs
-    columns = [0.5 * (act.slope_pos + act.slope_neg) * X]
-    if act.hinge != 0.0:
-        columns.append(0.5 * act.hinge * _line_columns(X))
-    if problem.bias in ("all", "free"):
-        columns.append(np.ones((len(X), 1)))
-    A = np.concatenate(columns, axis=1)
-    size = np.linalg.norm(A, axis=0)
-    A = A[:, size > 0] / size[size > 0]
-    u, s, _ = np.linalg.svd(A, full_matrices=False)
-    basis = u[:, s > RANK.value * s.max(initial=0.0)]
-    left = problem.Y - basis @ (basis.T @ problem.Y)
-    if np.linalg.norm(left) <= 1e3 * RANK.value * np.linalg.norm(problem.Y):
-        return
-    i = int(np.argmax(np.abs(left).max(axis=1)))
-    raise InfeasibleError(
-        explain(
-            "targets that some network fits exactly",
-            f"targets off by {np.linalg.norm(left):.3g} at best, mostly at row {i}",
-            "the rows of X are tied by linear relations that every network respects",
-            'bias="all"' if problem.bias == "none" else "relucvx.solve with beta > 0",
-        )
-    )
-
-
-def _line_columns(X: Array) -> Array:
-    """|t_i| on each line through the origin that holds rows x_i = t_i u: shape (n, lines)."""
-    size = np.linalg.norm(X, axis=1)
-    rows = np.flatnonzero(size > 0)
-    unit = X[rows] / size[rows, None]
-    first = np.abs(unit).argmax(axis=1)
-    unit = unit * np.sign(unit[np.arange(len(rows)), first])[:, None]
-    # two largest coordinates of equal size can be told apart by rounding: such a row is compared with both signs
-    _, line = np.unique(np.round(unit * 1e9) + 0.0, axis=0, return_inverse=True)
-    line = np.ravel(line)
-    out = np.zeros((len(X), int(line.max(initial=-1)) + 1))
-    out[rows, line] = size[rows]
-    return out
 
 
 @one_thread_if_small
@@ -218,7 +161,8 @@ def _warm(
     level = dual_norm(
         unweighted, balance_dual(unweighted, problem.Y), method="spectral", time_limit=deadline.share(0.1)
     ).lower
-    reach = np.linalg.norm(problem.inputs, axis=1).max(initial=0.0)
+    X = problem.X - problem.X.mean(axis=0) if problem.bias == "free" else problem.inputs  # a free bias adds no length
+    reach = np.linalg.norm(X, axis=1).max(initial=0.0)
     if level <= 1e-12 * reach * float(np.abs(problem.Y).sum()):
         return None
     soft = dataclasses.replace(unweighted, beta=WARM_SHARE * level)

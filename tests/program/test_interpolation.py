@@ -66,7 +66,7 @@ def test_hidden_linear_relations_are_found_by_the_span():
 
 def test_linear_activation_with_bias_suggests_a_penalty():
     X = np.array([[0.0], [1.0], [2.0]])
-    with pytest.raises(InfeasibleError, match=r"linear relations.*try: beta > 0"):
+    with pytest.raises(InfeasibleError, match=r"linear relations.*try: relucvx.solve with beta > 0"):
         program(X, np.array([0.0, 1.0, 5.0]), "all", "linear")
 
 

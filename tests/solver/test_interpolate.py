@@ -8,10 +8,10 @@ import pytest
 import relucvx as rx
 from relucvx.losses import EXACT_PENALTY, as_loss
 from relucvx.network import path_norm
-from relucvx.program.interpolation import InterpolationProgram
+from relucvx.program.interpolation import InterpolationProgram, check_feasible
 from relucvx.program.objective import fit
 from relucvx.solver.conic import solve_conic
-from relucvx.solver.interpolate import check_feasible, interpolates, remove_residual
+from relucvx.solver.interpolate import interpolates, remove_residual
 
 
 def random_data(seed, n, d):
