@@ -80,7 +80,12 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
         )
     if len(ends) != 4 or ends[0] >= ends[1] or ends[2] >= ends[3]:
         raise InvalidInputError(
-            explain("extent (u_min, u_max, v_min, v_max), growing", repr(tuple(map(float, ends))), "", "extent=(-1, 1, -1, 1)")
+            explain(
+                "extent (u_min, u_max, v_min, v_max), growing",
+                repr(tuple(map(float, ends))),
+                "",
+                "extent=(-1, 1, -1, 1)",
+            )
         )
     corners = np.array([[ends[0], ends[2]], [ends[1], ends[2]], [ends[1], ends[3]], [ends[0], ends[3]]])
     if network.n_features == 1:

@@ -3,6 +3,7 @@
     two classes       the cross-entropy of two classes is the logistic loss (:mod:`relucvx.program.two_classes`)
     centred targets   a free output bias absorbs any offset of the targets of a loss of the residual
     merged rows       equal rows count once, with their weights added; zero rows do nothing without a bias
+    ordinary sizes    weights and slopes far from one are brought to one (powers of two)
     units             X and Y in units of their own (powers of two, so that no digit changes); rows around their centre when
                       the hidden bias is free
     row space         directions that no row has cost norm and do nothing: X = L Qᵀ, w = Q u
@@ -26,7 +27,10 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.program.two_classes import expand_dual, expand_network, reduce_network, reduced
 from relucvx.tolerances import EPS
-from relucvx.types import Array
+from relucvx.types import Array, as_activation
+
+ORDINARY = 2.0**20
+"""Weights and slopes are left as they are between this and its inverse: the arithmetic is the same there."""
 
 FAR = 4.0
 """Targets are centred when their middle is this many times their range away from zero: then y - middle is exact."""
@@ -89,7 +93,7 @@ class Reduction:
 
 def presolve(problem: Problem) -> Reduction:
     """All reductions that apply to a problem, in the order of the module."""
-    return _in_turn(problem, two_classes, centred_targets, merged_rows, own_units, row_space)
+    return _in_turn(problem, two_classes, centred_targets, merged_rows, ordinary_sizes, own_units, row_space)
 
 
 def rescaled(problem: Problem) -> Reduction:
@@ -239,6 +243,36 @@ def own_units(problem: Problem) -> Reduction | None:
     small = dataclasses.replace(problem, X=X / s, Y=problem.Y / t, beta=problem.beta / s * t ** (1 - p))
     note = f"units: X / {s:g}, Y / {t:g}" + (", rows centred" if centre.any() else "")
     return Reduction(small, note, forward, backward, lambda N: N * t ** (p - 1), gain=t**p)
+
+
+def ordinary_sizes(problem: Problem) -> Reduction | None:
+    """Sample weights and slopes of the activation divided by a power of two each; None where both are ordinary.
+
+    Weights / u with beta / u is the problem / u. Slopes / a with beta / a is the same problem with v' = a v, unless a decayed
+    output bias fixes the unit of the outputs.
+    """
+    act = problem.activation
+    slopes = np.array([act.slope_neg, act.slope_pos])
+    u, a = (_power_of_two(sizes) for sizes in (problem.sample_weight, slopes))
+    u, a = (1.0 if 1.0 / ORDINARY <= unit <= ORDINARY else unit for unit in (u, a))
+    if problem.bias == "all":
+        a = 1.0
+    if u == a == 1.0:
+        return None
+    small = dataclasses.replace(
+        problem,
+        beta=problem.beta / u / a,
+        sample_weight=problem.sample_weight / u,
+        activation=act if a == 1.0 else as_activation((act.slope_neg / a, act.slope_pos / a)),
+    )
+    return Reduction(
+        small,
+        f"weights / {u:g}, slopes / {a:g}",
+        lambda net: dataclasses.replace(net, weights_out=net.weights_out * a, activation=small.activation),
+        lambda net: dataclasses.replace(net, weights_out=net.weights_out / a, activation=act),
+        lambda N: N * u,
+        gain=u,
+    )
 
 
 def _power_of_two(A: Array) -> float:

@@ -11,9 +11,9 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
 from relucvx.program.losses import EXACT_PENALTY, LOSSES
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.program.presolve import centred_targets, merged_rows, presolve, row_space
+from relucvx.program.presolve import centred_targets, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import BIAS_MODES, as_activation
 
 ALL_LOSSES = [*LOSSES.values(), EXACT_PENALTY]
 
@@ -92,6 +92,25 @@ def test_what_merges():
     assert merged_rows(labels).problem.n_samples <= 10  # equal rows with different labels stay apart
     assert merged_rows(dataclasses.replace(problem, X=np.arange(36.0).reshape(12, 3) + 1)) is None
     assert merged_rows(dataclasses.replace(problem, X=np.zeros((12, 3)))) is None
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.name)
+def test_weights_and_slopes_of_any_size(loss, bias):
+    rng = np.random.default_rng(4)
+    plain = draw(rng, loss, bias, distinct=12)
+    assert ordinary_sizes(plain) is None
+    for size in (1e-40, 1e-9, 1e30):
+        weighted = dataclasses.replace(plain, sample_weight=plain.sample_weight * size, beta=plain.beta * size)
+        step = ordinary_sizes(weighted)
+        assert 0.5 <= step.problem.sample_weight.max() <= 2.0
+        assert_equivalent(weighted, step, rng)
+        sloped = dataclasses.replace(plain, activation=as_activation((-0.3 * size, size)), beta=plain.beta * size)
+        step = ordinary_sizes(sloped)
+        assert (step is None) == (bias == "all")  # whose output bias has a unit
+        if step is not None:
+            assert_equivalent(sloped, step, rng)
+            assert step.backward(network(rng, step.problem)).activation == sloped.activation
 
 
 def test_wide_and_dependent_features():
