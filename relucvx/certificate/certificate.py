@@ -22,7 +22,7 @@ from relucvx.oracle import dual_norm, form_of
 from relucvx.oracle.dual_norm import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
 from relucvx.oracle.lift import lift_dual, unlifted
-from relucvx.program.duality import balance_dual, gap, residual, scale_dual
+from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.model import check_same_inputs
 from relucvx.program.objective import balanced_objective, check_network, fit, objectives_from_above, stationarity
 from relucvx.program.presolve import centred, presolve
@@ -190,7 +190,7 @@ def certify_network(
     N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
     point = balance_dual(problem, _as_dual(problem, N))
     bound = dual_norm(
-        problem, point, target=_target(problem, network, upper_balanced, tol), method=method,
+        problem, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
         starts=_directions(problem, network), arrangement=complete, time_limit=deadline, max_cones=max_cones,
         callback=callback,
     )  # fmt: skip
@@ -231,12 +231,12 @@ def _own_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline) -> Ar
     return reduction.dual(choose_dual(reduction.problem, reduction.forward(network), deadline))
 
 
-def _target(problem: Problem, network: TwoLayerReLU, upper: float, tol: float) -> float:
-    """Dual norm up to which the gap stays within ``tol``: it is about (D/beta - 1) times the penalty, plus its square."""
+def _target(problem: Problem, network: TwoLayerReLU, point: Array, upper: float, tol: float) -> float:
+    """Dual norm up to which the gap stays within ``tol``."""
     penalty = balanced_objective(problem, network) - problem.loss_at(fit(problem, network))
     if not np.isfinite(penalty) or penalty <= 0:
         return problem.beta
-    return problem.beta * (1.0 + min(0.4 * tol * upper / penalty, (0.1 * tol) ** 0.5, 0.1))
+    return norm_that_proves(problem, point, upper, penalty, tol)
 
 
 def _directions(problem: Problem, network: TwoLayerReLU) -> Array:

@@ -17,6 +17,9 @@ from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 
+SCALING_SHARE = 0.4
+"""Share of a tolerated gap that making a dual point feasible may cost."""
+
 
 def residual(problem: Problem, F: Array) -> Array:
     """Minus the gradient of the loss at the fit F (n, c): the natural dual point (Y - F for the squared loss)."""
@@ -181,6 +184,30 @@ def _dual_from_below(problem: Problem, N: Array) -> float:
         value -= float(total @ total) / (2.0 * problem.beta) * (1.0 + (N.shape[1] + 4) * EPS)
     # the subtractions above round as well, each by half a unit in the last place of its result
     return value - 4.0 * EPS * abs(value)
+
+
+def norm_that_proves(problem: Problem, N: Array, upper: float, penalty: float, tol: float) -> float:
+    """A bound on D(N) that is small enough to prove the relative gap ``tol``, if N itself proves it: what to ask an oracle for.
+
+    Parameters
+    ----------
+    N : (n, c) array
+        Dual point of a network of the objective ``upper``, whose penalty part is ``penalty``.
+
+    Notes
+    -----
+    Scaling N down by 1 + e costs about e times the penalty where the conjugate is smooth, and more where it is not: for a
+    dual function that is linear e times all of it. The cost is convex in the shrinkage, so one secant from above is safe.
+
+    Status: heuristic (what is proven is computed from the bound). Source: [relucvx]
+    """
+    allowed = SCALING_SHARE * tol * upper
+    slack = min(allowed / penalty, (0.1 * tol) ** 0.5, 0.1) if penalty > 0.0 else tol
+    exact = scale_dual(problem, N, problem.beta)[1]
+    cost = exact - scale_dual(problem, N, problem.beta * (1.0 + slack))[1]
+    if cost > allowed:
+        slack *= 0.9 * allowed / cost
+    return problem.beta * (1.0 + max(slack, 1e-13))
 
 
 def gap(upper: float, lower: float) -> tuple[float, float]:

@@ -27,7 +27,7 @@ from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.oracle import choose_method, dual_norm, form_of
 from relucvx.oracle.form import Form
 from relucvx.oracle.search import local_maxima, random_directions
-from relucvx.program.duality import balance_dual, gap, residual, scale_dual
+from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.columns import distinct, lifted_neurons, network_of, own_starts, unit_pull
@@ -59,8 +59,8 @@ KEPT_AT_KINKS = 400
 CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
 """Stalled when this many rounds lower the objective by less than this share while columns violate by over a percent."""
 
-PATIENCE = 2
-"""Rounds without progress after which a feasible dual point that leaves a gap ends the run."""
+MOST_IDLE, MOST_FROZEN = 6, 40
+"""Rounds without progress that end the run, each at another accuracy; and ones in which, at a kink, the dual point moves."""
 
 PRICING_SHARE, SLIDE_SHARE = 0.1, 0.4
 """Shares of the time left that one search for columns, and one descent before a convex step, may take."""
@@ -104,7 +104,7 @@ class Run:
         self.n_starts = 128
         self.zero_rows = ~problem.inputs.any(axis=1)
         self.leading_row = int(np.argmin(self.zero_rows))
-        self.idle = 0
+        self.idle = self.frozen = 0
         self.exhausted = False
 
     def _form(self) -> Form:
@@ -143,7 +143,8 @@ class Run:
             # At a kink the program is degenerate: new cells can move the dual point alone for many rounds.
             degenerate = grown and not self.problem.loss.smooth
             self.idle = self.idle + 1 if self.upper >= before * (1 - 1e-13) and not degenerate else 0
-            if self.idle >= 6 or self._creeping():
+            self.frozen = self.frozen + 1 if self.upper >= before * (1 - 1e-13) else 0
+            if self.idle >= MOST_IDLE or self.frozen >= MOST_FROZEN or self._creeping():
                 self.status = Status.STALLED
                 self._prove()
                 return
@@ -183,10 +184,10 @@ class Run:
 
     # ------------------------------------------------------------------ pricing
     def _threshold(self) -> float:
-        """Largest dual norm that still proves the gap: the gap is about (D/beta - 1) times the penalty."""
+        """Dual norm that proves the gap; after idle rounds a smaller one, which leaves more of it to the network."""
         penalty = max(self.upper - self.problem.loss_at(fit(self.problem, self.network)), 1e-3 * self.upper)
-        slack = 0.4 * self.tol * self.upper / penalty if penalty > 0 else self.tol
-        return self.problem.beta * (1.0 + min(max(slack, 1e-13), 0.1))
+        tol = self.tol * 0.3 ** min(self.idle, MOST_IDLE)
+        return norm_that_proves(self.problem, self.dual, self.upper, penalty, tol)
 
     def _price(self) -> Array | None:
         """Directions (k, D) above beta, or None when the gap is proven."""
@@ -232,8 +233,8 @@ class Run:
             return None
         if bound.outcome == "violated" or bound.lower > goal:
             return bound.witness
-        if bound.outcome == "proved" and self.idle < PATIENCE:
-            return bound.witness  # the dual point is feasible, the network not yet good enough: solve once more
+        if bound.outcome == "proved":
+            return bound.witness  # the dual point is feasible, the network not yet good enough: solve in another way
         if self.status is Status.ITERATION_LIMIT:
             timed = bound.outcome == "budget" and limited
             self.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT

@@ -11,7 +11,7 @@ from strategies import ENTRYWISE
 
 from relucvx.errors import InvalidInputError
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.program.duality import balance_dual, dual_objective, gap, residual, scale_dual
+from relucvx.program.duality import balance_dual, dual_objective, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES
@@ -261,3 +261,20 @@ def test_gap():
     assert gap(1.0, -math.inf) == (math.inf, math.inf)
     assert gap(0.0, -1.0) == (1.0, math.inf)
     assert all(math.isnan(v) for v in gap(math.nan, 1.0))
+
+
+@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("loss", list(ENTRYWISE))
+def test_a_proof_of_the_norm_asked_for_is_a_proof_of_the_gap(loss, bias):
+    """Scaling down may cost a share of the gap, whatever the dual function's slope: it is linear where the loss has kinks."""
+    tol = 1e-6
+    for seed in range(4):
+        problem = make(loss, bias, seed)
+        rng = np.random.default_rng(seed)
+        network = random_net(problem, rng, size=0.3)
+        N = balance_dual(problem, 0.7 * residual(problem, fit(problem, network)))
+        exact = scale_dual(problem, N, problem.beta)[1]
+        for penalty in (1e-3 * exact, 0.1 * exact, exact):  # of the network, which is not known to be any good
+            norm = norm_that_proves(problem, N, exact, penalty, tol)
+            assert problem.beta < norm < 1.2 * problem.beta
+            assert exact - scale_dual(problem, N, norm)[1] <= 0.41 * tol * exact
