@@ -18,20 +18,18 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError
 from relucvx.interrupts import carrying
 from relucvx.losses import EXACT_PENALTY
-from relucvx.network import TwoLayerReLU, merge, prune
+from relucvx.network import TwoLayerReLU, balance, merge, prune
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, residual, scale_dual
-from relucvx.program.interpolation import check_feasible
+from relucvx.program.feasibility import allowance, check_feasible
 from relucvx.program.objective import balanced_objective, fit
+from relucvx.program.presolve import presolve
 from relucvx.program.problem import Problem
 from relucvx.solver.active_set import active_set
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Rng, Status
-
-INTERPOLATES = 1e-9
-"""A network interpolates when no sample is off by more than this, relative to the largest target."""
 
 WARM_SHARE = 1e-3
 """Strength of the squared-loss problem that supplies the first cells and multipliers, as a share of beta_max."""
@@ -64,12 +62,11 @@ def interpolation_problem(problem: Problem, K: float) -> Problem:
 
 
 def interpolates(problem: Problem, network: TwoLayerReLU) -> bool:
-    """Whether the network fits every target up to :data:`INTERPOLATES`.
+    """Whether the network fits every target up to :func:`~relucvx.program.feasibility.allowance`.
 
     Status: certified numerically. Source: [relucvx].
     """
-    off = np.abs(fit(problem, network) - problem.Y).max()
-    return bool(off <= INTERPOLATES * np.abs(problem.Y).max())
+    return bool(np.abs(fit(problem, network) - problem.Y).max() <= allowance(problem))
 
 
 @one_thread_if_small
@@ -106,24 +103,42 @@ def interpolate_problem(
         )
     check_feasible(problem)
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
-    null = dataclasses.replace(problem, beta=1.0).null_network()
-    exact = interpolation_problem(problem, 1.0)
+    # every reduction of the exact penalty is one of the interpolation problem, whatever K is
+    reduction = presolve(interpolation_problem(problem, 1.0))
+    small = dataclasses.replace(
+        reduction.problem, beta=1.0, loss=problem.loss, sample_weight=np.ones(reduction.problem.n_samples)
+    )
+    price, scale = reduction.problem.beta, reduction.gain * reduction.problem.beta
+    told = None if callback is None else lambda progress: callback(_scaled(progress, scale))
+    exact = interpolation_problem(small, 1.0)
+    null = SolverResult(small.null_network(), np.zeros_like(small.Y), 0.0, Status.CONVERGED, 0, 0.0)
     found: SolverResult | None = None
 
+    def stated(found: SolverResult) -> tuple[Problem, SolverResult]:
+        found.network = balance(reduction.backward(found.network), penalize_bias=problem.bias != "free")
+        found.dual, found.lower = price * reduction.dual(found.dual), scale * found.lower
+        found.history = [_scaled(progress, scale) for progress in found.history]
+        found.presolve, found.seconds = reduction.note, time.perf_counter() - began
+        return interpolation_problem(problem, price * float(exact.sample_weight[0])), found
+
     def interrupted(inner: SolverResult | None) -> tuple[Problem, SolverResult]:
-        best = inner or found or SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.INTERRUPTED, 0, 0.0)
+        best = inner or found or null
         best.status = Status.INTERRUPTED
-        return exact, best
+        return stated(best)
 
     with carrying(interrupted):
-        found = _warm(problem, deadline.share(WARM_TIME), callback, rng)
+        found = _warm(small, deadline.share(WARM_TIME), told, rng)
         if found is None:
-            return exact, SolverResult(null, np.zeros_like(problem.Y), 0.0, Status.CONVERGED, 0, 0.0)
-        exact, found = _raised(problem, found, tol, deadline, callback, rng)
-    found.seconds = time.perf_counter() - began
+            return stated(null)
+        exact, found = _raised(small, found, tol, deadline, told, rng)
+    exact, found = stated(found)
     if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
         found.status = Status.TIME_LIMIT if deadline.passed() else Status.STALLED
     return exact, found
+
+
+def _scaled(progress: Progress, scale: float) -> Progress:
+    return dataclasses.replace(progress, upper=scale * progress.upper, lower=scale * progress.lower)
 
 
 def _raised(
@@ -161,8 +176,7 @@ def _warm(
     level = dual_norm(
         unweighted, balance_dual(unweighted, problem.Y), method="spectral", time_limit=deadline.share(0.1)
     ).lower
-    X = problem.X - problem.X.mean(axis=0) if problem.bias == "free" else problem.inputs  # a free bias adds no length
-    reach = np.linalg.norm(X, axis=1).max(initial=0.0)
+    reach = np.linalg.norm(problem.inputs, axis=1).max(initial=0.0)
     if level <= 1e-12 * reach * float(np.abs(problem.Y).sum()):
         return None
     soft = dataclasses.replace(unweighted, beta=WARM_SHARE * level)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InfeasibleError, InvalidInputError, UnsupportedError
-from relucvx.program.interpolation import InterpolationProgram, check_consistent
+from relucvx.program.feasibility import check_feasible
+from relucvx.program.interpolation import InterpolationProgram
 from relucvx.program.problem import make_problem
 from relucvx.types import as_activation
 
@@ -106,9 +107,9 @@ def test_feasibility_matches_a_dense_dictionary(rows, values, bias, activation):
 
 def test_consistency_check_handles_several_outputs():
     X = np.array([[1.0], [1.0]])
-    check_consistent(make_problem(X, np.array([[1.0, 2.0], [1.0, 2.0]]), 1.0))
+    check_feasible(make_problem(X, np.array([[1.0, 2.0], [1.0, 2.0]]), 1.0))
     with pytest.raises(InfeasibleError, match="rows 0 and 1"):
-        check_consistent(make_problem(X, np.array([[1.0, 2.0], [1.0, 3.0]]), 1.0))
+        check_feasible(make_problem(X, np.array([[1.0, 2.0], [1.0, 3.0]]), 1.0))
 
 
 def test_other_bad_input():

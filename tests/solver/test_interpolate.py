@@ -8,7 +8,8 @@ import pytest
 import relucvx as rx
 from relucvx.losses import EXACT_PENALTY, as_loss
 from relucvx.network import path_norm
-from relucvx.program.interpolation import InterpolationProgram, check_feasible
+from relucvx.program.feasibility import check_feasible
+from relucvx.program.interpolation import InterpolationProgram
 from relucvx.program.objective import fit
 from relucvx.solver.conic import solve_conic
 from relucvx.solver.interpolate import interpolates, remove_residual
@@ -126,6 +127,73 @@ def test_noise_on_a_plane_in_three_dimensions(n):
         assert_interpolates(solution, X, y + 1e-6)
 
 
+# ------------------------------------------------------------------ units and offsets
+COLUMN = np.arange(10.0)[:, None]
+PLACES = {  # the same column elsewhere, and its unit
+    "seconds": (1.7e9 + 86400.0 * COLUMN, 86400.0),
+    "billions": (1e9 * (1.0 + COLUMN), 1e9),
+    "picometres": (1e-12 * (1.0 + COLUMN), 1e-12),
+    "large": (3e4 * COLUMN, 3e4),
+    "small": (3e-5 * COLUMN, 3e-5),
+}
+
+
+def norm_on_a_line(x, y):
+    """Total variation of the slope of the polygon through the points: the least norm with free biases, in one dimension,
+
+    where it exceeds the sum of the outer slopes (Savarese et al. 2019).
+    """
+    slopes = np.diff(y) / np.diff(x)
+    variation = np.abs(np.diff(slopes)).sum()
+    assert variation > abs(slopes[0] + slopes[-1])
+    return variation
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_free_bias_does_not_see_where_the_column_is(place):
+    X, unit = PLACES[place]
+    y = np.sin(COLUMN[:, 0])
+    right = norm_on_a_line(COLUMN[:, 0], y)
+    assert right == pytest.approx(5.08736, rel=1e-6)
+    solution = rx.interpolate(X, y, bias="free")
+    assert_interpolates(solution, X, y)
+    assert solution.objective * unit == pytest.approx(right, rel=1e-6)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_decayed_bias_far_from_the_rows_is_at_worst_unproven(place):
+    """Its optimum can be out of reach of float64; it is never called infeasible, nor solved when it is not."""
+    X, unit = PLACES[place]
+    y = np.sin(COLUMN[:, 0])
+    solution = rx.interpolate(X, y, bias="all", time_limit=3.0)
+    certificate = solution.certificate
+    assert certificate.lower <= certificate.upper
+    if np.isinf(solution.objective):
+        assert solution.status is not rx.Status.CONVERGED
+        assert np.isinf(certificate.rel_gap)
+    else:
+        # a free bias costs nothing, so no network is below that optimum
+        assert solution.objective >= 5.08736 / unit * (1 - 1e-6)
+        np.testing.assert_allclose(solution.network.predict(X), y, atol=1e-8)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e6, 1e9])
+def test_a_free_bias_does_not_see_the_offset_of_the_targets(offset):
+    x = np.linspace(-2, 2, 12)
+    y = np.sin(3 * x)
+    solution = rx.interpolate(x[:, None], y + offset, bias="free")
+    off = 1e-9 + 4e-16 * offset
+    assert solution.status is rx.Status.CONVERGED
+    assert solution.objective == pytest.approx(norm_on_a_line(x, y), rel=1e-6)
+    assert np.abs(solution.network.predict(x[:, None]) - (y + offset)).max() <= off
+
+
+def test_a_constant_does_not_interpolate_targets_with_an_offset():
+    x = np.linspace(-2, 2, 12)
+    problem = rx.make_problem(x[:, None], np.sin(3 * x) + 1e10, 1.0, bias="free")
+    assert not interpolates(problem, problem.null_network())
+
+
 # ------------------------------------------------------------------ degenerate inputs
 def test_zero_targets_need_no_neuron():
     X, _ = random_data(8, 5, 2)
@@ -182,6 +250,8 @@ def test_relations_between_opposite_rows_are_found():
     assert_interpolates(rx.interpolate(X, fine), X, fine)
     assert_interpolates(rx.interpolate(X, y, bias="hidden"), X, y)
     with pytest.raises(rx.RelucvxError, match='try: bias="all"'):
+        rx.interpolate(X, y)
+    with pytest.raises(rx.RelucvxError, match="beta > 0"):  # a bias would not help a linear function
         rx.interpolate(*random_data(1, 5, 2), activation="linear")
     with pytest.raises(rx.RelucvxError, match="beta > 0"):
         rx.interpolate(*random_data(1, 5, 2), activation="linear", bias="hidden")
