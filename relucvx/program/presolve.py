@@ -3,6 +3,7 @@
     two classes       the cross-entropy of two classes is the logistic loss (:mod:`relucvx.program.two_classes`)
     centred targets   a free output bias absorbs any offset of the targets of a loss of the residual
     merged rows       equal rows count once, with their weights added; zero rows do nothing without a bias
+    even rows         without a bias, a row far longer than the others is a shorter one of more weight
     ordinary sizes    weights and slopes far from one are brought to one (powers of two)
     units             X and Y in units of their own (powers of two, so that no digit changes); rows around their centre when
                       the hidden bias is free
@@ -31,6 +32,9 @@ from relucvx.types import Array, as_activation
 
 ORDINARY = 2.0**20
 """Weights and slopes are left as they are between this and its inverse: the arithmetic is the same there."""
+
+EVEN = 64.0
+"""Rows within this factor of the median row are left alone: only what is far from it spoils the arithmetic."""
 
 FAR = 4.0
 """Targets are centred when their middle is this many times their range away from zero: then y - middle is exact."""
@@ -93,7 +97,7 @@ class Reduction:
 
 def presolve(problem: Problem) -> Reduction:
     """All reductions that apply to a problem, in the order of the module."""
-    return _in_turn(problem, two_classes, centred_targets, merged_rows, ordinary_sizes, own_units, row_space)
+    return _in_turn(problem, two_classes, centred_targets, merged_rows, even_rows, ordinary_sizes, own_units, row_space)
 
 
 def rescaled(problem: Problem) -> Reduction:
@@ -245,6 +249,26 @@ def own_units(problem: Problem) -> Reduction | None:
     return Reduction(small, note, forward, backward, lambda N: N * t ** (p - 1), gain=t**p)
 
 
+def even_rows(problem: Problem) -> Reduction | None:
+    """Rows far from the median size brought to it (powers of two), where that is exact; None elsewhere.
+
+    Networks without bias are positively homogeneous: with x = t x' the fit is t times that at x', and a loss of degree p is
+    t^p times that of the target y / t, which the sample weight takes up.
+    """
+    degree, sizes = problem.loss.homogeneity, np.abs(problem.X).max(axis=1)
+    if problem.bias != "none" or degree is None or not sizes.any():
+        return None
+    ratio = sizes / np.median(sizes[sizes > 0])
+    odd = (sizes > 0) & ((ratio > EVEN) | (ratio < 1.0 / EVEN))
+    t = np.where(odd, 2.0 ** np.round(np.log2(np.where(odd, ratio, 1.0))), 1.0)
+    weight = problem.sample_weight * t**degree
+    if not odd.any() or not (np.isfinite(weight).all() and (weight[problem.sample_weight > 0] > 0).all()):
+        return None
+    small = dataclasses.replace(problem, X=problem.X / t[:, None], Y=problem.Y / t[:, None], sample_weight=weight)
+    note = f"{int(odd.sum())} rows brought to the size of the others"
+    return Reduction(small, note, lambda net: net, lambda net: net, lambda N: N / t[:, None])
+
+
 def ordinary_sizes(problem: Problem) -> Reduction | None:
     """Sample weights and slopes of the activation divided by a power of two each; None where both are ordinary.
 
@@ -253,7 +277,9 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
     """
     act = problem.activation
     slopes = np.array([act.slope_neg, act.slope_pos])
-    u, a = (_power_of_two(sizes) for sizes in (problem.sample_weight, slopes))
+    weights = problem.sample_weight[problem.sample_weight > 0]
+    # the median: one huge weight is no reason to make all others tiny
+    u, a = _power_of_two(np.median(weights)) if len(weights) else 1.0, _power_of_two(slopes)
     u, a = (1.0 if 1.0 / ORDINARY <= unit <= ORDINARY else unit for unit in (u, a))
     if problem.bias == "all":
         a = 1.0

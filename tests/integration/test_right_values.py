@@ -5,7 +5,6 @@ Each of them once came out wrong.
 
 import dataclasses
 import json
-import sys
 import time
 
 import numpy as np
@@ -48,6 +47,7 @@ def assert_value(solution, value, rel=1e-6):
 def test_an_offset_of_the_targets_changes_nothing(offset):
     assert_value(rx.solve(x, WAVE + offset, 0.05, bias="free"), WAVE_VALUE)
     assert_value(rx.solve(x, WAVE + offset, 0.05, loss="huber", bias="free"), WAVE_VALUE)  # residuals below its kink
+    assert_value(rx.solve(x, WAVE + offset, 0.3, loss="absolute", bias="free"), 5.525891)
 
 
 def test_an_offset_that_takes_the_digits_of_the_targets_leaves_a_gap():
@@ -222,6 +222,15 @@ def test_more_features_than_samples_are_as_many_as_samples():
 
 
 @pytest.mark.slow
+def test_limits_hold_for_ten_outputs():
+    digits = rx.datasets.get("digits")
+    began = time.monotonic()
+    found = rx.solve(digits.X, digits.Y, 0.02, time_limit=10)
+    assert time.monotonic() - began < 20  # 12 on an idle machine
+    assert 0 < found.certificate.lower <= found.objective < found.problem.null_value()
+
+
+@pytest.mark.slow
 def test_a_few_samples_in_very_many_dimensions():
     X, y = normal(0, 24, 500), normal(1, 24)
     found = rx.solve(X, y, 0.1 * rx.beta_max(X, y, time_limit=5)[1], time_limit=60)
@@ -247,11 +256,9 @@ def test_one_hot_inputs_are_solved(levels):
     assert found.certificate.rel_gap <= 1e-6
     # one neuron for each sign serves all levels: the fit m of the means costs beta (||m+|| + ||m-||)
     mean = np.array([y[level == k].mean() for k in range(levels)])
-    count = np.bincount(level)
-    assert found.objective <= beta * (np.linalg.norm(mean[mean > 0]) + np.linalg.norm(mean[mean < 0])) + 0.5 * sum(
-        ((y[level == k] - mean[k]) ** 2).sum() for k in range(levels)
-    )
-    assert count.sum() == 200
+    spread = 0.5 * ((y - mean[level]) ** 2).sum()
+    assert found.objective <= beta * (np.linalg.norm(mean[mean > 0]) + np.linalg.norm(mean[mean < 0])) + spread
+    assert found.objective > spread
 
 
 @pytest.mark.parametrize("bias", ["none", "hidden", "free", "all"])
@@ -280,6 +287,21 @@ def test_a_column_in_other_units_is_never_worse_than_the_network_carried_over():
     found = rx.solve(X * units, y, beta, time_limit=20)
     assert found.objective <= carried <= one.objective * (1 + 1e-9)
     assert found.certificate.rel_gap <= 1e-4
+
+
+def test_one_row_in_other_units_is_solved():
+    """The longer the row, the closer the fit there has to be: values settle near 2.796."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    y = np.maximum(X @ rng.standard_normal(3), 0) + 0.3 * rng.standard_normal(30)
+    beta, values = 0.05 * rx.beta_max(X, y)[1], []
+    for length in (1e2, 1e4, 1e9):
+        uneven = X.copy()
+        uneven[4] *= length
+        found = rx.solve(uneven, y, beta, time_limit=20)
+        assert found.certificate.rel_gap <= 1e-6
+        values.append(found.objective)
+    assert values == pytest.approx([2.7912406, 2.7959944, 2.7960423], rel=2e-6)  # the first two by conic programs, too
 
 
 # ---------------------------------------------------------------------- one function, one answer
@@ -320,23 +342,6 @@ def test_the_layer_before_a_linear_head_is_convex_in_compiled_networks_too():
         frame = metrics.profile(module, X, labels, metrics=["euclidean_convexity_decisions"], n_pairs=50, rng=0)
         assert frame["euclidean_convexity_decisions"].tolist()[1:] == [1.0, 1.0]
         assert len(frame) == 3
-
-
-def test_own_activations_beside_a_class_of_torch_are_layers():
-    class Own(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second, self.last = nn.Linear(4, 5), nn.Linear(5, 6), nn.Linear(6, 2)
-            self.gate = nn.Sigmoid()
-
-        def forward(self, inputs):
-            hidden = F.relu(self.first(inputs))
-            return self.last(self.gate(self.second(hidden)))
-
-    found = metrics.layer_activations(Own(), normal(0, 7, 4))
-    assert [value.shape for value in found.values()][-2:] == [(7, 5), (7, 6)] or {
-        value.shape for value in found.values()
-    } >= {(7, 5), (7, 6)}
 
 
 def test_missing_labels_are_no_class():
@@ -403,15 +408,14 @@ def test_underflow_is_refused_or_right():
             assert found.certificate.rel_gap <= 1e-6
 
 
+@pytest.mark.parametrize("labels", [(1, -1, 1, 1), (1, -1, -1, -1)])
 @pytest.mark.parametrize("unit", [1.0, 1e-9, 1e9])
-def test_beta_max_of_the_hinge_with_small_weights(unit):
+def test_beta_max_of_the_hinge_with_small_weights(unit, labels):
     weight = np.array([3.0, 3.0, 1.0, 1.0]) * unit
-    low, high = rx.beta_max([[0], [-3], [3], [-5]], [1, 1, -1, -1], loss="hinge", bias="free", sample_weight=weight)
-    width = (high - low) / high
+    low, high = rx.beta_max([[0], [-3], [3], [-5]], labels, loss="hinge", bias="free", sample_weight=weight)
+    assert low / unit == pytest.approx(6.0, rel=1e-7)
+    assert high / unit == pytest.approx(6.0, rel=1e-7)
     assert low <= high
-    assert width < 1e-6
-    same = rx.beta_max([[0], [-3], [3], [-5]], [1, 1, -1, -1], loss="hinge", bias="free", sample_weight=weight / unit)
-    assert high / unit == pytest.approx(same[1], rel=1e-6)
 
 
 def test_an_edited_arrangement_proves_nothing_about_all_networks():
@@ -462,8 +466,7 @@ def test_a_restricted_bound_is_not_below_the_bound_over_all_patterns():
         X, y = normal(seed, 9, 2), normal(10 + seed, 9)
         few = rx.sample_patterns(X, 6, rng=0)
         proof = rx.certify(rx.solve(X, y, 0.2, time_limit=1.0).network, X, y, 0.2, arrangement=few)
-        restricted = getattr(proof, "restricted_lower", None)
-        assert restricted is None or restricted >= proof.lower
+        assert proof.restricted_lower >= proof.lower
 
 
 def test_a_huber_problem_of_eleven_points_keeps_its_limit():
@@ -477,4 +480,4 @@ def test_a_huber_problem_of_eleven_points_keeps_its_limit():
 def test_a_path_is_saved_twice_into_one_folder(tmp_path):
     for _ in range(2):
         assert run("path", "planted:9x2", "--betas", "3,1", "--out", tmp_path / "p")[0] == 0
-    assert sys.getsizeof(rx.load(tmp_path / "p" / "solution-001.npz")) > 0
+    assert rx.load(tmp_path / "p" / "solution-001.npz").problem.beta == 1.0

@@ -11,7 +11,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
 from relucvx.program.losses import EXACT_PENALTY, LOSSES
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.program.presolve import centred_targets, merged_rows, ordinary_sizes, presolve, row_space
+from relucvx.program.presolve import centred_targets, even_rows, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.program.problem import make_problem
 from relucvx.types import BIAS_MODES, as_activation
 
@@ -103,7 +103,8 @@ def test_weights_and_slopes_of_any_size(loss, bias):
     for size in (1e-40, 1e-9, 1e30):
         weighted = dataclasses.replace(plain, sample_weight=plain.sample_weight * size, beta=plain.beta * size)
         step = ordinary_sizes(weighted)
-        assert 0.5 <= step.problem.sample_weight.max() <= 2.0
+        weights = step.problem.sample_weight
+        assert 0.5 <= np.median(weights[weights > 0]) <= 2.0
         assert_equivalent(weighted, step, rng)
         sloped = dataclasses.replace(plain, activation=as_activation((-0.3 * size, size)), beta=plain.beta * size)
         step = ordinary_sizes(sloped)
@@ -111,6 +112,22 @@ def test_weights_and_slopes_of_any_size(loss, bias):
         if step is not None:
             assert_equivalent(sloped, step, rng)
             assert step.backward(network(rng, step.problem)).activation == sloped.activation
+
+
+@pytest.mark.parametrize("loss", [LOSSES["squared"], EXACT_PENALTY], ids=lambda loss: loss.name)
+def test_one_long_row_is_a_shorter_one_of_more_weight(loss):
+    rng = np.random.default_rng(5)
+    plain = draw(rng, loss, "none", distinct=12)
+    assert even_rows(plain) is None
+    for size in (1e-9, 1e9):
+        X = plain.X.copy()
+        X[3] = size
+        uneven = dataclasses.replace(plain, X=X)
+        step = even_rows(uneven)
+        assert np.abs(step.problem.X[3]).max() < 64 * np.median(np.abs(plain.X).max(axis=1))
+        assert_equivalent(uneven, step, rng)
+        assert even_rows(dataclasses.replace(uneven, bias="hidden")) is None
+    assert even_rows(dataclasses.replace(plain, loss=LOSSES["huber"], X=X)) is None
 
 
 def test_wide_and_dependent_features():
