@@ -279,7 +279,7 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
     slopes = np.array([act.slope_neg, act.slope_pos])
     weights = problem.sample_weight[problem.sample_weight > 0]
     # the median: one huge weight is no reason to make all others tiny
-    u, a = _power_of_two(np.median(weights)) if len(weights) else 1.0, _power_of_two(slopes)
+    u, a = _power_of_two(np.median(weights, keepdims=True)) if len(weights) else 1.0, _power_of_two(slopes)
     u, a = (1.0 if 1.0 / ORDINARY <= unit <= ORDINARY else unit for unit in (u, a))
     if problem.bias == "all":
         a = 1.0
