@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline, Limit
 from relucvx.interrupts import carrying
 from relucvx.network import TwoLayerReLU, balance
@@ -50,6 +51,7 @@ def active_set(
     """
     reduction = presolve(problem)
     kind = Run if reduction.problem.n_outputs == 1 else VectorRun
+    as_callable(callback, "callback")
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
     run = kind(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), max_rounds, told, resolve_rng(rng))
 

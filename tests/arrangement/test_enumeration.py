@@ -226,10 +226,12 @@ def test_every_gate_is_within_twice_the_tolerance_of_a_listed_cell(offset):
 
 
 def test_walls_closer_than_the_tolerance_coincide():
-    X = np.array([[1.0, 0.0], [1.0, 1e-13], [0.0, 1.0]])
+    X = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-13], [1.0, -1.0]])
     assert len(enumerate_patterns(X)) == 4
-    X[1, 1] = 1e-9
+    X[1, 1] = 1.0 + 1e-9
     assert len(enumerate_patterns(X)) == 6
+    # in other units of the second column these are far apart
+    assert len(enumerate_patterns(np.array([[1.0, 0.0], [1.0, 1e-13], [0.0, 1.0]]))) == 6
 
 
 def test_center_finds_the_largest_margin():
