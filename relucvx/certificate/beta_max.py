@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from relucvx.certificate.dual_choice import cutting_planes
+from relucvx.certificate.cutting_planes import KINK, cutting_planes
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError, explain
 from relucvx.oracle import compile_kernels, dual_norm
@@ -53,30 +53,31 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
 def _interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
     if problem.bias == "all":
         return _DecayedBias(problem, deadline).interval()
-    if not problem.loss.smooth and problem.bias == "free":
-        return _kinked_interval(problem, deadline)
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
+    if not problem.loss.smooth:
+        low, high = problem.loss.subgradient_bounds(null_fit, problem.Y, problem.sample_weight, KINK)
+        if not np.array_equal(low, high):
+            return _kinked_interval(problem, deadline)
     bound = dual_norm(problem, balance_dual(problem, residual(problem, null_fit)), time_limit=deadline)
     return bound.lower, bound.upper
 
 
 def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
-    """Free biases: the best constants sit on kinks, so minimise the dual norm over the subdifferential, output by output.
+    """Null fits on kinks, as best constants are: minimise the dual norm over the subdifferential, output by output.
 
-    Any subgradients with vanishing sums bound beta_max from above, and every single output bounds it from below.
+    Any subgradients (with vanishing sums, for a free bias) bound beta_max from above, and every single output bounds it from
+    below.
     """
     none = np.zeros((0, problem.n_samples))
+    total = 0.0 if problem.bias == "free" else None
     half = deadline.share(0.5)
-    # beta_max is proportional to the weights, and linear programs have absolute tolerances
-    unit = 2.0 ** float(np.frexp(problem.sample_weight.max())[1])
-    scaled = dataclasses.replace(problem, sample_weight=problem.sample_weight / unit)
-    outputs = [dataclasses.replace(scaled, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
-    found = [cutting_planes(output, none, 0.0, minimise_norm=True, deadline=half) for output in outputs]
+    outputs = [dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
+    found = [cutting_planes(output, none, total, minimise_norm=True, deadline=half) for output in outputs]
     N, level = np.hstack([part for part, _ in found]), max(least for _, least in found)
     if not np.isfinite([least for _, least in found]).all():
         return 0.0, _largest_norm(problem)
-    hi = unit * (dual_norm(scaled, N, time_limit=deadline).upper + _off_subgradient(scaled, N))
-    return min(max(0.0, unit * level * (1 - 1e-9)), hi), hi
+    hi = dual_norm(problem, N, time_limit=deadline).upper + _off_subgradient(problem, N)
+    return min(max(0.0, level), hi), hi
 
 
 def _off_subgradient(problem: Problem, N: Array) -> float:
@@ -88,7 +89,8 @@ def _off_subgradient(problem: Problem, N: Array) -> float:
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
     low, high = problem.loss.subgradient_bounds(null_fit, problem.Y, problem.sample_weight)
     off = float(np.maximum(np.maximum(-high - N, N + low), 0.0).sum())
-    lengths = np.linalg.norm(problem.X - problem.X.mean(axis=0), axis=1)
+    X = problem.X - problem.X.mean(axis=0) if problem.bias == "free" else problem.inputs
+    lengths = np.linalg.norm(X, axis=1)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     return 4.0 * off * steepest * float(lengths.max()) * (1.0 + 1e-9)
 
@@ -214,7 +216,7 @@ class _DecayedBias:
             zero = np.zeros((0, trial.n_samples))
             total = beta * float(trial.null_bias()[0])
             level = cutting_planes(trial, zero, total, minimise_norm=True, deadline=self.deadline.share(0.3))[1]
-            if level * (1 - 1e-9) > beta:
+            if level > beta:
                 return beta, hi
         return 0.0, hi
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
-from relucvx.certificate.tangents import Tangents
-from relucvx.deadline import Deadline, seconds_left
+from relucvx.certificate.cutting_planes import ROUND_SHARE, cutting_planes
+from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima, random_directions
@@ -25,11 +24,7 @@ from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
-ROUNDS = 60
-
 MOST_ATOMS = 300
-ROUND_SHARE = 0.1
-"""Share of the time left that one search may take."""
 
 REFITS = 15
 REFINED = 1e-4
@@ -141,82 +136,6 @@ def _refit(
 
 def _options(problem: Problem) -> Any:
     return {"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta}
-
-
-def cutting_planes(
-    problem: Problem,
-    atoms: Array,
-    total: float | None,
-    minimise_norm: bool = False,
-    deadline: Deadline | None = None,
-) -> tuple[Array, float]:
-    """Maximise the dual value over the box subject to |N·atom| <= beta, adding violated atoms.
-
-    A dual function that is not linear is replaced by the tangents of its summands, one more in every round.
-
-    Parameters
-    ----------
-    atoms : ndarray, shape (k, n)
-        phi(Xw) of unit directions to start from.
-    total : float or None
-        Prescribed sum of N (0 for free biases), None for no constraint.
-    minimise_norm : bool
-        Instead minimise max |N·atom| over the subdifferential at the null network: the hinge's beta_max.
-    deadline : Deadline, optional
-        The atoms found until it passes are what counts; the level is -inf, and N arbitrary, when no program was solved.
-
-    Returns
-    -------
-    N : ndarray, shape (n, 1)
-    level : float
-        beta, or the minimised maximum over the atoms found (a lower bound on the minimum over all atoms).
-    """
-    y, w, deadline = problem.Y, problem.sample_weight, deadline or Deadline()
-    n = problem.n_samples
-    if minimise_norm:
-        null_fit = np.tile(problem.null_bias(), (n, 1))
-        low, high = problem.loss.subgradient_bounds(null_fit, y, w, 1e-9)
-        lo, hi = -high[:, 0], -low[:, 0]
-    else:
-        lo, hi = (b[:, 0] for b in problem.loss.dual_bounds(y, w))
-    N = balance_dual(problem, np.clip(np.zeros_like(y), lo[:, None], hi[:, None]))
-    level = -np.inf if minimise_norm else problem.beta
-    rng = np.random.default_rng(0)
-    tangents = None if minimise_norm or problem.loss.linear_dual else Tangents(problem)
-    if tangents is not None:
-        lo, hi = tangents.bounded(lo, hi)
-    for _ in range(ROUNDS):
-        cost = np.append(np.zeros(n) if minimise_norm else -y[:, 0], 1.0 if minimise_norm else 0.0)
-        rows = np.concatenate([atoms, -atoms]) if len(atoms) else np.zeros((0, n))
-        A = np.column_stack([rows, np.full(len(rows), -1.0 if minimise_norm else 0.0)])
-        b = np.zeros(len(rows)) if minimise_norm else np.full(len(rows), problem.beta)
-        eq = None if total is None else np.append(np.ones(n), 0.0)[None]
-        bounds = [*zip(lo, hi, strict=True), (0, None)]
-        if tangents is not None:
-            cost, A, b, eq, bounds = tangents.extend(A, b, eq, bounds)
-        out = linprog(
-            cost, A_ub=A if len(A) else None, b_ub=b if len(A) else None, A_eq=eq,
-            b_eq=None if total is None else [total], bounds=bounds, method="highs", options=seconds_left(deadline),
-        )  # fmt: skip
-        if out.x is None or out.status != 0:
-            break  # what was solved before is what counts
-        touched = tangents is None or tangents.refine(out.x)
-        N = balance_dual(problem, out.x[:n, None])
-        level = float(out.x[n]) if minimise_norm else problem.beta
-        form = form_of(problem, N)
-        starts = random_directions(form, 256, rng)
-        directions, _ = local_maxima(
-            form, starts, above=level * (1 + 1e-8) + 1e-12 * form.scale, deadline=deadline.share(ROUND_SHARE)
-        )
-        if deadline.passed():
-            break
-        if not len(directions):
-            if touched:
-                break
-            continue
-        W = np.array([form.to_original(d) for d in directions])
-        atoms = np.concatenate([atoms, problem.activation(W @ problem.inputs.T)])
-    return N, level
 
 
 def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> Array:
