@@ -203,7 +203,7 @@ def test_complete_arrangement_is_used_as_given():
     assert certificate.rel_gap <= 1e-6
     assert certificate.cones == len(arrangement)
     other = rx.enumerate_patterns(problem.X[::-1])
-    with pytest.raises(InvalidInputError, match="complete arrangement of the problem's augmented inputs"):
+    with pytest.raises(InvalidInputError, match="the arrangement was made from other data"):
         rx.certify(solution, problem.X, problem.Y[:, 0], problem.beta, arrangement=other, method="enumeration")
 
 
