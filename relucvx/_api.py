@@ -33,6 +33,9 @@ from relucvx.tolerances import SOLVE
 from relucvx.types import Activation, Array, Rng
 from relucvx.validation import as_count, as_positive, as_strengths
 
+MOST_SECONDS = 60.0
+"""Seconds for the beta_max that a path begins at, where there is no limit."""
+
 CertifyCallback = Callable[[object], bool | None]
 
 
@@ -369,7 +372,8 @@ def beta_path(
         Strengths in the order to solve them (decreasing is fastest); an integer k asks for k values from beta_max down to
         beta_max/1000, equally spaced in the logarithm.
     time_limit : float, optional
-        Seconds for each strength.
+        Seconds for each strength, and for beta_max where ``betas`` is an integer: Ctrl-C meanwhile carries no result, and
+        an upper bound that is not tight by then starts the path higher.
 
     Yields
     ------
@@ -383,7 +387,7 @@ def beta_path(
     base = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with listening():
-            top = beta_max_interval(base)[1]
+            top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
         values = as_strengths(betas)

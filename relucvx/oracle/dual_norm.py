@@ -23,6 +23,7 @@ from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
 from relucvx.program.model import check_same_inputs
+from relucvx.program.presolve import principal_axes
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result, Rng, Scope, resolve_rng
@@ -93,7 +94,7 @@ def spectral_bound(form: Form) -> float:
     if form.trivial:
         return form.rounding()
     X = form.X
-    lead = np.linalg.norm(X[:, : form.penalized], 2)
+    lead = float(principal_axes(X[:, : form.penalized])[0][0])
     if form.free_bias:
         lead += form.bias_range * np.sqrt(len(X))  # of distinct rows, whose N are added up
     gain = float(np.linalg.norm(form.M, 2)) * lead + float(

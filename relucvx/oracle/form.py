@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.program.presolve import principal_axes
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Activation, Array, BoolArray
@@ -75,7 +76,7 @@ class Form:
     def reach(self) -> float:
         """Upper bound of ||phi(Xw)|| over all samples, per unit of the penalised norm and slope (biases in their range)."""
         root = np.ones(len(self.X)) if self.counts is None else np.sqrt(self.counts)
-        lead = np.linalg.norm(self.X[:, : self.penalized] * root[:, None], 2) if self.penalized else 0.0
+        lead = principal_axes(self.X[:, : self.penalized] * root[:, None])[0][0] if self.penalized else 0.0
         return float(lead + self.bias_range * np.linalg.norm(root))
 
     @property
@@ -144,7 +145,7 @@ class Geometry:
         # Without a centre as without a shift: a free bias absorbs it, and the rows get as short as they can.
         self.centre = X.mean(axis=0) if free_bias else np.zeros(X.shape[1])
         X = X - self.centre
-        _, s, Vt = np.linalg.svd(X, full_matrices=False)
+        s, Vt = principal_axes(X)
         self.rank = int((s > RANK.value * s[0]).sum()) if s.size and s[0] > 0 else 0
         self.basis = np.ascontiguousarray(Vt[: self.rank].T)
         reduced = X @ self.basis

@@ -308,10 +308,27 @@ def _power_of_two(A: Array) -> float:
 
 
 # ---------------------------------------------------------------------- columns
+def principal_axes(X: Array) -> tuple[Array, Array]:
+    """Singular values of X and its right singular vectors as rows.
+
+    Many rows are first factorised block by block: no long singular vectors, and no threads that wait for each other.
+
+    Status: theorem (Q of X = Q R leaves both as they are). Source: [relucvx]
+    """
+    dim = X.shape[1]
+    block = 2 * dim
+    while dim and len(X) > 2 * block:
+        whole = len(X) // block * block
+        triangles = np.asarray(np.linalg.qr(X[:whole].reshape(-1, block, dim), mode="r")).reshape(-1, dim)
+        X = np.concatenate([triangles, X[whole:]])
+    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    return s, Vt
+
+
 def row_space(problem: Problem) -> Reduction | None:
     """Features in the coordinates of the row space, when that has fewer dimensions; None otherwise."""
     X = problem.X
-    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    s, Vt = principal_axes(X)
     rank = max(int((s > max(X.shape) * EPS * s[0]).sum()), 1)
     if rank == problem.n_features:
         return None

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.arrangement.equilibrium import missing_width
-from relucvx.errors import UnsupportedError, explain
+from relucvx.deadline import Deadline, Limit
+from relucvx.errors import BackendError, UnsupportedError, explain
 from relucvx.kernel import spike_free
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.lifting import Lifting, is_one_sided, is_whitened, lifted_dual_norm, tightest_lifting
@@ -92,7 +93,7 @@ def nuclear_norm_bound(
     arrangement: Arrangement | None = None,
     *,
     backend: str = "CLARABEL",
-    time_limit: float | None = None,
+    time_limit: Limit = None,
 ) -> Relaxation:
     """Lower bound from free blocks under the nuclear norm, one per activation pattern.
 
@@ -108,7 +109,7 @@ def nuclear_norm_bound(
     arrangement : Arrangement, optional
         Of the augmented inputs, complete. None enumerates it.
     backend : {"CLARABEL", "SCS"}
-    time_limit : float, optional
+    time_limit : float or Deadline, optional
         Seconds for all rounds of the backend together; what is proven until then is returned.
 
     Returns
@@ -124,14 +125,14 @@ def nuclear_norm_bound(
     InvalidInputError
         For an arrangement of other inputs, or an unknown backend.
     BackendError
-        When the backend returns no point.
+        When the backend returns no point, running out of time in the first round included.
 
     Notes
     -----
     For one output it is the gated relaxation. Patterns enter when the dual point violates them, so that thousands cost
     little. Source: [sahiner-2021] Status: theorem (lower bound over complete arrangements), certified numerically.
     """
-    check_options(problem, backend, time_limit)
+    deadline = check_options(problem, backend, time_limit)
     if arrangement is None:
         arrangement = enumerate_patterns(problem.inputs)
     check_same_inputs(problem, arrangement)
@@ -152,8 +153,12 @@ def nuclear_norm_bound(
     chosen = np.argsort(-_gated_norms(scaled.inputs, gates, at_zero))[:NEW_PATTERNS]
     best: Relaxation | None = None
     while True:
-        left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 1e-3)
-        found, N = _nuclear_round(problem, scaled, gates, chosen, width, backend, left)
+        try:
+            found, N = _nuclear_round(problem, scaled, gates, chosen, width, backend, deadline)
+        except BackendError:
+            if best is None or not deadline.passed():
+                raise
+            return dataclasses.replace(best, seconds=time.perf_counter() - start)
         # over some of the patterns the backend's value is too high, so the last one counts
         best = (
             found
@@ -164,9 +169,8 @@ def nuclear_norm_bound(
         sizes[chosen] = 0.0
         new = np.argsort(-sizes)[:NEW_PATTERNS]
         new = new[sizes[new] > problem.beta * (1.0 + VIOLATION)]
-        seconds = time.perf_counter() - start
-        if not len(new) or (time_limit is not None and seconds >= time_limit):
-            return dataclasses.replace(best, seconds=seconds)
+        if not len(new) or deadline.passed():
+            return dataclasses.replace(best, seconds=time.perf_counter() - start)
         chosen = np.concatenate([chosen, new])
 
 
@@ -177,7 +181,7 @@ def _nuclear_round(
     chosen: NDArray[np.intp],
     width: float,
     backend: str,
-    time_limit: float | None,
+    deadline: Deadline,
 ) -> tuple[Relaxation, Array]:
     """The program over some gates, with the bound its dual point proves against all of them, and that point."""
     import cvxpy as cp
@@ -188,7 +192,7 @@ def _nuclear_round(
     norm = cp.normNuc if min(shape) > 1 else cp.norm2
     penalty = scaled.beta * sum(norm(cp.vec(V, order="C") if min(shape) == 1 else V) for V in blocks)
     cvx, fit, link = network_program(scaled, output, penalty, [])
-    status = run_backend(cvx, backend, time_limit)
+    status = run_backend(cvx, backend, deadline)
     N = scaled.sy * balance_dual(scaled.problem, multiplier(link, problem))
     activation = problem.activation
     steepest = max(abs(activation.slope_neg), abs(activation.slope_pos))
@@ -219,9 +223,7 @@ def _gated_norms(inputs: Array, gates: Array, N: Array) -> Array:
     return np.asarray(np.linalg.norm((gates @ products).reshape(len(gates), inputs.shape[1], -1), ord=2, axis=(1, 2)))
 
 
-def doubly_nonnegative_bound(
-    problem: Problem, *, backend: str = "CLARABEL", time_limit: float | None = None
-) -> Relaxation:
+def doubly_nonnegative_bound(problem: Problem, *, backend: str = "CLARABEL", time_limit: Limit = None) -> Relaxation:
     """Lower bound from a semidefinite program over lifted preactivations.
 
     With whitened inputs (``Xa Xaᵀ = s I``) and ReLU the network problem is
@@ -239,7 +241,7 @@ def doubly_nonnegative_bound(
         Any loss and activation; bias mode "none", "hidden" or "all".
     backend : {"CLARABEL", "SCS"}
         CLARABEL up to about 40 samples; SCS beyond, at a lower accuracy.
-    time_limit : float, optional
+    time_limit : float or Deadline, optional
         Seconds for the backend.
 
     Returns
@@ -265,7 +267,7 @@ def doubly_nonnegative_bound(
     """
     import cvxpy as cp
 
-    check_options(problem, backend, time_limit)
+    deadline = check_options(problem, backend, time_limit)
     start = time.perf_counter()
     scaled = scale_problem(problem)
     lifting, exact = _lift(scaled.inputs, problem)
@@ -274,7 +276,7 @@ def doubly_nonnegative_bound(
     signs = sign_constraints(lifting, moment[:k, :k])
     squares = cp.sum(cp.multiply(lifting.cost, cp.diag(moment[:k, :k]))) + cp.trace(moment[k:, k:])
     cvx, fit, link = network_program(scaled, lifting.J @ moment[:k, k:], 0.5 * scaled.beta * squares, signs.constraints)
-    status = run_backend(cvx, backend, time_limit)
+    status = run_backend(cvx, backend, deadline)
 
     N = balance_dual(scaled.problem, multiplier(link, problem))
     S = signs.multiplier()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relucvx.conversion import as_instance, is_word
+from relucvx.deadline import Deadline, Limit, seconds_left
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
 from relucvx.program.problem import Problem
 from relucvx.types import Array
-from relucvx.validation import as_positive
 
 if TYPE_CHECKING:
     import cvxpy as cp
@@ -104,13 +103,12 @@ def multiplier(link: Any, problem: Problem) -> Array:
     return np.asarray(link.dual_value, dtype=np.float64).reshape(problem.Y.shape)
 
 
-def check_options(problem: Problem, backend: str, time_limit: float | None) -> None:
-    """Raise for an unknown backend, a time limit that is not positive, and free biases."""
+def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline:
+    """The deadline; raises for an unknown backend, a time limit that is not positive, and free biases."""
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
     if not is_word(backend, BACKENDS):
         raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend)))
-    if time_limit is not None:
-        as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
+    deadline = Deadline.of(time_limit)
     if problem.bias == "free":
         raise UnsupportedError(
             explain(
@@ -120,20 +118,21 @@ def check_options(problem: Problem, backend: str, time_limit: float | None) -> N
                 "relucvx.solve, whose certificate covers free biases",
             )
         )
+    return deadline
 
 
-def run_backend(cvx: cp.Problem, backend: str, time_limit: float | None) -> str:
+def run_backend(cvx: cp.Problem, backend: str, deadline: Deadline) -> str:
     """Solve, and return the status; a point short of the tolerance is good enough for a bound that is recomputed."""
     import cvxpy as cp
 
-    start = time.perf_counter()
-    status = ""
+    status = "out of time"
     for tol in BACKENDS[backend]:
-        left = None if time_limit is None else max(time_limit - (time.perf_counter() - start), 1e-9)
+        if deadline.passed():
+            break
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the bound is recomputed
-                cvx.solve(solver=backend, **_options(backend, tol, left))
+                cvx.solve(solver=backend, **_options(backend, tol, deadline))
             status = str(cvx.status)
         except (cp.error.SolverError, ArithmeticError) as error:
             status = str(error)
@@ -150,10 +149,9 @@ def run_backend(cvx: cp.Problem, backend: str, time_limit: float | None) -> str:
     )
 
 
-def _options(backend: str, tol: float, time_limit: float | None) -> dict[str, Any]:
+def _options(backend: str, tol: float, deadline: Deadline) -> dict[str, Any]:
     """The backend's own names for tolerance and time limit."""
     if backend == "CLARABEL":
-        options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
-        return options if time_limit is None else {**options, "time_limit": time_limit}
-    options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000}
-    return options if time_limit is None else {**options, "time_limit_secs": time_limit}
+        return {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol, **seconds_left(deadline)}
+    limit = {f"{name}_secs": seconds for name, seconds in seconds_left(deadline).items()}
+    return {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000, **limit}

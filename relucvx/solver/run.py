@@ -101,11 +101,9 @@ class Run:
         if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
             with suppress(OutOfTime):
                 self.arrangement = enumerate_patterns(problem.inputs, deadline=deadline.share(0.3))
-        self.n_starts = 128
         self.zero_rows = ~problem.inputs.any(axis=1)
         self.leading_row = int(np.argmin(self.zero_rows))
-        self.idle = self.frozen = 0
-        self.exhausted = False
+        self.n_starts, self.idle, self.frozen, self.exhausted = 128, 0, 0, False
 
     def _form(self) -> Form:
         return form_of(self.problem, self.dual)
@@ -118,7 +116,8 @@ class Run:
         if start is not None:
             self._offer(start)
         if not self.problem.loss.smooth and self.problem.bias in ("all", "free") and self._affordable():
-            self._solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
+            with suppress(BackendError):
+                self._solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
         columns = self._price()
         while self.status is Status.ITERATION_LIMIT and self.round < self.max_rounds and not self.exhausted:
             if columns is None:
@@ -142,8 +141,8 @@ class Run:
                 return
             # At a kink the program is degenerate: new cells can move the dual point alone for many rounds.
             degenerate = grown and not self.problem.loss.smooth
-            self.idle = self.idle + 1 if self.upper >= before * (1 - 1e-13) and not degenerate else 0
             self.frozen = self.frozen + 1 if self.upper >= before * (1 - 1e-13) else 0
+            self.idle = self.idle + 1 if self.frozen and not degenerate else 0
             if self.idle >= MOST_IDLE or self.frozen >= MOST_FROZEN or self._creeping():
                 self.status = Status.STALLED
                 self._prove()

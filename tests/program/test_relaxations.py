@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from vector_oracles import dense_directions, lbfgs_best, plane_cells, plane_dual
 
 import relucvx
 from relucvx.arrangement import enumerate_patterns
+from relucvx.deadline import Deadline
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError
 from relucvx.program import relaxations
 from relucvx.program.duality import dual_objective
@@ -181,12 +181,29 @@ def test_a_clock_that_runs_out_returns_what_is_proven(monkeypatch):
     problem = make_problem(X, Y, 0.3)
     full = nuclear_norm_bound(problem)
     monkeypatch.setattr(relaxations, "NEW_PATTERNS", 1)
-    ticks = iter([0.0, 0.0, 2e3])
-    monkeypatch.setattr(relaxations, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
-    early = nuclear_norm_bound(problem, time_limit=1e3)
-    assert early.seconds == 2e3
-    assert 0.0 < early.lower < full.lower
-    assert early.value > full.value
+    one_round, limit, calls = relaxations._nuclear_round, Deadline(1e3), []
+
+    def over_after(moment):
+        """The deadline passes within the first round, or before the second begins to solve."""
+
+        def timed(*arguments):
+            calls.append(moment)
+            if moment == "second" and calls.count(moment) == 2:
+                limit.at = 0.0
+            found = one_round(*arguments)
+            if moment == "first":
+                limit.at = 0.0
+            return found
+
+        return timed
+
+    for moment, rounds in (("first", 1), ("second", 2)):
+        limit = Deadline(1e3)
+        monkeypatch.setattr(relaxations, "_nuclear_round", over_after(moment))
+        early = nuclear_norm_bound(problem, time_limit=limit)
+        assert calls.count(moment) == rounds
+        assert 0.0 < early.lower < full.lower
+        assert early.value > full.value
 
 
 # ---- validity ------------------------------------------------------------------------------------------------------
@@ -333,8 +350,8 @@ def test_what_a_relaxation_refuses(bound):
         bound(problem, backend="MOSEK")
     with pytest.raises(InvalidInputError, match="time_limit to be a finite number > 0; received -1"):
         bound(problem, time_limit=-1)
-    with pytest.raises(BackendError, match="CLARABEL to return a point of the relaxation; received status"):
-        bound(problem, time_limit=1e-9)
+    with pytest.raises(BackendError, match="CLARABEL to return a point of the relaxation; received status out of time"):
+        bound(problem, time_limit=Deadline(0.0))
 
 
 def test_arrangements_must_be_complete_and_of_these_inputs():
