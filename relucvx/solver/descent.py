@@ -36,6 +36,7 @@ def descend(
     m, dim = W.shape
     c = problem.n_outputs
     has_bias = problem.bias in ("all", "free")
+    plain = act.slope_neg == 0.0 and act.slope_pos == 1.0
     counted = np.zeros(dim)
     counted[: problem.penalized] = 1.0
     decay_out = beta if problem.bias == "all" else 0.0
@@ -44,11 +45,16 @@ def descend(
     def value(t: Array) -> tuple[float, Array]:
         w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c)
         b = t[m * (dim + c) :] if has_bias else np.zeros(c)
-        Z = X @ w.T
-        H = act(Z)
+        H = X @ w.T
+        active = H > 0
+        if plain:  # in place: for many samples passes over memory cost as much as the products
+            np.maximum(H, 0.0, out=H)
+        else:
+            H = act(H)
         F = H @ v + b
         G = problem.loss.gradient(F, Y, problem.sample_weight)
-        back = (G @ v.T) * act.gate(Z > 0)
+        back = G @ v.T
+        back *= active if plain else act.gate(active)
         total = (
             problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
         )
