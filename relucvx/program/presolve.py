@@ -250,16 +250,16 @@ def own_units(problem: Problem) -> Reduction | None:
 
 
 def even_rows(problem: Problem) -> Reduction | None:
-    """Rows far from the median size brought to it (powers of two), where that is exact; None elsewhere.
+    """Rows far longer than the median brought to its size (powers of two), where that is exact; None elsewhere.
 
     Networks without bias are positively homogeneous: with x = t x' the fit is t times that at x', and a loss of degree p is
-    t^p times that of the target y / t, which the sample weight takes up.
+    t^p times that of the target y / t, which the sample weight takes up. Short rows stay: their targets would become huge.
     """
     degree, sizes = problem.loss.homogeneity, np.abs(problem.X).max(axis=1)
     if problem.bias != "none" or degree is None or not sizes.any():
         return None
     ratio = sizes / np.median(sizes[sizes > 0])
-    odd = (sizes > 0) & ((ratio > EVEN) | (ratio < 1.0 / EVEN))
+    odd = ratio > EVEN
     t = np.where(odd, 2.0 ** np.round(np.log2(np.where(odd, ratio, 1.0))), 1.0)
     weight = problem.sample_weight * t**degree
     if not odd.any() or not (np.isfinite(weight).all() and (weight[problem.sample_weight > 0] > 0).all()):

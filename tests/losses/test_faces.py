@@ -9,6 +9,7 @@ from own_losses import OWN, Copied, Pinball, Tube
 from scipy.optimize import minimize_scalar
 
 import relucvx as rx
+from relucvx.deadline import Deadline
 from relucvx.errors import DataFileError, InvalidInputError
 from relucvx.losses import EXACT_PENALTY, LOSSES, Loss, check_faces
 from relucvx.losses.cones import cones_of_expression
@@ -138,7 +139,7 @@ def group_value(problem, cones):
     )
     if cones is not None:
         object.__setattr__(problem, "loss", cones)
-    x, _, dual, _ = program.solve(1e-10, 60.0)
+    x, _, dual, _ = program.solve(1e-10, Deadline(60.0))
     V = x * program.sy
     F = atoms @ V
     return problem.loss_at(F) + problem.beta * np.linalg.norm(V, axis=1).sum(), dual, F
@@ -244,7 +245,7 @@ def test_a_saved_loss_of_one_s_own_is_asked_for(tmp_path):
     own = Copied("squared", True)  # a name that the package knows, too
     path = rx.solve(X, y, 0.1, loss=own).save(tmp_path / "own")
     with pytest.raises(
-        DataFileError, match=r"the loss 'squared' of class .*Copied; received loss=None.*load\(path, loss=Copied"
+        DataFileError, match=r"of class .*Copied; received loss=None.*path, loss=loss.*being its Copied"
     ):
         rx.load(path)
     with pytest.raises(DataFileError, match=r"of class .*Copied"):

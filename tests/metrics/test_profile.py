@@ -340,9 +340,8 @@ def test_a_network_is_no_table(use):
         use(nn.Sequential(nn.Linear(5, 3)))
 
 
-def test_sparse_inputs_are_refused():
-    with pytest.raises(InvalidInputError, match="X"):
-        m.profile(NET, csr_array(X), LABELS, **EXACT)
+def test_sparse_inputs_are_read_as_dense_ones():
+    pd.testing.assert_frame_equal(m.profile(NET, csr_array(X), LABELS, **EXACT), m.profile(NET, X, LABELS, **EXACT))
 
 
 # ------------------------------------------------------------------ the figure

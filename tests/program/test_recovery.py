@@ -81,7 +81,7 @@ def test_a_wall_neuron_goes_to_whichever_neighbour_the_program_has():
     for keep in ([True, True], [False, True]):
         k = np.flatnonzero((prog.patterns == keep).all(axis=1))
         one = dataclasses.replace(
-            prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k], complete=False
+            prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k]
         )
         primal = lift_network(net, ConvexProgram.from_problem(prog.problem, one))
         np.testing.assert_array_equal(primal.positive, [[0.0, 1.0]])
@@ -90,9 +90,7 @@ def test_a_wall_neuron_goes_to_whichever_neighbour_the_program_has():
 def test_lifting_outside_the_patterns_names_the_neurons():
     prog = program(np.array([[1.0, 0.0], [0.0, 1.0]]))
     k = np.flatnonzero(prog.patterns.all(axis=1))
-    one = dataclasses.replace(
-        prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k], complete=False
-    )
+    one = dataclasses.replace(prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k])
     few = ConvexProgram.from_problem(prog.problem, one)
     net = TwoLayerReLU([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]], [1.0, 1.0, -1.0, 0.0])
     with pytest.raises(LiftingError, match="program's 1 patterns; received 2 outside: neurons 1, 2;"):

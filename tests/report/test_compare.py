@@ -16,6 +16,7 @@ from relucvx.report import compare as compare_module
 from relucvx.report import uniqueness as uniqueness_module
 from relucvx.report.measure import distance
 from relucvx.report.read import read_factors, read_labels
+from relucvx.training import RunStatus
 
 BETA = 0.5
 
@@ -277,15 +278,23 @@ def test_frame_and_table_hold_the_same(found, monkeypatch):
         found.to_frame()
 
 
+class Given(tuple):
+    """Runs that were not trained: what compare asks of them."""
+
+    runs = property(tuple)
+
+
 def test_runs_are_trained_when_none_are_given(monkeypatch, solved):
     data = planted()
     seen = {}
 
     def train(X, Y, beta, **options):
         seen.update(options, shape=np.shape(Y), beta=beta)
-        return SimpleNamespace(runs=(SimpleNamespace(network=solved.network, seed=0),))
+        return Given((SimpleNamespace(network=solved.network, seed=0, status=RunStatus.STATIONARY),))
 
-    monkeypatch.setitem(sys.modules, "relucvx.training", SimpleNamespace(train=train))
+    monkeypatch.setitem(
+        sys.modules, "relucvx.training", SimpleNamespace(train=train, Runs=SimpleNamespace, RunStatus=RunStatus)
+    )
     found = rx.compare(data.X, data.Y, BETA, solution=solved)
     assert [row.name for row in found.rows] == ["seed 0"]
     assert (seen["shape"], seen["beta"], seen["bias"]) == ((20,), BETA, "none")

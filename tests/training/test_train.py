@@ -317,7 +317,6 @@ def test_to_frame(monkeypatch):
         ({"device": "abacus"}, InvalidInputError, "a torch device of this machine; received 'abacus'"),
         ({"schedule": "linear"}, InvalidInputError, "a schedule among"),
         ({"activation": "sine"}, InvalidInputError, "an activation among relu.*tanh"),
-        ({"loss": "absolute"}, UnsupportedError, "a loss that can be trained"),
         ({"bias": "output"}, InvalidInputError, "a bias mode among"),
     ],
 )
