@@ -47,6 +47,8 @@ Tol = Annotated[float, typer.Option(help="relative gap to prove")]
 TimeLimit = Annotated[float, typer.Option(help="seconds in all; the bound is valid when they run out")]
 SECONDS = 30.0
 """Time limit of one problem when none is given: whoever waits at a prompt sees what there is by then, and can ask for more."""
+COMPARE_SECONDS = 600.0
+"""The same where networks are trained as well: ten of them on a table of some hundred rows take a minute or more."""
 Hidden = Annotated[
     str | None, typer.Option(help="widths of the hidden layers, e.g. 64,32  [default: --depth layers of --width]")
 ]

@@ -11,7 +11,7 @@ import typer
 from relucvx.cli import output, report
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
-from relucvx.cli.options import SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
+from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
 from relucvx.cli.saving import Saving, check_files, so_far
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
@@ -90,7 +90,7 @@ def compare(
     posing: Posing,
     tol: Tol = 1e-6,
     reach: Annotated[float, typer.Option(help="certified relative gap up to which a run counts as optimal")] = 1e-4,
-    time_limit: TimeLimit = SECONDS,
+    time_limit: TimeLimit = COMPARE_SECONDS,
     seeds: Seeds = 10,
     width: Width = 64,
     optimizer: Optimizer = "lbfgs",
