@@ -14,6 +14,9 @@ from relucvx.types import Array
 MANY_SAMPLES, FEW_SAMPLES, COARSE_SHARE = 10_000, 2_000, 0.15
 """From so many samples on, the first descent begins on so few of them, for this share of the time left."""
 
+ROWS_AT_ONCE = 1024
+"""Rows of one step of a pass through the network, so that what is in between stays near the processor."""
+
 UNEVEN = 30.0
 """Columns whose sizes differ by more than this are brought to one size for a descent."""
 
@@ -42,26 +45,32 @@ def descend(
     decay_out = beta if problem.bias == "all" else 0.0
     unit = _units(X)  # scaling is not exact for the penalty, but L-BFGS moves in whatever coordinates are even
 
+    chunks = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(X), ROWS_AT_ONCE)]
+
     def value(t: Array) -> tuple[float, Array]:
         w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c)
         b = t[m * (dim + c) :] if has_bias else np.zeros(c)
-        H = X @ w.T
-        active = H > 0
-        if plain:  # in place: for many samples passes over memory cost as much as the products
-            np.maximum(H, 0.0, out=H)
-        else:
-            H = act(H)
-        F = H @ v + b
-        G = problem.loss.gradient(F, Y, problem.sample_weight)
-        back = G @ v.T
-        back *= active if plain else act.gate(active)
+        F = np.empty_like(Y)
+        grad_w, grad_v, grad_b = beta * w * counted, beta * v, decay_out * b
+        for rows in chunks:  # for many samples passes over memory cost as much as the products
+            H = X[rows] @ w.T
+            active = H > 0
+            if plain:
+                np.maximum(H, 0.0, out=H)
+            else:
+                H = act(H)
+            F[rows] = H @ v + b
+            G = problem.loss.gradient(F[rows], Y[rows], problem.sample_weight[rows])
+            back = G @ v.T
+            back *= active if plain else act.gate(active)
+            grad_w += back.T @ X[rows]
+            grad_v += H.T @ G
+            if has_bias:
+                grad_b = grad_b + G.sum(axis=0)
         total = (
             problem.loss_at(F) + 0.5 * beta * float((w * w * counted).sum() + (v * v).sum()) + 0.5 * decay_out * b @ b
         )
-        grads = [((back.T @ X + beta * w * counted) / unit).ravel(), (H.T @ G + beta * v).ravel()]
-        if has_bias:
-            grads.append(G.sum(axis=0) + decay_out * b)
-        return float(total), np.concatenate(grads)
+        return float(total), np.concatenate([(grad_w / unit).ravel(), grad_v.ravel(), grad_b if has_bias else []])
 
     start = np.concatenate([(W * unit).ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
     options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
