@@ -82,6 +82,11 @@ def readable(file: Path) -> bool:
     return ends[file.suffix]() if file.suffix in ends else False
 
 
+def hear() -> None:
+    """Ctrl-C is heard as in a terminal, also where this program runs in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def one(name: str, moment: float, number: int, folder: Path) -> dict[str, Any]:
     """Interrupt one run."""
     words = [w.format(folder=folder) for w in COMMANDS[name]]
@@ -89,7 +94,8 @@ def one(name: str, moment: float, number: int, folder: Path) -> dict[str, Any]:
         if Path(w).suffix in (".html", ".csv", ".png"):
             Path(w).write_text(OLD)
     command = [sys.executable, "-m", "relucvx", *words] if words else [sys.executable, "-c", LOOP]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=hear, **pipes) as running:
         time.sleep(moment)
         below = children(running.pid)
         ended = running.poll() is not None

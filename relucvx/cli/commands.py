@@ -171,25 +171,24 @@ def certify(
 
     stored = stored_solution(solution)
     task = pose_again(stored, solution)
-    with output.interruptible() as stopped, output.progress("certifying", tol) as draw:
-
-        def callback(state: object) -> bool:
-            if draw is not None:
-                draw(state)
-            return stopped()
-
-        certificate = rx.certify(
-            stored.network, task.X, task.Y, task.beta, **task.options, dual=stored.dual, tol=tol,
-            time_limit=time_limit, method=cast(Any, method), callback=callback,
+    with output.progress("certifying", tol) as callback:
+        certificate, cut = so_far(
+            lambda: rx.certify(
+                stored.network, task.X, task.Y, task.beta, **task.options, dual=stored.dual, tol=tol,
+                time_limit=time_limit, method=cast(Any, method), callback=callback,
+            )
         )  # fmt: skip
     if as_json:
-        output.print_json({"solution": str(solution), "tol": tol, **output.certificate_facts(certificate)})
+        facts = {"solution": str(solution), "tol": tol, "interrupted": cut, **output.certificate_facts(certificate)}
+        output.print_json(facts)
     else:
         old = stored.certificate
         claim = {"stored claim": f"{old.lower:.10g} <= p* <= {old.upper:.10g} (not used)"}
         rows = {**output.certificate_rows(certificate, tol), "seconds": f"{certificate.seconds:.3g}", **claim}
+        if cut:
+            rows["INTERRUPTED"] = "the bounds hold; more time may bring them closer"
         output.show(task.title, rows)
-    raise typer.Exit(CERTIFIED if certificate.rel_gap <= tol else NOT_CERTIFIED)
+    Saving().end(CERTIFIED if certificate.rel_gap <= tol else NOT_CERTIFIED, cut)
 
 
 @app.command()

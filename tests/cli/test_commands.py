@@ -408,31 +408,22 @@ def test_ctrl_c_inside_a_kernel(monkeypatch):
 
 
 # ---------------------------------------------------------------------- signals, terminals, processes
-def test_the_first_ctrl_c_is_a_flag_and_the_second_acts():
-    before = signal.getsignal(signal.SIGINT)
-    with output.interruptible() as stopped:
-        assert not stopped()
-        signal.raise_signal(signal.SIGINT)
-        assert stopped()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
 def test_ctrl_c_stops_a_certificate_with_a_valid_bound(tmp_path, monkeypatch):
     data = rx.datasets.get("planted:40x5")
     sol = rx.solve(data.X, data.Y, 0.05, time_limit=0.5, tol=1e-3)
     file = sol.save(tmp_path / "rough")
 
     @contextmanager
-    def pressed():
-        yield lambda: True
+    def pressing(label, tol):
+        yield lambda state: signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(output, "interruptible", pressed)
-    code, out, _ = run("certify", file, "--tol", "1e-9", "--method", "branch_and_bound", "--json")
+    monkeypatch.setattr(output, "progress", pressing)
+    command = ("certify", file, "--tol", "1e-12", "--method", "branch_and_bound")
+    code, out, _ = run(*command, "--json")
     proven = json.loads(out)
-    assert code in (0, 2)
+    assert (code, proven["interrupted"]) == (2, True)
     assert 0 <= proven["lower"] <= sol.objective
+    assert "INTERRUPTED" in run(*command)[1]
 
 
 def test_progress_draws_only_in_a_terminal():

@@ -28,7 +28,7 @@ def problem(name):
     return X, sample.Y
 
 
-def certify_share(name, share, tol):
+def assert_share_certified(name, share, tol):
     X, y = problem(name)
     beta = share * rx.beta_max(X, y)[1]
     began = time.perf_counter()
@@ -43,25 +43,25 @@ def certify_share(name, share, tol):
 
 @pytest.mark.parametrize(("name", "share"), sorted(FAST))
 def test_fast_problems(name, share):
-    certify_share(name, share, 1e-6)
+    assert_share_certified(name, share, 1e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("name", sorted(SETS))
 def test_all_problems(name, share):
-    certify_share(name, share, 1e-6)
+    assert_share_certified(name, share, 1e-6)
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_nine_digits_small(share):
-    certify_share("planted 20x2", share, 1e-9)
+    assert_share_certified("planted 20x2", share, 1e-9)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 def test_nine_digits(share):
-    certify_share("planted 50x3", share, 1e-9)
+    assert_share_certified("planted 50x3", share, 1e-9)
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def spellings(name, loss, bias, seed, power):
     return TRANSFORMATIONS[name][0](case, 10.0**power, np.random.default_rng([seed, 1]))
 
 
-def agree(name, loss, bias, seed, power):
+def assert_agree(name, loss, bias, seed, power):
     """The doors on both spellings."""
     other, case = spellings(name, loss, bias, seed, power)
     one = rx.solve(case.X, case.y, case.beta, time_limit=60, **case.options)
@@ -129,7 +129,7 @@ def agree(name, loss, bias, seed, power):
 @pytest.mark.parametrize(("name", "loss", "bias"), KINDS)
 def test_the_doors_do_not_see_the_spelling(name, loss, bias):
     for power in (-9, 9):
-        agree(name, loss, bias, 0, power)
+        assert_agree(name, loss, bias, 0, power)
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_the_doors_do_not_see_the_spelling(name, loss, bias):
 @settings(deadline=None, max_examples=12)
 @given(seed=st.integers(1, 10**6), power=st.integers(-9, 9))
 def test_the_doors_do_not_see_the_spelling_of_many(name, loss, bias, seed, power):
-    agree(name, loss, bias, seed, power)
+    assert_agree(name, loss, bias, seed, power)
 
 
 @settings(deadline=None, max_examples=40)

@@ -250,14 +250,14 @@ ORACLE = (
         "oracle.dual_norm:spectral_bound",
         "return float(gain * (",
         "return float(0.5 * gain * (",
-        "verify dual-norm-bounds",
+        "pytest tests/oracle/test_enumeration.py",
     ),
     Fault(
         "enumerated bound of one side only",
         "oracle.enumeration:bound_cells",
         "for side in range(2)",
         "for side in range(1)",
-        "verify dual-norm-bounds",
+        "pytest tests/oracle/test_enumeration.py",
         True,
     ),
     Fault(
@@ -265,7 +265,7 @@ ORACLE = (
         "oracle.enumeration:bound_cells",
         "for i in range(n):\n            if patterns",
         "for i in range(n - 1):\n            if patterns",
-        "verify dual-norm-bounds",
+        "pytest tests/oracle/test_enumeration.py",
         True,
     ),
     Fault(
@@ -273,7 +273,7 @@ ORACLE = (
         "oracle.enumeration:enumerated_bound",
         "return upper +",
         "return 0.9 * upper +",
-        "verify dual-norm-bounds",
+        "pytest tests/oracle/test_enumeration.py",
     ),
 )
 
