@@ -181,8 +181,10 @@ class Comparison(Result):
             write_text(path, text + "\n")
         return text
 
-    def to_html(self, path: str | os.PathLike[str], title: str | None = None) -> Path:
+    def to_html(self, path: str | os.PathLike[str], title: str | None = None, *, figures: bool = True) -> Path:
         """Write one self-contained HTML file (figures inside, no scripts, nothing loaded); returns its path.
+
+        Drawing takes seconds: ``figures=False`` leaves the words and the table.
 
         Raises
         ------
@@ -191,7 +193,7 @@ class Comparison(Result):
         """
         from relucvx.report.html import page
 
-        return write_text(path, page(self, title))
+        return write_text(path, page(self, title, figures))
 
 
 def is_proven(solution: Solution, tol: float) -> bool:

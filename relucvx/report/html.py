@@ -60,7 +60,7 @@ WORDS = {"holds": "holds", "does not hold": "fails", "partly": "partly"}
 """Style of each verdict."""
 
 
-def page(comparison: Comparison, title: str | None = None) -> str:
+def page(comparison: Comparison, title: str | None = None, figures: bool = True) -> str:
     """The report as HTML text."""
     from relucvx import __version__
 
@@ -82,8 +82,7 @@ def page(comparison: Comparison, title: str | None = None) -> str:
             _facts(comparison),
             "<h2>Findings</h2>",
             _findings(comparison),
-            "<h2>Figures</h2>",
-            *_figures(comparison),
+            *(["<h2>Figures</h2>", *_figures(comparison)] if figures else []),
             "<h2>Networks</h2>",
             _table(comparison),
             f'<p class="legend">{escape(LEGEND)}</p>',

@@ -20,6 +20,9 @@ WALLS = 80
 SAME = float(np.cos(np.deg2rad(3.0)))
 """Cosine from which neurons are drawn as one: an angle of three degrees."""
 
+BLOCK = 100_000
+"""Directions times samples of one step over many directions."""
+
 
 def dual_values(problem: Problem, dual: Array, directions: Array) -> Array:
     """||Nᵀ phi(Xa w)|| / ||w|| for each row w of ``directions`` (k, D), ||w|| without a free bias; shape (k,).
@@ -30,9 +33,13 @@ def dual_values(problem: Problem, dual: Array, directions: Array) -> Array:
     -----
     Status: theorem (a definition). Source: [pilanci-ergen-2020]
     """
-    inner = problem.activation(directions @ problem.inputs.T) @ dual
     size = np.linalg.norm(directions[:, : problem.penalized], axis=1)
-    return np.asarray(np.linalg.norm(inner, axis=1) / np.where(size > 0, size, np.inf))
+    step = max(1, BLOCK // problem.n_samples)  # a map of the sphere has tens of thousands of directions
+    inner = [
+        np.linalg.norm(problem.activation(directions[at : at + step] @ problem.inputs.T) @ dual, axis=1)
+        for at in range(0, len(directions), step)
+    ]
+    return np.concatenate([*inner, np.zeros(0)]) / np.where(size > 0, size, np.inf)
 
 
 def plot_neurons(comparison: Comparison, ax: Any = None) -> Any:

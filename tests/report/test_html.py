@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+from html import escape
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -107,3 +108,10 @@ def test_a_path_that_cannot_be_written(found, tmp_path):
 )  # fmt: skip
 def test_numbers_stay_short(value, text):
     assert number(value) == text
+
+
+def test_a_page_without_figures_still_has_every_word(found, text, tmp_path):
+    bare = found.to_html(tmp_path / "bare.html", figures=False).read_text(encoding="utf-8")
+    assert "<img" in text
+    assert "<img" not in bare
+    assert all(escape(finding.text) in bare for finding in found.findings)
