@@ -80,7 +80,7 @@ OURS = (
     COMMON
     + """
 from relucvx.metrics import graph_convexity
-from relucvx.metrics.graph import NeighbourGraph, first_path_scores
+from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_scores
 
 found = measured(lambda: graph_convexity(Z, labels, n_pairs=limit, rng=0))
 draw, pairs = np.random.RandomState(0), []

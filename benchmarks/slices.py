@@ -1,8 +1,8 @@
 """How fast is an exact planar slice, against a plain splitter that cuts polygon after polygon?
 
-The peer is the test suite's reference (``tests/metrics/splitter.py``): for every layer, every polygon is cut by each neuron
-in turn, its preactivations by one small matrix product per polygon and layer. Ours also measures the regions, multiplies out
-their maps and finds the decision boundary. Both must find the same codes, as often.
+The peer is the test suite's reference (``tests/metrics/regions/splitter.py``): for every layer, every polygon is cut by each
+neuron in turn, its preactivations by one small matrix product per polygon and layer. Ours also measures the regions,
+multiplies out their maps and finds the decision boundary. Both must find the same codes, as often.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relucvx.metrics import SliceRegions, slice_regions
 from relucvx.network import DeepNetwork
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from metrics.splitter import float_regions, layers_of
+from metrics.regions.splitter import float_regions, layers_of
 
 BOX = 5.0 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 

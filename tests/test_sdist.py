@@ -18,7 +18,7 @@ FOLDERS = ("relucvx", "tests", "examples", "benchmarks")
 TESTS = (
     "tests/test_import.py",
     "tests/network/test_two_layer.py",
-    "tests/metrics/test_hamming.py",
+    "tests/metrics/regions/test_hamming.py",
     "tests/test_words.py",
 )
 """A few that need no minute, among them one that reads README and the command line."""

@@ -61,8 +61,8 @@ def profile(
     Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
     """
     from relucvx.cli.network import obtain_network, widths_of
-    from relucvx.metrics.layer_scores import chosen_scores
-    from relucvx.metrics.profile import profile as measure
+    from relucvx.metrics.layers.profile import profile as measure
+    from relucvx.metrics.layers.scores import chosen_scores
 
     check_files(plot, csv)
     check_format(plot)
@@ -155,7 +155,7 @@ def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
 
 def save(frame: DataFrame, plot: Path | None, csv: Path | None, saving: Saving) -> list[str]:
     """Write the files asked for; an interrupted profile without a row has no figure."""
-    from relucvx.metrics.profile_figure import plot_profile
+    from relucvx.metrics.layers.profile_figure import plot_profile
     from relucvx.results import write_figure, write_text
 
     done = [saving.save(csv, lambda path: write_text(path, frame.to_csv()))]

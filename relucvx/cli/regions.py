@@ -61,7 +61,7 @@ def regions(
     """
     from relucvx.cli.network import counted, obtain_network, widths_of
     from relucvx.metrics.figures import plain
-    from relucvx.metrics.slice_plot import COLORS
+    from relucvx.metrics.regions.slice_plot import COLORS
     from relucvx.results import write_figure
 
     check_files(plot)
@@ -230,7 +230,7 @@ def along_segments(
     import numpy as np
 
     from relucvx.metrics import class_folding
-    from relucvx.metrics.tracking import RegionTracker
+    from relucvx.metrics.regions.tracking import RegionTracker
 
     count = 20 * paths if labels is None else paths * max(len(classes) * (len(classes) - 1) // 2, 1)
     tracker = RegionTracker(module, X, labels=labels, mode="lines", n_segments=min(count, 500), rng=seed)

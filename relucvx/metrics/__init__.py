@@ -1,37 +1,41 @@
-"""Geometry of representations: arrays or networks in, numbers out."""
+"""Geometry of representations: arrays or networks in, numbers out.
+
+The files beside this one are the questions. What they are asked about lies in three wings: ``regions`` (linear regions of
+networks, folding), ``layers`` (reading networks layer by layer, profiles), ``samples`` (classes, pairs, scales, neighbours).
+"""
 
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.alignment import Procrustes, cka, procrustes
-from relucvx.metrics.class_folding import ClassFolding, PairFolding, class_folding
-from relucvx.metrics.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
 from relucvx.metrics.decoding import DecodingDimension, decoding_dimension
 from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
-from relucvx.metrics.folding import SpaceFolding, folding, space_folding
-from relucvx.metrics.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.intrinsic import TwoNN, two_nn
-from relucvx.metrics.largest_folding import LargestFolding, largest_folding
-from relucvx.metrics.lines import LineRegions, line_regions
+from relucvx.metrics.layers.profile import ProfileProgress, profile, suggested_cut
+from relucvx.metrics.layers.profile_figure import plot_profile
+from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import LinearProbe, linear_probe
-from relucvx.metrics.profile import ProfileProgress, profile, suggested_cut
-from relucvx.metrics.profile_figure import plot_profile
 from relucvx.metrics.recordings import (
     ConditionAverages,
     NoiseCorrectedKernel,
     condition_averages,
     noise_corrected_kernel,
 )
-from relucvx.metrics.representations import layer_activations
+from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
+from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
+from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
+from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
+from relucvx.metrics.regions.lines import LineRegions, line_regions
+from relucvx.metrics.regions.slice_plot import plot_slice
+from relucvx.metrics.regions.slice_result import SliceRegions
+from relucvx.metrics.regions.slices import input_map, slice_regions
+from relucvx.metrics.regions.tracking import RegionTracker
+from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.separability import LinearSeparation, Separability, cover_count, linear_separation, separability
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
-from relucvx.metrics.slice_plot import plot_slice
-from relucvx.metrics.slice_result import SliceRegions
-from relucvx.metrics.slices import input_map, slice_regions
-from relucvx.metrics.tracking import RegionTracker
 
 __all__ = [
     "ClassFolding",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
-from relucvx.metrics.scaling import centred, mean_row, scaled, unit_spread
+from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
+from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import order_statistic, overlap, row_blocks, squared_distances
-from relucvx.metrics.groups import as_gram, check_same_samples
-from relucvx.metrics.scaling import centred, centred_kernel, from_middle
+from relucvx.metrics.samples.blocks import order_statistic, overlap, row_blocks, squared_distances
+from relucvx.metrics.samples.groups import as_gram, check_same_samples
+from relucvx.metrics.samples.scaling import centred, centred_kernel, from_middle
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_positive
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import Groups, as_groups
-from relucvx.metrics.scaling import mean_row, scaled
+from relucvx.metrics.samples.groups import Groups, as_groups
+from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.tolerances import RANK
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix

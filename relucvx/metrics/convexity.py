@@ -10,7 +10,8 @@ import numpy as np
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
-from relucvx.metrics.class_pairs import (
+from relucvx.metrics.regions.lines import outputs_along
+from relucvx.metrics.samples.class_pairs import (
     Convexity,
     averages,
     class_means,
@@ -20,9 +21,8 @@ from relucvx.metrics.class_pairs import (
     dyadic_limits,
     half_sample_limits,
 )
-from relucvx.metrics.graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
-from relucvx.metrics.groups import Groups, Indices, as_groups
-from relucvx.metrics.lines import outputs_along
+from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
 from relucvx.network import is_torch_module
 from relucvx.network.layers import Affine, LayerList
 from relucvx.network.reading import read_layers

@@ -10,9 +10,9 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import held_out_accuracy
-from relucvx.metrics.dichotomies import check_conditions, dichotomies
-from relucvx.metrics.groups import Groups, Indices, as_groups
-from relucvx.metrics.scaling import unit_spread
+from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
+from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import as_gram
-from relucvx.metrics.scaling import centred_kernel, mean_row, scaled
+from relucvx.metrics.samples.groups import as_gram
+from relucvx.metrics.samples.scaling import centred_kernel, mean_row, scaled
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix, as_positive

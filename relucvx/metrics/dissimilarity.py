@@ -8,8 +8,8 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import check_same_samples
 from relucvx.metrics.neighbours import TIE
+from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 

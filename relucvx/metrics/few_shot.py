@@ -9,9 +9,9 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import overlap
-from relucvx.metrics.groups import as_groups
-from relucvx.metrics.scaling import mean_row, scaled
+from relucvx.metrics.samples.blocks import overlap
+from relucvx.metrics.samples.groups import as_groups
+from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.types import Array, Result
 from relucvx.validation import as_count, as_matrix
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import BLOCK
-from relucvx.metrics.groups import Indices
 from relucvx.metrics.neighbours import TIE, near_distances, slack
-from relucvx.metrics.scaling import from_middle
+from relucvx.metrics.samples.blocks import BLOCK
+from relucvx.metrics.samples.groups import Indices
+from relucvx.metrics.samples.scaling import from_middle
 from relucvx.types import Array, Result
 from relucvx.validation import as_fraction, as_matrix
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.blocks import BLOCK, row_blocks, squared_distances
-from relucvx.metrics.groups import check_same_samples
-from relucvx.metrics.scaling import from_middle
+from relucvx.metrics.samples.blocks import BLOCK, row_blocks, squared_distances
+from relucvx.metrics.samples.groups import check_same_samples
+from relucvx.metrics.samples.scaling import from_middle
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix

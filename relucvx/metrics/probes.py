@@ -11,7 +11,7 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
 from relucvx.validation import as_count, as_matrix, as_positive
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_numpy
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.class_pairs import Interval
-from relucvx.metrics.dichotomies import check_conditions, dichotomies
-from relucvx.metrics.groups import Indices, as_groups
-from relucvx.metrics.scaling import exactly_scaled, mean_row, scaled
+from relucvx.metrics.samples.class_pairs import Interval
+from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
+from relucvx.metrics.samples.groups import Indices, as_groups
+from relucvx.metrics.samples.scaling import exactly_scaled, mean_row, scaled
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import blocks, cka, procrustes
+from relucvx.metrics import cka, procrustes
+from relucvx.metrics.samples import blocks
 
 
 def literal(K, L):

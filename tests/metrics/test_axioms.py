@@ -219,21 +219,21 @@ TABLE: dict[str, Row] = {
 
 ELSEWHERE = {
     "cover_count": "test_separability.py",
-    "class_folding": "test_class_folding.py",
-    "folding": "test_folding.py",
-    "hamming_convex": "test_hamming.py",
-    "largest_folding": "test_class_folding.py",
-    "layer_activations": "test_representations.py",
-    "line_regions": "test_folding.py",
+    "class_folding": "regions/test_class_folding.py",
+    "folding": "regions/test_folding.py",
+    "hamming_convex": "regions/test_hamming.py",
+    "largest_folding": "regions/test_class_folding.py",
+    "layer_activations": "layers/test_representations.py",
+    "line_regions": "regions/test_folding.py",
     "linear_separation": "test_separability.py",
-    "plot_profile": "test_profile.py",
-    "plot_slice": "test_slice_decisions.py:.plot(",
-    "profile": "test_profile.py",
-    "input_map": "test_slice_decisions.py",
-    "slice_regions": "test_slices.py",
-    "suggested_cut": "test_profile.py",
+    "plot_profile": "layers/test_profile.py",
+    "plot_slice": "regions/test_slice_decisions.py:.plot(",
+    "profile": "layers/test_profile.py",
+    "input_map": "regions/test_slice_decisions.py",
+    "slice_regions": "regions/test_slices.py",
+    "suggested_cut": "layers/test_profile.py",
 }
-"""Functions of networks or of other results, and the file beside this one that tests them (after a colon: as what)."""
+"""Functions of networks or of other results, and the file, from this folder, that tests them (after a colon: as what)."""
 
 
 def sorted_as(case: Case) -> Any:

@@ -350,7 +350,7 @@ def test_euclidean_pairs_are_drawn_without_replacement():
 
 
 def test_pair_numbers_enumerate_every_pair_once():
-    from relucvx.metrics.class_pairs import draw_pairs
+    from relucvx.metrics.samples.class_pairs import draw_pairs
 
     rng = np.random.default_rng(0)
     for m in (1, 2, 3, 7, 50):

@@ -7,9 +7,9 @@ import pytest
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import Convexity, ConvexityNull, euclidean_convexity, graph_convexity
-from relucvx.metrics.class_pairs import draw_pairs, dyadic_limits
-from relucvx.metrics.graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
-from relucvx.metrics.groups import as_groups
+from relucvx.metrics.samples.class_pairs import draw_pairs, dyadic_limits
+from relucvx.metrics.samples.groups import as_groups
+from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
 
 
 def draw(rng, n, classes, p, apart):
@@ -164,7 +164,7 @@ def test_the_null_is_the_score_of_permuted_labels(ties):
 def test_blocks_of_sources_do_not_change_the_null(monkeypatch):
     Z, labels = draw(np.random.default_rng(4), 50, 2, 2, 1.0)
     base = graph_convexity(Z, labels, 4, 40, rng=0, n_permutations=6)
-    monkeypatch.setattr("relucvx.metrics.graph.BLOCK", 300)
+    monkeypatch.setattr("relucvx.metrics.samples.neighbour_graph.BLOCK", 300)
     again = graph_convexity(Z, labels, 4, 40, rng=0, n_permutations=6)
     assert again.overall == pytest.approx(base.overall, abs=1e-12)
     assert again.null.mean == pytest.approx(base.null.mean, abs=1e-12)

@@ -7,7 +7,7 @@ import pytest
 
 from relucvx import metrics as m
 from relucvx.errors import InvalidInputError
-from relucvx.metrics.scaling import centred_kernel, exactly_scaled, mean_row, scaled, unit_spread
+from relucvx.metrics.samples.scaling import centred_kernel, exactly_scaled, mean_row, scaled, unit_spread
 from relucvx.network import DeepNetwork
 
 RNG = np.random.default_rng(0)

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import chi2
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import blocks, two_nn
+from relucvx.metrics import two_nn
 from relucvx.metrics.intrinsic import _fit, _likelihood
+from relucvx.metrics.samples import blocks
 
 
 def ratios(Z):

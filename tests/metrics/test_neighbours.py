@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import blocks, mutual_knn, two_nn
+from relucvx.metrics import mutual_knn, two_nn
 from relucvx.metrics.neighbours import near_distances
+from relucvx.metrics.samples import blocks
 
 
 @pytest.fixture(params=[None, 50])

@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import linear_probe
-from relucvx.metrics.groups import as_groups
 from relucvx.metrics.probes import MODELS, _folds
+from relucvx.metrics.samples.groups import as_groups
 
 
 def draw(seed, n=120, p=5, C=3, apart=1.0):

@@ -9,7 +9,7 @@ import pytest
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import condition_averages, cover_count, linear_separation, separability
-from relucvx.metrics.dichotomies import count_dichotomies, dichotomies
+from relucvx.metrics.samples.dichotomies import count_dichotomies, dichotomies
 
 SQUARE = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 

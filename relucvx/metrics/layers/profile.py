@@ -1,0 +1,397 @@
+"""Every metric in every layer: one table per network, and where the network may be cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from relucvx.conversion import as_list
+from relucvx.errors import Interrupted, InvalidInputError, explain
+from relucvx.interrupts import interruptible, listening
+from relucvx.labels import read_labels
+from relucvx.metrics.abstraction import FactorScore
+from relucvx.metrics.convexity import Convexity
+from relucvx.metrics.layers.representations import Recording, Representation, record
+from relucvx.metrics.layers.scores import COLUMNS, Samples, Score, chosen_scores
+from relucvx.metrics.probes import LinearProbe
+from relucvx.metrics.samples.groups import Groups, as_factors, as_groups
+from relucvx.network import is_torch_module
+from relucvx.types import Rng, resolve_rng
+from relucvx.validation import as_count, as_positive
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class ProfileProgress:
+    """What a callback of :func:`profile` sees before each metric: steps done and in all, and what comes next.
+
+    Status: a convention (what is done and what comes next). Source: [relucvx].
+    """
+
+    step: int
+    total: int
+    layer: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Numbers of one layer, and the parts behind its means."""
+
+    row: dict[str, float]
+    parts: dict[str, dict[Any, float]]
+    refused: dict[str, str]
+
+
+@interruptible
+def profile(
+    module: Any,
+    X: Any = None,
+    labels: Any = None,
+    *,
+    factors: Any = None,
+    metrics: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
+    classes: Sequence[Hashable] | None = None,
+    k: int = 10,
+    n_pairs: int | None = 1000,
+    n_lines: int = 100,
+    max_samples: int | None = 2000,
+    batch_size: int = 1024,
+    rng: Rng = None,
+    callback: Callable[[ProfileProgress], Any] | None = None,
+) -> DataFrame:
+    """Measure every layer of a network, or of a recording, by every metric that applies.
+
+    Parameters
+    ----------
+    module, X, layers, batch_size
+        As in :func:`relucvx.metrics.layer_activations`.
+    labels : sequence of length n, optional
+        Class of every sample, of any type; without it only metrics that need none are computed.
+    factors : array_like of shape (n, d_Y), optional
+        Binary variables, for parallelism, generalisation across conditions and separability.
+    metrics : sequence of str, optional
+        Columns to compute; default all.
+    classes : sequence, optional
+        Label of each output of the network; default the labels that occur, sorted, where there are as many of them (for
+        one output: two, of which the second is decided by a positive output).
+    k : int, default 10
+        Neighbours in the graph convexity.
+    n_pairs : int or None, default 1000
+        Pairs per class in both convexities; None for all.
+    n_lines : int, default 100
+        Segments between two samples on which linear regions and folding are averaged.
+    max_samples : int or None, default 2000
+        Larger data are thinned to so many rows, drawn at random once.
+    rng : None, int or Generator
+        Source of all draws; every layer is measured at the same ones.
+    callback : callable, optional
+        Sees a :class:`ProfileProgress` before each metric. When it returns True, the rows completed so far come back.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per layer in the order of the network: "input" (where X is given), the hidden layers, "output" (where
+        the network returns one). Column ``width``, then
+
+        * ``graph_convexity`` and ``euclidean_convexity`` of the labels, and with ``_decisions`` of the network's own
+          decisions; the straight segments are judged by the network behind the layer;
+        * ``nc1``, ``nc1_quotient``, ``nc2_equinorm``, ``nc2_cosine``, ``nc2_etf``, ``cdnv``, and, in the layer that the
+          last linear map reads, ``nc3`` and ``nc4`` (:func:`relucvx.metrics.neural_collapse`);
+        * ``participation_ratio``, ``effective_rank``, ``numerical_rank`` (eigenvalues of the covariance above 1e-3 of the
+          largest) and ``two_nn``, the intrinsic dimension;
+        * ``linear_probe``, the cross-validated accuracy, and ``few_shot_error``, predicted for 5 samples per class;
+        * ``cka_output`` and ``cka_labels``, alignment with the outputs and with one-hot labels;
+        * with factors, ``parallelism``, ``ccgp``, and ``separability``, the share of the balanced splits of the
+          conditions' means that a hyperplane makes;
+        * ``line_regions`` and ``folding`` of the code of all layers up to this one, in piecewise-linear networks: means
+          over the segments, of chi over those that meet more than one region.
+
+        NaN where a metric does not apply to a layer; a column that applies to none is left out unless asked for.
+        ``attrs`` holds ``per_class`` (column, layer, label or factor), ``left_out`` (column, why), ``hidden`` (names of
+        the hidden layers), ``accuracy`` (share of decisions that are the label, or None), ``n_samples`` (measured),
+        ``n_given``, ``n_layers`` (rows of a complete profile), ``complete`` (False after an interruption) and
+        ``suggested_cut`` (:func:`suggested_cut`).
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`relucvx.metrics.layer_activations`; for an unknown metric, fewer than two samples, labels of a single
+        class, and labels or factors that do not fit.
+    Interrupted
+        After Ctrl-C, with the rows completed so far as its ``result``.
+
+    Notes
+    -----
+    The input is measured as it was given; scale matters to none of these metrics but to which samples are neighbours.
+
+    Source: [relucvx].
+    Status: heuristic (a collection; each column has the status of its metric, on the samples and pairs drawn).
+    """
+    scores = chosen_scores(metrics)
+    rng = resolve_rng(rng)
+    as_count(k, "k")
+    as_count(n_lines, "n_lines")
+    for value, name in ((n_pairs, "n_pairs"), (max_samples, "max_samples")):
+        if value is not None:
+            as_count(value, name, optional=True)
+    module, X, labels, factors, whole = _thinned(module, X, labels, factors, max_samples, rng)
+    recording = record(module, X, layers, batch_size=batch_size)
+    rows = _rows(recording)
+    n = len(rows[0].Z)
+    if n < 2:
+        raise InvalidInputError(explain("at least two samples", f"{n}", "a single row has no geometry"))
+    groups = None if labels is None else as_groups(labels, n)
+    if groups is not None and len(groups.names) < 2:
+        raise InvalidInputError(
+            explain(
+                "labels of at least two classes",
+                f"only {groups.names[0]!r}",
+                "the rows are sorted by class and the first were taken",
+                "labels=None for the metrics that need none",
+            )
+        )
+    samples = Samples(
+        recording=recording,
+        groups=groups,
+        factors=None if factors is None else as_factors(factors, n),
+        classes=_classes(classes, groups, recording),
+        k=k,
+        n_pairs=n_pairs,
+        n_lines=n_lines,
+        seed=int(rng.integers(2**32)),
+    )
+    found: list[_Found] = []
+    stopped = False
+    try:
+        with listening():
+            _measure(rows, scores, samples, callback, found)
+    except KeyboardInterrupt:
+        stopped = True
+    frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
+    names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
+    frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": whole}
+    frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
+    if stopped:
+        raise Interrupted(frame)
+    return frame
+
+
+def check_frame(frame: Any) -> None:
+    """Refuse what is no table; a network has to be profiled first.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything without columns, rows and attributes.
+    """
+    if not all(hasattr(frame, name) for name in ("columns", "index", "attrs", "loc")):
+        raise InvalidInputError(
+            explain(
+                "the DataFrame that profile returns",
+                f"a {type(frame).__name__}",
+                "a network or an array",
+                "profile(module, X, labels) first",
+            )
+        )
+
+
+def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, Any]]:
+    """Hidden layers behind which a network may be cut, by two rules.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        From :func:`profile`.
+    slack : float, default 0.01
+        How far below its peak a convexity counts as the peak.
+
+    Returns
+    -------
+    dict
+        "convexity_peak" and "rank_drop", each a dict with ``layer`` (None where the rule finds none), ``value`` and
+        ``rule``, the rule in words:
+
+        * convexity peak: the first hidden layer whose ``graph_convexity`` is within ``slack`` of the largest among the
+          hidden layers;
+        * rank drop: the hidden layer before the largest relative loss of ``numerical_rank``. From a layer of rank r to
+          the next of rank r' and width w' the loss is 1 - r'/min(r, w'), so that a narrow layer alone is no loss; the
+          value is that loss. None where no rank falls.
+
+    Raises
+    ------
+    InvalidInputError
+        For a negative slack, and for something else than a table.
+
+    Notes
+    -----
+    The layers behind a cut are meant to be replaced by a linear head fitted to the labels. Convexity of the classes has
+    been found to foretell how well that works, and so has the numerical rank, which falls where the "tunnel" begins;
+    neither is a guarantee.
+
+    Source: [tetkova-2025], [masarczyk-2023].
+    Status: heuristic.
+    """
+    slack = as_positive(slack, "slack", allow_zero=True)
+    check_frame(frame)
+    names = frame.attrs.get("hidden", [name for name in frame.index if name not in ("input", "output")])
+    hidden = frame.loc[[name for name in names if name in frame.index]]
+    peak: dict[str, Any] = {"layer": None, "value": math.nan}
+    drop: dict[str, Any] = {"layer": None, "value": math.nan}
+    if "graph_convexity" in hidden and hidden["graph_convexity"].notna().any():
+        values = hidden["graph_convexity"]
+        first = values.index[int(np.argmax(values.to_numpy() >= values.max() - slack))]
+        peak = {"layer": first, "value": float(values[first])}
+    if "numerical_rank" in hidden and len(hidden) > 1:
+        rank, width = hidden["numerical_rank"].to_numpy(dtype=float), hidden["width"].to_numpy(dtype=float)
+        most = np.minimum(rank[:-1], width[1:])
+        loss = np.nan_to_num(1.0 - rank[1:] / np.where(most > 0, most, math.nan), nan=-math.inf)  # from 0 none is lost
+        best = int(np.argmax(loss))
+        if loss[best] > 0:
+            drop = {"layer": hidden.index[best], "value": float(loss[best])}
+    within = f"the first hidden layer with graph convexity within {slack:g} of the largest"
+    return {
+        "convexity_peak": {**peak, "rule": within},
+        "rank_drop": {**drop, "rule": "the hidden layer before the largest relative loss of numerical rank"},
+    }
+
+
+def _thinned(
+    module: Any, X: Any, labels: Any, factors: Any, limit: int | None, rng: np.random.Generator
+) -> tuple[Any, Any, Any, Any, int]:
+    """At most ``limit`` rows of everything, and how many there were."""
+    recorded = isinstance(module, (Mapping, list, tuple)) and not is_torch_module(module)
+    parts = list(module.values() if isinstance(module, Mapping) else module) if recorded else []
+    arrays = [
+        part
+        for part in (*parts, X, labels, factors)
+        if hasattr(part, "__len__") and getattr(part, "ndim", None) != 0 and not issparse(part)
+    ]
+    sizes = [len(part) for part in arrays]  # what is sparse has no length, and is refused where it is read
+    n = max(sizes, default=0)
+    if limit is None or n <= limit or len(set(sizes)) > 1:  # unequal lengths are reported where they are checked
+        return module, X, labels, factors, n
+    rows = np.sort(rng.choice(n, limit, replace=False))
+
+    def take(part: Any) -> Any:
+        return part if part is None else (part if hasattr(part, "detach") else np.asarray(part))[rows]
+
+    if isinstance(module, Mapping):
+        module = {name: take(part) for name, part in module.items()}
+    elif recorded:
+        module = [take(part) for part in module]
+    labels = [labels[i] for i in rows] if isinstance(labels, (list, tuple)) else take(labels)
+    return module, take(X), labels, take(factors), n
+
+
+def _rows(recording: Recording) -> list[Representation]:
+    """Input, hidden layers and output; a last layer that is the output stands only as that."""
+    layers, outputs = list(recording.layers), recording.outputs
+    if outputs is not None and layers and np.array_equal(layers[-1].Z, outputs):
+        layers.pop()
+    taken = {layer.name for layer in layers}
+    rows = list(layers)
+    if recording.input is not None:
+        name = "X" if "input" in taken else "input"
+        rows.insert(0, Representation(name, recording.input.Z, recording.input.rest, recording.input.head))
+    if outputs is not None:
+        rows.append(Representation("F" if "output" in taken else "output", outputs, lambda points: points))
+    return rows
+
+
+def _classes(given: Sequence[Hashable] | None, groups: Groups | None, recording: Recording) -> tuple[Any, ...] | None:
+    """Label of each output, where outputs and labels match."""
+    outputs = recording.outputs
+    if outputs is None or groups is None:
+        return None
+    wanted = 2 if outputs.shape[1] == 1 else outputs.shape[1]
+    if given is None:
+        return groups.names if len(groups.names) == wanted else None
+    given = read_labels(as_list(given, "classes"), "classes")
+    missing = [name for name in groups.names if name not in given]
+    if len(given) != wanted or missing:
+        raise InvalidInputError(
+            explain(
+                f"classes to name the {wanted} {'sides of the output' if outputs.shape[1] == 1 else 'outputs'}",
+                f"{len(given)} names; labels outside: {missing}",
+            )
+        )
+    return tuple(given)
+
+
+def _accuracy(samples: Samples) -> float | None:
+    if samples.classes is None:
+        return None
+    decided = samples.decide(samples.outputs)
+    return float(np.mean([a == b for a, b in zip(decided, samples.labels, strict=True)]))
+
+
+def _measure(
+    rows: list[Representation],
+    scores: Sequence[Score],
+    samples: Samples,
+    callback: Callable[[Any], Any] | None,
+    out: list[_Found],
+) -> None:
+    """Add the numbers of every layer to ``out``, up to the one in which the callback said stop."""
+    total = len(rows) * len(scores)
+    for layer in rows:
+        found = _Found({"width": layer.Z.shape[1]}, {}, {})
+        for score in scores:
+            step = len(out) * len(scores) + scores.index(score)
+            if callback is not None and callback(ProfileProgress(step, total, layer.name, score.columns[0])):
+                return
+            _apply(score, layer, samples, found)
+        out.append(found)
+    if callback is not None and rows:
+        callback(ProfileProgress(total, total, rows[-1].name, ""))
+
+
+def _apply(score: Score, layer: Representation, samples: Samples, found: _Found) -> None:
+    try:
+        values = score.measure(layer, samples)
+    except InvalidInputError as error:  # the inputs are checked, so this says that the metric does not apply here
+        found.refused.update(dict.fromkeys(score.columns, str(error)))
+        return
+    for column in score.columns:
+        value = values[column]
+        if isinstance(value, Convexity):
+            found.parts[column] = value.per_class
+            value = value.overall
+        if isinstance(value, LinearProbe):
+            found.parts[column] = value.per_class
+            value = value.accuracy
+        if isinstance(value, FactorScore):
+            found.parts[column] = dict(enumerate(value.per_factor.tolist()))
+            value = value.mean
+        found.row[column] = float(value)
+
+
+def _frame(rows: list[Representation], found: list[_Found], scores: Sequence[Score], keep: bool) -> DataFrame:
+    import pandas as pd
+
+    names = [layer.name for layer in rows]
+    wanted = [column for score in scores for column in score.columns]
+    applied = {column for one in found for column in one.row}
+    columns = ["width", *(c for c in COLUMNS if c in wanted and (keep or c in applied or not found))]
+    index = pd.Index(names, name="layer", dtype=object)
+    frame = pd.DataFrame([one.row for one in found], index=index, columns=columns)
+    frame = frame.astype({column: int if column == "width" else float for column in columns})
+    inner_first = [*found[1:-1], *found[:1], *found[-1:]]  # the input and the output lack more than hidden layers do
+    frame.attrs["left_out"] = {
+        c: next(one.refused[c] for one in inner_first if c in one.refused) for c in wanted if found and c not in applied
+    }
+    frame.attrs["per_class"] = {
+        column: {name: one.parts[column] for name, one in zip(names, found, strict=True) if column in one.parts}
+        for column in columns
+        if any(column in one.parts for one in found)
+    }
+    return frame

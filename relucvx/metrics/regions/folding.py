@@ -1,0 +1,190 @@
+"""Space folding: how far a straight walk in input space walks back in the space of activation codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.conversion import as_flag, is_word
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.lines import Code, each_line, end_points
+from relucvx.network.layers import LayerList
+from relucvx.network.reading import read_layers
+from relucvx.types import Array, BoolArray, Result
+from relucvx.validation import as_count, as_numpy
+
+
+@dataclass(frozen=True)
+class SpaceFolding(Result):
+    """Folding of one walk.
+
+    Attributes
+    ----------
+    chi : float
+        1 - r1/r2, between 0 and 1 - 1/r2; NaN when the code never changes.
+    r1 : int
+        Largest Hamming distance from the code at the start (from either end in the symmetric variant).
+    r2 : int
+        Length of the walk: sum of the Hamming distances between consecutive codes.
+
+    Notes
+    -----
+    Status: a record of what :func:`space_folding` finds, which states what it rests on. Source: [lewandowski-2025].
+    """
+
+    chi: float
+    r1: int
+    r2: int
+
+
+def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
+    """Space folding chi = 1 - r1/r2 of a sequence of activation codes pi_0, ..., pi_N.
+
+    r1 = max_i d(pi_i, pi_0) and r2 = sum_i d(pi_i, pi_{i+1}) with the Hamming distance d.
+
+    Parameters
+    ----------
+    codes : array_like of shape (N + 1, neurons)
+        Booleans, or the numbers 0 and 1; one row per step.
+    symmetric : bool, default False
+        Whether r1 is the larger of the distances from the first and from the last code. Without it chi depends on
+        the direction of the walk.
+
+    Returns
+    -------
+    SpaceFolding
+        chi is NaN when r2 = 0.
+
+    Raises
+    ------
+    InvalidInputError
+        When codes is not a matrix of zeros and ones with at least one row.
+
+    Notes
+    -----
+    Source: [lewandowski-2025].
+    Status: theorem (a definition; integer arithmetic).
+
+    Examples
+    --------
+    >>> walk = space_folding([[0], [1], [0], [1]])
+    >>> walk.r1, walk.r2, round(walk.chi, 4)
+    (1, 3, 0.6667)
+    """
+    return walk_folding(as_codes(codes), symmetric)
+
+
+def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
+    """:func:`space_folding` of codes known to be a boolean matrix with at least one row."""
+    symmetric = as_flag(symmetric, "symmetric")
+    r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
+    if symmetric:
+        r1 = max(r1, int(np.count_nonzero(pi != pi[-1], axis=1).max()))
+    r2 = int(np.count_nonzero(pi[1:] != pi[:-1]))
+    return SpaceFolding(np.nan if r2 == 0 else 1.0 - r1 / r2, r1, r2)
+
+
+def folding(
+    module: Any,
+    start: Any,
+    end: Any,
+    layers: int | Sequence[int] | None = None,
+    symmetric: bool = False,
+    method: Literal["exact", "sampled"] = "exact",
+    n_steps: int = 1000,
+    *,
+    neurons: Any = None,
+    arithmetic: Literal["float", "rational"] = "float",
+    input_shape: int | Sequence[int] | None = None,
+) -> Any:
+    """Space folding of a network along the segment from start to end, or along each of a batch of segments.
+
+    Parameters
+    ----------
+    module, start, end, layers, neurons
+        As in :func:`relucvx.metrics.line_regions`; ``layers`` and ``neurons`` choose the neurons that make up the code.
+    symmetric : bool, default False
+        As in :func:`space_folding`.
+    method : {"exact", "sampled"}
+        ``"exact"`` visits every region; ``"sampled"`` the n_steps + 1 points t = i/n_steps, which may step over some.
+    n_steps : int, default 1000
+        Steps of the sampled walk.
+    arithmetic : {"float", "rational"}
+        As in :func:`relucvx.metrics.line_regions`; sampled walks use floats.
+    input_shape : int or sequence of int, optional
+        As in :func:`relucvx.metrics.line_regions`.
+
+    Returns
+    -------
+    SpaceFolding, or a tuple of them for a batch
+        chi is NaN when the code is constant along the segment, and 0 for one hidden layer.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`relucvx.metrics.line_regions`; for an unknown method, n_steps < 1, or a sampled walk in rationals.
+
+    Notes
+    -----
+    Source: [lewandowski-2025].
+    Status: theorem (exact up to float64 rounding, or exact in rationals; ``"sampled"`` is heuristic).
+
+    Examples
+    --------
+    >>> from relucvx.datasets import sawtooth
+    >>> round(folding(sawtooth(2), [0.0], [1.0]).chi, 4)
+    0.3333
+    """
+    if is_word(method, ("exact",)):
+        # one line at a time: a thousand have some hundred megabytes of codes
+        lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
+        exact = (walk_folding(line.codes, symmetric) for line in lines)
+        return next(exact) if single else tuple(exact)
+    if not is_word(method, ("sampled",)):
+        raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
+    n_steps = as_count(n_steps, "n_steps")
+    if arithmetic != "float":
+        raise InvalidInputError(
+            explain('arithmetic "float" for a sampled walk', repr(arithmetic), "", 'method="exact"')
+        )
+    network = read_layers(module, input_shape, like=start)
+    code = Code.of(network, layers, neurons)
+    starts, ends, single = end_points(network, start, end)
+    t = np.linspace(0.0, 1.0, n_steps + 1)[:, None]
+    found = tuple(
+        walk_folding(_codes_at(network, (1.0 - t) * p + t * q, code), symmetric)
+        for p, q in zip(starts, ends, strict=True)
+    )
+    return found[0] if single else found
+
+
+def _codes_at(network: LayerList, X: Array, code: Code) -> BoolArray:
+    """Codes at the rows of X."""
+    active = network.preactivations(X)
+    parts = [active[layer][:, columns] > 0 for layer, columns in code.columns.items()]
+    return np.hstack(parts) if parts else np.zeros((len(X), 0), dtype=bool)
+
+
+def as_codes(codes: Any) -> BoolArray:
+    """Codes as a boolean matrix, one row per step.
+
+    Raises
+    ------
+    InvalidInputError
+        When they are not a matrix of zeros and ones with at least one row.
+    """
+    raw = as_numpy(codes)
+    if raw.ndim != 2 or len(raw) == 0 or raw.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            explain("codes of shape (steps, neurons), one row per step", f"shape {raw.shape}, dtype {raw.dtype}")
+        )
+    pi: BoolArray = raw.astype(bool)
+    if (pi != raw).any():
+        bad = raw[pi != raw].flat[0]
+        raise InvalidInputError(
+            explain("codes of zeros and ones", f"the value {bad}", "activations instead of codes", "codes = Z > 0")
+        )
+    return pi

@@ -1,0 +1,153 @@
+"""Convexity of sets of activation codes in the sense of Hamming distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.folding import as_codes
+from relucvx.types import Array, BoolArray, Result
+
+BLOCK = 4_000_000
+"""Sums of two distances compared at a time, which bounds the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class HammingConvexity(Result):
+    """Whether a set of codes is convex, and where it is not; true or false as a condition.
+
+    Attributes
+    ----------
+    convex : bool
+    start, end : ndarray of shape (N,), bool, or None
+        For a set that is not convex, two of its codes with a code in between that is missing.
+    missing : ndarray of shape (N,), bool, or None
+        That code: d(start, missing) + d(missing, end) = d(start, end).
+    path : ndarray of shape (d(start, end) + 1, N), bool, or None
+        A shortest path from start to end through it, one bit flipped per step.
+
+    Notes
+    -----
+    Status: a record of what :func:`hamming_convex` finds, which states what it rests on. Source: [lewandowski-2025].
+    """
+
+    convex: bool
+    start: BoolArray | None = None
+    end: BoolArray | None = None
+    missing: BoolArray | None = None
+    path: BoolArray | None = None
+
+    def __bool__(self) -> bool:
+        return self.convex
+
+
+def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
+    """Whether a set of activation codes is Hamming convex: no shortest path between two of its codes leaves it.
+
+    The codes on the shortest paths between a and b are the z with d(a, z) + d(z, b) = d(a, b): those that agree with
+    a and b wherever a and b agree. The set is convex when it holds every such z that is observable, for all its a, b.
+
+    Parameters
+    ----------
+    codes : array_like of shape (k, N)
+        The set, one code of zeros and ones per row; repeated rows count once.
+    observable : array_like of shape (M, N), optional
+        Codes that occur, those of the set among them. Default: all 2^N, so that the convex sets are the subcubes.
+
+    Returns
+    -------
+    HammingConvexity
+
+    Raises
+    ------
+    InvalidInputError
+        For anything but zeros and ones, another number of neurons, or a code of the set that is not observable.
+
+    Notes
+    -----
+    Only z has to be observable, not the path through it. Codes of the cells of a hyperplane arrangement have shortest
+    paths of observable codes between any two, so there it makes no difference.
+
+    For hyperplane arrangements a union of closed cells is convex iff its codes are Hamming convex among the codes of
+    all full-dimensional cells. A convex union is bounded by hyperplanes of the arrangement, hence it is all cells
+    with certain bits fixed, and z has these bits when a and b do. (The proof as transcribed finds *one* shortest
+    path inside the set, where the definition asks for all.) It fails when codes that occur on a set of measure zero count
+    as observable, and for networks with more layers, whose neighbouring regions may differ in several bits.
+
+    Source: [lewandowski-2025].
+    Status: theorem (a definition; integer arithmetic).
+
+    Examples
+    --------
+    >>> hamming_convex([[0, 0], [0, 1]]).convex
+    True
+    >>> hamming_convex([[0, 0], [1, 1]]).missing  # 10 lies on a shortest path from 00 to 11, and so does 01
+    array([ True, False])
+    """
+    inside = np.unique(as_codes(codes), axis=0)
+    if observable is None:
+        return _subcube(inside)
+    others = np.unique(as_codes(observable), axis=0)
+    if others.shape[1] != inside.shape[1]:
+        raise InvalidInputError(
+            explain(f"observable codes of {inside.shape[1]} neurons, as in codes", f"shape {np.shape(observable)}")
+        )
+    known = {row.tobytes() for row in inside}
+    outside = np.array([row.tobytes() not in known for row in others])
+    if len(others) - outside.sum() < len(inside):
+        raise InvalidInputError(
+            explain(
+                "codes among the observable ones",
+                f"{len(inside) - len(others) + int(outside.sum())} of {len(inside)} codes that are not",
+                "codes of other layers or neurons",
+            )
+        )
+    # bits that are the same in the whole set are the same on every path inside
+    constant = (inside == inside[0]).all(axis=0)
+    candidates = others[outside & (others[:, constant] == inside[0, constant]).all(axis=1)]
+    return _between(inside, candidates)
+
+
+def _subcube(inside: BoolArray) -> HammingConvexity:
+    """All codes observable: a set closed under flips of every bit that varies in it is a subcube, hence convex."""
+    known = {row.tobytes() for row in inside}
+    for bit in np.flatnonzero((inside != inside[0]).any(axis=0)):
+        for start in inside:
+            flipped = start.copy()
+            flipped[bit] = ~flipped[bit]
+            if flipped.tobytes() not in known:
+                apart = inside[inside[:, bit] != start[bit]]
+                return _example(start, apart[_distances(start[None], apart)[0].argmin()], flipped)
+    return HammingConvexity(True)
+
+
+def _between(inside: BoolArray, candidates: BoolArray) -> HammingConvexity:
+    """Look for candidates on a shortest path between two codes of the set."""
+    apart, near = _distances(inside, inside), _distances(candidates, inside)
+    for begin in range(0, len(candidates), step := max(1, BLOCK // apart.size)):
+        rows = near[begin : begin + step]
+        hit = rows[:, :, None] + rows[:, None, :] == apart
+        found = np.flatnonzero(hit.any(axis=(1, 2)))
+        if len(found):
+            lengths = np.where(hit[found[0]], apart, np.inf)
+            a, b = np.unravel_index(int(lengths.argmin()), apart.shape)
+            return _example(inside[a], inside[b], candidates[begin + found[0]])
+    return HammingConvexity(True)
+
+
+def _distances(A: BoolArray, B: BoolArray) -> Array:
+    """Hamming distances of all pairs of rows; small integers, exact in float64."""
+    a, b = A.astype(float), B.astype(float)
+    out: Array = a @ (1.0 - b).T + (1.0 - a) @ b.T
+    return out
+
+
+def _example(start: BoolArray, end: BoolArray, missing: BoolArray) -> HammingConvexity:
+    flips = [*np.flatnonzero(start != missing), *np.flatnonzero(missing != end)]
+    path = np.repeat(start[None], len(flips) + 1, axis=0)
+    for step, bit in enumerate(flips):
+        path[step + 1 :, bit] = end[bit]
+    return HammingConvexity(False, start, end, missing, path)

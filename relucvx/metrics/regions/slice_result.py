@@ -1,0 +1,253 @@
+"""The result of a planar slice: polygons, codes and maps of its regions, and their measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.planes import Plane
+from relucvx.metrics.samples.groups import Indices
+from relucvx.metrics.samples.scaling import exactly_scaled
+from relucvx.types import Array, BoolArray, Result
+from relucvx.validation import as_matrix
+
+
+@dataclass(frozen=True, repr=False)
+class SliceRegions(Result):
+    """Regions of constant activation code on a polygon; plane coordinates have the lengths of input space.
+
+    A polygon of the subdivision is convex, and its corners are shared with its neighbours: where a neighbour has a
+    corner on a side, so has the polygon (with a straight angle). Every polygon is a region, unless ``layers`` left out a
+    layer before the last one chosen: then neighbouring polygons with one code make up one region.
+
+    Attributes
+    ----------
+    origin, axes : ndarray of shapes (d,), (2, d)
+        The plane x = origin + (u, v) axes, axes orthonormal. Inputs of two features keep their own coordinates.
+    vertices : ndarray of shape (V, 2)
+        Corners of all polygons in plane coordinates.
+    corners, offsets : ndarray of shapes (total,), (F + 1,)
+        Polygon f has the vertices ``corners[offsets[f]:offsets[f + 1]]``, counter-clockwise.
+    region : ndarray of shape (F,)
+        Region of each polygon.
+    codes : ndarray of shape (n_regions, N), bool
+        True where a preactivation is > 0.
+    layer : ndarray of shape (N,)
+        Hidden layer of each neuron (column of ``codes``).
+    per_layer : tuple of int
+        Number of polygons after each hidden layer, up to the last one chosen.
+    areas, perimeters : ndarray of shape (n_regions,)
+        In the units of input space, squared for areas.
+    eccentricity : ndarray of shape (n_regions,)
+        sqrt(1 - lambda_2 / lambda_1) with lambda_1 >= lambda_2 the eigenvalues of the covariance of the uniform
+        distribution on the region: 0 for a disc or a square, near 1 for a sliver; NaN without area.
+    edges : ndarray of shape (E, 2)
+        Pairs of vertices.
+    edge_layer : ndarray of shape (E,)
+        Hidden layer that drew each edge; -1 for the polygon's own sides.
+    neighbours, shared : ndarray of shapes (A, 2), (A,)
+        Pairs of regions with a common side, the smaller index first, and the length of what they share.
+    maps : ndarray of shape (F, 3, c), or None
+        On polygon f the outputs are (1, u, v) @ maps[f]; None when layers behind the last one chosen were left out.
+    decision_boundary : ndarray of shape (S, 2, 2), or None
+        Segments (ends in plane coordinates) on which the decision changes: the largest output, the first of equal
+        ones; for a single output, whether it is > 0. None together with ``maps``.
+    decision_pairs : ndarray of shape (S, 2), or None
+        The two decisions that meet on each segment, the smaller first.
+
+    Notes
+    -----
+    Status: a record of what :func:`slice_regions` finds, which states what it rests on. Source: [humayun-2023].
+    """
+
+    origin: Array
+    axes: Array
+    vertices: Array
+    corners: Indices
+    offsets: Indices
+    region: Indices
+    codes: BoolArray
+    layer: Indices
+    per_layer: tuple[int, ...]
+    areas: Array
+    perimeters: Array
+    eccentricity: Array
+    edges: Indices
+    edge_layer: Indices
+    neighbours: Indices
+    shared: Array
+    maps: Array | None
+    decision_boundary: Array | None
+    decision_pairs: Indices | None
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions."""
+        return len(self.codes)
+
+    @property
+    def polygons(self) -> list[Array]:
+        """Corners (k, 2) of every polygon in plane coordinates."""
+        return np.split(self.vertices[self.corners], self.offsets[1:-1])
+
+    @property
+    def input_polygons(self) -> list[Array]:
+        """Corners (k, d) of every polygon in input space."""
+        return [self.to_input(polygon) for polygon in self.polygons]
+
+    @property
+    def adjacency(self) -> Any:
+        """Symmetric scipy.sparse array (n_regions, n_regions): lengths of common sides."""
+        i, j = self.neighbours.T
+        both = (np.concatenate([self.shared, self.shared]), (np.concatenate([i, j]), np.concatenate([j, i])))
+        return sparse.csr_array(both, shape=(self.n_regions, self.n_regions))
+
+    @property
+    def boundary_length(self) -> float:
+        """Length of the decision boundary; NaN without one known."""
+        if self.decision_boundary is None:
+            return float("nan")
+        return float(np.linalg.norm(self.decision_boundary[:, 1] - self.decision_boundary[:, 0], axis=1).sum())
+
+    def to_input(self, points: Any) -> Array:
+        """Points (n, 2) of the plane as points (n, d) of input space."""
+        out: Array = self.origin + as_matrix(points, "points") @ self.axes
+        return out
+
+    def to_plane(self, X: Any) -> Array:
+        """Plane coordinates (n, 2) of points (n, d) of input space, projected on the plane at right angles."""
+        X = as_matrix(X, "X")
+        if X.shape[1] != len(self.origin):
+            raise InvalidInputError(explain(f"X of shape (n, {len(self.origin)})", f"shape {X.shape}"))
+        out: Array = (X - self.origin) @ self.axes.T
+        return out
+
+    def locate(self, points: Any) -> Indices:
+        """Polygon that holds each point (n, 2) of the plane; on a common side one of them, -1 outside.
+
+        Raises
+        ------
+        InvalidInputError
+            For points without exactly two coordinates.
+        """
+        from relucvx.metrics.regions._slice_kernels import locate
+
+        points = as_matrix(points, "points")
+        if points.shape[1] != 2:
+            raise InvalidInputError(
+                explain("points of shape (n, 2) in plane coordinates", f"shape {points.shape}", "", "to_plane(X)")
+            )
+        slack = 1e-12 * float(np.abs(self.vertices).max())
+        found: Indices = locate(points, self.vertices, self.corners, self.offsets, slack)
+        return found
+
+    def plot(self, ax: Any = None, color: str = "region", **options: Any) -> Any:
+        """Draw the regions; see :func:`relucvx.metrics.regions.slice_plot.plot_slice`."""
+        from relucvx.metrics.regions.slice_plot import plot_slice
+
+        return plot_slice(self, ax, color, **options)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(str, self.per_layer))
+        return f"{type(self).__name__}({self.n_regions} regions; polygons after each layer: {layers or 'none'})"
+
+
+def measure(
+    plane: Plane,
+    cells: Any,
+    codes: Sequence[BoolArray],
+    layer: Indices,
+    per_layer: tuple[int, ...],
+    maps: Array | None,
+    outputs: Array | None,
+    doubts: Array | None,
+    all_layers: bool,
+) -> SliceRegions:
+    """The result for a subdivision (``slices._Cells``) and the codes of its polygons, one array per chosen layer."""
+    from relucvx.metrics.regions._slice_kernels import loops
+
+    corners, offsets = loops(cells.first, cells.tail, cells.succ)
+    code = np.hstack(codes) if codes else np.zeros((len(cells.first), 0), dtype=bool)
+    sides = cells.face.reshape(-1, 2)
+    edges = cells.tail.reshape(-1, 2)
+    lengths = np.linalg.norm(cells.place[edges[:, 1]] - cells.place[edges[:, 0]], axis=1)
+    inner = (sides >= 0).all(axis=1)
+    region = np.arange(len(code)) if all_layers else _merged(code, sides[inner])
+    n, firsts = int(region.max()) + 1, np.unique(region, return_index=True)[1]
+    around = np.where(sides >= 0, region[sides], -1)
+    apart = around[:, 0] != around[:, 1]
+    perimeters = sum(
+        np.bincount(around[here, side], lengths[here], n)
+        for side in (0, 1)
+        for here in [apart & (around[:, side] >= 0)]
+    )
+    pairs, where = np.unique(np.sort(around[inner & apart], axis=1), axis=0, return_inverse=True)
+    shared = np.bincount(where.reshape(-1), lengths[inner & apart], len(pairs)).astype(np.float64)
+    areas, eccentricity = _moments(cells.place, corners, offsets, region, n)
+    segments = boundary_pairs = None
+    if outputs is not None and doubts is not None:
+        segments, boundary_pairs = decision_segments(cells, outputs, doubts)
+    return SliceRegions(
+        plane.origin, plane.axes, cells.place, corners, offsets, region, code[firsts], layer, per_layer, areas,
+        np.asarray(perimeters), eccentricity, edges, cells.line, pairs, shared, maps, segments, boundary_pairs,
+    )  # fmt: skip
+
+
+def _merged(code: BoolArray, sides: Indices) -> Indices:
+    """Connected components of neighbouring polygons with one code, numbered by their first polygon."""
+    same = (code[sides[:, 0]] == code[sides[:, 1]]).all(axis=1)
+    graph = sparse.coo_array((np.ones(same.sum()), sides[same].T), shape=(len(code), len(code)))
+    component = csgraph.connected_components(graph, directed=False)[1]
+    order = np.unique(component, return_index=True)[1].argsort().argsort()
+    out: Indices = order[component].astype(np.intp)
+    return out
+
+
+def _moments(place: Array, corners: Indices, offsets: Indices, region: Indices, n: int) -> tuple[Array, Array]:
+    """Areas and eccentricities of regions, from sums over the sides of their polygons."""
+    place, unit = exactly_scaled(place)  # fourth powers of lengths follow
+    sizes = np.diff(offsets)
+    owner = np.repeat(region, sizes)
+    following = np.arange(len(corners)) + 1
+    following[offsets[1:] - 1] = offsets[:-1]
+    # about each region's own middle, where nothing cancels
+    middle = (
+        np.column_stack([np.bincount(owner, place[corners, k], n) for k in (0, 1)])
+        / np.bincount(owner, minlength=n)[:, None]
+    )
+    (x, y) = (place[corners] - middle[owner]).T
+    xn, yn = x[following], y[following]
+    cross = x * yn - xn * y
+
+    def total(values: Array) -> Array:
+        return np.bincount(owner, values, n).astype(np.float64)
+
+    areas = 0.5 * total(cross)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mx, my = total((x + xn) * cross) / (6.0 * areas), total((y + yn) * cross) / (6.0 * areas)
+        xx = total((x * x + x * xn + xn * xn) * cross) / (12.0 * areas) - mx * mx
+        yy = total((y * y + y * yn + yn * yn) * cross) / (12.0 * areas) - my * my
+        xy = total((x * yn + 2 * x * y + 2 * xn * yn + xn * y) * cross) / (24.0 * areas) - mx * my
+        spread = np.hypot(xx - yy, 2.0 * xy)
+        eccentricity = np.sqrt(np.clip(2.0 * spread / (xx + yy + spread), 0.0, 1.0))
+    return areas * unit**2, eccentricity
+
+
+def decision_segments(cells: Any, outputs: Array, doubts: Array) -> tuple[Array, Indices]:
+    """Segments on which the decision changes, and the two decisions that meet there."""
+    from relucvx.metrics.regions._decision_kernels import along_edges, inside_faces
+
+    if outputs.shape[1] == 1:  # a score decides like the larger of (0, score)
+        outputs, doubts = (np.hstack([np.zeros_like(a), a]) for a in (outputs, doubts))
+    ends, pairs = inside_faces(outputs, doubts, cells.place, cells.first, cells.tail, cells.succ)
+    more, more_pairs = along_edges(outputs, doubts, cells.place, cells.first, cells.tail, cells.succ, cells.face)
+    segments = np.concatenate([ends, more])
+    both: Indices = np.sort(np.concatenate([pairs, more_pairs]), axis=1).astype(np.intp)
+    kept = (segments[:, 0] != segments[:, 1]).any(axis=1)
+    return segments[kept], both[kept]

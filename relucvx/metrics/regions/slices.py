@@ -1,0 +1,275 @@
+"""Linear regions on a plane through input space: the exact subdivision of a polygon, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import interruptible
+from relucvx.metrics.regions.planes import Plane, read_plane
+from relucvx.metrics.regions.slice_result import SliceRegions, measure
+from relucvx.network.layers import Affine, Hidden, LayerList
+from relucvx.network.reading import read_layers
+from relucvx.threads import BLAS
+from relucvx.tolerances import EPS, ROUNDING
+from relucvx.types import Array, BoolArray
+from relucvx.validation import as_matrix, as_numpy
+
+NARROW = 512
+"""Below this width threads of BLAS wait for each other longer than they compute."""
+
+BLOCK = 4_000_000
+"""Numbers held at once while local maps are multiplied out."""
+
+
+@interruptible
+def slice_regions(
+    module: Any,
+    polygon: Any = None,
+    *,
+    origin: Any = None,
+    axes: Any = None,
+    extent: Any = None,
+    layers: int | Sequence[int] | None = None,
+    input_shape: int | Sequence[int] | None = None,
+) -> SliceRegions:
+    """Activation regions of a piecewise-linear network on a convex polygon in input space, exactly.
+
+    Every preactivation is linear on every cell of the layers before it, so a layer's values at the cells' vertices say
+    which edges its neurons cut, and where: one matrix product per layer, and no sampling.
+
+    Parameters
+    ----------
+    module : TwoLayerReLU, DeepNetwork or torch.nn.Module
+        Everything :func:`~relucvx.network.read_layers` reads; torch modules in eval mode.
+    polygon : array_like of shape (v, d), optional
+        Corners of a convex polygon in input space, in order around it and in one plane: three samples for the triangle
+        between them. Inputs of other shapes are flattened.
+    origin, axes, extent : array_like of shapes (d,), (2, d), (4,), optional
+        Instead: the parallelogram origin + u axes[0] + v axes[1] with extent = (u_min, u_max, v_min, v_max).
+    layers : int or sequence of int, optional
+        Hidden layers whose neurons make up the code; default all. Later layers are not looked at.
+    input_shape : int or sequence of int, optional
+        Shape of one input where neither the module nor the shape of the corners says it.
+
+    Returns
+    -------
+    SliceRegions
+
+    Raises
+    ------
+    InvalidInputError
+        For a layer that is not piecewise linear or not known (named), and polygons that are not flat, not convex,
+        without area or of another dimension than the network's inputs; for slices that would take more than some GiB.
+
+    Notes
+    -----
+    Bounds on the rounding errors are carried along: values within theirs of zero count as zero, so that lines through a
+    point, along an edge or on top of each other meet as they should. A neuron that is zero on a whole cell counts as
+    inactive there.
+
+    Source: [humayun-2023], [berzins-2023].
+    Status: theorem (exact up to float64 rounding).
+    """
+    network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
+    chosen = network.select(layers)
+    plane = read_plane(network, polygon, origin, axes, extent)
+    last = max(chosen, default=-1) + 1
+    cells, per_layer = _Cells.of(plane), []
+    maps = outputs = doubts = None
+    narrow = max([network.n_features, *network.widths]) < NARROW
+    with BLAS.held(narrow):
+        for hidden in network.hidden[:last]:
+            cells = cells.through(hidden)
+            per_layer.append(len(cells.first))
+        if last == len(network.hidden):
+            maps = local_maps(network, plane, cells.codes)
+            outputs, doubts = cells.values, cells.doubts
+            if network.head is not None:
+                outputs, _, doubts = cells.behind(network.head)
+    codes = [cells.codes[k] for k in chosen]
+    layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
+    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
+
+
+PIECE = 8_000_000
+"""Faces times neurons that are cut at a time, in a second or few."""
+
+NEURONS = (8, 256)
+"""Fewest and most neurons cut at a time: every piece copies the complex, and may multiply its faces."""
+
+MOST_BYTES = 4 * 2**30
+"""What the values at the vertices may take; the peak is about twice as much."""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The subdivision behind some layers.
+
+    ``values``, ``errors``, ``doubts`` (V, width) are the last layer at the vertices, bounds on its rounding errors where
+    the vertices are, and what the uncertainty of their place adds to these; ``place`` (V, 2) are plane coordinates,
+    ``codes`` one array (faces, neurons) per layer, ``line`` the layer that drew an edge (-1 for the polygon's own
+    sides); the rest is the half-edge structure of ``_slice_kernels``.
+    """
+
+    values: Array
+    errors: Array
+    doubts: Array
+    place: Array
+    tail: Any
+    succ: Any
+    pred: Any
+    face: Any
+    line: Any
+    first: Any
+    codes: tuple[BoolArray, ...] = ()
+
+    @classmethod
+    def of(cls, plane: Plane) -> _Cells:
+        """The polygon as a single face."""
+        n = len(plane.corners)
+        ring = np.arange(n)
+        tail, succ, pred, face = (np.empty(2 * n, dtype=np.int64) for _ in range(4))
+        tail[::2], tail[1::2] = ring, (ring + 1) % n
+        face[::2], face[1::2] = 0, -1
+        succ[::2], pred[::2] = 2 * ((ring + 1) % n), 2 * ((ring - 1) % n)
+        succ[1::2], pred[1::2] = 2 * ((ring - 1) % n) + 1, 2 * ((ring + 1) % n) + 1
+        errors = np.full(plane.points.shape, EPS) * np.abs(plane.points).max(axis=0)
+        edges = np.full(n, -1, dtype=np.int64)
+        return cls(
+            plane.points, errors, errors, plane.corners, tail, succ, pred, face, edges, np.zeros(1, dtype=np.int64)
+        )
+
+    def through(self, hidden: Hidden) -> _Cells:
+        """The subdivision behind one more layer."""
+        from relucvx.metrics.regions._slice_kernels import face_codes, subdivide  # numba takes a while to load
+
+        P, E, D = self.behind(hidden.map)
+        k = hidden.n_kinked
+        near = np.abs(P[:, :k]) <= D[:, :k]
+        E[:, :k] = np.where(near, np.maximum(E[:, :k], np.abs(P[:, :k])), E[:, :k])
+        P[:, :k][near] = 0.0
+        values: Any = (P, E, D, self.place)
+        sides: Any = (self.tail, self.succ, self.pred, self.face, self.line, self.first)
+        parent, begin = np.arange(len(self.first)), 0
+        while begin < k:  # in pieces, between which Ctrl-C is heard and the memory is watched
+            end = min(k, begin + int(np.clip(PIECE // len(sides[-1]), *NEURONS)))
+            *found, origin = subdivide(*values, k, begin, end, len(self.codes), *sides)
+            values, sides, parent, begin = found[:4], found[4:], parent[origin], end
+            _check_memory(*values[0].shape)
+        (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
+        codes = face_codes(P, k, first, tail, succ)
+        steepest = max(abs(hidden.phi.slope_neg), abs(hidden.phi.slope_pos))
+        E[:, :k] *= steepest
+        D[:, :k] *= steepest
+        earlier = tuple(code[parent] for code in self.codes)
+        return _Cells(hidden.activate(P), E, D, place, tail, succ, pred, face, line, first, (*earlier, codes))
+
+    def behind(self, map_: Affine) -> tuple[Array, Array, Array]:
+        """Values, errors and doubts behind an affine map: errors are passed on, and its own rounding is added.
+
+        Errors of different neurons are taken as independent: the worst case would grow by ||W||_1 per layer.
+        """
+        squared = map_.weight * map_.weight
+        own = ROUNDING.value * (np.abs(self.values) @ abs(map_.weight) + np.abs(map_.bias))
+        return map_(self.values), np.sqrt(self.errors**2 @ squared) + own, np.sqrt(self.doubts**2 @ squared) + own
+
+
+def _check_memory(vertices: int, width: int) -> None:
+    """Stop before a slice fills the memory: values, errors and doubts of all neurons are held at every vertex."""
+    needed = 3 * 8 * vertices * width
+    if needed > MOST_BYTES:
+        raise InvalidInputError(
+            explain(
+                f"a slice that takes at most {MOST_BYTES / 2**30:g} GiB",
+                f"{vertices:,} vertices so far, with {width:,} neurons each ({needed / 2**30:.2g} GiB)",
+                "wide layers, or a large polygon",
+                "a smaller polygon, or line_regions",
+            )
+        )
+
+
+def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> Array:
+    """The network on every face as an affine map of plane coordinates: outputs = (1, u, v) @ maps[face].
+
+    Multiplied out from the codes, so maps of tiny faces are as precise as any.
+    """
+    start = np.vstack([plane.origin, plane.axes])
+    count = len(codes[0]) if codes else 1
+    width = max([hidden.map.width for hidden in network.hidden], default=1)
+    step = max(1, BLOCK // (3 * max(width, 1)))
+    blocks = []
+    for begin in range(0, count, step):
+        M = start[None]
+        for hidden, code in zip(network.hidden, codes, strict=True):
+            k, phi = hidden.n_kinked, hidden.phi
+            M = _composed(M, hidden.map.weight, hidden.map.bias)
+            gates = phi.gate(code[begin : begin + step])
+            M = np.concatenate(
+                [M[:, :, :k] * gates[:, None], np.broadcast_to(M[:, :, k:], (len(gates), *M[:, :, k:].shape[1:]))],
+                axis=2,
+            )
+        blocks.append(M if network.head is None else _composed(M, network.head.weight, network.head.bias))
+    return np.concatenate(blocks)
+
+
+def _composed(M: Array, weight: Any, bias: Array) -> Array:
+    """Affine maps (faces, 1 + dimensions, width), rows constant and slopes, followed by one more."""
+    count, rows, width = M.shape
+    out: Array = (M.reshape(count * rows, width) @ weight).reshape(count, rows, weight.shape[1])
+    out[:, 0] += bias
+    return out
+
+
+def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None = None) -> tuple[Array, Array]:
+    """The network on one region as an affine map of its inputs: outputs = x @ weight + bias.
+
+    Parameters
+    ----------
+    module : TwoLayerReLU, DeepNetwork or torch.nn.Module
+        As for :func:`slice_regions`.
+    code : array_like of shape (N,), bool
+        Code of the region: all neurons, one hidden layer after the other, e.g. ``regions.codes[i]``.
+    input_shape : int or sequence of int, optional
+        Shape of one input where the module does not say it.
+
+    Returns
+    -------
+    weight : ndarray of shape (d, c)
+    bias : ndarray of shape (c,)
+
+    Raises
+    ------
+    InvalidInputError
+        For a code of another length or with entries other than zeros and ones, or a module that cannot be read.
+
+    Notes
+    -----
+    Source: [humayun-2023].
+    Status: theorem (exact up to float64 rounding, wherever the code occurs).
+    """
+    network = read_layers(module, input_shape)
+    code = as_numpy(code, "code")
+    values = as_matrix(code, "code", allow_vector=True)[:, 0] if code.size else np.zeros(0)
+    if code.shape != (sum(network.widths),) or not np.isin(values, (0.0, 1.0)).all():
+        raise InvalidInputError(
+            explain(
+                f"a code of {sum(network.widths)} zeros and ones, one per neuron",
+                f"shape {np.shape(code)}, values from {values.min(initial=0):g} to {values.max(initial=1):g}",
+                "the code of some layers only",
+                "regions.codes[i] of slice_regions without layers=",
+            )
+        )
+    M = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])[None]
+    begin = 0
+    for hidden in network.hidden:
+        k = hidden.n_kinked
+        M = _composed(M, hidden.map.weight, hidden.map.bias)
+        M[:, :, :k] *= hidden.phi.gate(values[begin : begin + k] > 0)
+        begin += k
+    M = M if network.head is None else _composed(M, network.head.weight, network.head.bias)
+    return M[0, 1:], M[0, 0]

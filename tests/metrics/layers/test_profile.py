@@ -1,0 +1,459 @@
+"""Profiles of networks and recordings: every column against its metric, stopping, cuts and the figure."""
+
+import itertools
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+
+import relucvx as rx
+from relucvx import metrics as m
+from relucvx.errors import InvalidInputError
+from relucvx.metrics.layers.profile_figure import PANELS
+from relucvx.metrics.layers.scores import COLUMNS
+from relucvx.network import DeepNetwork
+
+RNG = np.random.default_rng(3)
+LABELS = np.repeat([2, 0, 1], 14)
+X = RNG.standard_normal((42, 5)) + 1.5 * RNG.standard_normal((3, 5))[LABELS]
+NET = DeepNetwork(
+    [RNG.standard_normal(s) for s in ((5, 8), (8, 7), (7, 3))], [RNG.standard_normal(w) for w in (8, 7, 3)]
+)
+FACTORS = np.stack([np.arange(42) % 2, np.arange(42) // 2 % 2], axis=1)
+EXACT = {"n_pairs": None, "rng": 0, "n_lines": 20}
+"""Every pair, so that only the segments of the regions are drawn."""
+
+HEADED = {"nc3", "nc4"}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return m.profile(NET, X, LABELS, factors=FACTORS, **EXACT)
+
+
+def same(a, b, **tolerance):
+    """Two profiles hold the same numbers, whatever their layers are called."""
+    assert list(a.columns) == list(b.columns)
+    return np.allclose(a.to_numpy(dtype=float), b.to_numpy(dtype=float), equal_nan=True, **tolerance)
+
+
+# ------------------------------------------------------------------ every column is its metric
+def test_rows_and_columns(frame):
+    assert list(frame.index) == ["input", "hidden 0", "hidden 1", "output"]
+    assert list(frame.columns) == ["width", *COLUMNS]
+    assert frame["width"].tolist() == [5, 8, 7, 3]
+    assert frame.attrs["complete"]
+    assert frame.attrs["left_out"] == {}
+    assert frame.attrs["accuracy"] == np.mean(NET.predict(X).argmax(axis=1) == LABELS)
+
+
+def test_columns_are_the_metrics_of_the_layers(frame):
+    layers = {"input": X, **m.layer_activations(NET, X), "output": NET.predict(X)}
+    decided = NET.predict(X).argmax(axis=1)
+    for name, Z in layers.items():
+        row = frame.loc[name]
+        assert row["graph_convexity"] == m.graph_convexity(Z, LABELS, n_pairs=None).overall
+        assert row["graph_convexity_decisions"] == m.graph_convexity(Z, decided, n_pairs=None).overall
+        assert row["participation_ratio"] == m.participation_ratio(Z)
+        assert row["effective_rank"] == m.effective_rank(Z)
+        assert row["numerical_rank"] == m.numerical_rank(Z, tolerance=1e-3, spectrum="covariance")
+        assert row["two_nn"] == m.two_nn(Z).dimension
+        assert row["linear_probe"] == m.linear_probe(Z, LABELS).accuracy
+        pairs = itertools.permutations(range(3), 2)
+        errors = [m.few_shot_snr(Z[a == LABELS], Z[b == LABELS], 5).error for a, b in pairs]
+        assert row["few_shot_error"] == pytest.approx(np.mean(errors), rel=1e-9)
+        assert row["cka_output"] == m.cka(Z, NET.predict(X))
+        assert row["cka_labels"] == m.cka(Z, np.eye(3)[LABELS])
+        assert row["parallelism"] == pytest.approx(m.parallelism_score(Z, FACTORS).mean, nan_ok=True)
+        means = np.array([Z[(c == FACTORS).all(axis=1)].mean(axis=0) for c in itertools.product([0, 1], repeat=2)])
+        assert row["separability"] == m.separability(means, balanced=True).share
+        assert row["ccgp"] == m.ccgp(Z, FACTORS).mean
+        collapse = m.neural_collapse(Z, LABELS)
+        for column in ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv"):
+            assert row[column] == pytest.approx(getattr(collapse, column), rel=1e-12)
+
+
+def test_the_head_is_compared_in_the_layer_it_reads(frame):
+    collapse = m.neural_collapse(NET.hidden(X)[1], LABELS, NET.weights[2], NET.biases[2])
+    assert frame.loc["hidden 1", ["nc3", "nc4"]].tolist() == [collapse.nc3, collapse.nc4]
+    assert frame.loc[["input", "hidden 0", "output"], ["nc3", "nc4"]].isna().all(axis=None)
+
+
+def test_straight_lines_are_judged_by_the_rest_of_the_network(frame):
+    layers = {"input": X, **m.layer_activations(NET, X)}
+    decided = NET.predict(X).argmax(axis=1)
+    for k, (name, Z) in enumerate(layers.items()):
+        behind = DeepNetwork(NET.weights[k:], NET.biases[k:])
+        expected = m.euclidean_convexity(Z, LABELS, behind, n_pairs=None)
+        assert frame.loc[name, "euclidean_convexity"] == expected.overall
+        assert frame.attrs["per_class"]["euclidean_convexity"][name] == expected.per_class
+        found = m.euclidean_convexity(Z, decided, behind, n_pairs=None, classes=range(3)).overall
+        assert frame.loc[name, "euclidean_convexity_decisions"] == found
+    # decision regions of an affine head are convex
+    assert (frame.loc[["hidden 1", "output"], "euclidean_convexity_decisions"] == 1.0).all()
+    assert frame.loc["input", "euclidean_convexity_decisions"] < 1.0
+
+
+def test_regions_and_folding_are_means_over_segments(frame):
+    # the same segments, drawn apart: one profile of the regions alone has the same seed
+    alone = m.profile(NET, X, metrics=["line_regions", "folding"], **EXACT)
+    assert alone.loc["hidden 1", "line_regions"] == frame.loc["hidden 1", "line_regions"]
+    samples = np.random.default_rng(0)
+    seed = int(samples.integers(2**32))
+    draws = np.random.default_rng(seed)
+    starts = draws.integers(42, size=20)
+    ends = (starts + draws.integers(1, 42, size=20)) % 42
+    for k in range(2):
+        code = list(range(k + 1))
+        counts = [m.line_regions(NET, X[a], X[b], code).n_regions for a, b in zip(starts, ends, strict=True)]
+        chi = [m.folding(NET, X[a], X[b], code).chi for a, b in zip(starts, ends, strict=True)]
+        assert frame.loc[f"hidden {k}", "line_regions"] == pytest.approx(np.mean(counts))
+        assert frame.loc[f"hidden {k}", "folding"] == pytest.approx(np.nanmean(chi), abs=1e-15)
+    assert frame.loc["hidden 0", "folding"] == 0.0
+    assert frame.loc[["input", "output"], ["line_regions", "folding"]].isna().all(axis=None)
+
+
+def test_parts_behind_the_means(frame):
+    parts = frame.attrs["per_class"]["graph_convexity"]["hidden 0"]
+    assert set(parts) == {0, 1, 2}
+    assert np.mean(list(parts.values())) == pytest.approx(frame.loc["hidden 0", "graph_convexity"])
+    assert set(frame.attrs["per_class"]["ccgp"]["input"]) == {0, 1}
+
+
+# ------------------------------------------------------------------ one function, any form; metamorphic
+def test_torch_modules_and_their_copies_have_one_profile(frame):
+    module = NET.to_torch().train()
+    found = m.profile(module, torch.from_numpy(X), LABELS, factors=FACTORS, **EXACT)
+    assert list(found.index) == ["input", "1", "3", "output"]
+    assert same(found, frame, rtol=1e-9)
+    assert module.training
+    assert same(m.profile(module.float(), X, LABELS, factors=FACTORS, **EXACT), frame, rtol=1e-3, atol=1e-3)
+
+
+def test_names_of_classes_order_of_rows_and_order_of_neurons_do_not_matter(frame):
+    # segments and folds go by the position of the rows
+    plain = [c for c in COLUMNS if c not in ("line_regions", "folding", "linear_probe")]
+    renamed = m.profile(NET, X, [f"class {y}" for y in LABELS], factors=FACTORS, metrics=plain, **EXACT)
+    order = RNG.permutation(42)
+    shuffled = m.profile(NET, X[order], LABELS[order], factors=FACTORS[order], metrics=plain, **EXACT)
+    p = RNG.permutation(8)
+    weights = (NET.weights[0][:, p], NET.weights[1][p], NET.weights[2])
+    other = DeepNetwork(weights, (NET.biases[0][p], *NET.biases[1:]))
+    neurons = m.profile(other, X, LABELS, factors=FACTORS, metrics=plain, **EXACT)
+    for found in (renamed, shuffled, neurons):
+        assert same(found, frame[["width", *plain]], rtol=1e-7, atol=1e-9)
+    assert set(renamed.attrs["per_class"]["graph_convexity"]["input"]) == {"class 0", "class 1", "class 2"}
+
+
+def test_permuted_labels_are_another_profile(frame):
+    found = m.profile(NET, X, RNG.permutation(LABELS), factors=FACTORS, **EXACT)
+    for column in ("graph_convexity", "euclidean_convexity", "nc1", "cdnv", "cka_labels"):
+        assert abs(found.loc["hidden 1", column] - frame.loc["hidden 1", column]) > 0.05
+
+
+def test_the_same_rng_gives_the_same_draws():
+    few = {"n_pairs": 30, "max_samples": 36, "n_lines": 5}
+    first, second = (m.profile(NET, X, LABELS, rng=5, **few) for _ in range(2))
+    other = m.profile(NET, X, LABELS, rng=6, **few)
+    assert same(first, second, rtol=0, atol=0)
+    assert not np.allclose(first["cdnv"], other["cdnv"])
+    assert (first.attrs["n_samples"], first.attrs["n_given"]) == (36, 42)
+
+
+# ------------------------------------------------------------------ what applies
+def test_without_labels_and_factors_only_what_needs_none():
+    found = m.profile(NET, X, **EXACT)
+    assert "graph_convexity" not in found
+    assert {"participation_ratio", "cka_output", "line_regions"} <= set(found.columns)
+    assert found.attrs["left_out"]["nc1"].startswith("expected labels")
+    assert found.attrs["left_out"]["ccgp"].startswith("expected factors")
+    assert found.attrs["accuracy"] is None
+    assert found.attrs["suggested_cut"]["convexity_peak"]["layer"] is None
+
+
+def test_recorded_layers(frame):
+    layers = m.layer_activations(NET, X)
+    found = m.profile(layers, None, LABELS, **EXACT)
+    assert list(found.index) == ["hidden 0", "hidden 1"]
+    shared = [c for c in found.columns if c not in HEADED]
+    assert np.allclose(found[shared], frame.loc[found.index, shared], rtol=1e-12)
+    for column in ("euclidean_convexity", "cka_output", "graph_convexity_decisions", "line_regions"):
+        assert "expected a network" in found.attrs["left_out"][column]
+    assert list(m.profile(list(layers.values()), X, LABELS, **EXACT).index) == ["input", "layer 0", "layer 1"]
+
+
+def test_thinning_keeps_recorded_layers_labels_and_inputs_together():
+    Z = np.arange(42.0)[:, None]
+    seen = m.profile(
+        {"a": Z, "b": Z}, Z, [int(v) // 14 for v in range(42)], factors=Z[:, 0] >= 21, max_samples=20, rng=0
+    )
+    assert seen.attrs["n_samples"] == 20
+    assert (seen["graph_convexity"] == 1.0).all()
+    assert (seen["cka_labels"] == seen["cka_labels"].iloc[0]).all()
+
+
+def test_a_layer_passed_by_a_skip_connection_has_no_straight_lines():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.inner, self.act, self.head = nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.head(x + self.act(self.inner(x)))
+
+    found = m.profile(Residual(), X, LABELS, **EXACT)
+    assert found["euclidean_convexity"].notna().tolist() == [True, False, True]
+    assert found["line_regions"].notna().tolist() == [False, True, False]
+    assert found["nc3"].isna().all() if "nc3" in found else True
+
+
+def test_convolutions():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+    found = m.profile(net, RNG.standard_normal((42, 1, 3, 3)), LABELS, **EXACT)
+    assert found["width"].tolist() == [9, 8, 3]
+    assert found.loc["2", ["nc4", "line_regions", "euclidean_convexity"]].notna().all()
+    assert net.training
+
+
+def test_smooth_networks_have_no_regions():
+    net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+    found = m.profile(net, X, LABELS, **EXACT)
+    assert "line_regions" not in found
+    assert found["euclidean_convexity"].notna().all()
+
+
+def test_one_output_is_decided_by_its_sign():
+    two = rx.TwoLayerReLU(RNG.standard_normal((6, 5)), RNG.standard_normal((6, 1)))
+    sides = np.where(X[:, 0] > X[:, 0].mean(), "right", "left")
+    found = m.profile(two, X, sides, **EXACT)
+    assert found.attrs["accuracy"] == np.mean((two.predict(X)[:, 0] > 0) == (sides == "right"))
+    assert found.loc["output", "euclidean_convexity_decisions"] == 1.0
+    other = m.profile(two, X, LABELS, **EXACT)
+    assert "two classes for the sign" in other.attrs["left_out"]["graph_convexity_decisions"]
+
+
+def test_outputs_that_are_not_the_labels():
+    two = m.profile(NET, X, LABELS > 0, **EXACT)
+    assert "one output per class" in two.attrs["left_out"]["euclidean_convexity"]
+    assert two["euclidean_convexity_decisions"].notna().all()
+    keep = LABELS < 2
+    named = m.profile(NET, X[keep], LABELS[keep], classes=[0, 1, 2], **EXACT)
+    assert named["euclidean_convexity"].notna().all()
+    assert "nc3" not in named  # a class without samples has no mean
+    assert named.attrs["accuracy"] == np.mean(NET.predict(X[keep]).argmax(axis=1) == LABELS[keep])
+
+
+def test_a_network_that_ends_with_its_kink_lists_it_once():
+    net = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3), nn.ReLU())
+    assert list(m.profile(net, X, LABELS, metrics="nc1").index) == ["input", "1", "output"]
+    recorded = m.profile({"input": X, "output": X[:, :3]}, X[:, 1:], metrics=["nc1"])
+    assert list(recorded.index) == ["X", "input", "output"]
+
+
+def test_metrics_asked_for_are_kept_even_where_they_do_not_apply():
+    found = m.profile(NET, X, metrics=["cdnv", "participation_ratio"])
+    assert list(found.columns) == ["width", "cdnv", "participation_ratio"]
+    assert found["cdnv"].isna().all()
+    assert list(found.attrs["left_out"]) == ["cdnv"]
+
+
+# ------------------------------------------------------------------ progress and stopping
+def test_progress_counts_to_its_total():
+    seen = []
+    m.profile(NET, X, LABELS, metrics=["nc1", "nc2_etf", "graph_convexity"], callback=seen.append, **EXACT)
+    assert [p.step for p in seen] == list(range(9))
+    assert {p.total for p in seen} == {8}
+    assert [p.layer for p in seen[::2]] == ["input", "hidden 0", "hidden 1", "output", "output"]
+
+
+@pytest.mark.parametrize(("stop", "rows"), [(0, 0), (3, 1), (4, 2), (7, 3)])
+def test_a_callback_that_returns_true_keeps_whole_rows(stop, rows):
+    found = m.profile(
+        NET, X, LABELS, metrics=["nc1", "graph_convexity"], callback=lambda p: p.step == stop, **EXACT
+    )  # fmt: skip
+    whole = m.profile(NET, X, LABELS, metrics=["nc1", "graph_convexity"], **EXACT)
+    assert not found.attrs["complete"]
+    assert list(found.columns) == list(whole.columns)
+    assert same(found, whole.iloc[:rows])
+
+
+# ------------------------------------------------------------------ cuts
+def table(convexity=None, rank=None, width=None):
+    n = len(convexity if convexity is not None else rank)
+    columns = {"graph_convexity": convexity, "numerical_rank": rank, "width": [50] * n if width is None else width}
+    return pd.DataFrame({k: v for k, v in columns.items() if v is not None}, index=[f"layer {k}" for k in range(n)])
+
+
+@pytest.mark.parametrize(
+    ("values", "slack", "layer"),
+    [
+        ([0.5, 0.9, 0.8, 0.7], 0.01, 1),
+        ([0.5, 0.8, 0.9, 0.9], 0.01, 2),
+        ([0.5, 0.895, 0.9, 0.9], 0.01, 1),
+        ([0.5, 0.895, 0.9, 0.9], 0.0, 2),
+        ([np.nan, 0.3, np.nan], 0.01, 1),
+    ],
+)
+def test_the_convexity_peak_is_the_first_layer_near_the_top(values, slack, layer):
+    found = m.suggested_cut(table(values), slack)["convexity_peak"]
+    assert (found["layer"], found["value"]) == (f"layer {layer}", values[layer])
+    assert f"within {slack:g}" in found["rule"]
+
+
+@pytest.mark.parametrize(
+    ("rank", "width", "layer", "value"),
+    [
+        ([40, 38, 10, 9], None, 1, 1 - 10 / 38),
+        ([40, 10, 10, 9], None, 0, 0.75),
+        ([40, 10, 9, 2], [50, 10, 10, 10], 2, 1 - 2 / 9),  # narrow layers lose no rank by being narrow
+        ([4, 5, 5], None, None, np.nan),
+        ([4], None, None, np.nan),
+        ([np.nan, 5, 2], None, 1, 0.6),
+        ([4, 0, 0], None, 0, 1.0),  # all samples on one point
+        ([0, 0], None, None, np.nan),
+    ],
+)
+def test_the_rank_drop_is_before_the_largest_loss(rank, width, layer, value):
+    found = m.suggested_cut(table(rank=rank, width=width))["rank_drop"]
+    assert found["layer"] == (None if layer is None else f"layer {layer}")
+    assert found["value"] == pytest.approx(value, nan_ok=True)
+
+
+def test_input_and_output_are_no_cuts():
+    frame = table([0.9, 0.5, 0.6, 1.0]).set_axis(["input", "a", "b", "output"])
+    assert m.suggested_cut(frame)["convexity_peak"]["layer"] == "b"
+    empty = m.suggested_cut(frame.iloc[:0])
+    assert [found["layer"] for found in empty.values()] == [None, None]
+    with pytest.raises(InvalidInputError, match="slack to be a finite number >= 0"):
+        m.suggested_cut(frame, -1.0)
+
+
+@pytest.mark.parametrize("use", [m.suggested_cut, m.plot_profile])
+def test_a_network_is_no_table(use):
+    with pytest.raises(InvalidInputError, match=r"the DataFrame that profile returns; received a Sequential.* first"):
+        use(nn.Sequential(nn.Linear(5, 3)))
+
+
+def test_sparse_inputs_are_read_as_dense_ones():
+    pd.testing.assert_frame_equal(m.profile(NET, csr_array(X), LABELS, **EXACT), m.profile(NET, X, LABELS, **EXACT))
+
+
+# ------------------------------------------------------------------ the figure
+def test_the_figure_has_a_panel_for_every_kind_of_metric(frame, tmp_path):
+    axes = m.plot_profile(frame)
+    titles = [ax.get_title(loc="left") for ax in axes]
+    expected = [panel.title for panel in PANELS if any(c in frame and frame[c].notna().any() for c in panel.lines)]
+    assert titles == expected
+    assert len(set(titles)) == len(titles)
+    assert [t.get_text() for t in axes[0].get_xticklabels()] == list(frame.index)
+    drawn = dict(zip(titles, axes, strict=True))
+    line = drawn["Dimension"].get_lines()[0]
+    assert np.array_equal(line.get_ydata(), frame["participation_ratio"])
+    axes[0].figure.savefig(tmp_path / "profile.png")
+    assert (tmp_path / "profile.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("values", [[0.49, 0.4895], [0.0, 0.0], [0.0, 3.0]])
+def test_no_point_is_cut_off(values):
+    frame = pd.DataFrame({"few_shot_error": values}, index=["a", "b"])
+    (ax,) = m.plot_profile(frame)
+    low, high = ax.get_ylim()
+    assert low == 0.0
+    assert high > max(values)
+
+
+def test_every_column_is_in_one_panel():
+    drawn = list(itertools.chain.from_iterable(panel.lines for panel in PANELS))
+    assert sorted(drawn) == sorted(COLUMNS)
+
+
+def test_the_cut_is_a_line_with_a_legend(frame):
+    ax = m.plot_profile(frame)[0]
+    cut = frame.attrs["suggested_cut"]["convexity_peak"]["layer"]
+    marks = [line.get_xdata()[0] for line in ax.get_lines() if line.get_label() == "suggested cut (peak)"]
+    assert marks == [list(frame.index).index(cut)]
+
+
+@pytest.mark.parametrize(("layers", "named", "turned"), [(4, 4, 0), (9, 9, 40), (20, 20, 90), (60, 20, 90)])
+def test_names_of_many_layers_are_turned_and_thinned(layers, named, turned):
+    many = pd.DataFrame({"width": 3, "nc1": np.arange(1.0, layers + 1)}, index=[f"layer {k}" for k in range(layers)])
+    ax = m.plot_profile(many)[0]
+    labels = ax.get_xticklabels()
+    assert len(labels) == named
+    assert {label.get_rotation() for label in labels} == {turned}
+    assert labels[-1].get_text() == f"layer {int(ax.get_xticks()[-1])}"
+
+
+def test_the_legend_hides_no_line(frame):
+    axes = m.plot_profile(frame)
+    axes[0].figure.canvas.draw()
+    for ax in axes:
+        legend = ax.get_legend().get_window_extent()
+        assert legend.y0 >= ax.get_window_extent().y1 - 1
+        assert ax._left_title.get_window_extent().y0 >= legend.y1 - 1
+
+
+def test_given_axes_are_drawn_on(frame):
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    assert m.plot_profile(frame, ax) == [ax]
+    many = Figure().subplots(4, 4)
+    used = m.plot_profile(frame, many)
+    assert used == list(many.ravel())[: len(used)]
+    assert not many[3, 3].lines
+
+
+def test_negative_and_missing_values_do_not_break_logarithms():
+    frame = pd.DataFrame({"width": [2, 2], "nc1": [0.0, 1.0], "cdnv": [np.inf, 2.0]}, index=["a", "b"])
+    (ax, *_) = m.plot_profile(frame)
+    ax.figure.canvas.draw()
+    assert all(np.isfinite(ax.get_ylim()))
+
+
+@pytest.mark.parametrize(
+    "frame_", [pd.DataFrame({"width": [1]}), pd.DataFrame({"nc1": []}), pd.DataFrame({"z": [1.0]})]
+)
+def test_tables_without_anything_to_draw_are_refused(frame_):
+    with pytest.raises(InvalidInputError, match="a profile with at least one row and one metric"):
+        m.plot_profile(frame_)
+
+
+# ------------------------------------------------------------------ refusals
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: m.profile(NET, X, LABELS, metrics=["nc1", "nc9"]), "metrics among graph_convexity, .* received 'nc9'"),
+        (lambda: m.profile(NET, X, LABELS, metrics=[]), "metrics among .* received none"),
+        (lambda: m.profile(NET, X, LABELS[1:]), "labels of length 42"),
+        (lambda: m.profile(NET, X, np.zeros(42)), "labels of at least two classes; received only 0.0"),
+        (lambda: m.profile(NET, X[:1], LABELS[:1]), "at least two samples; received 1"),
+        (lambda: m.profile(NET, X, LABELS, factors=FACTORS[1:]), r"factors of shape \(42, d_Y\)"),
+        (lambda: m.profile(NET, X, LABELS, classes=[0, 1]), "classes to name the 3 outputs; received 2 names"),
+        (lambda: m.profile(NET, X, LABELS, classes=[0, 1, 5]), r"labels outside: \[2\]"),
+        (lambda: m.profile(NET, X, LABELS, k=0), "k to be an int >= 1; received 0"),
+        (lambda: m.profile(NET, X, LABELS, n_pairs=0), "n_pairs to be an int >= 1 or None"),
+        (lambda: m.profile(NET, X, LABELS, n_lines=None), "n_lines to be an int >= 1; received None"),
+        (lambda: m.profile(NET, X, LABELS, max_samples=1.5), "max_samples to be an int >= 1 or None"),
+        (lambda: m.profile(NET, X * np.nan, LABELS), "expected X to be finite"),
+        (lambda: m.profile(NET, None, LABELS), "inputs X"),
+        (lambda: m.profile(NET, X, LABELS, rng=-1), "rng to be None"),
+        (lambda: m.profile([X, X[1:]], None, LABELS), "layer 'layer 1' with 42 rows"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
+def test_nothing_is_shown_and_inputs_stay():
+    before, loaded = X.copy(), "matplotlib.pyplot" in sys.modules  # by a test before this one
+    m.plot_profile(m.profile(NET, X, LABELS, metrics=["nc1"]))
+    assert np.array_equal(X, before)
+    assert ("matplotlib.pyplot" in sys.modules) == loaded

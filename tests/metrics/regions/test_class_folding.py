@@ -1,0 +1,315 @@
+"""Folding between classes and the largest folding, against loops over all pairs."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from relucvx.datasets import cantornet, sawtooth
+from relucvx.errors import InvalidInputError
+from relucvx.metrics import class_folding, folding, largest_folding, line_regions
+from relucvx.metrics.regions.class_folding import _centroids
+from relucvx.network import DeepNetwork, TwoLayerReLU
+from relucvx.types import strict_json
+
+
+def random_net(seed, widths=(3, 8, 8, 8, 2)):
+    rng = np.random.default_rng(seed)
+    weights = [rng.standard_normal(s) * np.sqrt(2 / s[0]) for s in itertools.pairwise(widths)]
+    return DeepNetwork(tuple(weights), tuple(0.3 * rng.standard_normal(w.shape[1]) for w in weights))
+
+
+def data(seed=0, n=18):
+    rng = np.random.default_rng(seed)
+    return 2 * rng.standard_normal((n, 3)), np.array(["a", "b", "c"])[rng.integers(0, 3, n)]
+
+
+def literal(net, X, labels, starts, ends, **options):
+    """All chi and the non-zero maxima over the ends, from every start."""
+    paths, maxima = [], []
+    for i in np.flatnonzero(labels == starts):
+        chi = [folding(net, X[i], X[j], **options).chi for j in np.flatnonzero(labels == ends) if j != i]
+        chi = [value for value in chi if not np.isnan(value)]
+        paths += chi
+        if chi and max(chi) > 0:
+            maxima.append(max(chi))
+    return paths, maxima
+
+
+def assert_pair(found, paths, maxima):
+    assert (found.n_paths, found.n_maxima) == (len(paths), len(maxima))
+    median = np.median(maxima) if maxima else np.nan
+    mad = np.median([abs(m - median) for m in maxima]) if maxima else np.nan
+    np.testing.assert_allclose(
+        [found.median, found.mad, found.folded], [median, mad, np.mean([c > 0 for c in paths])], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"symmetric": True}, {"layers": [1, 2]}, {"neurons": {2: [0, 3]}}])
+def test_equals_loops_over_all_pairs(options):
+    net, (X, labels) = random_net(1), data()
+    found = class_folding(net, X, labels, n_pairs=None, **options)
+    assert found.labels == ("a", "b", "c")
+    every = {pair: literal(net, X, labels, *pair, **options) for pair in itertools.product("abc", repeat=2)}
+    assert found.overall.n_maxima > 10 or "neurons" in options
+    for pair, (paths, maxima) in every.items():
+        assert_pair(found.pairs[pair], paths, maxima)
+    for part, same in ((found.overall, False), (found.within, True)):
+        chosen = [every[a, b] for a, b in every if (a == b) is same]
+        assert_pair(part, [c for paths, _ in chosen for c in paths], [m for _, maxima in chosen for m in maxima])
+    unordered = class_folding(net, X, labels, n_pairs=None, ordered=False, **options)
+    np.testing.assert_array_equal(unordered.median, unordered.median.T)
+    for a, b in itertools.combinations("abc", 2):
+        assert_pair(unordered.pairs[a, b], every[a, b][0] + every[b, a][0], every[a, b][1] + every[b, a][1])
+    assert_pair(unordered.pairs["a", "a"], *every["a", "a"])
+    n = found.overall.n_paths
+    assert repr(found).startswith(f"ClassFolding(3 classes, median {found.overall.median:.3g}, ")
+    assert f"of {n} paths between" in repr(found)
+    assert unordered.overall == found.overall
+    assert unordered.within == found.within
+
+
+def assert_same(first, second, order=slice(None)):
+    for name in ("median", "mad", "folded", "n_paths", "n_maxima"):
+        matrix = getattr(first, name)[order][:, order]
+        np.testing.assert_allclose(matrix, getattr(second, name), rtol=1e-12, err_msg=name)
+
+
+def test_invariances_and_their_limits():
+    net, (X, labels) = random_net(2), data(2)
+    rng = np.random.default_rng(0)
+    base = class_folding(net, X, labels, n_pairs=None)
+    renamed = class_folding(net, X, [{"a": 7, "b": -1, "c": 2}[v] for v in labels], n_pairs=None)
+    assert renamed.labels == (-1, 2, 7)
+    assert_same(base, renamed, [1, 2, 0])
+    order = rng.permutation(len(X))
+    assert_same(base, class_folding(net, X[order], labels[order], n_pairs=None))
+    W, b = list(net.weights), list(net.biases)
+    Q, turn = np.linalg.qr(rng.standard_normal((3, 3)))[0], rng.permutation(8)
+    W[0] = Q.T @ W[0] / 3
+    W[1], b[1], W[2] = W[1][:, turn], b[1][turn], W[2][turn]
+    moved = class_folding(DeepNetwork(tuple(W), tuple(b)), 3 * X @ Q, labels, n_pairs=None)
+    assert_same(base, moved)
+    for other in (
+        class_folding(net, X, labels[order], n_pairs=None),  # labels of other samples
+        class_folding(net, X + 1.0, labels, n_pairs=None),  # moved without the network
+        class_folding(net, X, labels, n_pairs=None, layers=[0, 1]),
+    ):
+        with pytest.raises(AssertionError):
+            assert_same(base, other)
+
+
+def test_drawn_pairs():
+    net, (X, labels) = random_net(3), data(3, n=60)
+    few = class_folding(net, X, labels, n_pairs=26, rng=0)
+    assert few.n_paths.max() == 25
+    assert (np.diag(few.n_paths) == 20).all()
+    assert strict_json(few) == strict_json(class_folding(net, X, labels, n_pairs=26, rng=0))
+    every = class_folding(net, X, labels, n_pairs=None)
+    assert strict_json(class_folding(net, X, labels, n_pairs=10**6, rng=1)) == strict_json(every)
+
+
+def test_centroids_replace_samples():
+    rng = np.random.default_rng(4)
+    centres = 2 * rng.standard_normal((6, 3))
+    noise = 1e-3 * rng.standard_normal((5, 6, 3))
+    X, labels = (centres + noise).reshape(-1, 3), np.tile(list("aabbbb"), 5)
+    net = random_net(4)
+    means = np.concatenate([_sorted(centres[:2] + noise[:, :2].mean(axis=0)), centres[2:] + noise[:, 2:].mean(axis=0)])
+    np.testing.assert_allclose(_sorted(_centroids(X[labels == "a"], 2, rng)), means[:2], atol=1e-12)
+    found = class_folding(net, X, labels, centroids=4, n_pairs=None, rng=0)
+    few = class_folding(net, X[labels == "b"], ["b"] * 20, centroids=4, rng=0)
+    assert found.n_paths[0, 0] <= 4 * 3
+    assert few.n_paths[0, 0] == 4 * 3
+    np.testing.assert_allclose(few.median, class_folding(net, means[2:], ["b"] * 4).median, atol=1e-12)
+    # no more different samples than centroids: the samples themselves, each once
+    repeated = class_folding(
+        net, np.repeat(centres, 3, axis=0), np.repeat(list("aabbbb"), 3), centroids=9, n_pairs=None
+    )
+    assert_same(class_folding(net, centres, list("aabbbb"), n_pairs=None), repeated)
+
+
+def _sorted(points):
+    return points[np.argsort(points[:, 0])]
+
+
+def test_images_and_tensors():
+    """A convolutional network and its matrix read from flattened images say the same."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    body = [nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)]
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 6), *body).double().eval()
+    X = 2 * torch.randn(12, 1, 4, 4, dtype=torch.float64)
+    labels = torch.arange(12) % 2
+    found = class_folding(module, X, labels, n_pairs=None)
+    paths, maxima = literal(module, X.numpy(), labels.numpy(), 0, 1)
+    assert_pair(found.pairs[0, 1], paths, maxima)
+    assert class_folding(module, X, labels, centroids=2, rng=0).n_paths[0, 0] == 2
+    best = largest_folding(module, X)
+    assert best.start.shape == (1, 4, 4)
+    assert folding(module, best.start, best.end).chi == best.chi
+    box = largest_folding(module, -torch.ones(1, 4, 4), torch.ones(1, 4, 4), n_segments=200, rng=0)
+    assert box.end.shape == (1, 4, 4)
+    assert folding(module, box.start, box.end).chi == box.chi
+
+
+def test_nothing_folds_in_one_layer():
+    rng = np.random.default_rng(5)
+    X, labels = data(5)
+    net = TwoLayerReLU(rng.standard_normal((20, 3)), rng.standard_normal((20, 2)), bias_in=rng.standard_normal(20))
+    found = class_folding(net, X, labels, n_pairs=None)
+    assert (found.folded == 0).all()
+    assert np.isnan(found.median).all()
+    assert found.overall.n_maxima == 0
+
+
+def test_undefined_without_paths():
+    """One class has no pairs of different classes; two equal points have no chi."""
+    found = class_folding(sawtooth(2), [[0.3], [0.3]], [1, 1])
+    assert (found.within.n_paths, found.overall.n_paths) == (0, 0)
+    assert np.isnan([found.within.folded, found.overall.folded, found.overall.median]).all()
+    assert json.loads(strict_json(found))["median"] == [[None]]
+
+
+def test_heatmap():
+    pytest.importorskip("matplotlib")
+    X, labels = data(6)
+    found = class_folding(random_net(6), X, labels, n_pairs=None)
+    for values in ("median", "mad", "folded"):
+        ax = found.plot(values=values)
+        assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
+        assert ax.texts[1].get_text() == f"{getattr(found, values)[0, 1]:.2f}"
+        assert ax.images[0].get_array().shape == (3, 3)
+    again = found.plot(ax.figure.add_subplot())
+    assert again is not ax
+    assert class_folding(sawtooth(1), [[0.3], [0.3]], [1, 2]).plot().texts[0].get_text() == "–"
+    with pytest.raises(InvalidInputError, match='values "median", "mad" or "folded"; received \'chi\''):
+        found.plot(values="chi")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_pairs": 0}, "n_pairs to be an int >= 1 or None; received 0"),
+        ({"centroids": True}, "centroids to be an int >= 1 or None; received True"),
+        ({"labels": ["a"]}, "labels of length 2"),
+        ({"X": [[np.nan], [1.0]]}, "X to be finite"),
+        ({"X": [[1.0, 2.0], [1.0, 3.0]]}, "start with 1 entries"),
+    ],
+)
+def test_refusals(change, message):
+    with pytest.raises(InvalidInputError, match=message):
+        class_folding(**{"module": sawtooth(2), "X": [[0.1], [0.9]], "labels": ["a", "b"], **change})
+
+
+# ---------------------------------------------------------------------- largest folding
+def sub_walks(codes):
+    """chi of every contiguous part of a walk, both ways: what segments inside a segment can do."""
+    best = 0.0
+    for i, j in itertools.permutations(range(len(codes)), 2):
+        walk = codes[i : j + 1] if i < j else codes[j : i + 1][::-1]
+        r1 = max((code != walk[0]).sum() for code in walk)
+        r2 = sum((a != b).sum() for a, b in itertools.pairwise(walk))
+        best = max(best, 1 - r1 / r2)
+    return best
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_finds_the_supremum_over_an_interval(depth):
+    net = sawtooth(depth)
+    best = sub_walks(line_regions(net, [0.0], [1.0]).codes)
+    found = largest_folding(net, [0.0], [1.0], rng=0)
+    assert found.chi == pytest.approx(best, abs=1e-12)
+    assert found.n_segments <= 2000
+    assert not found.exhaustive
+    assert found.rows is None
+    assert repr(found).endswith(f", best of {found.n_segments} segments)")
+    assert "rows" not in repr(found)
+
+
+def test_all_pairs_of_a_small_data_set():
+    net, (X, _) = random_net(7), data(7)
+    found = largest_folding(net, X, rng=0)
+    values = {(i, j): folding(net, X[i], X[j]).chi for i, j in itertools.permutations(range(len(X)), 2)}
+    assert found.chi == max(values.values())
+    assert values[found.rows] == found.chi
+    assert found.exhaustive
+    assert found.n_segments == len(values) / 2
+    np.testing.assert_array_equal([found.start, found.end], X[list(found.rows)])
+    assert repr(found).endswith(f"rows {found.rows[0]} to {found.rows[1]}, all {found.n_segments} segments)")
+    both = largest_folding(net, X, symmetric=True, layers=[1, 2], neurons={1: [0, 1, 2]}, rng=0)
+    assert both.chi == max(
+        folding(net, X[i], X[j], [1, 2], symmetric=True, neurons={1: [0, 1, 2]}).chi for i, j in values
+    )
+
+
+def test_largest_folding_and_transforms():
+    net, (X, _) = random_net(7), data(7)
+    rng = np.random.default_rng(0)
+    base = largest_folding(net, X)
+    Q, turn = np.linalg.qr(rng.standard_normal((3, 3)))[0], rng.permutation(8)
+    W, b = list(net.weights), list(net.biases)
+    W[0], W[1], b[1], W[2] = Q.T @ W[0] / 3, W[1][:, turn], b[1][turn], W[2][turn]
+    order = rng.permutation(len(X))
+    moved = largest_folding(DeepNetwork(tuple(W), tuple(b)), (3 * X @ Q)[order])
+    assert (moved.chi, moved.n_segments) == (base.chi, base.n_segments)
+    assert largest_folding(net, 3 * X @ Q).chi != base.chi
+
+
+def test_search_among_many_rows_beats_random_pairs():
+    rng = np.random.default_rng(8)
+    net, X = random_net(8, (3, 10, 10, 10, 10, 1)), 2 * rng.standard_normal((400, 3))
+    found = largest_folding(net, X, n_segments=600, rng=1)
+    assert found.n_segments <= 600
+    assert not found.exhaustive
+    again = folding(net, X[found.rows[0]], X[found.rows[1]])
+    assert (again.chi, again.r1, again.r2) == (found.chi, found.r1, found.r2)
+    random = [folding(net, X[i], X[j]).chi for i, j in rng.integers(0, 400, (300, 2))]
+    assert found.chi >= np.nanmax(random)
+    assert found.chi <= 1 - 1 / found.r2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_box_search_is_a_lower_bound_that_can_be_traced_again(seed):
+    net = random_net(seed, (2, 8, 8, 8, 1))
+    found = largest_folding(net, [2.0, -2.0], [-1.0, 3.0], n_segments=1000, rng=seed)
+    again = folding(net, found.start, found.end)
+    assert (again.chi, again.r1, again.r2) == (found.chi, found.r1, found.r2)
+    assert 0 <= found.chi <= 1 - 1 / found.r2
+    for end in (found.start, found.end):
+        assert (end >= [-1.0, -2.0]).all()
+        assert (end <= [2.0, 3.0]).all()
+    # improvement is worth something: at least the best of as many random segments as it began with
+    first = largest_folding(net, [2.0, -2.0], [-1.0, 3.0], n_segments=2, rng=seed)
+    assert found.chi >= (0.0 if np.isnan(first.chi) else first.chi)
+
+
+def test_largest_folding_of_cantornet_exceeds_the_standard_segment():
+    assert (
+        largest_folding(cantornet(2), [0.0, 0.0], [1.0, 1.0], rng=0).chi
+        >= folding(cantornet(2), [0, 0.75], [1, 0.75]).chi
+    )
+
+
+def test_a_box_without_walls():
+    found = largest_folding(sawtooth(2), [0.05], [0.1], n_segments=80, rng=0)
+    assert np.isnan(found.chi)
+    assert (found.r1, found.r2) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (([[0.1]],), "a data set with two rows at least, or the corners of a box; received one row"),
+        (([0.1], [[0.2]]), r"two corners of a box, of one shape; received shapes \(1,\) and \(1, 1\)"),
+        (([0.1], [np.inf]), "the corners to be finite"),
+        (([0.1, 0.2],), r"start of shape \(n, d\)"),
+        (([[0.1], [0.2]], None, 1), "n_segments to be an int >= 2; received 1"),
+    ],
+)
+def test_largest_folding_refusals(args, message):
+    start, end, n = (*args, None, None)[:3]
+    with pytest.raises(InvalidInputError, match=message):
+        largest_folding(sawtooth(2), start, end, n_segments=2000 if n is None else n)
