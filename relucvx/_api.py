@@ -19,7 +19,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried, listening
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
-from relucvx.oracle.dual_norm import Method
+from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.problem import Problem, make_problem
 from relucvx.solution import Solution
 from relucvx.solver import (

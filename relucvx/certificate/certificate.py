@@ -19,7 +19,7 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm, form_of
-from relucvx.oracle.dual_norm import MAX_CONES, Method
+from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual

@@ -1,7 +1,7 @@
 """Hidden kernels: of networks, as closed forms of the optimum, and in the mean-field energy of preactivations."""
 
+from relucvx.kernel.closed_forms import predict
 from relucvx.kernel.deep import edge_class_network, predict_deep_linear, predict_deep_one_hot
-from relucvx.kernel.energy import energy, first_variation, optimal_readout
 from relucvx.kernel.factorial import (
     OptimalFamily,
     factorial_network,
@@ -9,16 +9,16 @@ from relucvx.kernel.factorial import (
     optimal_family,
     predict_factorial,
 )
+from relucvx.kernel.mean_field import energy, first_variation, optimal_readout
 from relucvx.kernel.preactivation import (
     EnergyMinimum,
     PreactivationCertificate,
     minimize_energy,
     preactivation_certificate,
 )
-from relucvx.kernel.predict import predict
 from relucvx.kernel.prediction import Prediction
 from relucvx.kernel.representation import kernel_distance, representation_kernel, spectrum, whitened
-from relucvx.kernel.spike_free import SpikeFree, spike_free
+from relucvx.kernel.spikes import SpikeFree, spike_free
 from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
 
 __all__ = [

@@ -19,7 +19,7 @@ from relucvx.kernel.design import (
     require_targets,
     target_conditions,
 )
-from relucvx.kernel.energy import optimal_readout
+from relucvx.kernel.mean_field import optimal_readout
 from relucvx.kernel.prediction import Prediction, as_targets, build_prediction, network_from_hidden
 from relucvx.network import TwoLayerReLU
 from relucvx.types import Array, Result

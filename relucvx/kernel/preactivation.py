@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
-from relucvx.kernel.energy import as_function, curvature, is_exact, kernel_root
+from relucvx.kernel.mean_field import as_function, curvature, is_exact, kernel_root
 from relucvx.kernel.representation import as_kernel
 from relucvx.types import Array, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive, check_same_length

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.kernel.energy import optimal_readout
+from relucvx.kernel.mean_field import optimal_readout
 from relucvx.kernel.prediction import (
     Prediction,
     add_note,

@@ -34,7 +34,7 @@ from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions
 from relucvx.metrics.regions.tracking import RegionTracker
 from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
-from relucvx.metrics.separability import LinearSeparation, Separability, cover_count, linear_separation, separability
+from relucvx.metrics.separation import LinearSeparation, Separability, cover_count, linear_separation, separability
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The oracle: max over ||w|| <= 1 of ||Nᵀ phi(Xw)||, which prices columns and proves bounds."""
 
-from relucvx.oracle.dual_norm import DualNormBound, choose_method, compile_kernels, dual_norm, spectral_bound
+from relucvx.oracle.dual_norm_bound import DualNormBound, choose_method, compile_kernels, dual_norm, spectral_bound
 from relucvx.oracle.form import Form, form_of, make_form
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Theory, certified optimum and trained networks side by side: comparison, tables, figures, one HTML file."""
 
-from relucvx.report.compare import compare
+from relucvx.report.comparing import compare
 from relucvx.report.comparison import Comparison
 from relucvx.report.findings import Finding
 from relucvx.report.measure import Row

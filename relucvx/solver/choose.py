@@ -12,7 +12,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import Problem
 from relucvx.program.recovery import recover_network
-from relucvx.solver.active_set import active_set
+from relucvx.solver.column_generation import active_set
 from relucvx.solver.conic import solve_conic
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.threads import one_thread_if_small

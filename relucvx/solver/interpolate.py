@@ -25,7 +25,7 @@ from relucvx.program.feasibility import allowance, check_feasible
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.presolve import presolve
 from relucvx.program.problem import Problem
-from relucvx.solver.active_set import active_set
+from relucvx.solver.column_generation import active_set
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EPS, RANK

@@ -1,8 +1,8 @@
 """The theory as executable claims: statement, source, assumptions, prediction and check."""
 
 from relucvx.theory import strategies
-from relucvx.theory.claim import Assumption, Claim, Deviation, Outcome, Verdict
 from relucvx.theory.counterexample import Counterexample, load_counterexample
+from relucvx.theory.definition import Assumption, Claim, Deviation, Outcome, Verdict
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.verification import Verification, VerificationProgress, verify
 

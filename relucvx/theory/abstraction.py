@@ -20,7 +20,7 @@ from relucvx.kernel.design import Design, read_design, target_conditions
 from relucvx.metrics import neuron_tuning, parallelism_score
 from relucvx.network import TwoLayerReLU
 from relucvx.solution import Solution
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.theory.draws import blend, fraction_of_scale, solved, value_of
 from relucvx.types import Array
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.results import write_arrays
-from relucvx.theory.claim import Claim, Instance, Outcome, Verdict
+from relucvx.theory.definition import Claim, Instance, Outcome, Verdict
 
 SAMPLE_AXIS = ("X", "Y", "labels", "Z", "Z2", "sample_weight")
 """Arrays of an instance with one row per sample, which shrinking drops together."""

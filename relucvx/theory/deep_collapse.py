@@ -6,7 +6,7 @@ import numpy as np
 
 from relucvx.kernel import edge_class_network, predict_deep_one_hot
 from relucvx.kernel.deep import scalar_threshold
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most
 from relucvx.types import Array
 
 

@@ -13,7 +13,7 @@ from relucvx.kernel import Prediction, predict_deep_linear, predict_deep_one_hot
 from relucvx.kernel.deep import scalar_threshold
 from relucvx.metrics import parallelism_score
 from relucvx.network import DeepNetwork, TwoLayerReLU
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import class_sizes, classes, one_hot, orthonormal_rows
 from relucvx.types import ACTIVATIONS, Array
 

@@ -13,7 +13,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import make_problem
 from relucvx.solution import Solution
-from relucvx.theory.claim import Instance, PremiseNotMet
+from relucvx.theory.definition import Instance, PremiseNotMet
 from relucvx.types import Array, Status
 
 SHARP = 1e-11

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.metrics import hamming_convex
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, same
 from relucvx.types import Array, BoolArray
 
 INTERIOR = 1e-7

@@ -9,7 +9,7 @@ from relucvx.kernel import energy, first_variation, minimize_energy, preactivati
 from relucvx.metrics import parallelism_score
 from relucvx.network import resolve_activation
 from relucvx.theory.abstraction import FACTORIAL, common_mode
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import any_outputs, solved
 
 ABSTRACT = 0.99

@@ -16,7 +16,7 @@ from relucvx.kernel.whitened_forms import shrunk_value
 from relucvx.metrics import parallelism_score
 from relucvx.program.problem import make_problem
 from relucvx.program.relaxations import nuclear_norm_bound
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import (
     class_sizes,
     classes,

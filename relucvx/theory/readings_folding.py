@@ -13,7 +13,7 @@ import numpy as np
 
 from relucvx.metrics import SpaceFolding, folding, line_regions, space_folding
 from relucvx.network import DeepNetwork
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 
 
 # ---------------------------------------------------------------------- number of regions

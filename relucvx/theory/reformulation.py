@@ -13,7 +13,7 @@ from relucvx.program import ConvexProgram, GatedRelaxation
 from relucvx.program.objective import stationarity
 from relucvx.program.problem import make_problem
 from relucvx.theory.chapters.reference import optimum
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import (
     any_outputs,
     descended,

@@ -7,7 +7,7 @@ import functools
 import importlib
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.theory.claim import Claim
+from relucvx.theory.definition import Claim
 
 MODULES = (
     "reformulation",

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from relucvx.kernel import spike_free
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, close, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, close, same
 from relucvx.types import Array
 
 

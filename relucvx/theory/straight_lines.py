@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx.metrics import euclidean_convexity, folding
 from relucvx.network import DeepNetwork
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, close
 
 
 # ---------------------------------------------------------------------- folding, decision regions

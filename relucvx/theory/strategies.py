@@ -12,7 +12,7 @@ import numpy as np
 from relucvx.errors import MissingPackageError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program import Problem, make_problem
-from relucvx.theory.claim import MAX_SIZE, Instance
+from relucvx.theory.definition import MAX_SIZE, Instance
 from relucvx.theory.registry import claim
 from relucvx.types import Array
 

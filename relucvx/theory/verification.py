@@ -13,8 +13,8 @@ import numpy as np
 
 from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import listening
-from relucvx.theory.claim import MAX_SIZE, Claim, Outcome, Verdict, broken
 from relucvx.theory.counterexample import Counterexample, smallest
+from relucvx.theory.definition import MAX_SIZE, Claim, Outcome, Verdict, broken
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.workers import in_processes
 from relucvx.types import Result, Rng, resolve_rng

@@ -16,7 +16,7 @@ from relucvx.kernel import (
 )
 from relucvx.metrics import neural_collapse
 from relucvx.program import doubly_nonnegative_bound, make_problem
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.theory.draws import class_sizes, classes, one_hot, orthonormal_rows, solved, stated
 from relucvx.types import Array
 

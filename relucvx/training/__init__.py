@@ -1,11 +1,11 @@
 """Gradient-trained competitors on the same objective: many seeds as one tensor program, or one after the other."""
 
+from relucvx.training.front_door import train
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape
 from relucvx.training.recording import last_hidden, make_recorders
 from relucvx.training.runs import Run, Runs, RunStatus, TrainingProgress
 from relucvx.training.stepping import make_schedule
-from relucvx.training.train import train
 
 __all__ = [
     "BatchedObjective",

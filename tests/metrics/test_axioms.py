@@ -218,14 +218,14 @@ TABLE: dict[str, Row] = {
 }
 
 ELSEWHERE = {
-    "cover_count": "test_separability.py",
+    "cover_count": "test_separation.py",
     "class_folding": "regions/test_class_folding.py",
     "folding": "regions/test_folding.py",
     "hamming_convex": "regions/test_hamming.py",
     "largest_folding": "regions/test_class_folding.py",
     "layer_activations": "layers/test_representations.py",
     "line_regions": "regions/test_folding.py",
-    "linear_separation": "test_separability.py",
+    "linear_separation": "test_separation.py",
     "plot_profile": "layers/test_profile.py",
     "plot_slice": "regions/test_slice_decisions.py:.plot(",
     "profile": "layers/test_profile.py",

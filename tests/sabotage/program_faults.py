@@ -247,7 +247,7 @@ ORACLE = (
     ),
     Fault(
         "spectral bound halved",
-        "oracle.dual_norm:spectral_bound",
+        "oracle.dual_norm_bound:spectral_bound",
         "return float(gain * (",
         "return float(0.5 * gain * (",
         "pytest tests/oracle/test_enumeration.py",

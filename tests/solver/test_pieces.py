@@ -15,8 +15,8 @@ from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, dual_objective
 from relucvx.program.objective import balanced_objective, fit, objective
 from relucvx.program.problem import make_problem
-from relucvx.solver.active_set import active_set
 from relucvx.solver.choose import solve_problem
+from relucvx.solver.column_generation import active_set
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.polish import polish
 from relucvx.solver.restricted import Blocks, solve_restricted

@@ -6,7 +6,7 @@ import pytest
 from relucvx.datasets import factorial
 from relucvx.theory import Verdict, claim, mean_field, verify
 from relucvx.theory.abstraction import CLAIMS as ABSTRACTION
-from relucvx.theory.claim import broken
+from relucvx.theory.definition import broken
 from relucvx.theory.mean_field import CLAIMS as ENERGY
 from relucvx.theory.mean_field import RECTIFYING, RISING
 

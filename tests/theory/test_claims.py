@@ -7,8 +7,8 @@ import pytest
 
 from relucvx.references import references
 from relucvx.theory import Verdict, claims, load_counterexample, verify
-from relucvx.theory.claim import MAX_SIZE
 from relucvx.theory.counterexample import Counterexample
+from relucvx.theory.definition import MAX_SIZE
 
 ALL = claims()
 IDS = [claim.id for claim in ALL]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from relucvx.theory import claim
-from relucvx.theory.claim import MAX_SIZE, Verdict
 from relucvx.theory.deep_networks import CLAIMS as DEEP
+from relucvx.theory.definition import MAX_SIZE, Verdict
 from relucvx.theory.straight_lines import CLAIMS as LINES
 
 ALL = {c.id: c for c in (*DEEP, *LINES)}

@@ -14,8 +14,8 @@ from hypothesis import given
 import relucvx as rx
 from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError
 from relucvx.theory import Verdict, load_counterexample, registry, strategies, verification, verify
-from relucvx.theory.claim import MAX_SIZE, Deviation, at_most, broken, close, same
 from relucvx.theory.counterexample import Counterexample, smallest
+from relucvx.theory.definition import MAX_SIZE, Deviation, at_most, broken, close, same
 from relucvx.theory.draws import certified, stated
 
 from .toys import POSITIVE, matrices, rows_claim, toy

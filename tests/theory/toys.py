@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from relucvx.theory import Assumption, Claim
-from relucvx.theory.claim import at_most, close
+from relucvx.theory.definition import at_most, close
 
 POSITIVE = Assumption("X >= 0", lambda i: i["X"].min() >= 0, lambda i, rng: {**i, "X": -1.0 - i["X"]})
 

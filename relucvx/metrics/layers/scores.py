@@ -24,7 +24,7 @@ from relucvx.metrics.probes import linear_probe
 from relucvx.metrics.regions.folding import space_folding
 from relucvx.metrics.regions.lines import Code, regions_along
 from relucvx.metrics.samples.groups import Factors, Groups
-from relucvx.metrics.separability import separability
+from relucvx.metrics.separation import separability
 from relucvx.network import is_torch_module
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers

@@ -25,7 +25,7 @@ from relucvx.theory.chapters.reference import (
     optimum,
     slopes,
 )
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import SECONDS
 from relucvx.types import Array
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.metrics import neural_collapse
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array
 
 

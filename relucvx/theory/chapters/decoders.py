@@ -17,7 +17,7 @@ from relucvx.metrics import (
     parallelism_score,
     separability,
 )
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array, BoolArray
 
 

@@ -16,7 +16,7 @@ from relucvx.metrics import (
     two_nn,
 )
 from relucvx.metrics.few_shot import few_shot_matrix
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array
 
 

@@ -20,7 +20,7 @@ from relucvx.kernel import (
 )
 from relucvx.network import TwoLayerReLU
 from relucvx.theory.chapters.reference import slopes
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, same
 from relucvx.theory.draws import one_hot, orthonormal_rows
 from relucvx.types import Array, as_activation
 

@@ -16,7 +16,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
 from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
 from relucvx.theory.chapters.reference import BIASES, LOSSES, draw, network_value, optimum
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.types import Array
 
 

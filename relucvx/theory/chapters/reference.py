@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.theory.claim import Instance
+from relucvx.theory.definition import Instance
 from relucvx.types import ACTIVATIONS, Array
 
 LOSSES = ("squared", "huber", "logistic", "hinge", "squared_hinge", "cross_entropy")

@@ -8,7 +8,7 @@ import numpy as np
 
 from relucvx.metrics import input_map, line_regions, slice_regions
 from relucvx.theory.chapters.shapes import deep, forward, layers, network
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.types import Array
 
 POINTS = 1500

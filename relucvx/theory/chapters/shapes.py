@@ -18,7 +18,7 @@ from relucvx.metrics import (
     space_folding,
 )
 from relucvx.network import DeepNetwork
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array
 
 

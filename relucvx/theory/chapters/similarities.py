@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from relucvx.metrics import cka, layer_similarity, mutual_knn, procrustes, rdm_correlation
-from relucvx.theory.claim import Assumption, Claim, Deviation, Instance, Predicted, agree, at_most, close
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, at_most, close
 from relucvx.types import Array
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.kernel.deep import predict_deep_linear
-from relucvx.kernel.energy import as_function
 from relucvx.kernel.factorial import predict_factorial
+from relucvx.kernel.mean_field import as_function
 from relucvx.kernel.prediction import Prediction, as_targets, with_hidden_bias
 from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
 from relucvx.network import TwoLayerReLU
