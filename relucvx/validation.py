@@ -162,18 +162,30 @@ def as_strengths(betas: Any) -> Array:
     return np.array([as_strength(beta, "every beta > 0") for beta in values])
 
 
-def as_count(value: Any, name: str, least: int = 1, *, optional: bool = False, cause: str = "") -> int:
-    """An int that is at least ``least``; ``optional`` says in the error that None, which the caller handles, is another
-    choice.
+def as_count(
+    value: Any,
+    name: str,
+    least: int = 1,
+    *,
+    most: int | None = None,
+    optional: bool = False,
+    cause: str = "",
+    fix: str = "",
+) -> int:
+    """An int that is at least ``least``, and at most ``most`` where that is given.
+
+    ``optional`` says in the error that None, which the caller handles, is another choice.
 
     Raises
     ------
     InvalidInputError
         For anything else; True and 1.0 are no counts.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        wanted = f"{name} to be an int >= {least}{' or None' * optional}"
-        raise InvalidInputError(explain(wanted, shown(value), cause))
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f">= {least}" if most is None else f"from {least} to {most}"
+        wanted = f"{name} to be an int {bounds}{' or None' * optional}"
+        raise InvalidInputError(explain(wanted, shown(value), cause, fix))
     return int(value)
 
 

@@ -13,7 +13,7 @@ from relucvx.arrangement.patterns import bits_of, unit_rows
 from relucvx.errors import InvalidInputError, explain
 from relucvx.tolerances import PATTERN, WALL
 from relucvx.types import Array, BoolArray
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_count, as_matrix, as_positive
 
 
 class ConeProjection(NamedTuple):
@@ -155,7 +155,7 @@ def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int =
     Raises
     ------
     InvalidInputError
-        If shapes or values do not fit, w is zero, tol is negative or max_walls is not an integer >= 0.
+        If shapes or values do not fit, w is zero, tol is negative or max_walls is not an int >= 0.
 
     Source: [relucvx]
     Status: certified numerically (each pattern has an interior witness); completeness is heuristic when more than
@@ -168,14 +168,13 @@ def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int =
             explain("w not zero", "the zero vector", "every cell touches it", "enumerate_patterns(X)")
         )
     tol = as_positive(tol, "tol", allow_zero=True)
-    if not isinstance(max_walls, (int, np.integer)) or isinstance(max_walls, bool) or max_walls < 0:
-        raise InvalidInputError(explain("max_walls to be an integer >= 0", repr(max_walls), "", "max_walls=3"))
+    max_walls = as_count(max_walls, "max_walls", 0, fix="max_walls=3")
     rows, nonzero = unit_rows(data)
     gate = _unit(gate)
     values = rows @ gate
     near = np.flatnonzero(nonzero & (np.abs(values) <= tol))
     walls, owner = _distinct_walls(rows, near[np.argsort(np.abs(values[near]), kind="stable")])
-    walls = walls[: int(max_walls)]
+    walls = walls[:max_walls]
     held = np.flatnonzero(nonzero & ~np.isin(owner, walls))
     own = np.where(values[walls] >= 0, 1.0, -1.0)
     found = []

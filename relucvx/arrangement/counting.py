@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from relucvx.errors import InvalidInputError, explain
+from relucvx.validation import as_count
 
 
 def count_patterns(n_samples: int, rank: int) -> int:
@@ -29,7 +27,7 @@ def count_patterns(n_samples: int, rank: int) -> int:
     Raises
     ------
     InvalidInputError
-        If an argument is not an integer >= 0.
+        If an argument is not an int >= 0.
 
     Source: [cover-1965]
     Status: theorem (equality in general position, upper bound otherwise).
@@ -39,7 +37,7 @@ def count_patterns(n_samples: int, rank: int) -> int:
     >>> count_patterns(3, 2), count_patterns(100, 5)
     (6, 7852352)
     """
-    n, r = _as_count(n_samples, "n_samples"), _as_count(rank, "rank")
+    n, r = as_count(n_samples, "n_samples", 0, fix="n_samples=10"), as_count(rank, "rank", 0, fix="rank=10")
     if n == 0 or r == 0:
         return 1
     if r >= n:
@@ -62,9 +60,3 @@ def count_up_to(n: int, rank: int, limit: int) -> int:
             break
         term = term * (n - 1 - k) // (k + 1)
     return 2 * total
-
-
-def _as_count(value: object, name: str) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
-        return int(value)
-    raise InvalidInputError(explain(f"{name} to be an integer >= 0", repr(value), "", f"{name}=10"))

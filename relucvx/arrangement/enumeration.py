@@ -15,10 +15,10 @@ from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.exact import exact_cells, whole_rows
 from relucvx.arrangement.patterns import Arrangement, row_space
 from relucvx.deadline import Deadline
-from relucvx.errors import InvalidInputError, TooManyPatternsError, explain
+from relucvx.errors import TooManyPatternsError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, BoolArray
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 MEMORY_LIMIT = 16 * 2**30
 """Bytes of patterns and generators beyond which enumeration refuses whatever max_patterns says."""
@@ -87,7 +87,7 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000, *, deadline: Deadl
     (True, (6, 3))
     """
     data = as_matrix(X, "X")
-    limit = _as_max_patterns(max_patterns)
+    limit = as_count(max_patterns, "max_patterns", fix="max_patterns=1_000_000")
     rows, nonzero, exponents = equilibrate(data)
     walls, coordinates, basis = reduce_rows(rows[nonzero])
     _refuse_if_too_many(len(walls), len(basis), data.shape, limit)
@@ -261,9 +261,3 @@ def _exchange(signed: Array, active: NDArray[np.intp], multipliers: Array) -> tu
             return active, multipliers + direction
         multipliers = multipliers + reach[first] * direction
         active, multipliers = np.delete(active, first), np.delete(multipliers, first)
-
-
-def _as_max_patterns(value: object) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    raise InvalidInputError(explain("max_patterns to be an integer >= 1", repr(value), "", "max_patterns=1_000_000"))

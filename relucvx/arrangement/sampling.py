@@ -10,10 +10,9 @@ from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.enumeration import reduce_rows
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.patterns import Arrangement, bits_of
-from relucvx.errors import InvalidInputError, explain
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, Rng, resolve_rng
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 _BATCH_ENTRIES = 1 << 22  # entries of gates @ rows held at a time
 _BARREN_ROUNDS = 20  # rounds of draws without a new pattern after which sampling stops
@@ -43,20 +42,19 @@ def sample_patterns(X: Any, n_patterns: int, rng: Rng = None) -> Arrangement:
     Raises
     ------
     InvalidInputError
-        If X is not a finite real matrix, n_patterns not an integer >= 1, or rng of another kind.
+        If X is not a finite real matrix, n_patterns not an int >= 1, or rng of another kind.
 
     Source: [mishkin-2022]
     Status: each pattern certified numerically by its generator; coverage is heuristic.
     """
     data = as_matrix(X, "X")
-    if not isinstance(n_patterns, (int, np.integer)) or isinstance(n_patterns, bool) or n_patterns < 1:
-        raise InvalidInputError(explain("n_patterns to be an integer >= 1", repr(n_patterns), "", "n_patterns=1000"))
+    most = as_count(n_patterns, "n_patterns", fix="n_patterns=1000")
     generator = resolve_rng(rng)
     rows, nonzero, exponents = equilibrate(data)
     walls, coordinates, basis = reduce_rows(rows[nonzero])
     if len(basis) == 0:
         return Arrangement(data, np.ones((1, len(data)), bool), np.zeros((1, data.shape[1])))
-    wanted = min(int(n_patterns), count_up_to(len(walls), len(basis), int(n_patterns)))
+    wanted = min(most, count_up_to(len(walls), len(basis), most))
     gates = _collect(coordinates, rows[nonzero], basis, wanted, generator)
     patterns = np.ones((len(gates), len(data)), dtype=bool)
     patterns[:, nonzero] = bits_of(gates @ rows[nonzero].T)

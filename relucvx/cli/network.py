@@ -16,6 +16,7 @@ import numpy as np
 
 from relucvx.cli.input import PICKLES, Source, stored_solution
 from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.validation import as_count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +81,7 @@ def obtain_network(
     if module is None:
         widths = _sizes([width] * depth if hidden is None else hidden)
         targets = labels if labels is not None else Y.reshape(len(Y), -1)
-        module = train_mlp(X, targets, widths, epochs=_at_least_one(epochs, "--epochs"), seed=seed)
+        module = train_mlp(X, targets, widths, epochs=as_count(epochs, "--epochs"), seed=seed)
     facts: dict[str, Any] = {"data": name, "samples": X.shape[0], "features": X.shape[1], "classes": classes}
     facts |= _shape(module, weights)
     if facts["inputs"] != X.shape[1]:
@@ -315,13 +316,7 @@ def outputs_of(module: Any, X: np.ndarray) -> np.ndarray:
 def _sizes(widths: Sequence[int]) -> list[int]:
     if not widths:
         raise InvalidInputError(explain("at least one hidden layer", "none", "", "--hidden 32,32,32 or --depth 3"))
-    return [_at_least_one(w, "a hidden width") for w in widths]
-
-
-def _at_least_one(value: int, name: str) -> int:
-    if int(value) != value or value < 1:
-        raise InvalidInputError(explain(f"{name} to be a whole number >= 1", repr(value)))
-    return int(value)
+    return [as_count(w, "a hidden width") for w in widths]
 
 
 def widths_of(text: str | None) -> list[int] | None:

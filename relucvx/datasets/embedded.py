@@ -10,7 +10,7 @@ from relucvx.conversion import as_flag, is_word, shown
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 EMBEDDED = ("iris", "wine", "diabetes", "breast_cancer", "digits")
 """Names that :func:`load` knows."""
@@ -127,9 +127,7 @@ def _bunch(name: str) -> Any:
 
 def _principal(X: Array, components: Any) -> Array:
     most = min(len(X) - 1, X.shape[1])
-    is_int = isinstance(components, (int, np.integer)) and not isinstance(components, bool)
-    if not is_int or not 1 <= components <= most:
-        raise InvalidInputError(explain(f"components to be an int from 1 to {most}", repr(components)))
+    components = as_count(components, "components", most=most)
     X = as_matrix(X, "X")
     centred = X - X.mean(axis=0)
     _, _, loadings = np.linalg.svd(centred, full_matrices=False)

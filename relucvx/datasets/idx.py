@@ -17,7 +17,7 @@ from relucvx.conversion import is_word
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _PARTS = {"train": "train", "test": "t10k|test"}
@@ -69,9 +69,7 @@ def load_idx(
         raise InvalidInputError(explain("the path of a folder", type(folder).__name__, "", 'load_idx("mnist")'))
     if not is_word(part, _PARTS):
         raise InvalidInputError(explain('part "train" or "test"', repr(part)))
-    is_int = isinstance(n_samples, (int, np.integer)) and not isinstance(n_samples, bool)
-    if n_samples is not None and (not is_int or n_samples < 1):
-        raise InvalidInputError(explain("n_samples to be None or an int >= 1", repr(n_samples)))
+    n_samples = None if n_samples is None else as_count(n_samples, "n_samples", optional=True)
     home = Path(folder)
     images, labels = _find(home, part, "images"), _find(home, part, "labels")
     values, n_labels = _read(labels, None)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.prediction import Prediction, add_note, as_one_hot, as_targets, build_prediction, whitened_condition
 from relucvx.network import DeepNetwork, TwoLayerReLU
 from relucvx.types import ACTIVATIONS, Array
@@ -87,7 +86,11 @@ def predict_deep_linear(Y: Any, beta: float, depth: int, X: Any = None) -> Predi
     Source: [wang-2025], [relucvx].
     Status: theorem (whitened data, linear activation, squared loss, no bias), uniqueness included.
     """
-    beta, depth, Y = as_positive(beta, "beta"), _as_depth(depth), as_targets(Y)
+    beta, depth, Y = (
+        as_positive(beta, "beta"),
+        as_count(depth, "depth, the number of weight matrices,", 2),
+        as_targets(Y),
+    )
     X, conditions, note = whitened_condition(X, len(Y))
     A, sigma, Bt = np.linalg.svd(Y, full_matrices=False)
     s = shrink_depth(sigma, beta, depth)
@@ -141,7 +144,7 @@ def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) ->
     Status: theorem for depth 2 and for one class (norms of products); two classes of equal size by the theorem cited;
     depth 3 sampled evidence (training); refuted for six classes and five layers.
     """
-    beta, depth = as_positive(beta, "beta"), _as_depth(depth)
+    beta, depth = as_positive(beta, "beta"), as_count(depth, "depth, the number of weight matrices,", 2)
     Y = as_one_hot(labels)
     X, conditions, note = whitened_condition(X, len(as_targets(labels)) if Y is None else len(Y))
     conditions = {"one-hot rows": Y is not None, **conditions}
@@ -249,9 +252,3 @@ def _linear_network(X: Array, A: Array, s: Array, Bt: Array, depth: int, activat
     if depth == 2:
         return TwoLayerReLU(first.T, last, activation=phi)
     return DeepNetwork((first, *[np.diag(root)] * (depth - 2), last), activation=phi)
-
-
-def _as_depth(depth: Any) -> int:
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 2:
-        raise InvalidInputError(explain("depth, the number of weight matrices, to be an int >= 2", repr(depth)))
-    return int(depth)

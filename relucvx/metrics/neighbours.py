@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from relucvx.conversion import as_flag
-from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.blocks import BLOCK, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.samples.scaling import from_middle
 from relucvx.tolerances import EPS
 from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 TIE = 1e-12
 """Relative difference below which two distances count as equal."""
@@ -65,11 +64,8 @@ def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> floa
     A, B = _prepared(Z1, "Z1", normalise), _prepared(Z2, "Z2", normalise)
     n = len(A)
     check_same_samples(n, len(B))
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < n:
-        raise InvalidInputError(
-            explain(f"k between 1 and {n - 1}, the number of other samples", repr(k), "fewer samples than neighbours")
-        )
-    pairs = zip(_places(A, int(k)), _places(B, int(k)), strict=True)
+    k = as_count(k, "k", most=n - 1, cause=f"each of {n} samples has {n - 1} neighbours")
+    pairs = zip(_places(A, k), _places(B, k), strict=True)
     return sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n)
 
 

@@ -25,6 +25,7 @@ from relucvx.network.torch_modules import (
 )
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import ACTIVATIONS, Activation
+from relucvx.validation import as_count
 
 CONVOLVED = "input_shape=(channels, height, width), or inputs of that shape"
 
@@ -282,9 +283,9 @@ def _asked(shape: int | Sequence[int] | None) -> Shape | None:
     if shape is None:
         return None
     entries = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    if not entries or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in entries):
-        raise InvalidInputError(explain("input_shape of positive ints, such as (channels, height, width)", repr(shape)))
-    return tuple(int(n) for n in entries)
+    if not entries:
+        raise InvalidInputError(explain("input_shape such as (channels, height, width)", repr(shape)))
+    return tuple(as_count(n, "every size in input_shape") for n in entries)
 
 
 def _shape_of_input(module: Any, like: Any) -> Shape:

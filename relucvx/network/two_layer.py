@@ -10,7 +10,7 @@ import numpy as np
 from relucvx.conversion import as_flag, to_numpy
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
-from relucvx.validation import as_matrix
+from relucvx.validation import as_count, as_matrix
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,14 +105,12 @@ class TwoLayerReLU(Result):
         scalar_output: bool = False,
     ) -> TwoLayerReLU:
         """The network without neurons, f(x) = 0 (or a zero output bias); Status: theorem (a definition)."""
-        for name, value in (("n_features", n_features), ("n_outputs", n_outputs)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InvalidInputError(explain(f"{name} to be an int >= 1", repr(value)))
+        c = as_count(n_outputs, "n_outputs")
         return cls(
-            np.zeros((0, n_features)),
-            np.zeros((0, n_outputs)),
+            np.zeros((0, as_count(n_features, "n_features"))),
+            np.zeros((0, c)),
             bias_in=np.zeros(0) if hidden_bias else None,
-            bias_out=np.zeros(n_outputs) if output_bias else None,
+            bias_out=np.zeros(c) if output_bias else None,
             activation=as_activation(activation),
             scalar_output=scalar_output,
         )

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.conversion import as_float, shown
+from relucvx.conversion import shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.validation import as_positive
+from relucvx.validation import as_count, as_positive
 
 
 def _count(n: int) -> int:
-    number = as_float(n)
-    if not number >= 1 or not number.is_integer():
-        raise InvalidInputError(explain("n >= 1 samples", shown(n), "", "n = len(X)"))
-    return int(n)
+    return as_count(n, "n, the number of samples,", fix="n = len(X)")
 
 
 def from_mean_loss(beta: float, n: int) -> float:

@@ -18,6 +18,7 @@ from relucvx.theory.definition import MAX_SIZE, Claim, Outcome, Verdict, broken
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.workers import in_processes
 from relucvx.types import Result, Rng, resolve_rng
+from relucvx.validation import as_count
 
 QUICK_TRIALS = 3
 """Applicable trials per claim with ``quick``."""
@@ -215,13 +216,12 @@ def verify(
 
     Source: [relucvx]. Status: sampled evidence; a VIOLATED theorem would be a bug in it, in the check or in the package.
     """
-    if isinstance(trials, bool) or not isinstance(trials, (int, np.integer)) or trials < 1:
-        raise InvalidInputError(explain("trials to be an int >= 1", repr(trials), "", "trials=50"))
+    trials = as_count(trials, "trials", fix="trials=50")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
         raise InvalidInputError(explain("n_jobs to be an int other than 0", repr(n_jobs), "", "n_jobs=2"))
     chosen = [claim(name)] if isinstance(name, str) else [claim(n) for n in name] if name is not None else claims()
     seed = int(resolve_rng(rng).integers(2**32))
-    wanted = min(int(trials), QUICK_TRIALS) if quick else int(trials)
+    wanted = min(trials, QUICK_TRIALS) if quick else trials
     run = _in_turn if n_jobs == 1 else _in_parallel
     tallies, stopped = run(chosen, wanted, seed, callback, int(n_jobs))
     results = []

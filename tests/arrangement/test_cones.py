@@ -166,7 +166,7 @@ def test_adjacent_patterns_leave_out_cells_that_do_not_exist():
         (lambda: project_onto_cone([1, 2], np.eye(2), [True]), r"boolean pattern of shape \(2,\)"),
         (lambda: adjacent_patterns([0, 0], np.eye(2)), "w not zero; received the zero vector"),
         (lambda: adjacent_patterns([0, 1], np.eye(2), tol=-1), "tol to be a finite number >= 0"),
-        (lambda: adjacent_patterns([0, 1], np.eye(2), max_walls=-1), "max_walls to be an integer >= 0"),
+        (lambda: adjacent_patterns([0, 1], np.eye(2), max_walls=-1), "max_walls to be an int >= 0"),
     ],
 )
 def test_refusals(call, message):

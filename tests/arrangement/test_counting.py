@@ -40,7 +40,7 @@ def test_capped_count_stops_above_the_cap():
 
 @pytest.mark.parametrize("bad", [-1, 2.0, True, "3", None])
 def test_refuses_what_is_not_a_count(bad):
-    with pytest.raises(InvalidInputError, match="n_samples to be an integer >= 0"):
+    with pytest.raises(InvalidInputError, match="n_samples to be an int >= 0"):
         count_patterns(bad, 2)
-    with pytest.raises(InvalidInputError, match="rank to be an integer >= 0"):
+    with pytest.raises(InvalidInputError, match="rank to be an int >= 0"):
         count_patterns(2, bad)

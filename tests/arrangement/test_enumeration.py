@@ -292,7 +292,7 @@ def test_refuses_more_memory_than_sensible():
 
 @pytest.mark.parametrize("bad", [0, -3, 1.5, True, "many"])
 def test_refuses_bad_max_patterns(bad):
-    with pytest.raises(InvalidInputError, match="max_patterns to be an integer >= 1"):
+    with pytest.raises(InvalidInputError, match="max_patterns to be an int >= 1"):
         enumerate_patterns(np.eye(2), max_patterns=bad)
 
 

@@ -45,7 +45,7 @@ def test_same_seed_same_patterns():
 
 @pytest.mark.parametrize("bad", [0, -1, 2.5, True, None])
 def test_refuses_bad_counts(bad):
-    with pytest.raises(InvalidInputError, match="n_patterns to be an integer >= 1"):
+    with pytest.raises(InvalidInputError, match="n_patterns to be an int >= 1"):
         sample_patterns(np.eye(2), bad)
 
 

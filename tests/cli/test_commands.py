@@ -312,7 +312,7 @@ def test_patterns_samples_where_there_are_too_many(tmp_path):
         (["patterns"], "Missing argument 'DATA'"),
         (["patterns", "diabetes"], "try: --sample 1000"),
         (["patterns", "iris", "--max-patterns", "10"], "expected at most max_patterns=10"),
-        (["patterns", "iris", "--sample", "0"], "expected n_patterns to be an integer >= 1"),
+        (["patterns", "iris", "--sample", "0"], "expected n_patterns to be an int >= 1"),
         (["path", *SMALL[:1], "--betas", "1,,2"], "expected numbers separated by commas for --betas; received '1,,2'"),
         (["path", *SMALL[:1], "--betas", "1,-2"], "expected beta to be a finite number > 0"),
         (["path", *SMALL[:1], "--smallest", "0"], "expected --smallest to be a finite number > 0"),

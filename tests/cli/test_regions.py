@@ -106,7 +106,7 @@ def test_a_saved_solution_brings_its_data(tmp_path):
         (["iris", "--plane", "a,b"], "2 different whole numbers separated by commas for --plane"),
         (["iris", "--plane", "0,1", "--through", "1,2,3"], "--through or --plane; received both"),
         (["iris", "--hidden", "8,x"], "whole numbers separated by commas for --hidden"),
-        (["iris", "--hidden", "8,0"], "a hidden width to be a whole number >= 1; received 0"),
+        (["iris", "--hidden", "8,0"], "a hidden width to be an int >= 1; received 0"),
         (["iris", *QUICK, "--through", "1,2,150"], "rows below 150, the number of samples"),
         (["iris", *QUICK, "--plane", "0,4"], "columns below 4 for --plane; received 4"),
         (["iris", *QUICK, "--components", "1"], "inputs of at least two columns; received one"),

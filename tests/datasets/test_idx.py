@@ -99,7 +99,7 @@ def test_refuses_arguments(tmp_path):
     with pytest.raises(InvalidInputError, match='part "train" or "test"'):
         load_idx(tmp_path, "validation")
     for bad in (0, 2.0, True):
-        with pytest.raises(InvalidInputError, match="n_samples to be None or an int >= 1"):
+        with pytest.raises(InvalidInputError, match="n_samples to be an int >= 1 or None"):
             load_idx(tmp_path, n_samples=bad)
 
 

@@ -418,7 +418,7 @@ def test_image_refusals_name_the_layer(layer, message):
 
 @pytest.mark.parametrize("shape", [0, (), (1, -2), (1.5,), True, ("a",)])
 def test_input_shapes_are_checked(shape):
-    with pytest.raises(InvalidInputError, match="input_shape of positive ints"):
+    with pytest.raises(InvalidInputError, match="input_shape"):
         read_layers(nn.Sequential(nn.Conv2d(1, 1, 1)), shape)
 
 

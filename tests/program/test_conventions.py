@@ -46,7 +46,7 @@ def test_bad_values():
         with pytest.raises(InvalidInputError, match="a finite number > 0"):
             function(-1.0, 5)
         for n in (0, 2.5, True):
-            with pytest.raises(InvalidInputError, match="n >= 1 samples"):
+            with pytest.raises(InvalidInputError, match="n, the number of samples, to be an int >= 1"):
                 function(1.0, n)
     with pytest.raises(InvalidInputError, match="lam to be a finite number > 0"):
         from_sum_of_squares(0.0)

@@ -12,7 +12,7 @@ import relucvx as rx
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline
 from relucvx.errors import DataFileError, InvalidInputError, MissingPackageError, UnsupportedError
-from relucvx.report import compare as compare_module
+from relucvx.report import compare
 from relucvx.report import uniqueness as uniqueness_module
 from relucvx.report.measure import distance
 from relucvx.report.read import read_factors, read_labels
@@ -339,4 +339,4 @@ def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
 
 
 def test_the_front_door_is_the_public_name():
-    assert rx.compare is compare_module
+    assert rx.compare is compare

@@ -4,16 +4,14 @@ import html
 import json
 import re
 import signal
-import sys
 import time
 
 import pytest
 
 import relucvx as rx
+from relucvx.report import comparing
 from relucvx.report.measure import measure as measure_as_it_is
 from relucvx.training import RunStatus
-
-compare_module = sys.modules["relucvx.report.compare"]  # the package has a function of that name
 
 TRAINING = {"seeds": range(2), "width": 5, "max_steps": 20}
 
@@ -90,13 +88,13 @@ def test_ctrl_c_in_the_solver_trains_nothing(data, monkeypatch):
     def stopped(*args, **kwargs):
         raise rx.Interrupted(partial)
 
-    monkeypatch.setattr(compare_module, "solve", stopped)
+    monkeypatch.setattr(comparing, "solve", stopped)
     with pytest.raises(rx.Interrupted) as stop:
         rx.compare(data.X, data.Y, 0.01)
     found = stop.value.result
     assert (found.rows, found.cut, found.proven) == ((), "solving was INTERRUPTED", False)
     assert str(found).startswith("solving was INTERRUPTED\n")
-    monkeypatch.setattr(compare_module, "solve", press)
+    monkeypatch.setattr(comparing, "solve", press)
     with pytest.raises(rx.Interrupted) as stop:
         rx.compare(data.X, data.Y, 0.01)
     assert stop.value.result is None
@@ -134,7 +132,7 @@ def test_ctrl_c_in_the_measurements_keeps_the_rows_before(data, monkeypatch):
         measured.append(name)
         return measure_as_it_is(network, against, name, **facts)
 
-    monkeypatch.setattr(compare_module, "measure", measure)
+    monkeypatch.setattr(comparing, "measure", measure)
     with pytest.raises(rx.Interrupted) as stop:
         rx.compare(data.X, data.Y, 5.0, [solution.network] * 3, solution=solution)
     assert [row.name for row in stop.value.result.rows] == ["network 0"]
