@@ -4,6 +4,7 @@ The order is that of DESIGN: each name may import the layers below its own, neve
 """
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -363,3 +364,135 @@ def test_named_numbers_say_why(file):
 
 def test_the_check_of_numbers_can_fail():
     assert unexplained("A = 1\nB = 2.0\n'''why'''\nC = 3\nD = 4  # why\ndef f(): ...") == ["C"]
+
+
+PACKAGES = [f.parent for f in FILES if f.name == "__init__.py"]
+
+
+def hidden(init: str, package: str, modules: set[str]) -> list[str]:
+    """Modules of a package that cannot be reached as its attributes, because its ``__init__`` gives their names away."""
+    tree = ast.parse(init)
+    bound = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module != package:
+            bound |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.Dict):  # names that resolve on first use, and where to
+            pairs = ((k.value, v.value) for k, v in zip(node.keys, node.values, strict=True) if _both_constant(k, v))
+            bound |= {name for name, place in pairs if place != f"{package}.{name}"}
+    return sorted(bound & modules)
+
+
+def _both_constant(*nodes: ast.AST | None) -> bool:
+    return all(isinstance(node, ast.Constant) for node in nodes)
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_no_module_is_hidden_by_a_name_of_its_package(folder):
+    modules = {f.stem for f in folder.glob("*.py")} | {f.name for f in folder.iterdir() if f.is_dir()}
+    init = folder / "__init__.py"
+    assert hidden(init.read_text(), module_name(init), modules) == []
+
+
+@pytest.mark.parametrize(
+    ("init", "found"),
+    [
+        ("from relucvx.x.folding import folding", ["folding"]),
+        ("from relucvx.x.other import g as folding", ["folding"]),
+        ("def folding(): ...", ["folding"]),
+        ("_PUBLIC = {'folding': 'relucvx.x.other'}", ["folding"]),
+        ("_PUBLIC = {'folding': 'relucvx.x.folding'}", []),
+        ("from relucvx.x import folding", []),
+        ("from relucvx.x.folding import fold", []),
+    ],
+)
+def test_the_check_of_hidden_modules_can_fail(init, found):
+    assert hidden(init, "relucvx.x", {"folding", "other"}) == found
+
+
+def counts_checked_by_hand(source: str) -> list[str]:
+    """Places that judge whether a value is an integer that is large enough, which is what ``as_count`` is for.
+
+    A position that may be negative, -n <= k < n, is no count.
+    """
+    out = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.BoolOp):
+            continue
+        inner = [n for n in ast.walk(node) if isinstance(n, (ast.Call, ast.Compare))]
+        whole = {name for call in inner if isinstance(call, ast.Call) for name in _asked_to_be_whole(call)}
+        sizes = [n for n in inner if isinstance(n, ast.Compare) and any(map(_is_least, [n.left, *n.comparators]))]
+        compared = {ast.unparse(x) for n in sizes if _orders(n) for x in (n.left, *n.comparators)}
+        flag = any(isinstance(n, ast.Name) and "int" in n.id for n in ast.walk(node))  # is_int = isinstance(...)
+        out += [ast.unparse(node)] * bool(whole & compared or (flag and compared and not whole))
+    return out
+
+
+def _asked_to_be_whole(call: ast.Call) -> set[str]:
+    """What a call asks to be an integer: ``isinstance(k, (int, ...))``, ``k.is_integer()``, ``int(k) == k``."""
+    name = ast.unparse(call.func)
+    kinds = {ast.unparse(n) for arg in call.args[1:] for n in ast.walk(arg) if isinstance(n, (ast.Name, ast.Attribute))}
+    if name == "isinstance" and kinds & {"int", "np.integer", "Integral", "numbers.Integral"}:
+        return {ast.unparse(call.args[0])}
+    if name.endswith(".is_integer"):
+        return {name.removesuffix(".is_integer")}
+    return {ast.unparse(call.args[0])} if name in ("int", "operator.index") and call.args else set()
+
+
+def _is_least(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
+
+
+def _orders(node: ast.Compare) -> bool:
+    return any(isinstance(op, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) for op in node.ops)
+
+
+COUNTED_BELOW = {"validation.py", "types.py"}
+"""Where counts are checked; and below it, where a seed is one choice of three."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_counts_are_checked_in_one_place(file):
+    if file.name not in COUNTED_BELOW or file.parent != ROOT:
+        assert counts_checked_by_hand(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "by_hand"),
+    [
+        ("if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1: raise E", True),
+        ("if isinstance(k, numbers.Integral) and k >= 0: return k", True),
+        ("if not isinstance(k, int) or not 1 <= k < n: raise E", True),
+        ("if not k >= 1 or not k.is_integer(): raise E", True),
+        ("if int(k) != k or k < 1: raise E", True),
+        ("if not is_int or k < 1: raise E", True),
+        ("if isinstance(k, bool) or not isinstance(k, int) or not -n <= k < n: raise E", False),
+        ("k = as_count(k, 'k', 2)", False),
+        ("if isinstance(k, int) and n > 3: pass", False),
+        ("asked = [k] if isinstance(k, int) else k", False),
+    ],
+)
+def test_the_check_of_counts_can_fail(source, by_hand):
+    assert bool(counts_checked_by_hand(source)) is by_hand
+
+
+def own_names(init: str) -> list[str]:
+    """What an ``__init__`` binds, beside its docstring."""
+    return [
+        ast.unparse(node) for node in ast.parse(init).body if not isinstance(getattr(node, "value", None), ast.Constant)
+    ]
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_a_package_shows_its_public_names_and_no_others(folder):
+    """A folder that is there for its modules alone binds nothing."""
+    package = importlib.import_module(module_name(folder / "__init__.py"))
+    if hasattr(package, "__all__"):
+        assert dir(package) == sorted(package.__all__)
+        assert all(hasattr(package, name) for name in package.__all__)
+    else:
+        assert own_names((folder / "__init__.py").read_text()) == []
+
+
+def test_the_check_of_bare_packages_can_fail():
+    assert own_names('"""Doc."""\nfrom relucvx.x import y') == ["from relucvx.x import y"]
+    assert dir(pytest) != sorted(pytest.__all__)

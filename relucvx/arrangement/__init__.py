@@ -25,3 +25,7 @@ __all__ = [
     "project_onto_cone",
     "sample_patterns",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,3 +13,7 @@ __all__ = [
     "optimal_set_of",
     "prove_again",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

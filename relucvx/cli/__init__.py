@@ -3,3 +3,7 @@
 from relucvx.cli.commands import app, main
 
 __all__ = ["app", "main"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

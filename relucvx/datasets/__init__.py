@@ -45,3 +45,7 @@ __all__ = [
     "textbook_instances",
     "whitened",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

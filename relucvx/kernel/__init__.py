@@ -49,3 +49,7 @@ __all__ = [
     "spike_free",
     "whitened",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

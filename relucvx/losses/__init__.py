@@ -16,3 +16,7 @@ __all__ = [
     "is_built_in",
     "restored",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

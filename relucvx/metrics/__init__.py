@@ -101,3 +101,7 @@ __all__ = [
     "suggested_cut",
     "two_nn",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

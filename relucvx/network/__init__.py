@@ -27,3 +27,7 @@ __all__ = [
     "resolve_activation",
     "to_torch",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,3 +13,7 @@ __all__ = [
     "make_form",
     "spectral_bound",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

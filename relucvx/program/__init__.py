@@ -17,3 +17,7 @@ __all__ = [
     "nuclear_norm_bound",
     "recover_network",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,3 +6,7 @@ from relucvx.report.findings import Finding
 from relucvx.report.measure import Row
 
 __all__ = ["Comparison", "Finding", "Row", "compare"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -17,3 +17,7 @@ __all__ = [
     "solve_conic",
     "solve_problem",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
