@@ -14,6 +14,8 @@ import relucvx
 ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
+MODULES = {".".join(f.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for f in FILES}
+
 LAYERS = (
     (
         "errors",
@@ -52,6 +54,13 @@ FOUNDATION = LAYERS[0]
 LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "joblib", "pandas")
 """Never imported while a module loads."""
 
+LOADED_LATE = (
+    "relucvx.training",
+    "relucvx.network.torch_",
+    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching")),
+)
+"""Modules that are there for torch alone: it stands at their top, and only they import one another while they load."""
+
 LONGEST = 400
 """Lines of the longest module allowed."""
 
@@ -85,9 +94,10 @@ def imports_of(source: str, module: str) -> list[tuple[str, bool]]:
         if isinstance(node, ast.ImportFrom):
             base = ".".join(module.split(".")[: -node.level]) if node.level else ""
             name = ".".join(word for word in (base, node.module) if word)
-            # `from relucvx import x` may name a module or a value; modules are what matters here
-            names = [f"{name}.{alias.name}" for alias in node.names] if name == "relucvx" else [name]
-            found += [(name, node not in delayed) for name in names]
+            # `from package import x` may name a module or a value; modules are what matters here
+            inner = [f"{name}.{alias.name}" for alias in node.names]
+            names = inner if name == "relucvx" else [n if n in MODULES else name for n in inner]
+            found += [(name, node not in delayed) for name in dict.fromkeys(names)]
     return found
 
 
@@ -96,7 +106,10 @@ def violations(source: str, module: str) -> list[str]:
     out = []
     here = part_of(module)
     for name, loading in imports_of(source, module):
-        if loading and name.split(".")[0] in LAZY:
+        if loading and not module.startswith(LOADED_LATE):
+            if name.split(".")[0] in LAZY or (name.startswith(LOADED_LATE) and name != module):
+                out.append(f"{module} imports {name} while it loads")
+        elif loading and name.split(".")[0] in LAZY and name.split(".")[0] != "torch":
             out.append(f"{module} imports {name} while it loads")
         if name.split(".")[0] != "relucvx":
             continue
@@ -224,6 +237,12 @@ def test_kernels_are_compiled_in_one_way():
         ("try:\n    import cvxpy.error\nexcept ImportError:\n    pass", "relucvx.program.x", "while it loads"),
         ("class A:\n    from sklearn import base", "relucvx.program.x", "while it loads"),
         ("def f():\n    import torch", "relucvx.network.x", None),
+        ("import torch", "relucvx.network.torch_graph", None),
+        ("import cvxpy", "relucvx.network.torch_graph", "while it loads"),
+        ("from relucvx.network.torch_graph import trace", "relucvx.network.reading", "while it loads"),
+        ("from relucvx.network import torch_graph", "relucvx.network.reading", "while it loads"),
+        ("from relucvx.network.torch_graph import trace", "relucvx.network.torch_reading", None),
+        ("from relucvx.training import Runs", "relucvx.report.x", "while it loads"),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import cvxpy", "relucvx.program.x", None),
         ("from relucvx.oracle import dual_norm", "relucvx.solver.x", None),
         ("from relucvx.cli.input import Source", "relucvx.cli", None),
@@ -496,3 +515,63 @@ def test_a_package_shows_its_public_names_and_no_others(folder):
 def test_the_check_of_bare_packages_can_fail():
     assert own_names('"""Doc."""\nfrom relucvx.x import y') == ["from relucvx.x import y"]
     assert dir(pytest) != sorted(pytest.__all__)
+
+
+DRAWERS = {
+    ("relucvx.metrics.regions.slice_result", "relucvx.metrics.regions.slice_plot"),
+    ("relucvx.report.comparison", "relucvx.report.html"),
+}
+"""Results that draw or write themselves: ``.plot`` and ``.to_html`` know the module that does it, which knows the result."""
+
+
+def needs(source: str, module: str) -> set[str]:
+    """Modules of the package that a module needs, whenever it imports them; what only annotations need does not count."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = [ast.Pass()]
+    found = {name for name, _ in imports_of(ast.unparse(tree), module)}
+    public = {f"relucvx.{name}": place for name, place in relucvx._PUBLIC.items()}
+    return {public.get(name, name) for name in found if name.startswith("relucvx")} - {module}
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules each of which reaches all the others."""
+    reach = {module: _reached(graph, module) for module in graph}
+    groups = {frozenset(m for m in reach[module] if module in reach[m]) for module in graph if module in reach[module]}
+    return sorted(map(sorted, groups))
+
+
+def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    ahead = list(graph[start])
+    while ahead:
+        module = ahead.pop()
+        if module not in found:
+            found.add(module)
+            ahead += graph.get(module, ())
+    return found
+
+
+def test_there_is_no_circle_of_modules():
+    graph = {module_name(f): needs(f.read_text(), module_name(f)) for f in FILES}
+    for result, drawer in DRAWERS:
+        graph[result].remove(drawer)
+        assert result in _reached(graph, drawer), "this exception is not needed"
+    assert circles(graph) == []
+
+
+def test_the_check_of_circles_can_fail():
+    late = needs("def f():\n    from relucvx.network.reading import read_layers", "relucvx.network.deep")
+    assert circles({"relucvx.network.deep": late, "relucvx.network.reading": {"relucvx.network.deep"}}) == [
+        ["relucvx.network.deep", "relucvx.network.reading"]
+    ]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from relucvx.network.reading import Reader"
+    assert needs(typed, "relucvx.network.deep") == set()
+    assert needs("from relucvx import solve, metrics", "relucvx.x") == {"relucvx._api", "relucvx.metrics"}
+    assert needs("from relucvx.network import deep, DeepNetwork", "relucvx.x") == {
+        "relucvx.network.deep",
+        "relucvx.network",
+    }

@@ -8,7 +8,6 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, is_torch_module
-from relucvx.network.reading import read_hidden
 from relucvx.types import Array
 from relucvx.validation import as_matrix, as_positive
 
@@ -163,6 +162,8 @@ def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
 
 def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
     """Values behind the activations, in float64."""
+    from relucvx.network.torch_reading import read_hidden
+
     network = read_hidden(module)
     if not network.hidden:
         raise InvalidInputError(

@@ -4,8 +4,8 @@ from relucvx.network.activations import SMOOTH, SmoothActivation, is_exact, reso
 from relucvx.network.convert import as_network, from_torch, to_torch
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.layers import LayerList
+from relucvx.network.modules import is_torch_module
 from relucvx.network.reading import read_layers
-from relucvx.network.torch_modules import is_torch_module
 from relucvx.network.transform import balance, merge, path_norm, prune
 from relucvx.network.two_layer import TwoLayerReLU
 

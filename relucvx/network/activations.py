@@ -61,7 +61,9 @@ class SmoothActivation:
 
         ``threshold`` passes gradients straight through where |t| <= 1 (a surrogate: its own derivative is 0).
         """
-        return _torch_values()[self.name](t)
+        from relucvx.network.torch_activations import VALUES
+
+        return VALUES[self.name](t)
 
 
 def _normal_cdf(t: Array) -> Array:
@@ -94,27 +96,6 @@ _DERIVATIVES: dict[str, Callable[[Array], Any]] = {
     "relu_squared": lambda t: 2.0 * np.maximum(t, 0.0),
     "threshold": np.zeros_like,
 }
-
-
-def _torch_values() -> dict[str, Callable[[Any], Any]]:
-    import torch
-    from torch.nn import functional
-
-    def threshold(t: Any) -> Any:
-        surrogate = t.clamp(-1.0, 1.0)
-        return surrogate + ((t >= 0).to(t.dtype) - surrogate).detach()
-
-    return {
-        "tanh": torch.tanh,
-        "erf": torch.erf,
-        "sigmoid": torch.sigmoid,
-        # torch's default threshold of 20 is off by 2e-9
-        "softplus": lambda t: functional.softplus(t, threshold=40.0),
-        "gelu": functional.gelu,
-        "silu": functional.silu,
-        "relu_squared": lambda t: functional.relu(t) ** 2,
-        "threshold": threshold,
-    }
 
 
 SMOOTH: dict[str, SmoothActivation] = {name: SmoothActivation(name) for name in _VALUES}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
-from relucvx.network.torch_modules import is_torch_module
+from relucvx.network.layers import LayerList
+from relucvx.network.modules import is_torch_module
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.types import Activation, Array, as_activation
+from relucvx.types import Activation, as_activation
 
 ACCEPTED = "a torch module that is Linear, ReLU or LeakyReLU, Linear"
 
@@ -48,9 +48,57 @@ def from_torch(module: Any, input_shape: int | Sequence[int] | None = None) -> T
     """
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    from relucvx.network.reading import read_stages, two_layers
+    from relucvx.network.torch_reading import read_stages
 
     return two_layers(read_stages(module, input_shape), type(module).__name__)
+
+
+def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
+    """A network that was read, as one of two layers.
+
+    Raises
+    ------
+    InvalidInputError
+        When it has another number of activations, ends with one, or something passes its activation by.
+    """
+    wanted = "a two-layer network: a linear layer, one activation, a linear layer"
+    depth = len(network.hidden)
+    if depth != 1:
+        names = ", ".join(repr(layer.name) for layer in network.hidden)
+        received = f"{name} with {depth} activations ({names})" if depth else f"{name} without an activation"
+        raise InvalidInputError(
+            explain(
+                wanted,
+                received,
+                "a deeper network, or an activation that takes several kinks" if depth else "an affine map",
+                "metrics.profile, metrics.folding and DeepNetwork.from_torch take networks of any depth"
+                if depth
+                else "nn.Sequential(nn.Linear(d, m), nn.ReLU(), nn.Linear(m, c))",
+            )
+        )
+    (hidden,) = network.hidden
+    network.check_weighted(name)
+    if network.head is None:
+        raise InvalidInputError(
+            explain(wanted, f"{name}, which ends with its activation {hidden.name!r}", "", "nn.Linear(m, c) behind it")
+        )
+    if hidden.map.width > hidden.n_kinked:
+        raise InvalidInputError(
+            explain(
+                wanted,
+                f"{name}, where {hidden.map.width - hidden.n_kinked} values pass the activation {hidden.name!r} by",
+                "a skip connection",
+                "pass the part of the model without it",
+            )
+        )
+    first, last = hidden.map, network.head
+    return TwoLayerReLU(
+        first.dense.T,
+        last.dense,
+        bias_in=first.bias if first.biased else None,
+        bias_out=last.bias if last.biased else None,
+        activation=hidden.phi,
+    )
 
 
 def to_torch(net: TwoLayerReLU) -> Any:
@@ -82,12 +130,9 @@ def to_torch(net: TwoLayerReLU) -> Any:
                 "divide both slopes by slope_pos and multiply weights_out by it",
             )
         )
-    from torch import nn
+    from relucvx.network.torch_writing import sequential
 
-    middle = nn.ReLU() if phi.slope_neg == 0.0 else nn.LeakyReLU(phi.slope_neg)
-    return nn.Sequential(
-        linear_layer(net.weights_in, net.bias_in), middle, linear_layer(net.weights_out.T, net.bias_out)
-    )
+    return sequential([(net.weights_in, net.bias_in), (net.weights_out.T, net.bias_out)], phi)
 
 
 def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU:
@@ -134,16 +179,3 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
             )
         )
     return net
-
-
-def linear_layer(weight: Array, bias: Array | None) -> Any:
-    """A float64 Linear layer with the given values; built on the meta device so that no random number is drawn."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch warns about layers of width 0, which are meant here
-        layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
-    layer.weight = torch.nn.Parameter(torch.from_numpy(weight.copy()))
-    if bias is not None:
-        layer.bias = torch.nn.Parameter(torch.from_numpy(bias.copy()))
-    return layer

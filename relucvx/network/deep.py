@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from relucvx.errors import InvalidInputError, UnsupportedError, explain
+from relucvx.errors import InvalidInputError, explain
 from relucvx.network.activations import SmoothActivation, resolve_activation
-from relucvx.network.convert import linear_layer
-from relucvx.network.torch_modules import is_torch_module
+from relucvx.network.layers import LayerList
+from relucvx.network.modules import is_torch_module
 from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers, as_samples
 from relucvx.types import ACTIVATIONS, Activation, Array, Result, freeze
 from relucvx.validation import as_matrix
@@ -94,7 +94,7 @@ class DeepNetwork(Result):
         """
         if not is_torch_module(module):
             raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-        from relucvx.network.reading import deep_network, read_stages
+        from relucvx.network.torch_reading import read_stages
 
         return deep_network(read_stages(module, smooth=True), type(module).__name__)
 
@@ -152,14 +152,9 @@ class DeepNetwork(Result):
         Source: [relucvx].
         Status: theorem (the same function; rounding only).
         """
-        from torch import nn
+        from relucvx.network.torch_writing import sequential
 
-        layers: list[Any] = []
-        for layer, weight in enumerate(self.weights):
-            if layer:
-                layers.append(_torch_layer(self.activation))
-            layers.append(linear_layer(weight.T, self._bias(layer)))
-        return nn.Sequential(*layers)
+        return sequential([(W.T, self._bias(k)) for k, W in enumerate(self.weights)], self.activation)
 
     def _bias(self, layer: int) -> Array | None:
         return None if self.biases is None else self.biases[layer]
@@ -219,21 +214,29 @@ def _bias_tuple(biases: Any, weights: tuple[Array, ...]) -> tuple[Array | None, 
     return None if all(b is None for b in out) else out
 
 
-def _torch_layer(phi: Activation | SmoothActivation) -> Any:
-    from torch import nn
+def deep_network(network: LayerList, name: str) -> DeepNetwork:
+    """A network that was read, as matrices with one activation between every two.
 
-    smooth = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU}
-    if phi.name in smooth:
-        return smooth[phi.name]()
-    if phi.name == "softplus":
-        return nn.Softplus(threshold=40.0)
-    if not isinstance(phi, Activation) or phi.slope_pos != 1.0:
-        raise UnsupportedError(
-            explain(
-                "an activation that is a torch layer",
-                phi.name,
-                "torch has no layer of that shape",
-                "DeepNetwork.predict, or phi.torch inside your own module",
-            )
-        )
-    return nn.ReLU() if phi.slope_neg == 0.0 else nn.LeakyReLU(phi.slope_neg)
+    Raises
+    ------
+    InvalidInputError
+        When its activations differ, it ends with one, or something passes them by.
+    """
+    wanted = "linear layers with one kind of activation between them"
+    network.check_weighted(name)
+    kinds: list[Activation | SmoothActivation] = list(dict.fromkeys(layer.phi for layer in network.hidden))
+    if len(kinds) > 1:
+        found = ", ".join(sorted(phi.name for phi in kinds))
+        raise InvalidInputError(explain("the same activation in every layer", found, "mixed activations"))
+    if network.head is None:
+        ending = f"{name}, which ends with its activation" if network.hidden else f"{name} without layers"
+        raise InvalidInputError(explain(f"{wanted}, ending with Linear", ending, "", "nn.Linear(m, c) behind it"))
+    passed = next((layer.name for layer in network.hidden if layer.map.width > layer.n_kinked), None)
+    if passed is not None:
+        raise InvalidInputError(explain(wanted, f"{name}, where values pass activation {passed!r} by"))
+    maps = [*(layer.map for layer in network.hidden), network.head]
+    return DeepNetwork(
+        tuple(map_.dense for map_ in maps),
+        tuple(map_.bias if map_.biased else None for map_ in maps),
+        kinds[0] if kinds else ACTIVATIONS["linear"],
+    )

@@ -45,6 +45,12 @@ class Affine:
         """Number of outputs."""
         return int(self.weight.shape[1])
 
+    @property
+    def dense(self) -> Array:
+        """The matrix as an ndarray."""
+        full: Array = self.weight if isinstance(self.weight, np.ndarray) else self.weight.toarray()
+        return full
+
 
 def compact(weight: Weight) -> Weight:
     """A sparse matrix that is small or well filled as an ndarray; anything else as it is, by columns when sparse."""
@@ -137,6 +143,22 @@ class LayerList:
         for layer in self.hidden:
             X = layer.activate(layer.map(X))
         return X if self.head is None else self.head(X)
+
+    def check_weighted(self, name: str) -> None:
+        """Refuse an activation of what is no linear layer: it would need a matrix that the module does not have.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the network and the activation.
+        """
+        bare = next((layer for layer in self.hidden if not layer.weighted), None)
+        if bare is not None:
+            raise InvalidInputError(
+                explain(
+                    "a linear layer in front of every activation", f"{name} without one before activation {bare.name!r}"
+                )
+            )
 
     def select(self, layers: int | Sequence[int] | None) -> tuple[int, ...]:
         """Positions of the hidden layers meant by an argument ``layers``, sorted; None means all.

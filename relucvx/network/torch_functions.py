@@ -7,6 +7,9 @@ import operator
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
 
 from relucvx.network import torch_shapes
 from relucvx.network.assembly import Value
@@ -22,9 +25,6 @@ OPERATIONS = (
 
 def functions() -> dict[Any, Rule]:
     """The rule for each function."""
-    import torch
-    from torch.nn import functional
-
     return {
         operator.add: _add,
         operator.iadd: _in_place(_add),
@@ -214,8 +214,6 @@ def _smooth(kind: str) -> Rule:
     """A smooth activation, which only a DeepNetwork has."""
 
     def apply(op: Operation, input: Any, *args: Any, **kwargs: Any) -> Value:
-        from torch import nn
-
         if not op.smooth:
             raise op.unknown("it is not piecewise linear")
         return op.run(getattr(nn, kind)(*args, **kwargs), op.tensor(input))
@@ -250,8 +248,6 @@ def _max_pool(
     op: Operation, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Value:  # fmt: skip
-    from torch import nn
-
     return op.run(nn.MaxPool2d(kernel_size, stride, padding, dilation, return_indices, ceil_mode), op.tensor(input))
 
 
@@ -259,15 +255,11 @@ def _average_pool(
     op: Operation, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: Any = None,
 ) -> Value:  # fmt: skip
-    from torch import nn
-
     pool = nn.AvgPool2d(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     return op.run(pool, op.tensor(input))
 
 
 def _adaptive_pool(op: Operation, input: Any, output_size: Any) -> Value:
-    from torch import nn
-
     return op.run(nn.AdaptiveAvgPool2d(output_size), op.tensor(input))
 
 

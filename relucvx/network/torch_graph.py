@@ -8,21 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch import fx, jit, nn
+from torch.fx import map_arg
+from torch.fx.node import map_aggregate
+from torch.nn import functional
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.assembly import Assembler, Value
 from relucvx.network.layers import LayerList
 from relucvx.network.torch_functions import METHODS, OPERATIONS, functions
 from relucvx.network.torch_layers import DROPOUTS, readers
-from relucvx.network.torch_modules import (
-    called,
-    check_untouched,
-    is_opaque,
-    layer_by_layer,
-    unwrapped,
-    values,
-    wrapped,
-)
+from relucvx.network.torch_modules import called, check_untouched, is_opaque, layer_by_layer, unwrapped, values, wrapped
 
 
 class Reader(Protocol):
@@ -43,8 +40,6 @@ def trace(module: Any, name: str) -> tuple[Any, Any]:
     InvalidInputError
         When its forward depends on the numbers that pass through, or has hooks.
     """
-    from torch import fx, jit, nn
-
     for label, inner in module.named_modules():
         if wrapped(inner) is None:
             check_untouched(inner, ".".join(part for part in (name, label) if part))
@@ -79,7 +74,7 @@ def trace(module: Any, name: str) -> tuple[Any, Any]:
 
 
 def run_graph(reader: Reader, module: Any, name: str, value: Value, keep: Sequence[Value]) -> Value:
-    """The value behind a traced module; see :meth:`relucvx.network.reading.Reader.run`.
+    """The value behind a traced module; see :meth:`relucvx.network.torch_reading.Reader.run`.
 
     Raises
     ------
@@ -112,8 +107,6 @@ class Walk:
         raise AssertionError("a graph ends with its output")  # pragma: no cover
 
     def _apply(self, node: Any, environment: dict[Any, Any], keep: Sequence[Value]) -> Any:
-        from torch.fx import map_arg
-
         call = Call(self, node, keep)
         if node.op == "get_attr":
             return call.weight()
@@ -174,8 +167,6 @@ class Call:
 
     def among_weights(self, args: Any, kwargs: Any) -> Any:
         """What the node makes of numbers and weights alone."""
-        import torch
-        from torch.fx.node import map_aggregate
 
         def there(a: Any) -> Any:
             return torch.from_numpy(a) if isinstance(a, np.ndarray) else a
@@ -207,8 +198,6 @@ class Call:
 def first_layer(module: Any, name: str = "") -> Any:
     """The first layer that its input passes and that cares for the input's shape, or the number of its inputs where it
     is a product with a weight; None when there is none."""
-    from torch import nn
-
     module = unwrapped(module)
     if type(module).forward is nn.Sequential.forward:
         found = (first_layer(child, f"{name}.{label}".strip(".")) for label, child in module._modules.items())
@@ -223,8 +212,6 @@ def first_layer(module: Any, name: str = "") -> Any:
 
 
 def _first_in_graph(module: Any, name: str) -> Any:
-    from torch.nn import functional
-
     root, graph = trace(module, name)
     for node in graph.nodes:
         if node.op == "call_module":
@@ -257,8 +244,6 @@ def agrees(module: Any, network: LayerList) -> None:
     InvalidInputError
         When the two differ by more than the rounding of the module's own numbers.
     """
-    import torch
-
     like = next(module.parameters(), torch.zeros(1, dtype=torch.float64))
     X = np.random.default_rng(0).standard_normal((4, network.n_features))
     tensor = torch.from_numpy(X).to(like).reshape(4, *network.input_shape)

@@ -8,20 +8,16 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from torch import nn
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import windows
 from relucvx.network.activations import SMOOTH, SmoothActivation
 from relucvx.network.assembly import RELU, Assembler, Value
 from relucvx.network.layers import Affine
+from relucvx.network.modules import ACCEPTED
 from relucvx.network.torch_modules import called, values
 from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
-
-ACCEPTED = (
-    "a TwoLayerReLU, a DeepNetwork, or a torch module made of Linear, Conv2d, BatchNorm1d/2d, AvgPool2d, "
-    "AdaptiveAvgPool2d, MaxPool2d, ReLU, LeakyReLU, PReLU, Hardtanh, Flatten, Identity and Dropout, in any structure "
-    "that torch.fx can trace, in eval mode"
-)
 
 Shape = tuple[int, ...]
 
@@ -77,8 +73,6 @@ DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "F
 
 def readers() -> dict[Any, Callable[[Layer], Value]]:
     """The reader for each torch layer, keyed by its forward method: a subclass that overrides it is another layer."""
-    from torch import nn
-
     return {
         nn.Linear.forward: _linear,
         nn.Conv2d.forward: _conv,
@@ -151,8 +145,6 @@ def _conv(layer: Layer) -> Value:
 
 
 def _batch_norm(layer: Layer) -> Value:
-    from torch import nn
-
     module, shape = layer.module, layer.value.shape
     layer.need_eval()
     if module.running_mean is None or module.running_var is None:
@@ -258,7 +250,8 @@ def _flatten(layer: Layer) -> Value:
 def _unflatten(layer: Layer) -> Value:
     shape, dim = layer.value.shape, layer.module.dim % (len(layer.value.shape) + 1)
     sizes = tuple(layer.module.unflattened_size)
-    if dim == 0 or any(not isinstance(n, int) or n < 1 for n in sizes) or math.prod(sizes) != shape[dim - 1]:
+    plain = all(isinstance(n, int) for n in sizes)  # not pairs of a name and a size
+    if dim == 0 or not plain or min(sizes) < 1 or math.prod(sizes) != shape[dim - 1]:
         raise layer.refuse("sizes that make up one axis of a sample", f"with {layer.module.extra_repr()}")
     return layer.value.viewed((*shape[: dim - 1], *sizes, *shape[dim:]))
 

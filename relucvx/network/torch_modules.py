@@ -1,4 +1,4 @@
-"""Torch modules as objects: what is one, what stands inside wrappers, and in which mode a module is looked at."""
+"""Torch modules as objects: what stands inside wrappers, and what beside its weights decides what a layer computes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
+from torch import fx, jit, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import prune
+from torch.nn.utils.weight_norm import WeightNorm
+from torch.optim.swa_utils import AveragedModel
+
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import Array
 
 
-def is_torch_module(obj: Any) -> bool:
-    """Whether obj is a ``torch.nn.Module``, decided without importing torch.
-
-    Status: a convention (no statement). Source: [relucvx].
-    """
-    return any(c.__name__ == "Module" and c.__module__ == "torch.nn.modules.module" for c in type(obj).__mro__)
-
-
 def wrapped(module: Any) -> Any:
     """The module that a wrapper of torch's stands for, one level down; None where the module is no wrapper."""
-    from torch import jit, nn
-    from torch.optim.swa_utils import AveragedModel
-
     if isinstance(module, jit.ScriptModule):
         return None
     compiled = module._modules.get("_orig_mod")  # torch.compile's; asking for its class would import the compiler
@@ -40,8 +36,6 @@ def unwrapped(module: Any) -> Any:
     InvalidInputError
         For a TorchScript module, which no longer has its layers.
     """
-    from torch import jit
-
     inner = wrapped(module)
     if inner is not None:
         return unwrapped(inner)
@@ -59,8 +53,6 @@ def unwrapped(module: Any) -> Any:
 
 def is_opaque(module: Any) -> bool:
     """Whether a module's class comes with torch, so that its forward is no composition of layers worth tracing."""
-    from torch import fx
-
     return type(module).__module__.startswith("torch.") and not isinstance(module, fx.GraphModule)
 
 
@@ -70,25 +62,8 @@ def plain_path(path: str) -> str:
 
 
 @contextmanager
-def evaluating(module: Any) -> Iterator[Any]:
-    """Eval mode for a while; every submodule gets its own mode back. Networks that have no modes pass."""
-    if not is_torch_module(module):
-        yield module
-        return
-    modes = [(layer, layer.training) for layer in module.modules()]
-    module.eval()
-    try:
-        yield module
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
-
-
-@contextmanager
 def layer_by_layer() -> Iterator[None]:
     """Run modules as they are written: neither compiled nor fused, so that every layer in them takes part."""
-    import torch
-
     with ExitStack() as stack:
         stance = getattr(torch.compiler, "set_stance", None)  # torch 2.6
         if stance is not None:
@@ -104,8 +79,6 @@ def check_untouched(layer: Any, name: str) -> None:
 
     Hooks of ``torch.nn.utils`` that make the weights (weight_norm, pruning) are run, as a forward pass would.
     """
-    from torch.nn.parameter import is_lazy
-
     label = f"{name or 'the module itself'} ({type(layer).__name__})"
     if any(is_lazy(p) or p.is_meta for p in layer.parameters(recurse=False)):
         raise InvalidInputError(
@@ -152,7 +125,4 @@ def called(name: str, module: Any) -> str:
 
 def _makes_weights(hook: Any) -> bool:
     """Whether a hook only writes a weight that depends on nothing but other weights."""
-    from torch.nn.utils import prune
-    from torch.nn.utils.weight_norm import WeightNorm
-
     return isinstance(hook, (WeightNorm, prune.BasePruningMethod))

@@ -15,6 +15,7 @@ from relucvx.conversion import as_list
 from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted
 from relucvx.interrupts import interruptible
+from relucvx.kernel import predict
 from relucvx.losses import Loss
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem, make_problem
@@ -272,8 +273,6 @@ def _reference(
 
 
 def _predictions(problem: Problem) -> tuple[Any, ...]:
-    from relucvx.kernel import predict
-
     if not problem.loss.least_squares or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
         return ()
     return tuple(predict(problem.X, problem.Y, problem.beta, bias=problem.bias, activation=problem.activation))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 
+from relucvx import __version__
 from relucvx.report.comparison import Comparison
 from relucvx.report.figures import new_axes, plot_curves, plot_gaps, plot_kernels
 from relucvx.report.neurons import plot_landscape, plot_neurons
@@ -62,8 +63,6 @@ WORDS = {"holds": "holds", "does not hold": "fails", "partly": "partly"}
 
 def page(comparison: Comparison, title: str | None = None, figures: bool = True) -> str:
     """The report as HTML text."""
-    from relucvx import __version__
-
     p = comparison.problem
     head = title or f"Theory, {comparison.subject} and trained networks"
     outputs = f"{p.n_outputs} output{'s' if p.n_outputs > 1 else ''}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx import metrics
 from relucvx.deadline import Deadline
 from relucvx.errors import RelucvxError
 from relucvx.network import TwoLayerReLU, balance
@@ -170,8 +171,6 @@ def geometry(
 
     ``head`` holds the output weights (m, c) and bias: with one output per class they enter NC3 and NC4.
     """
-    from relucvx import metrics
-
     if Z.shape[1] == 0:
         return {}
     found: dict[str, Any] = {}

@@ -15,6 +15,7 @@ import numpy as np
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.results import write_arrays
 from relucvx.theory.definition import Claim, Instance, Outcome, Verdict
+from relucvx.theory.registry import claim
 
 SAMPLE_AXIS = ("X", "Y", "labels", "Z", "Z2", "sample_weight")
 """Arrays of an instance with one row per sample, which shrinking drops together."""
@@ -98,8 +99,6 @@ def load_counterexample(path: str | Path) -> Counterexample:
     -----
     Source: [relucvx]. Status: as stated by the claim.
     """
-    from relucvx.theory.registry import claim  # the registry imports every claim, and those import this package
-
     try:
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from relucvx._api import beta_max, solve
 from relucvx.errors import InvalidInputError, explain
+from relucvx.kernel import predict_factorial
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import make_problem
@@ -71,8 +72,6 @@ def classes(rng: np.random.Generator, sizes: list[int], beta: float) -> Instance
 
 def fraction_of_scale(X: Array, Y: Array, rng: np.random.Generator) -> float:
     """beta as a fraction of the value n/(2 sqrt(gamma)) from which the abstract network is zero."""
-    from relucvx.kernel import predict_factorial
-
     top = predict_factorial(Y, 1e-6, X=X).beta_max
     return float(rng.uniform(0.05, 0.6)) * float(top or 1.0)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from relucvx.interrupts import listening
 from relucvx.training.lbfgs import BatchedLBFGS
 from relucvx.training.objective import BatchedObjective
@@ -39,8 +41,6 @@ def train_batched(
     Source: [relucvx].
     Status: heuristic (gradient training; nothing is proven).
     """
-    import torch
-
     objective = BatchedObjective(settings.problem, settings.shape, settings.activation, settings.dtype, settings.device)
     with torch.no_grad(), objective.own_threads():
         program, stopped = _Program(settings, seeds, history, objective), False
@@ -57,8 +57,6 @@ class _Program:
     """The loop around an optimizer's state: stopping, history, best points, callback."""
 
     def __init__(self, settings: Settings, seeds: Sequence[int], history: History, objective: BatchedObjective) -> None:
-        import torch
-
         self.begin = time.perf_counter()
         self.settings, self.history, self.objective = settings, history, objective
         theta = settings.initial(seeds)
@@ -73,8 +71,6 @@ class _Program:
 
     def run(self, callback: Callback | None) -> None:
         """Advance until every seed is done or the callback says stop."""
-        import torch
-
         state, count = self.state, 0
         moved = torch.ones_like(state.stalled)
         while len(state.ids):
@@ -109,8 +105,6 @@ class _Program:
 
     def _done(self) -> dict[RunStatus, Any]:
         """Masks of the seeds that end now, the first that applies counting."""
-        import torch
-
         state, objective = self.state, self.objective
         stationary = objective.stationarity(state.theta, state.grads) <= self.settings.tol
         stationary |= objective.vanished(state.theta, state.values, state.grads)
@@ -123,8 +117,6 @@ class _Program:
 
     @staticmethod
     def _any(done: dict[RunStatus, Any]) -> Any:
-        import torch
-
         return torch.stack(list(done.values())).any(0)
 
     def _record(self, due: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from relucvx.conversion import as_number, is_word
 from relucvx.deadline import Deadline
@@ -179,8 +180,6 @@ def _one_by_one(
 
 def _runs(settings: Settings, seeds: Sequence[int], outcomes: Sequence[Outcome], history: History) -> tuple[Run, ...]:
     """Networks, objectives and gradients in float64, whatever the training dtype."""
-    import torch
-
     exact = BatchedObjective(settings.problem, settings.shape, settings.activation, torch.float64, torch.device("cpu"))
     with torch.no_grad():
         theta = torch.tensor(np.stack([outcome.theta for outcome in outcomes]))
@@ -212,8 +211,6 @@ def _settings(
         )
     if str(dtype) not in _TOLERANCES:
         raise InvalidInputError(explain("dtype float64 or float32", repr(dtype), "", 'dtype="float64"'))
-    import torch
-
     steps = _STEPS[optimizer] if max_steps is None else as_count(max_steps, "max_steps", 0)
     scale = as_positive(init_scale, "init_scale", fix="init_scale=1.0; zero weights are a stationary point")
     rate = _default_rate(problem, shape, optimizer, scale) if learning_rate is None else learning_rate
@@ -293,8 +290,6 @@ def _batch_size(value: Any, optimizer: str, n: int) -> int | None:
 
 
 def _device(device: Any) -> Any:
-    import torch
-
     try:
         out = torch.device(device)
         torch.zeros(1, device=out)

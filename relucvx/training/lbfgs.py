@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from relucvx.training.stepping import Evaluate
 
 MEMORY = 10
@@ -41,8 +43,6 @@ class BatchedLBFGS:
     monotone = True
 
     def __init__(self, theta: Any, evaluate: Evaluate) -> None:
-        import torch
-
         self.evaluate = evaluate
         self.theta = theta
         self.ids = torch.arange(len(theta), device=theta.device)
@@ -73,8 +73,6 @@ class BatchedLBFGS:
 
     def advance(self) -> Any:
         """One evaluation of all networks; returns the mask (S,) of those that took a step."""
-        import torch
-
         trial = torch.addcmul(self.theta, self.length[:, None], self.direction)
         values, grads = self.evaluate(trial)
         slope = (grads * self.direction).sum(1)
@@ -114,8 +112,6 @@ class BatchedLBFGS:
 
         At an optimum on a kink the gradient never vanishes, and steps gain ever less.
         """
-        import torch
-
         size = torch.linalg.vector_norm(self.grads, dim=1)
         lower = self.values < self.best_value - max(self.rounding, PROGRESS) * self.best_value.abs()
         smaller = size < SHRINKAGE * self.best_size
@@ -134,8 +130,6 @@ class BatchedLBFGS:
 
     def _store(self, mask: Any, step: Any, change: Any) -> None:
         """Put (step, change) into the oldest slot of every network in the mask with positive curvature."""
-        import torch
-
         curvature = (step * change).sum(1)
         norm = torch.linalg.vector_norm
         eps = torch.finfo(step.dtype).eps
@@ -155,8 +149,6 @@ class BatchedLBFGS:
 
     def _start(self, mask: Any) -> None:
         """New direction and a fresh line search for every network in the mask."""
-        import torch
-
         direction = self._direction()
         slope = (direction * self.grads).sum(1)
         # rounding may spoil the compact form near a solution: fall back to the gradient
@@ -177,8 +169,6 @@ class BatchedLBFGS:
 
     def _direction(self) -> Any:
         """-H g with H in the compact form of Byrd, Nocedal and Schnabel, pairs from the oldest to the newest."""
-        import torch
-
         k = MEMORY
         shift = torch.arange(k, device=self.theta.device)
         # empty slots hold zeros and come first; their unit diagonal makes them drop out

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from relucvx.network import SmoothActivation
 from relucvx.network.deep import DeepNetwork
@@ -139,8 +140,6 @@ class BatchedObjective:
     def __init__(
         self, problem: Problem, shape: Shape, activation: Activation | SmoothActivation, dtype: Any, device: Any
     ) -> None:
-        import torch
-
         def tensor(a: Array) -> Any:
             return torch.tensor(a, dtype=dtype, device=device)
 
@@ -168,8 +167,6 @@ class BatchedObjective:
         Operations on small tensors gain little from a second thread and wait for it dozens of times per evaluation, which
         is slow beyond measure when the core is shared; blocks wait once. Large networks and GPUs are left to torch.
         """
-        import torch
-
         with TORCH.held(self.small) as threads:
             if not self.small or max(threads) == 1:
                 yield
@@ -185,8 +182,6 @@ class BatchedObjective:
 
         With ``rows`` (S, b), each network sees its own b samples; the loss is scaled by n/b, so the estimate is unbiased.
         """
-        import torch
-
         values, grads = theta.new_empty(len(theta)), torch.empty_like(theta)
 
         def work(start: int) -> None:
@@ -214,8 +209,6 @@ class BatchedObjective:
         The zero network is approached at a linear rate without ever being reached, so a network counts as zero where
         its decay has sunk below the square of the rounding unit and the gradient points on towards zero.
         """
-        import torch
-
         pull = self.beta * self.decayed(theta)
         size, norm = torch.linalg.vector_norm(grads, dim=1), torch.linalg.vector_norm
         scale = norm(grads - pull, dim=1) + norm(pull, dim=1)
@@ -223,8 +216,6 @@ class BatchedObjective:
 
     def vanished(self, theta: Any, values: Any, grads: Any) -> Any:
         """Networks (S,) that shrink towards zero and are already below rounding there."""
-        import torch
-
         if self.problem.bias in ("all", "free"):  # an output bias stays
             return torch.zeros(len(theta), dtype=torch.bool, device=self.device)
         tiny = self.beta * (theta * theta).sum(1) <= torch.finfo(self.dtype).eps ** 2 * values
@@ -273,8 +264,6 @@ class BatchedObjective:
 
     def _activate(self, A: Any) -> tuple[Any, Any]:
         """Post-activations (A itself is reused where possible) and what the way back needs."""
-        import torch
-
         phi = self.activation
         if not isinstance(phi, Activation):
             with torch.enable_grad():
@@ -290,8 +279,6 @@ class BatchedObjective:
 
     def _pull_back(self, back: Any, H: Any, gate: Any) -> Any:
         """Multiply by the slope of the activation, in place where possible."""
-        import torch
-
         phi = self.activation
         if not isinstance(phi, Activation):
             leaf, value = gate
@@ -309,6 +296,4 @@ class BatchedObjective:
 
 
 def _affine(W: Any, bias: Any, H: Any) -> Any:
-    import torch
-
     return W @ H if bias is None else torch.baddbmm(bias[..., None], W, H)

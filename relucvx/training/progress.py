@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.console import Console
+from rich.progress import Progress
+
 from relucvx.training.runs import TrainingProgress
 
 Callback = Callable[[TrainingProgress], Any]
@@ -20,9 +23,6 @@ def with_progress_bar(
     if not show:
         yield callback
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=max_steps if batched else seeds)
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from relucvx import metrics
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import representation_kernel
@@ -60,8 +61,6 @@ def _recorder(item: Any, X: Array) -> Recorder:
         return cast(Recorder, item)
     if is_word(item, ("kernel",)):
         return lambda net: representation_kernel(net, X)
-    from relucvx import metrics
-
     metric = getattr(metrics, item, None) if isinstance(item, str) else None
     if not callable(metric):
         raise InvalidInputError(

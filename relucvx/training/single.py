@@ -9,6 +9,10 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+import torch
+from torch.nn import functional
+
 from relucvx.interrupts import listening
 from relucvx.network import SmoothActivation
 from relucvx.training.batched import Callback, Outcome
@@ -47,8 +51,6 @@ class _Loop:
     def __init__(
         self, settings: Settings, seed: int, position: int, history: History, callback: Callback | None
     ) -> None:
-        import torch
-
         self.begin = time.perf_counter()
         self.settings, self.position, self.history, self.callback = settings, position, history, callback
         problem = settings.problem
@@ -73,14 +75,10 @@ class _Loop:
 
     def flat(self) -> Any:
         """The parameters as one vector (P,)."""
-        import torch
-
         return torch.cat([p.detach().reshape(-1) for p in self.parameters])
 
     def objective(self, rows: Any = None) -> Any:
         """Loss plus decay, as a differentiable scalar."""
-        from torch.nn import functional
-
         phi = self.settings.activation
         H = self.inputs if rows is None else self.inputs[rows]
         Y = self.targets if rows is None else self.targets[rows]
@@ -97,8 +95,6 @@ class _Loop:
 
     def stopping(self, value: float, grad: Any, theta: Any) -> RunStatus | None:
         """The rule of the batched program."""
-        import torch
-
         if not math.isfinite(value):
             return RunStatus.DIVERGED
         pull = self.settings.problem.beta * self.mask * theta
@@ -116,8 +112,6 @@ class _Loop:
 
     def record(self, value: float) -> None:
         """One entry of the history."""
-        import numpy as np
-
         theta = self.flat().cpu().double().numpy()
         settings = self.settings
         self.history.add(
@@ -140,8 +134,6 @@ class _Torch(_Loop):
 
     def run(self) -> RunStatus:
         """Train until something ends it."""
-        import torch
-
         settings = self.settings
         if settings.optimizer == "adam":
             optimizer: Any = torch.optim.Adam(self.parameters, lr=settings.rate, betas=(BETA1, BETA2), eps=EPSILON)
@@ -184,8 +176,6 @@ class _LBFGS(_Loop):
 
     def run(self) -> RunStatus:
         """Train until something ends it."""
-        import torch
-
         self.pairs: list[tuple[Any, Any, float]] = []
         theta = self.flat()
         value, grad = self._evaluate(theta)
@@ -214,8 +204,6 @@ class _LBFGS(_Loop):
                 return RunStatus.INTERRUPTED
 
     def _load(self, theta: Any) -> None:
-        import torch
-
         start = 0
         with torch.no_grad():
             for p in self.parameters:
@@ -223,8 +211,6 @@ class _LBFGS(_Loop):
                 start += p.numel()
 
     def _evaluate(self, theta: Any) -> tuple[float, Any]:
-        import torch
-
         self._load(theta)
         total = self.objective()
         grads = torch.autograd.grad(total, self.parameters)
@@ -272,16 +258,12 @@ class _LBFGS(_Loop):
         return self._search(theta, value, grad, rounding)
 
     def _store(self, step: Any, change: Any) -> None:
-        import torch
-
         curvature = float(step @ change)
         if curvature > torch.finfo(step.dtype).eps * float(step.norm()) * float(change.norm()):
             self.pairs = [*self.pairs[1 - MEMORY :], (step, change, 1.0 / curvature)]
 
 
 def _apply(phi: Any, A: Any) -> Any:
-    from torch.nn import functional
-
     if isinstance(phi, SmoothActivation):
         return phi.torch(A)
     if (phi.linear, phi.hinge) == (0.0, 1.0):

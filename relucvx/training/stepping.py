@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from relucvx.deadline import Deadline
@@ -99,8 +100,6 @@ class Settings:
 
     def initial(self, seeds: Sequence[int]) -> Any:
         """Initial parameters (S, P), the same whatever the batch, dtype or device."""
-        import torch
-
         values = np.stack([self.shape.initial(seed, self.init_scale) for seed in seeds])
         return torch.tensor(values, dtype=self.dtype, device=self.device)
 
@@ -127,8 +126,6 @@ class FirstOrder:
     monotone = False
 
     def __init__(self, theta: Any, evaluate: Evaluate, settings: Settings, seeds: Sequence[int]) -> None:
-        import torch
-
         self.evaluate, self.settings = evaluate, settings
         self.theta = theta
         self.ids = torch.arange(len(theta), device=theta.device)
@@ -151,8 +148,6 @@ class FirstOrder:
 
     def advance(self) -> Any:
         """``every`` steps of all networks; returns the mask (S,) of those that took a step."""
-        import torch
-
         for _ in range(min(self.settings.every, self.settings.max_steps - self.taken)):
             if self.settings.deadline.passed():
                 break
@@ -174,8 +169,6 @@ class Descent:
     """Gradient descent of S networks, with momentum where asked for: ``m <- momentum m + g``, ``theta <- theta - lr m``."""
 
     def __init__(self, theta: Any, momentum: float) -> None:
-        import torch
-
         self.momentum = momentum
         self.average = torch.zeros_like(theta) if momentum else None
 
@@ -195,8 +188,6 @@ class Adam:
     """Adam of S networks, with torch's constants."""
 
     def __init__(self, theta: Any) -> None:
-        import torch
-
         self.first, self.second, self.count = torch.zeros_like(theta), torch.zeros_like(theta), 0
 
     def step(self, theta: Any, grads: Any, rate: float) -> None:

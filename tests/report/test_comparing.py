@@ -202,7 +202,7 @@ def test_a_wrong_prediction_is_refuted(monkeypatch):
             for p in real(*args, **kwargs)
         ]
 
-    monkeypatch.setattr("relucvx.kernel.predict", wrong)
+    monkeypatch.setattr("relucvx.report.comparing.predict", wrong)
     found = rx.compare(data.X, data.Y, 0.1, [], tol=1e-10)
     assert finding(found, "one output on whitened inputs: value").verdict == "does not hold"
     assert finding(found, "one output on whitened inputs: kernel").verdict == "does not hold"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from relucvx.metrics.layers.watching import Key, Watcher, first_tensor, tensors_in, watched
 from relucvx.threads import TORCH
 
@@ -255,8 +257,6 @@ def _axis(first: Any, second: Any) -> int | None:
 
 def _is_bent(func: Any, args: Any, kwargs: Any, data: list[Any]) -> tuple[bool, bool]:
     """Whether a function is not affine in the data that it is given, and whether it acts on every entry by itself."""
-    import torch
-
     distinct = {id(t): t for t in data}
     if _writes(func):
         return False, False
@@ -282,16 +282,12 @@ def _is_bent(func: Any, args: Any, kwargs: Any, data: list[Any]) -> tuple[bool, 
 
 def _commutes(call: Callable[[Mapping[int, Any]], list[Any]], given: Mapping[int, Any], out: Any) -> bool:
     """Whether entries in another order come out in that order."""
-    import torch
-
     order = torch.randperm(out.numel(), generator=torch.Generator().manual_seed(2)).to(out.device)
     (moved,) = call({key: t.reshape(-1)[order].reshape(t.shape) for key, t in given.items()})
     return bool(torch.allclose(moved, out.reshape(-1)[order].reshape(out.shape), rtol=1e-3, atol=1e-5, equal_nan=True))
 
 
 def _drawn(t: Any, relative: bool, generator: Any) -> Any:
-    import torch
-
     size = float(t.detach().double().square().mean().sqrt()) if relative and t.numel() else 1.0
     size = size if 0.0 < size < 1e30 else 1.0
     return (ROOM * size * torch.randn(t.shape, generator=generator)).to(t.device, t.dtype)
@@ -310,8 +306,6 @@ def _with(value: Any, new: Mapping[int, Any]) -> Any:
 
 def _affine(a: Any, b: Any, middle: Any) -> bool:
     """Whether values at two points and between them lie on a line, where they are finite."""
-    import torch
-
     if not a.shape == b.shape == middle.shape:
         return False
     if not a.is_floating_point():

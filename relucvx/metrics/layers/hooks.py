@@ -8,11 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from relucvx.errors import InvalidInputError, RelucvxError, explain
 from relucvx.metrics.layers.bends import Bends, find_bends
 from relucvx.metrics.layers.watching import Key, Watcher, first_tensor, parts_of, tensors_in, watched, with_first
-from relucvx.network.torch_modules import evaluating, layer_by_layer, plain_path, unwrapped
+from relucvx.network.modules import evaluating
+from relucvx.network.torch_modules import layer_by_layer, plain_path, unwrapped
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
@@ -119,8 +122,6 @@ class Hooked:
 
         The inputs are those recorded, repeated; ``shift`` moves them against the points.
         """
-        import torch
-
         out = []
         for rows in self._batches(len(points)):
             inputs = self.X[(np.arange(rows.start, rows.stop) + shift) % len(self.X)]
@@ -136,8 +137,6 @@ class Hooked:
 
     def head_input(self) -> tuple[Array, Array, Array] | None:
         """Input of the Linear layer whose output is the module's, on a few samples, with its weights (p, c) and bias."""
-        from torch import nn
-
         linear = {path: layer for path, layer in self.paths.items() if type(layer).forward is nn.Linear.forward}
         linear |= {"": self.module} if type(self.module).forward is nn.Linear.forward else {}
         last = _Last(set(linear))
@@ -157,8 +156,6 @@ class Hooked:
         return watched(self.module, self.paths, watcher, functions and any(path.endswith("()") for path, _ in wanted))
 
     def _forward(self, batch: Any) -> Any:
-        import torch
-
         with evaluating(self.module), layer_by_layer(), torch.no_grad():
             try:
                 return self.module(batch.clone())  # a layer that works in place must not change the inputs kept here
@@ -257,9 +254,6 @@ class _Last(Watcher):
 
 def _inputs(module: Any, X: Any) -> Any:
     """The inputs as a tensor of the module's dtype on its device, checked to be finite; indices stay integers."""
-    import torch
-    from torch import nn
-
     raw: Any = X.detach() if hasattr(X, "detach") else np.asarray(X)
     if raw.ndim < 2 or len(raw) == 0:
         raise InvalidInputError(
@@ -277,8 +271,6 @@ def _inputs(module: Any, X: Any) -> Any:
 
 def _check_hookable(module: Any) -> None:
     """Refuse compiled modules, which allow no hooks."""
-    import torch
-
     if any(isinstance(layer, torch.jit.ScriptModule) for layer in module.modules()):
         raise InvalidInputError(
             explain(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.layers.hooks import Hooked, Site
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
 from relucvx.types import Array
 from relucvx.validation import as_count, as_flat_matrix, as_matrix
+
+if TYPE_CHECKING:
+    from relucvx.metrics.layers.hooks import Hooked, Site
 
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
 
@@ -154,6 +156,8 @@ def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representa
 
 
 def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int) -> Recording:
+    from relucvx.metrics.layers.hooks import Hooked
+
     hooked = Hooked(module, X, batch_size)
     found = hooked.record(layers)
     outputs = found.outputs

@@ -27,8 +27,8 @@ from relucvx.metrics.samples.groups import Factors, Groups
 from relucvx.metrics.separation import separability
 from relucvx.network import is_torch_module
 from relucvx.network.layers import LayerList
+from relucvx.network.modules import evaluating
 from relucvx.network.reading import read_layers
-from relucvx.network.torch_modules import evaluating
 from relucvx.types import Array
 
 RANK_TOLERANCE = 1e-3

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from torch.overrides import TorchFunctionMode
+
 from relucvx.network.torch_modules import plain_path, wrapped
 
 Key = tuple[str, int]
@@ -90,8 +92,6 @@ def watched(module: Any, parts: Mapping[str, Any], watcher: Watcher, functions: 
 
 
 def _mode(watcher: Watcher) -> Any:
-    from torch.overrides import TorchFunctionMode
-
     class Mode(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if not watcher.frames:  # outside the module

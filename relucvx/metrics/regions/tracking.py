@@ -19,8 +19,8 @@ from relucvx.metrics.regions.planes import spans
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import slice_regions
 from relucvx.metrics.samples.groups import Indices, as_groups
+from relucvx.network.modules import evaluating
 from relucvx.network.reading import read_layers
-from relucvx.network.torch_modules import evaluating
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_numpy
 
