@@ -75,11 +75,12 @@ def unknown(text, *places):
 
 
 def nearby(file):
-    """The module of a file and its package."""
+    """The module of a file and the packages around it."""
     module = importlib.import_module(module_of(file))
-    package = importlib.import_module(module.__name__.rpartition(".")[0] or "relucvx")
+    words = module.__name__.split(".")
+    packages = [importlib.import_module(".".join(words[:k])) for k in range(len(words) - 1, 0, -1)]
     classes = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__]
-    return [module, package, *classes]
+    return [module, *packages, *classes]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
