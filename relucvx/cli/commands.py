@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from relucvx.cli import output, profile, regions, theory, verify
-from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app
+from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
 from relucvx.cli.input import (
     Source,
     Task,
@@ -275,4 +275,5 @@ app.command()(regions.regions)
 
 def main() -> None:
     """Entry point of the ``relucvx`` command; ends by SystemExit with one of the exit codes."""
-    app()
+    with soon_gone():
+        app()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -73,6 +78,26 @@ class _Commands(TyperGroup):
         """Names of the options of the command that runs."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         return [name for option in getattr(command, "params", []) for name in (*option.opts, *option.secondary_opts)]
+
+
+@contextmanager
+def soon_gone() -> Iterator[None]:
+    """After Ctrl-C the process ends when everything is said and saved.
+
+    Taking the interpreter down with PyTorch loaded takes seconds, and one that saw a KeyboardInterrupt pass through an
+    extension's own Python code ends by SIGINT whatever exit code it was given.
+    """
+    with hearing() as heard:
+        try:
+            yield
+        except SystemExit as end:
+            if not heard():
+                raise
+            atexit._run_exitfuncs()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(end.code if isinstance(end.code, int) else NOT_CERTIFIED)
 
 
 def _fail(text: str, code: int) -> NoReturn:
