@@ -20,9 +20,6 @@ Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Rng: TypeAlias = int | np.random.Generator | None
 
-BiasMode: TypeAlias = Literal["none", "hidden", "all", "free"]
-BIAS_MODES: tuple[BiasMode, ...] = ("none", "hidden", "all", "free")
-
 
 class Status(enum.Enum):
     """How an algorithm stopped. What is *proven* is said by the certificate, never by the status.
@@ -157,20 +154,68 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def as_bias(bias: str | bool) -> BiasMode:
-    """Resolve a bias mode: a name, or False/True for "none"/"all"."""
-    if isinstance(bias, (bool, np.bool_)):
-        return "all" if bias else "none"
-    if isinstance(bias, str) and bias in BIAS_MODES:
-        return bias
-    raise InvalidInputError(
-        explain(
-            f"a bias mode among {', '.join(BIAS_MODES)} (or False/True for none/all)",
-            shown(bias),
-            "",
-            'bias="all", which is what torch does with weight decay on every parameter',
+class Bias(enum.StrEnum):
+    """Which biases a network has, and which of them weight decay counts. Each mode equals its name.
+
+    A decayed hidden bias is a column of ones in the inputs; a free one is too, but its weight costs nothing.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
+
+    NONE = "none"
+    HIDDEN = "hidden"
+    ALL = "all"
+    FREE = "free"
+
+    @classmethod
+    def of(cls, bias: str | bool) -> Bias:
+        """Resolve a bias mode: a name, or False/True for "none"/"all".
+
+        Raises
+        ------
+        InvalidInputError
+            For anything else.
+        """
+        if isinstance(bias, (bool, np.bool_)):
+            return cls.ALL if bias else cls.NONE
+        if isinstance(bias, str) and bias in cls.__members__.values():
+            return cls(bias)
+        raise InvalidInputError(
+            explain(
+                f"a bias mode among {', '.join(cls)} (or False/True for none/all)",
+                shown(bias),
+                "",
+                'bias="all", which is what torch does with weight decay on every parameter',
+            )
         )
-    )
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether hidden neurons have a bias: the inputs get a column of ones."""
+        return self is not Bias.NONE
+
+    @property
+    def has_output(self) -> bool:
+        """Whether the outputs have a bias."""
+        return self in (Bias.ALL, Bias.FREE)
+
+    @property
+    def decays_hidden(self) -> bool:
+        """Whether weight decay counts the hidden biases; False also where there are none."""
+        return self in (Bias.HIDDEN, Bias.ALL)
+
+    @property
+    def decays_output(self) -> bool:
+        """Whether weight decay counts the output bias; False also where there is none."""
+        return self is Bias.ALL
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there are biases that cost nothing: then a neuron's norm leaves its bias out."""
+        return self is Bias.FREE
 
 
 def resolve_rng(rng: Rng) -> np.random.Generator:
@@ -192,7 +237,9 @@ def freeze(array: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Turn a result's field into JSON-ready Python: enums by name, arrays as lists, dataclasses as dicts."""
+    """Turn a result's field into JSON-ready Python: enums by name (those that are strings as their string), arrays as lists, dataclasses as dicts."""
+    if isinstance(value, enum.StrEnum):
+        return str(value)
     if isinstance(value, enum.Enum):
         return value.name
     if isinstance(value, np.ndarray):

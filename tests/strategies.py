@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relucvx.losses import LOSSES
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 ENTRYWISE = tuple(name for name in LOSSES if name != "cross_entropy")
 """The losses that any number of outputs, one included, can have."""
@@ -35,7 +35,7 @@ def grids(rows, columns, span=4, denominator=2.0):
 
 
 @st.composite
-def problems(draw, max_n=7, max_d=3, outputs=1, losses=None, biases=BIAS_MODES, activations=ACTIVATIONS):
+def problems(draw, max_n=7, max_d=3, outputs=1, losses=None, biases=Bias, activations=ACTIVATIONS):
     """Problems on a grid, or Gaussian, each sometimes scaled by a power of ten; weights sometimes zero."""
     n, d = draw(st.integers(2, max_n)), draw(st.integers(1, max_d))
     loss, bias = draw(st.sampled_from(losses or ENTRYWISE)), draw(st.sampled_from(biases))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import relucvx
+from relucvx.types import Bias
 
 ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -202,6 +203,65 @@ def test_nobody_asks_a_loss_for_its_name(file):
 )
 def test_the_rule_about_names_of_losses_can_fail(source, asks):
     assert bool(losses_by_name(source)) is asks
+
+
+BIAS_MODES = frozenset(Bias)
+
+
+def bias_modes_by_name(source: str) -> list[str]:
+    """Places that compare a bias mode with a string, or look one up in a table, instead of asking it what it means.
+
+    A mode is whatever is called a bias or a mode; strings are single or listed.
+    """
+    out = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            asked, answers = [node.left, *node.comparators], [node.left, *node.comparators]
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+            asked, answers = [node.slice], [key for key in node.value.keys if key is not None]
+        elif isinstance(node, ast.Match):
+            asked = [node.subject]
+            answers = [p.value for case in node.cases for p in ast.walk(case.pattern) if isinstance(p, ast.MatchValue)]
+        else:
+            continue
+        strings = {c.value for a in answers for c in ast.walk(a) if isinstance(c, ast.Constant)}
+        # a name, an attribute or the key of an entry; what is inside an answer is no question
+        words = {
+            str(getattr(n, "id", getattr(n, "attr", getattr(n, "value", ""))))
+            for a in asked
+            if not isinstance(a, (ast.Tuple, ast.List, ast.Set))
+            for n in ast.walk(a)
+        }
+        if BIAS_MODES & strings and any(word == "mode" or "bias" in word for word in words):
+            out.append(ast.unparse(node))
+    return out
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_nobody_compares_a_bias_mode_with_a_string(file):
+    if file != ROOT / "types.py":
+        assert bias_modes_by_name(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ('if problem.bias == "none":\n    pass', True),
+        ('has_bias = self.problem.bias in ("all", "free")', True),
+        ('if "free" != bias:\n    pass', True),
+        ('shift = x if str(instance["bias"]) == "all" else 0', True),
+        ('start = mode not in {"none", "hidden"}', True),
+        ('decay = {"all": 1.0, "free": 0.0}[problem.bias]', True),
+        ('match bias:\n    case "all" | "free":\n        pass', True),
+        ("if problem.bias.has_output:\n    pass", False),
+        ('if color == "none":\n    pass', False),
+        ('solve(X, y, bias="all")', False),
+        ('options = {"bias": bias or "none"}', False),
+        ("same = first.bias == second.bias", False),
+    ],
+)
+def test_the_rule_about_bias_modes_can_fail(source, asks):
+    assert bool(bias_modes_by_name(source)) is asks
 
 
 def test_the_certificate_does_not_know_the_solver():

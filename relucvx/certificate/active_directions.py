@@ -137,7 +137,7 @@ def problem_reach(problem: Problem) -> float:
     """Upper bound of ||phi(Xw)|| for N = 0, where there is no form to ask."""
     act = problem.activation
     size = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         size = size + size.max(initial=0.0)
     return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(size))
 
@@ -145,7 +145,7 @@ def problem_reach(problem: Problem) -> float:
 def unit_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
     """The network's neurons as augmented directions of unit penalised norm."""
     W = np.array(network.lifted_in)
-    if problem.bias != "none" and W.shape[1] == problem.n_features:
+    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
     alive = lead[:, 0] > 0

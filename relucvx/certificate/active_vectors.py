@@ -74,8 +74,8 @@ def vector_polytope(
     """{c >= 0 : Σ c_k phi(X w_k) v̂_kᵀ = F}, up to what an output bias (and for logits a common shift) absorbs."""
     hidden = problem.activation(active.directions @ problem.inputs.T)
     atoms = np.einsum("kn,kc->knc", hidden, active.signs)
-    target = F - network.bias_out if problem.bias == "all" and network.bias_out is not None else F
-    if problem.bias == "free":
+    target = F - network.bias_out if problem.bias.decays_output and network.bias_out is not None else F
+    if problem.bias.is_free:
         atoms, target = atoms - atoms.mean(axis=1, keepdims=True), target - target.mean(axis=0)
     if problem.loss.shift_invariant:
         atoms, target = atoms - atoms.mean(axis=2, keepdims=True), target - target.mean(axis=1, keepdims=True)

@@ -51,7 +51,7 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
 
 
 def _interval(problem: Problem, deadline: Deadline) -> tuple[float, float]:
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         return _DecayedBias(problem, deadline).interval()
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
     if not problem.loss.smooth:
@@ -69,7 +69,7 @@ def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float
     below.
     """
     none = np.zeros((0, problem.n_samples))
-    total = 0.0 if problem.bias == "free" else None
+    total = 0.0 if problem.bias.is_free else None
     half = deadline.share(0.5)
     outputs = [dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
     found = [cutting_planes(output, none, total, minimise_norm=True, deadline=half) for output in outputs]
@@ -89,7 +89,7 @@ def _off_subgradient(problem: Problem, N: Array) -> float:
     null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
     low, high = problem.loss.subgradient_bounds(null_fit, problem.Y, problem.sample_weight)
     off = float(np.maximum(np.maximum(-high - N, N + low), 0.0).sum())
-    X = problem.X - problem.X.mean(axis=0) if problem.bias == "free" else problem.inputs
+    X = problem.X - problem.X.mean(axis=0) if problem.bias.is_free else problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     return 4.0 * off * steepest * float(lengths.max()) * (1.0 + 1e-9)
@@ -99,7 +99,7 @@ def _largest_norm(problem: Problem) -> float:
     """A bound on the dual norm of every dual point in the domain of the conjugate, whatever its column sums."""
     low, high = problem.loss.dual_bounds(problem.Y, problem.sample_weight)
     reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         reach = reach + reach.max(initial=0.0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     size = np.linalg.norm(np.maximum(np.abs(low), np.abs(high)), axis=1)

@@ -242,7 +242,7 @@ def _target(problem: Problem, network: TwoLayerReLU, point: Array, upper: float,
 def _directions(problem: Problem, network: TwoLayerReLU) -> Array:
     """The network's neurons as augmented directions of unit size, as starts for the search."""
     W = np.array(network.lifted_in)
-    if problem.bias != "none" and W.shape[1] == problem.n_features:
+    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     size = np.abs(W).max(axis=1, initial=0.0)
     keep = (size > 0) & (np.abs(W[:, : problem.penalized]).max(axis=1, initial=0.0) > 1e-12 * size)
@@ -255,7 +255,7 @@ def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, dead
     """Lower bound for the program over the given patterns; None for several outputs."""
     if problem.n_outputs > 1:
         return None
-    lifted, exponent = lift_dual(problem.inputs, N, free_bias=problem.bias == "free")
+    lifted, exponent = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
     form = form_of(problem, lifted)
     upper = 0.0
     if not form.trivial:

@@ -176,7 +176,7 @@ class _Planes:
     def _reach(self) -> Array:
         lengths = np.linalg.norm(self.problem.inputs[:, : self.problem.penalized], axis=1)
         act = self.problem.activation
-        far = lengths.max(initial=0.0) if self.problem.bias == "free" else 0.0
+        far = lengths.max(initial=0.0) if self.problem.bias.is_free else 0.0
         return np.asarray(max(abs(act.slope_neg), abs(act.slope_pos)) * (lengths + far))
 
 

@@ -45,9 +45,11 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
         return _refined(problem, network, N, deadline) if problem.loss.smooth else N
-    total = problem.beta * float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
+    total = 0.0
+    if problem.bias.decays_output and network.bias_out is not None:
+        total = problem.beta * float(network.bias_out[0])
     atoms = _unit_atoms(problem, network)
-    N, _ = cutting_planes(problem, atoms, None if problem.bias in ("none", "hidden") else total, deadline=deadline)
+    N, _ = cutting_planes(problem, atoms, total if problem.bias.has_output else None, deadline=deadline)
     return N
 
 
@@ -81,8 +83,8 @@ def _refit_outputs(
 ) -> tuple[Array, Array, Array, Array]:
     """min loss(Σ_k atom_k v_kᵀ + 1 bᵀ) + beta Σ||v_k|| (+ beta/2 ||b||²) over v_k = a_k u_k, balanced, by L-BFGS."""
     k, c = V.shape
-    has_bias = problem.bias in ("all", "free")
-    decay = problem.beta if problem.bias == "all" else 0.0
+    has_bias = problem.bias.has_output
+    decay = problem.output_decay
     size = np.linalg.norm(V, axis=1)
     pull = atoms @ residual(problem, atoms.T @ V + bias)
     # silent atoms start small, along their pull
@@ -115,8 +117,8 @@ def _refit(
 ) -> tuple[Array, Array, Array, Array]:
     """min loss(Σ a_k atom_k + b) + beta Σ|a_k| (+ beta/2 b²) by bounded L-BFGS; atoms and a in use, residual, b."""
     k = len(atoms)
-    has_bias = problem.bias in ("all", "free")
-    decay = problem.beta if problem.bias == "all" else 0.0
+    has_bias = problem.bias.has_output
+    decay = problem.output_decay
 
     def value(t: Array) -> tuple[float, Array]:
         F = (atoms.T @ (t[:k] - t[k : 2 * k]) + t[-1])[:, None]
@@ -146,7 +148,7 @@ def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> Array:
 def _unit_neurons(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
     """phi(Xw) (m, n) for unit penalised norms of w, and the output vectors that go with them; the MOST_ATOMS largest."""
     W = np.array(network.lifted_in)
-    if problem.bias != "none" and W.shape[1] == problem.n_features:
+    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     lead = np.linalg.norm(W[:, : problem.penalized], axis=1)
     keep = (lead > 1e-150) & (np.linalg.norm(W, axis=1) < 1e6 * lead)

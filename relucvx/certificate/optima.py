@@ -48,13 +48,13 @@ def network_of(
     bias_out = like.bias_out
     if polytope.free:
         bias_out = x[-1:]
-    elif problem.bias == "free":
+    elif problem.bias.is_free:
         hidden = problem.activation(problem.inputs @ W.T).mean(axis=0)
         bias_out = fit(problem, like).mean(axis=0) - hidden @ outputs
     return TwoLayerReLU(
         weights_in=W[:, : problem.n_features],
         weights_out=outputs,
-        bias_in=None if problem.bias == "none" else W[:, -1],
+        bias_in=W[:, -1] if problem.bias.has_hidden else None,
         bias_out=bias_out,
         activation=problem.activation,
         scalar_output=problem.scalar_output,

@@ -250,7 +250,7 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
         fixed = used
     ends = problem.loss.dual_gradient(np.clip(N, lo[:, None], hi[:, None]), problem.Y, problem.sample_weight)[:, 0]
     low, high = np.where(at_low & ~fixed, ends, -np.inf), np.where(at_high & ~fixed, ends, np.inf)
-    shift = float(network.bias_out[0]) if problem.bias == "all" and network.bias_out is not None else 0.0
+    shift = float(network.bias_out[0]) if problem.bias.decays_output and network.bias_out is not None else 0.0
     X = problem.inputs
     atoms = (active.signs[:, None] * problem.activation(active.directions @ X.T)).T if len(active.signs) else None
     slack = 1e-9 * max(float(np.abs(F).max()), 1.0)
@@ -258,7 +258,7 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
     return Polytope(
         np.zeros((len(X), 0)) if atoms is None else np.ascontiguousarray(atoms), F[:, 0] - shift, fixed,
         np.minimum(low - shift, F[:, 0] - shift) - slack, np.maximum(high - shift, F[:, 0] - shift) + slack,
-        problem.bias == "free",
+        problem.bias.is_free,
     )  # fmt: skip
 
 
@@ -355,10 +355,10 @@ def _width_lower(
     tol = 1e-6 * float(np.abs(problem.Y).max())
     if problem.n_outputs > 1:
         # a neuron adds rank one to the fit, beyond what an output bias gives
-        centred = F - F.mean(axis=0) if problem.bias in ("all", "free") else F
+        centred = F - F.mean(axis=0) if problem.bias.has_output else F
         return min(int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum()), found.smallest.width)
     signed = act.slope_neg * act.slope_pos <= 0.0
-    if problem.bias in ("all", "free"):
+    if problem.bias.has_output:
         needed = int(np.ptp(F) > tol)
     else:
         needed = int(F.max() > tol) + int(F.min() < -tol) if signed else int(np.abs(F).max() > tol)

@@ -16,7 +16,7 @@ import numpy as np
 
 from relucvx.datasets.dataset import Dataset
 from relucvx.datasets.synthetic import class_labels, factorial, whitened
-from relucvx.types import ACTIVATIONS, Activation, Array, BiasMode, as_activation
+from relucvx.types import ACTIVATIONS, Activation, Array, Bias, as_activation
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +29,7 @@ class TextbookInstance(Dataset):
         Regularisation strength.
     loss : str
         Name of the loss.
-    bias : str
+    bias : Bias
         Bias mode.
     activation : Activation
         Activation of the hidden neurons.
@@ -43,7 +43,7 @@ class TextbookInstance(Dataset):
 
     beta: float = 1.0
     loss: str = "squared"
-    bias: BiasMode = "none"
+    bias: Bias = Bias.NONE
     activation: Activation = ACTIVATIONS["relu"]
     optimum: float = 0.0
 
@@ -90,7 +90,7 @@ def _instance(
     text: str,
     *,
     loss: str = "squared",
-    bias: BiasMode = "none",
+    bias: str = "none",
     activation: str = "relu",
 ) -> TextbookInstance:
     return TextbookInstance(
@@ -100,7 +100,7 @@ def _instance(
         description=text,
         beta=beta,
         loss=loss,
-        bias=bias,
+        bias=Bias(bias),
         activation=as_activation(activation),
         optimum=float(optimum),
     )

@@ -13,7 +13,7 @@ from relucvx.kernel.mean_field import as_function
 from relucvx.kernel.prediction import Prediction, as_targets, with_hidden_bias
 from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
 from relucvx.network import TwoLayerReLU
-from relucvx.types import Activation, as_bias
+from relucvx.types import Activation, Bias
 from relucvx.validation import as_matrix, as_positive, check_same_length
 
 
@@ -47,9 +47,11 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
     Source: [wang-2025], [wang-fusi-johnston-2025], [relucvx].
     Status: as stated by each prediction.
     """
-    X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), as_bias(bias)
+    X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), Bias.of(bias)
     check_same_length(X, Y)
-    inputs = np.hstack([X, np.ones((len(X), 1))]) if mode == "hidden" else X
+    closed = not mode.has_output
+    ones = closed and mode.has_hidden
+    inputs = np.hstack([X, np.ones((len(X), 1))]) if ones else X
     found = [
         predict_one_hot(Y, beta, inputs),
         predict_svd(Y, beta, inputs),
@@ -60,9 +62,7 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
     name = _activation_name(activation)
     wanted = ["relu"] * (len(found) - 1) + ["linear"]
     return [
-        _finish(
-            prediction, {f"activation {phi}": name == phi, 'bias "none" or "hidden"': mode in ("none", "hidden")}, mode
-        )
+        _finish(prediction, {f"activation {phi}": name == phi, 'bias "none" or "hidden"': closed}, ones)
         for prediction, phi in zip(found, wanted, strict=True)
     ]
 
@@ -75,12 +75,12 @@ def _activation_name(activation: Any) -> str:
     return {(0.0, 1.0): "relu", (1.0, 1.0): "linear"}.get((phi.slope_neg, phi.slope_pos), "other")
 
 
-def _finish(prediction: Prediction, extra: dict[str, bool], mode: str) -> Prediction:
+def _finish(prediction: Prediction, extra: dict[str, bool], ones: bool) -> Prediction:
     """Add the conditions on activation and bias, and read the ones column's weight as the hidden bias."""
     conditions = {**prediction.conditions, **extra}
     applicable = all(conditions.values())
     network = prediction.network if applicable else None
-    if mode == "hidden" and isinstance(network, TwoLayerReLU):
+    if ones and isinstance(network, TwoLayerReLU):
         network = with_hidden_bias(network)
     unique = prediction.unique if applicable else None
     return dataclasses.replace(prediction, conditions=conditions, applicable=applicable, network=network, unique=unique)

@@ -187,7 +187,7 @@ def dual_norm(
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
-    N, lift = lift_dual(problem.inputs, N, free_bias=problem.bias == "free")
+    N, lift = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
     target, stop_above = (float(np.ldexp(value, lift)) for value in (target, stop_above))
     form = form_of(problem, N)
     if form.trivial:

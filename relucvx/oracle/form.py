@@ -226,7 +226,7 @@ def form_of(problem: Problem, N: Array) -> Form:
     """
     geometry = _GEOMETRIES.get(problem)
     if geometry is None:
-        geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias == "free")
+        geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias.is_free)
     return geometry.form(N, problem.activation)
 
 

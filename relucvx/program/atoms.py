@@ -57,7 +57,7 @@ class ConvexPrimal(Result):
         k = problem.penalized
         total = float(np.linalg.norm(self.positive[:, :k], axis=1).sum())
         total += float(np.linalg.norm(self.negative[:, :k], axis=1).sum())
-        if problem.bias == "all" and self.bias_out is not None:
+        if problem.bias.decays_output and self.bias_out is not None:
             total += 0.5 * float(self.bias_out @ self.bias_out)
         return problem.beta * total
 

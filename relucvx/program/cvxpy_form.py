@@ -72,7 +72,7 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     shape = (problem.n_inputs, len(patterns))
     positive = cp.Variable(shape, name="positive")
     negative = cp.Variable(shape, name="negative") if cones else None
-    bias_out = cp.Variable(1, name="bias_out") if problem.bias in ("all", "free") else None
+    bias_out = cp.Variable(1, name="bias_out") if problem.bias.has_output else None
     beta = cp.Parameter(nonneg=True, value=problem.beta, name="beta")
     fit: Any = cp.Variable(problem.n_samples, name="fit") if target is None else cp.Constant(target)
 
@@ -90,7 +90,7 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
         constraints += [cp.multiply(signs, Xa @ block) >= 0 for block in (positive, negative)]
         norms = norms + cp.sum(cp.norm(negative[:k], axis=0))
     penalty = beta * norms
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         penalty = penalty + 0.5 * beta * cp.sum_squares(bias_out)
     cost = penalty if target is not None else loss_of(problem, fit) + penalty
     return CvxpyForm(

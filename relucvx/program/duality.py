@@ -38,10 +38,10 @@ def dual_objective(problem: Problem, N: Array) -> float:
     Status: theorem (weak duality). Source: [ergen-pilanci-2021]
     """
     value = problem.loss.dual_value(N, problem.Y, problem.sample_weight)
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         total = N.sum(axis=0)
         value -= float(total @ total) / (2.0 * problem.beta)
-    if problem.bias == "free" and np.any(np.abs(N.sum(axis=0)) > len(N) * EPS * np.abs(N).sum(axis=0)):
+    if problem.bias.is_free and np.any(np.abs(N.sum(axis=0)) > len(N) * EPS * np.abs(N).sum(axis=0)):
         return -math.inf
     return value
 
@@ -69,7 +69,7 @@ def balance_dual(problem: Problem, N: Array) -> Array:
     """
     loss, Y, w = problem.loss, problem.Y, problem.sample_weight
     N = loss.clip_dual(N, Y, w)
-    if problem.bias != "free":
+    if not problem.bias.is_free:
         return N
     return loss.exact_zero_sums(loss.shift_to_zero(N, Y, w), Y, w)
 
@@ -121,7 +121,7 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
         return zero, 0.0
     loss, Y, w = problem.loss, problem.Y, problem.sample_weight
     scaled = loss.round_dual(s * N, Y, w)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         scaled = loss.exact_zero_sums(scaled, Y, w)
     lower = _dual_from_below(problem, scaled)
     return (scaled, lower) if lower > 0.0 else (zero, 0.0)
@@ -131,7 +131,7 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
     """A bound on how much the roundings inside scale_dual can raise the dual norm, per unit of the scale s."""
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     X = problem.inputs[:, : problem.penalized]
-    if problem.bias == "free":
+    if problem.bias.is_free:
         # columns of N sum to zero before and after, so that any shift of the rows is a shift of b: around their centre
         # |x_i·w + b| with ||w|| <= 1 and |b| <= max ||x_i||; beyond that D is constant
         reach = np.linalg.norm(X - X.mean(axis=0), axis=1) * (1.0 + 8.0 * EPS)
@@ -139,7 +139,7 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
     else:
         reach = np.linalg.norm(X, axis=1)
     size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach) + float(problem.loss.row_slack(N) @ reach)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum
         # (plus the column sum of the given N, which exact_zero_sums cancels as well)
         moved = 2.0 * len(N) * 2.0**-51 * len(N) * float(np.abs(N).max(initial=0.0)) * N.shape[1]
@@ -158,7 +158,7 @@ def _best_scale(problem: Problem, N: Array, s_max: float) -> float:
         return 0.0
     # the cap keeps s N finite while the bracket grows; any s below the true limit is valid
     s_max = min(s_max, loss.largest_scale(N, Y, w), 1e100)
-    total = N.sum(axis=0) if problem.bias == "all" else np.zeros(N.shape[1])
+    total = N.sum(axis=0) if problem.bias.decays_output else np.zeros(N.shape[1])
     quadratic = float(total @ total) / problem.beta
 
     def slope(s: float) -> float:
@@ -179,7 +179,7 @@ def _dual_from_below(problem: Problem, N: Array) -> float:
     """dual_objective(N) rounded down: minus a bound on its floating-point error."""
     loss, Y, w = problem.loss, problem.Y, problem.sample_weight
     value = loss.dual_value(N, Y, w) - loss.dual_error(N, Y, w)
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         total = np.abs(N.sum(axis=0)) + (len(N) + 2) * EPS * np.abs(N).sum(axis=0) + loss.row_slack(N).sum()
         value -= float(total @ total) / (2.0 * problem.beta) * (1.0 + (N.shape[1] + 4) * EPS)
     # the subtractions above round as well, each by half a unit in the last place of its result

@@ -40,7 +40,7 @@ CLOSE = "numerically, the rows of X are tied by linear relations; to resolve the
 def allowance(problem: Problem, share: float = INTERPOLATES) -> float:
     """How far off a fit may be and count as exact: a share of the targets' size, around their middle with a free bias."""
     Y = problem.Y
-    middle = 0.5 * (Y.max(axis=0) + Y.min(axis=0)) if problem.bias == "free" else 0.0
+    middle = 0.5 * (Y.max(axis=0) + Y.min(axis=0)) if problem.bias.is_free else 0.0
     return share * float(np.abs(Y - middle).max()) + 8.0 * EPS * float(np.abs(Y).max())
 
 
@@ -59,7 +59,7 @@ def check_feasible(problem: Problem) -> None:
     """
     act, X, Y = problem.activation, problem.X, problem.Y
     linear = act.hinge == 0.0
-    if problem.bias != "none":
+    if problem.bias.has_hidden:
         _check_equal_rows(problem)
         if linear:
             centre = X.mean(axis=0)
@@ -222,7 +222,7 @@ def _refuse(
             f"targets off by {np.linalg.norm(left):.3g} at best, mostly at row {worst}",
             TIED if certain else CLOSE,
             'bias="all"'
-            if problem.bias == "none" and problem.activation.hinge != 0.0
+            if not problem.bias.has_hidden and problem.activation.hinge != 0.0
             else "relucvx.solve with beta > 0",
         )
     )

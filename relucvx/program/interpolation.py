@@ -84,13 +84,13 @@ class InterpolationProgram(ConvexProgram):
 def _fits_basis(program: ConvexProgram) -> Array:
     """Orthonormal basis (n, r) of the fits reachable over the program's patterns, a batch of patterns at a time."""
     problem = program.problem
-    n, hidden = problem.n_samples, problem.bias != "none"
+    n, hidden = problem.n_samples, problem.bias.has_hidden
     # what a pattern spans is the same with features around any point and in any unit
     X = problem.X - problem.X.mean(axis=0) if hidden else problem.X
     X = X / np.maximum(np.abs(X).max(axis=0), 1e-300)
     Xa = np.column_stack([X, np.ones(n)]) if hidden else X
     gates = problem.activation.gate(program.patterns)
-    start = np.ones((n, 1)) if problem.bias in ("all", "free") else np.zeros((n, 0))
+    start = np.ones((n, 1)) if problem.bias.has_output else np.zeros((n, 0))
     span = start / max(1.0, float(np.linalg.norm(start)))
     scale = float(np.linalg.norm(Xa, 2)) * max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     batch = max(1, 4 * n // Xa.shape[1])

@@ -55,7 +55,7 @@ def check_same_inputs(problem: Problem, arrangement: Arrangement) -> None:
     if rows.shape == Xa.shape and np.array_equal(rows, Xa):
         return
     cause, fix = "the arrangement was made from other data", "enumerate_patterns(X) with the X of this problem"
-    if problem.bias != "none":
+    if problem.bias.has_hidden:
         fix = "enumerate_patterns(numpy.hstack([X, numpy.ones((len(X), 1))]))"
         if rows.shape == problem.X.shape:
             cause = f'bias="{problem.bias}" needs the arrangement of X with a column of ones appended'

@@ -42,9 +42,9 @@ def check_network(problem: Problem, net: TwoLayerReLU) -> None:
             )
         )
     extra = []
-    if net.bias_in is not None and problem.bias == "none":
+    if net.bias_in is not None and not problem.bias.has_hidden:
         extra.append("hidden bias (bias_in)")
-    if net.bias_out is not None and problem.bias in ("none", "hidden"):
+    if net.bias_out is not None and not problem.bias.has_output:
         extra.append("output bias (bias_out)")
     if extra:
         raise InvalidInputError(
@@ -104,19 +104,19 @@ def balanced_objective(problem: Problem, net: TwoLayerReLU) -> float:
 
 def _decay(problem: Problem, net: TwoLayerReLU) -> float:
     decay = float(np.sum(net.weights_in**2) + np.sum(net.weights_out**2))
-    if problem.bias in ("hidden", "all") and net.bias_in is not None:
+    if problem.bias.decays_hidden and net.bias_in is not None:
         decay += float(np.sum(net.bias_in**2))
-    if problem.bias == "all" and net.bias_out is not None:
+    if problem.bias.decays_output and net.bias_out is not None:
         decay += float(np.sum(net.bias_out**2))
     return 0.5 * decay
 
 
 def _balanced_decay(problem: Problem, net: TwoLayerReLU) -> float:
     squares = np.sum(net.weights_in**2, axis=1)
-    if problem.bias in ("hidden", "all") and net.bias_in is not None:
+    if problem.bias.decays_hidden and net.bias_in is not None:
         squares = squares + net.bias_in**2
     penalty = float(np.sqrt(squares) @ np.linalg.norm(net.weights_out, axis=1))
-    if problem.bias == "all" and net.bias_out is not None:
+    if problem.bias.decays_output and net.bias_out is not None:
         penalty += 0.5 * float(net.bias_out @ net.bias_out)
     return penalty
 
@@ -200,8 +200,8 @@ def _gradient_size(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
     back = slope * (G @ net.weights_out.T)
     back_size = np.abs(slope) * (np.abs(G) @ np.abs(net.weights_out).T)
     ones = np.ones((1, problem.n_samples))
-    decay_in = problem.beta if problem.bias in ("hidden", "all") else 0.0
-    decay_out = problem.beta if problem.bias == "all" else 0.0
+    decay_in = problem.beta if problem.bias.decays_hidden else 0.0
+    decay_out = problem.output_decay
     parts = [
         (H.T, G, np.abs(G), problem.beta, net.weights_out),
         (problem.X.T, back, back_size, problem.beta, net.weights_in.T),

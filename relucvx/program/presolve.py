@@ -138,7 +138,7 @@ def centred_targets(problem: Problem) -> Reduction | None:
 def _middle(problem: Problem) -> Array:
     """What :func:`centred_targets` subtracts (c,); zeros where nothing is gained or not all differences are exact."""
     Y = problem.Y
-    if problem.bias != "free" or not problem.loss.translation_invariant:
+    if not problem.bias.is_free or not problem.loss.translation_invariant:
         return np.zeros(problem.n_outputs)
     low, high = Y.min(axis=0), Y.max(axis=0)
     middle = low + 0.5 * (high - low)
@@ -165,7 +165,7 @@ def merged_rows(problem: Problem) -> Reduction | None:
     Losses that average their targets merge all equal rows of X, others those with equal targets as well.
     """
     X, Y, w = problem.X, problem.Y, problem.sample_weight
-    kept = np.flatnonzero(X.any(axis=1)) if problem.bias == "none" else np.arange(len(X))
+    kept = np.arange(len(X)) if problem.bias.has_hidden else np.flatnonzero(X.any(axis=1))
     if not len(kept):
         return None  # nothing but zero rows: there is no smaller problem
     averages = problem.loss.averages_targets
@@ -217,13 +217,13 @@ def own_units(problem: Problem) -> Reduction | None:
     X / s with beta / s is the same problem with w' = s w; rows around their centre with a free bias, b' = b + w·centre. A
     loss of degree p at Y / t is t^-p times what it was: beta becomes beta t^(1 - p), and outputs are divided by t.
     """
-    free = problem.bias == "free"
+    free = problem.bias.is_free
     centre = problem.X.mean(axis=0) if free else np.zeros(problem.n_features)
     X = problem.X - centre
-    s = _power_of_two(X) if problem.bias in ("none", "free") else 1.0
+    s = 1.0 if problem.bias.decays_hidden else _power_of_two(X)
     degree = problem.loss.homogeneity
     # a decayed output bias costs beta b²/2: neither linear in t nor of the loss's degree
-    t = _power_of_two(problem.Y) if degree is not None and problem.bias != "all" else 1.0
+    t = _power_of_two(problem.Y) if degree is not None and not problem.bias.decays_output else 1.0
     if s == 1.0 and t == 1.0 and not centre.any():
         return None
     p = 1 if degree is None else degree
@@ -256,7 +256,7 @@ def even_rows(problem: Problem) -> Reduction | None:
     t^p times that of the target y / t, which the sample weight takes up. Short rows stay: their targets would become huge.
     """
     degree, sizes = problem.loss.homogeneity, np.abs(problem.X).max(axis=1)
-    if problem.bias != "none" or degree is None or not sizes.any():
+    if problem.bias.has_hidden or degree is None or not sizes.any():
         return None
     ratio = sizes / np.median(sizes[sizes > 0])
     odd = ratio > EVEN
@@ -281,7 +281,7 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
     # the median: one huge weight is no reason to make all others tiny
     u, a = _power_of_two(np.median(weights, keepdims=True)) if len(weights) else 1.0, _power_of_two(slopes)
     u, a = (1.0 if 1.0 / ORDINARY <= unit <= ORDINARY else unit for unit in (u, a))
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         a = 1.0
     if u == a == 1.0:
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.types import Activation, Array, BiasMode, Result, as_activation, as_bias, freeze
+from relucvx.types import Activation, Array, Bias, Result, as_activation, freeze
 from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_same_length
 
 MAGNITUDES = (1e-50, 1e50)
@@ -34,7 +34,7 @@ class Problem(Result):
         Strength of the weight decay, > 0, for a loss that is a sum over samples.
     loss : Loss
         The data term.
-    bias : {"none", "hidden", "all", "free"}
+    bias : Bias
         Which layers have a bias, and whether it is decayed ("hidden", "all") or not ("free": both layers).
     activation : Activation
         Piecewise linear activation phi.
@@ -56,10 +56,14 @@ class Problem(Result):
     Y: Array
     beta: float
     loss: Loss
-    bias: BiasMode
+    bias: Bias
     activation: Activation
     sample_weight: Array
     scalar_output: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", Bias.of(self.bias))
+        super().__post_init__()
 
     @property
     def n_samples(self) -> int:
@@ -79,23 +83,28 @@ class Problem(Result):
     @property
     def n_inputs(self) -> int:
         """Number D of columns of the augmented inputs: d, or d + 1 with a bias."""
-        return self.n_features + (self.bias != "none")
+        return self.n_features + self.bias.has_hidden
 
     @property
     def penalized(self) -> int:
         """Number of leading coordinates of a lifted neuron that its norm counts: D, or d for free biases."""
-        return self.n_features if self.bias == "free" else self.n_inputs
+        return self.n_features if self.bias.is_free else self.n_inputs
 
     @cached_property
     def inputs(self) -> Array:
         """The augmented inputs Xa (n, D): X without bias, [X, 1] with one. Read-only."""
-        if self.bias == "none":
+        if not self.bias.has_hidden:
             return self.X
         return np.asarray(freeze(np.hstack([self.X, np.ones((self.n_samples, 1))])))
 
     def loss_at(self, F: Array) -> float:
         """The data term at a fit F (n, c)."""
         return self.loss.value(F, self.Y, self.sample_weight)
+
+    @property
+    def output_decay(self) -> float:
+        """Strength of the weight decay on the output bias: beta, or 0 where it is free or there is none."""
+        return self.beta if self.bias.decays_output else 0.0
 
     def null_network(self) -> TwoLayerReLU:
         """The best network without neurons.
@@ -112,24 +121,24 @@ class Problem(Result):
         return TwoLayerReLU(
             weights_in=np.zeros((0, self.n_features)),
             weights_out=np.zeros((0, c)),
-            bias_in=None if self.bias == "none" else np.zeros(0),
-            bias_out=self.null_bias() if self.bias in ("all", "free") else None,
+            bias_in=np.zeros(0) if self.bias.has_hidden else None,
+            bias_out=self.null_bias() if self.bias.has_output else None,
             activation=self.activation,
             scalar_output=self.scalar_output,
         )
 
     def null_bias(self) -> Array:
         """The output bias (c,) of :meth:`null_network`; zero where the problem has none."""
-        if self.bias == "free":
+        if self.bias.is_free:
             return self.loss.best_constant(self.Y, self.sample_weight)
-        if self.bias != "all":
+        if not self.bias.decays_output:
             return np.zeros(self.n_outputs)
         return self.loss.decayed_constant(self.Y, self.sample_weight, self.beta)
 
     def null_value(self) -> float:
         """Objective of :meth:`null_network`."""
         b = self.null_bias()
-        decay = 0.5 * self.beta * float(b @ b) if self.bias == "all" else 0.0
+        decay = 0.5 * self.beta * float(b @ b) if self.bias.decays_output else 0.0
         return self.loss_at(np.tile(b, (self.n_samples, 1))) + decay
 
 
@@ -188,7 +197,7 @@ def make_problem(
     beta : float
         Weight decay, > 0, relative to a loss summed over samples (see :mod:`relucvx.program.conventions`).
     loss, bias, activation
-        See :func:`~relucvx.losses.as_loss`, :func:`~relucvx.types.as_bias` and
+        See :func:`~relucvx.losses.as_loss`, :meth:`relucvx.types.Bias.of` and
         :func:`~relucvx.types.as_activation`.
     sample_weight : (n,) array-like, optional
         Non-negative weights; None means ones.
@@ -209,7 +218,7 @@ def make_problem(
     Source: [relucvx]
     """
     X = as_matrix(X, "X")
-    loss, mode = as_loss(loss), as_bias(bias)
+    loss, mode = as_loss(loss), Bias.of(bias)
     Y, scalar_output = loss.read_targets(Y)
     check_same_length(X, Y)
     fix = "beta > 0; the limit beta -> 0+ is interpolation: relucvx.interpolate(X, Y)"
@@ -220,7 +229,7 @@ def make_problem(
     loss.check_targets(Y)
     if not is_built_in(loss):
         check_faces(loss, Y)
-    if mode == "free" and not np.isfinite(loss.best_constant(Y, weight)).all():
+    if mode.is_free and not np.isfinite(loss.best_constant(Y, weight)).all():
         k = int(np.flatnonzero(~np.isfinite(loss.best_constant(Y, weight)))[0])
         raise InvalidInputError(
             explain(

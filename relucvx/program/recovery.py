@@ -47,10 +47,10 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     sign = np.repeat([1.0, -1.0], len(primal.positive))
     norms = np.linalg.norm(blocks[:, : problem.penalized], axis=1)
     bias_out = None
-    if problem.bias in ("all", "free"):
+    if problem.bias.has_output:
         bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
     alive = norms > DEAD.value * norms.max(initial=0.0)
-    if problem.bias == "free" and bias_out is not None:
+    if problem.bias.is_free and bias_out is not None:
         # a free bias is not in the norm: a block without weights may still carry a constant of any size
         bias_out = bias_out + sign[~alive] @ problem.activation(blocks[~alive, -1])
     root = np.sqrt(norms[alive])
@@ -59,7 +59,7 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     return TwoLayerReLU(
         weights_in=np.ascontiguousarray(lifted[:, :d]),
         weights_out=(sign[alive] * root)[:, None],
-        bias_in=None if problem.bias == "none" else lifted[:, d].copy(),
+        bias_in=lifted[:, d].copy() if problem.bias.has_hidden else None,
         bias_out=bias_out,
         activation=problem.activation,
         scalar_output=problem.scalar_output,
@@ -113,7 +113,7 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
             )
         )
     bias_out = None
-    if problem.bias in ("all", "free"):
+    if problem.bias.has_output:
         bias_out = np.zeros(1) if net.bias_out is None else np.array(net.bias_out)
     return ConvexPrimal(positive, negative, bias_out)
 

@@ -56,7 +56,7 @@ def network_program(
 
     problem = scaled.problem
     fit = cp.Variable(problem.Y.shape)
-    if problem.bias == "all":
+    if problem.bias.decays_output:
         bias_out = cp.Variable((1, problem.n_outputs))
         output = output + np.ones((problem.n_samples, 1)) @ bias_out
         penalty = penalty + 0.5 * problem.beta * cp.sum_squares(bias_out)
@@ -109,7 +109,7 @@ def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline
     if not is_word(backend, BACKENDS):
         raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend)))
     deadline = Deadline.of(time_limit)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         raise UnsupportedError(
             explain(
                 'bias "none", "hidden" or "all" for a relaxation',

@@ -43,7 +43,7 @@ def reduced(problem: Problem) -> Problem | None:
     -----
     Status: theorem. Source: [relucvx]
     """
-    if problem.n_outputs != 2 or not problem.loss.multinomial or problem.bias == "all":
+    if problem.n_outputs != 2 or not problem.loss.multinomial or problem.bias.decays_output:
         return None
     if not np.isin(problem.Y, (0.0, 1.0)).all():
         return None

@@ -118,7 +118,7 @@ class Reference:
 
 def kernel_of(problem: Problem, network: TwoLayerReLU) -> Array:
     """Hidden kernel Phi Phi^T on the samples of the problem, (n, n), after balancing: the scaling of neurons is free."""
-    Phi = balance(network, problem.bias != "free").hidden(problem.X)
+    Phi = balance(network, not problem.bias.is_free).hidden(problem.X)
     return np.asarray(Phi @ Phi.T)
 
 
@@ -144,8 +144,8 @@ def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) 
     absolute, relative = gap(value, against.lower)
     wanted = against.kernel is not None or against.prediction is not None
     kernel = kernel_of(problem, network) if wanted and not against.deadline.passed() else None
-    balanced = balance(network, problem.bias != "free")
-    size = balanced.neuron_norms(problem.bias != "free")
+    balanced = balance(network, not problem.bias.is_free)
+    size = balanced.neuron_norms(not problem.bias.is_free)
     keep = size > DEAD.value * size.max(initial=0.0)
     Z = balanced.hidden(problem.X)[:, keep]
     head = balanced.weights_out[keep], balanced.bias_out

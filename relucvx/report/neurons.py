@@ -84,11 +84,11 @@ def plot_landscape(comparison: Comparison, ax: Any = None) -> Any:
         )
     wide = problem.n_inputs == 3
     ax = new_axes(7.2 if wide else 6.0, 4.4) if ax is None else ax
-    if wide and problem.bias == "free":
+    if wide and problem.bias.is_free:
         return _free_map(comparison, ax)
     if wide:
         return _sphere_map(comparison, ax)
-    return _free_curves(comparison, ax) if problem.bias == "free" else _circle_curve(comparison, ax)
+    return _free_curves(comparison, ax) if problem.bias.is_free else _circle_curve(comparison, ax)
 
 
 def _directions(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
@@ -96,7 +96,7 @@ def _directions(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
     W = np.array(network.lifted_in)
     if W.shape[1] < problem.n_inputs:
         W = np.column_stack([W, np.zeros(len(W))])
-    size = network.neuron_norms(problem.bias != "free")
+    size = network.neuron_norms(not problem.bias.is_free)
     norms = np.linalg.norm(W, axis=1)
     keep = (size > max(DEAD.value, 1e-6) * size.max(initial=0.0)) & (norms > 0)  # a smaller dot would not be seen
     order = np.argsort(-size[keep], kind="stable")
@@ -131,7 +131,7 @@ def hammer(W: Array) -> Array:
 
 def _names(problem: Problem) -> list[str]:
     names = [f"$w_{k + 1}$" for k in range(problem.n_features)]
-    return names if problem.bias == "none" else [*names, "bias"]
+    return [*names, "bias"] if problem.bias.has_hidden else names
 
 
 def _on_line(problem: Problem, ax: Any, sets: Any, top: float) -> Any:

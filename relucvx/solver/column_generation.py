@@ -57,7 +57,7 @@ def active_set(
 
     def finished() -> SolverResult:
         result = run.result()
-        result.network = balance(reduction.backward(result.network), penalize_bias=problem.bias != "free")
+        result.network = balance(reduction.backward(result.network), penalize_bias=not problem.bias.is_free)
         result.dual = reduction.dual(result.dual)
         result.lower = reduction.gain * result.lower + reduction.constant
         result.history = [_stated(progress, reduction) for progress in result.history]

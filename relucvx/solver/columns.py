@@ -19,7 +19,7 @@ NEAR_WALL = 1e-6
 def lifted_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
     """Input weights (m, D) in the problem's augmented coordinates; a bias the network lacks is zero."""
     W = np.array(network.lifted_in)
-    if problem.bias != "none" and W.shape[1] == problem.n_features:
+    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
         W = np.column_stack([W, np.zeros(len(W))])
     return W
 
@@ -29,8 +29,8 @@ def network_of(problem: Problem, W: Array, V: Array, b: Array) -> TwoLayerReLU:
     return TwoLayerReLU(
         weights_in=W[:, : problem.n_features],
         weights_out=V,
-        bias_in=W[:, -1] if problem.bias != "none" else None,
-        bias_out=b if problem.bias in ("all", "free") else None,
+        bias_in=W[:, -1] if problem.bias.has_hidden else None,
+        bias_out=b if problem.bias.has_output else None,
         activation=problem.activation,
         scalar_output=problem.scalar_output,
     )

@@ -38,11 +38,11 @@ def descend(
     X, Y, beta, act = problem.inputs, problem.Y, problem.beta, problem.activation
     m, dim = W.shape
     c = problem.n_outputs
-    has_bias = problem.bias in ("all", "free")
+    has_bias = problem.bias.has_output
     plain = act.slope_neg == 0.0 and act.slope_pos == 1.0
     counted = np.zeros(dim)
     counted[: problem.penalized] = 1.0
-    decay_out = beta if problem.bias == "all" else 0.0
+    decay_out = problem.output_decay
     unit = _units(X)  # scaling is not exact for the penalty, but L-BFGS moves in whatever coordinates are even
 
     chunks = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(X), ROWS_AT_ONCE)]

@@ -88,7 +88,7 @@ class GroupProgram:
         self.sy = target_scale(problem)
         # The certificate is about N/beta: state the objective in units of the penalty, within reason.
         self.gain = min(self.sx * self.sy / problem.beta, LARGEST_GAIN)
-        self.bias = problem.bias in ("all", "free")
+        self.bias = problem.bias.has_output
         self.at_t = self.k * self.q
         self.at_b = self.at_t + self.k
         self.at_f = self.at_b + (self.c if self.bias else 0)
@@ -170,7 +170,7 @@ class GroupProgram:
         return str(getattr(out, "status", "")) in finished and bool(np.isfinite(x).all())
 
     def _quadratic(self, extra: LossCones) -> Array:
-        bias = np.full(self.at_f - self.at_b, self.problem.beta if self.problem.bias == "all" else 0.0)
+        bias = np.full(self.at_f - self.at_b, self.problem.output_decay)
         return np.concatenate([np.zeros(self.at_b), bias, extra.quadratic_fit, extra.quadratic])
 
     def _fit_rows(self, width: int) -> sp.csc_matrix:
@@ -207,7 +207,7 @@ def input_scale(problem: Problem) -> float:
 def scaled_inputs(problem: Problem, sx: float) -> Array:
     """Augmented inputs divided by their scale; an unpenalised bias column keeps its ones."""
     X = problem.inputs / sx
-    if problem.bias == "free":
+    if problem.bias.is_free:
         X = X.copy()
         X[:, -1] = 1.0
     return X

@@ -118,7 +118,7 @@ def interpolate_problem(
     found: SolverResult | None = None
 
     def stated(found: SolverResult) -> tuple[Problem, SolverResult]:
-        found.network = balance(reduction.backward(found.network), penalize_bias=problem.bias != "free")
+        found.network = balance(reduction.backward(found.network), penalize_bias=not problem.bias.is_free)
         found.dual, found.lower = price * reduction.dual(found.dual), scale * found.lower
         found.history = [_scaled(progress, scale) for progress in found.history]
         found.presolve, found.seconds = reduction.note, time.perf_counter() - began
@@ -190,7 +190,7 @@ def _warm(
 
 def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline) -> None:
     """At most n neurons, the residual removed, the multipliers refined; nothing is kept that proves less."""
-    decayed = problem.bias != "free"
+    decayed = not problem.bias.is_free
     whole = merge(found.network, penalize_bias=decayed)
     size = whole.neuron_norms(decayed)
     best, value, multipliers = found.network, balanced_objective(problem, found.network), []
@@ -258,10 +258,10 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
         columns.append(sign[j] * slopes[:, None] * (X @ basis))
         pulls.append(basis[:p].T @ u[j, :p] / max(float(np.linalg.norm(u[j, :p])), 1e-300))
     bias = np.zeros(1) if network.bias_out is None else np.array(network.bias_out)
-    has_bias = problem.bias in ("all", "free")
+    has_bias = problem.bias.has_output
     if has_bias:
         columns.append(np.ones((len(X), 1)))
-        pulls.append(bias if problem.bias == "all" else np.zeros(1))
+        pulls.append(bias if problem.bias.decays_output else np.zeros(1))
     A, pull = np.concatenate(columns, axis=1), np.concatenate(pulls)
     current = sum(c @ (b.T @ w) for c, b, w in zip(columns[1:], bases, u, strict=False)) + bias[0]
     step = np.linalg.lstsq(A, problem.Y[:, 0] - current, rcond=EPS * max(A.shape))[0]
@@ -281,9 +281,9 @@ def _as_network(problem: Problem, like: TwoLayerReLU, u: Array, sign: Array, bia
     return dataclasses.replace(
         like,
         weights_in=u[:, : problem.n_features] / size,
-        bias_in=None if problem.bias == "none" else u[:, -1] / size[:, 0],
+        bias_in=u[:, -1] / size[:, 0] if problem.bias.has_hidden else None,
         weights_out=sign[:, None] * size,
-        bias_out=bias if problem.bias in ("all", "free") else None,
+        bias_out=bias if problem.bias.has_output else None,
     )
 
 

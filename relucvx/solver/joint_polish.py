@@ -149,8 +149,8 @@ class _Newton:
         self.problem, self.neurons = problem, neurons
         self.n, self.c = problem.Y.shape
         self.k, self.p = len(neurons.W), problem.penalized
-        self.has_bias = problem.bias in ("all", "free")
-        self.decay = problem.beta if problem.bias == "all" else 0.0
+        self.has_bias = problem.bias.has_output
+        self.decay = problem.output_decay
         self.bases = [wall_basis(problem, neurons.walls[j], neurons.W[j]) for j in range(self.k)]
         gates = problem.activation.gate(neurons.sides > 0)
         self.maps = [(gates[j][:, None] * problem.inputs) @ self.bases[j] for j in range(self.k)]

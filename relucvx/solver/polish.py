@@ -181,9 +181,9 @@ def _newton(problem: Problem, support: Support, bias_out: Array, deadline: Deadl
         np.einsum("nq,c->ncq", (support.gates[j][:, None] * X) @ bases[j], support.outputs[j]).reshape(n * c, -1)
         for j in range(len(bases))
     ]
-    has_bias = problem.bias in ("all", "free")
+    has_bias = problem.bias.has_output
     A = np.concatenate(maps + ([np.tile(np.eye(c), (n, 1))] if has_bias else []), axis=1)
-    decay = problem.beta if problem.bias == "all" else 0.0
+    decay = problem.output_decay
     heads = [Z[:p] for Z in bases]
     q = np.concatenate([Z.T @ support.u[j] for j, Z in enumerate(bases)] + ([bias_out] if has_bias else []))
 

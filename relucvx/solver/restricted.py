@@ -140,7 +140,7 @@ def _solve_once(problem: Problem, blocks: Blocks, tol: float, deadline: Deadline
     program = GroupProgram(problem, design, k, dim, problem.penalized, sx, _cell_rows(X, blocks), seconds)
     u, bias_out, dual, seconds = program.solve(tol, deadline)
     u = u * (sy / sx)
-    if problem.bias == "free":
+    if problem.bias.is_free:
         u[:, -1] *= sx  # the bias column was not scaled
     return u, bias_out, dual, seconds
 

@@ -115,7 +115,7 @@ class Run:
         """Rounds of price, slide, solve until the gap is proven or a limit is reached."""
         if start is not None:
             self._offer(start)
-        if not self.problem.loss.smooth and self.problem.bias in ("all", "free") and self._affordable():
+        if not self.problem.loss.smooth and self.problem.bias.has_output and self._affordable():
             with suppress(BackendError):
                 self._solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
         columns = self._price()
@@ -310,7 +310,7 @@ class Run:
         level = CONIC.value * RELAXATIONS[min(self.idle, len(RELAXATIONS) - 1)]
         out = solve_restricted(self.problem, self.blocks, tol=level, deadline=self.deadline)
         size = np.linalg.norm(out.u[:, : self.problem.penalized], axis=1)
-        if self.problem.bias == "free":
+        if self.problem.bias.is_free:
             self._move_constants(out, size)
         candidate = self._from_blocks(out.u, self.blocks.outputs, out.bias_out)
         best = balanced_objective(self.problem, candidate)
@@ -360,7 +360,7 @@ class Run:
 
         The dual point is the residual of the fit: errors that the objective does not see any more still move it.
         """
-        network = balance(network, penalize_bias=self.problem.bias != "free")
+        network = balance(network, penalize_bias=not self.problem.bias.is_free)
         value = balanced_objective(self.problem, network)
         if value < self.upper or (stationary and value <= self.upper * (1 + 1e-15)):
             self.network, self.upper = network, value
@@ -387,7 +387,7 @@ class Run:
 
     def result(self) -> SolverResult:
         """The best network, merged, with the best proven dual point."""
-        merged = merge(self.network, penalize_bias=self.problem.bias != "free")
+        merged = merge(self.network, penalize_bias=not self.problem.bias.is_free)
         if balanced_objective(self.problem, merged) <= self.upper * (1 + 1e-14):
             self.network = merged
         if self.lower <= 0.0 and self.upper < self.dual_belongs_to:

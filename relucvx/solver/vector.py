@@ -95,7 +95,7 @@ class VectorRun(Run):
     def result(self) -> SolverResult:
         """The best network with linearly dependent neurons removed, where that costs nothing."""
         if self.problem.Y.size * self.network.width <= MOST_PRUNED:
-            pruned = prune(self.network, self.problem.X, penalize_bias=self.problem.bias != "free")
+            pruned = prune(self.network, self.problem.X, penalize_bias=not self.problem.bias.is_free)
             value = balanced_objective(self.problem, pruned)
             if pruned.width < self.network.width and value <= self.upper * (1 + FREE):
                 self.network, self.upper = pruned, value

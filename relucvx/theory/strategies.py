@@ -118,7 +118,7 @@ def networks(problem: Problem, max_width: int = 4) -> Any:
     """
     st = _hypothesis()
     d, c = problem.n_features, problem.n_outputs
-    has_in, has_out = problem.bias != "none", problem.bias in ("all", "free")
+    has_in, has_out = problem.bias.has_hidden, problem.bias.has_output
 
     def build(width: int) -> Any:
         size = width * (d + c + has_in) + c * has_out

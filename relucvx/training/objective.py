@@ -36,8 +36,8 @@ class Shape:
     ----------
     sizes : tuple of int
         (d, m_1, ..., m_{L-1}, c).
-    bias : str
-        Bias mode. The first hidden bias is the last column of the first matrix: it multiplies a column of ones.
+    bias : Bias
+        The first hidden bias is the last column of the first matrix: it multiplies a column of ones.
 
     Notes
     -----
@@ -45,7 +45,7 @@ class Shape:
     """
 
     sizes: tuple[int, ...]
-    bias: str
+    bias: Bias
     weights: tuple[tuple[int, int, int], ...] = field(init=False)  # (start, rows = units, columns = inputs) per layer
     biases: tuple[int | None, ...] = field(init=False)  # start of the separate biases per layer
     total: int = field(init=False)
@@ -54,11 +54,11 @@ class Shape:
         start, weights, biases = 0, [], []
         last = len(self.sizes) - 2
         for layer, (fan_in, units) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
-            columns = fan_in + (layer == 0 and self.bias != "none")
+            columns = fan_in + (layer == 0 and self.bias.has_hidden)
             weights.append((start, units, columns))
             start += units * columns
-            hidden_bias = 0 < layer < last and self.bias != "none"
-            has_bias = hidden_bias or (layer == last and self.bias in ("all", "free"))
+            hidden_bias = 0 < layer < last and self.bias.has_hidden
+            has_bias = hidden_bias or (layer == last and self.bias.has_output)
             biases.append(start if has_bias else None)
             start += units if has_bias else 0
         object.__setattr__(self, "weights", tuple(weights))
@@ -73,7 +73,7 @@ class Shape:
     def decay(self) -> Array:
         """1 for parameters under weight decay, 0 for free biases; (P,)."""
         out = np.ones(self.total)
-        if self.bias != "free":
+        if not self.bias.is_free:
             return out
         for (start, units, _), bias in zip(self.weights, self.biases, strict=True):
             if bias is not None:
@@ -108,7 +108,7 @@ class Shape:
         """The network as a value: TwoLayerReLU where that class covers it, DeepNetwork otherwise."""
         layers = self.matrices(np.asarray(theta, dtype=np.float64))
         first, first_bias = layers[0]
-        if self.bias != "none":
+        if self.bias.has_hidden:
             first, first_bias = first[:, :-1], first[:, -1]
         layers[0] = (first, first_bias)
         if self.depth == 2 and isinstance(activation, Activation):
@@ -216,7 +216,7 @@ class BatchedObjective:
 
     def vanished(self, theta: Any, values: Any, grads: Any) -> Any:
         """Networks (S,) that shrink towards zero and are already below rounding there."""
-        if self.problem.bias in ("all", "free"):  # an output bias stays
+        if self.problem.bias.has_output:  # an output bias stays
             return torch.zeros(len(theta), dtype=torch.bool, device=self.device)
         tiny = self.beta * (theta * theta).sum(1) <= torch.finfo(self.dtype).eps ** 2 * values
         return tiny & ((theta * grads).sum(1) >= 0)

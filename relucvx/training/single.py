@@ -104,7 +104,7 @@ class _Loop:
             return RunStatus.STATIONARY
         decay = self.settings.problem.beta * float(theta @ theta)
         tiny = decay <= torch.finfo(theta.dtype).eps ** 2 * value and float(theta @ grad) >= 0
-        if tiny and self.settings.problem.bias not in ("all", "free"):
+        if tiny and not self.settings.problem.bias.has_output:
             return RunStatus.STATIONARY
         if self.steps >= self.settings.max_steps:
             return RunStatus.STEP_LIMIT

@@ -28,7 +28,7 @@ from relucvx.program.duality import residual
 from relucvx.program.objective import balanced_objective, fit, objective
 from relucvx.program.problem import make_problem
 from relucvx.solver.descent import descend
-from relucvx.types import BIAS_MODES, Scope
+from relucvx.types import Bias, Scope
 
 
 def trained(problem, rng, iterations=60, width=6):
@@ -85,7 +85,7 @@ def test_several_outputs(problem, seed):
 
 
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_bound_from_a_solution_is_below_every_network(bias, loss):
     for seed, activation in enumerate(("relu", (0.3, -0.2))):
         rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_bound_from_a_solution_is_below_every_network(bias, loss):
             assert lower <= certificate.upper
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_scaling_neurons_changes_upper_only(bias):
     problem = small_problem(bias=bias)
     rng = np.random.default_rng(0)
@@ -152,7 +152,7 @@ def test_huge_and_tiny_networks_still_get_valid_numbers():
         assert certificate.upper == pytest.approx(objective(problem, network), rel=1e-12)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("width", [0, 1])
 def test_null_network(bias, width):
     problem = small_problem(bias=bias)
@@ -237,7 +237,7 @@ def test_budget_keeps_the_certificate_valid():
     assert max(values) <= full.lower * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_hinge_certificates_of_trained_networks_prove_something(activation, bias):
     problem = small_problem("hinge", bias, activation, seed=2, n=8, beta=0.1)

@@ -11,7 +11,7 @@ import relucvx as rx
 from relucvx.datasets import planted
 from relucvx.errors import InvalidInputError
 from relucvx.network import TwoLayerReLU
-from relucvx.types import BIAS_MODES, Scope, Status
+from relucvx.types import Bias, Scope, Status
 
 
 def data(loss="squared", n=20, d=2, seed=0):
@@ -28,7 +28,7 @@ def strength(X, y, share=0.05, **options):
 
 
 # ---------------------------------------------------------------------- save, load, resume
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_save_load_resume(tmp_path, bias):
     X, y = data("hinge", n=10)
     beta = strength(X, y, loss="hinge", bias=bias)
@@ -88,7 +88,7 @@ def test_load_refuses_a_newer_format(tmp_path):
 
 
 # ---------------------------------------------------------------------- warm starts
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_warm_starts_reach_the_same_value(bias):
     X, y = data(n=14)
     beta = strength(X, y, bias=bias)
@@ -135,7 +135,7 @@ def assert_valid_stop(solution, status, reference):
     assert solution.certificate.scope in (Scope.ALL_PATTERNS, Scope.RELAXED)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 def test_callback_stops(bias, stop_at):
     X, y = data(n=20, d=3)

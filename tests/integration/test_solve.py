@@ -10,7 +10,7 @@ from strategies import ENTRYWISE, LABEL_LOSSES, adversarial_networks, examples, 
 
 import relucvx as rx
 from relucvx.datasets import degenerate_bank, planted
-from relucvx.types import BIAS_MODES, Status
+from relucvx.types import Bias, Status
 
 ACTS = ("relu", "leaky_relu", "abs", "linear", (0.3, -0.2))
 
@@ -29,7 +29,7 @@ def strength(X, y, share=0.05, **options):
 
 
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_planted_is_certified(bias, loss):
     X, y = data(loss)
     beta = strength(X, y, loss=loss, bias=bias)
@@ -48,7 +48,7 @@ def test_planted_is_certified(bias, loss):
 
 
 @pytest.mark.parametrize("activation", ACTS)
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", ["squared", "hinge"])
 def test_every_activation(loss, bias, activation):
     X, y = data(loss, n=14)
@@ -57,7 +57,7 @@ def test_every_activation(loss, bias, activation):
 
 
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_agrees_with_all_patterns_in_clarabel(bias, loss):
     for n, d in ((16, 2), (8, 3)):
         if bias != "none" and d == 3:
@@ -73,7 +73,7 @@ def test_agrees_with_all_patterns_in_clarabel(bias, loss):
         assert_same_value(ours, conic)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("name", sorted(degenerate_bank()))
 def test_degenerate_bank(name, bias):
     sample = degenerate_bank()[name]
@@ -122,7 +122,7 @@ def test_random_small_problems(problem, seed):
 
 # ---------------------------------------------------------------------- metamorphic relations
 @pytest.mark.parametrize("loss", ["squared", "hinge"])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_equivalent_problems_have_one_value(bias, loss):
     X, y = data(loss, n=10)
     beta = strength(X, y, loss=loss, bias=bias)
@@ -154,7 +154,7 @@ def test_equivalent_problems_have_one_value(bias, loss):
         assert other.objective == pytest.approx(factor * base.objective, rel=3e-6), name
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_flipped_targets_mirror_the_solution(bias):
     X, y = data(n=12)
     beta = strength(X, y, bias=bias)
@@ -174,7 +174,7 @@ def test_scaled_targets_scale_the_solution(bias):
         assert scaled.objective == pytest.approx(factor**2 * base, rel=3e-6)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_objective_is_increasing_and_concave_in_beta(bias):
     X, y = data(n=12)
     betas = strength(X, y, 1.0, bias=bias) * np.array([0.01, 0.1, 0.3, 0.5, 0.9, 1.2])

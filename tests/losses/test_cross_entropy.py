@@ -15,7 +15,7 @@ from relucvx.losses import LOSSES
 from relucvx.program.duality import _rounding_of_norm, balance_dual, dual_objective, residual, scale_dual
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 LOSS = LOSSES["cross_entropy"]
 
@@ -70,7 +70,7 @@ def test_outside_the_simplex_the_dual_is_minus_infinity():
 
 @given(
     seed=st.integers(0, 2**20),
-    bias=st.sampled_from(BIAS_MODES),
+    bias=st.sampled_from(Bias),
     soft=st.booleans(),
     scale=st.sampled_from([1, 1e-6, 1e6]),
 )

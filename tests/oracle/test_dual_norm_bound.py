@@ -17,7 +17,7 @@ from relucvx.oracle import choose_method, dual_norm, make_form, spectral_bound
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES, Scope
+from relucvx.types import Bias, Scope
 
 
 def case(bias="none", activation="relu", c=1, n=10, d=2, seed=0):
@@ -35,7 +35,7 @@ def value_of(problem, N, w):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_branch_and_bound_enumeration_and_sampling_agree(d, bias, activation):
     problem, N = case(bias, activation, d=d, seed=d)
@@ -55,7 +55,7 @@ def test_branch_and_bound_enumeration_and_sampling_agree(d, bias, activation):
 
 
 @pytest.mark.parametrize("c", [2, 3])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_several_outputs(d, bias, c):
     problem, N = case(bias, c=c, d=d, n=7, seed=c)
@@ -91,7 +91,7 @@ def test_random_vector_outputs_hold(problem, seed):
 
 
 @pytest.mark.parametrize("name", sorted(degenerate_bank()))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_degenerate_data(name, bias):
     sample = degenerate_bank()[name]
     problem = make_problem(sample.X, sample.Y, 1.0, bias=bias)
@@ -106,7 +106,7 @@ def test_degenerate_data(name, bias):
     assert cells.lower <= tree.upper
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("c", [1, 2])
 def test_spectral_bound_is_valid(bias, c):
     for seed in range(10):
@@ -201,7 +201,7 @@ def test_time_limit_and_callback():
     assert states == sorted(states, reverse=True)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_zero_dual_point_and_zero_data(bias):
     problem, N = case(bias)
     bound = dual_norm(problem, 0.0 * N)

@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 METHODS = ("auto", "enumeration", "branch_and_bound", "semidefinite", "spectral")
 
@@ -60,7 +60,7 @@ def test_three_coordinates(problem, seed):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_exact_methods_are_tight(bias, activation):
     rng = np.random.default_rng(3)
     problem = make_problem(rng.standard_normal((5, 2)), rng.standard_normal(5), 0.1, bias=bias, activation=activation)
@@ -72,7 +72,7 @@ def test_exact_methods_are_tight(bias, activation):
         assert bound.lower <= exact <= bound.upper
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_far_away_data(bias):
     """A tight cluster far from the origin: centring must not cost validity."""
     rng = np.random.default_rng(5)
@@ -84,7 +84,7 @@ def test_far_away_data(bias):
 
 
 @pytest.mark.parametrize("power", [-45, -8, 8, 45])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_extreme_scales(bias, power):
     rng = np.random.default_rng(6)
     problem = make_problem(10.0**power * rng.standard_normal((4, 2)), np.ones(4), 1.0, bias=bias)

@@ -14,7 +14,7 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.duality import balance_dual, dual_objective, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 LABELS = ("logistic", "hinge", "squared_hinge")
 
@@ -47,7 +47,7 @@ def crude_upper(problem, N):
 
 
 @pytest.mark.parametrize("activation", ["relu", "abs", (0.2, -1.5)])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_every_network_is_above_every_scaled_dual(loss, bias, activation):
     problem = make(loss, bias, c=2, activation=activation)
@@ -65,7 +65,7 @@ def test_every_network_is_above_every_scaled_dual(loss, bias, activation):
     assert max(lowers) < problem.null_value()
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_scale_dual_finds_the_best_scale_on_a_grid(loss, bias):
     for seed in range(3):
@@ -143,7 +143,7 @@ def test_outside_the_domain_is_minus_infinity():
     assert dual_objective(problem, -problem.Y) == -math.inf
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_dual_at_zero_is_zero(bias):
     for loss in ENTRYWISE:
         problem = make(loss, bias)
@@ -263,7 +263,7 @@ def test_gap():
     assert all(math.isnan(v) for v in gap(math.nan, 1.0))
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_a_proof_of_the_norm_asked_for_is_a_proof_of_the_gap(loss, bias):
     """Scaling down may cost a share of the gap, whatever the dual function's slope: it is linear where the loss has kinks."""

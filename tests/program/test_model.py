@@ -12,7 +12,7 @@ from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(5, 2)), RNG.choice([-1.0, 1.0], 5)
@@ -31,7 +31,7 @@ def some_patterns(arrangement, keep):
     )
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_the_cvxpy_form_is_dpp_and_evaluates_to_the_objective(loss, bias):
     prog = program(loss, bias, (0.3, -1.2))

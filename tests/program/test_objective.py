@@ -17,7 +17,7 @@ from relucvx.program.objective import (
     stationarity,
 )
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES, as_activation
+from relucvx.types import Bias, as_activation
 
 ACTIVATIONS = ("relu", "leaky_relu", "abs", "linear")
 
@@ -54,7 +54,7 @@ def literal(problem, net):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_objective_and_fit_match_loops(bias, activation):
     problem, net = make(bias, activation)
     F, value = literal(problem, net)
@@ -62,7 +62,7 @@ def test_objective_and_fit_match_loops(bias, activation):
     assert objective(problem, net) == pytest.approx(value, rel=1e-13)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_balanced_objective_is_the_best_rescaling(bias):
     problem, net = make(bias)
     counted = net.weights_in if bias in ("none", "free") else net.lifted_in
@@ -126,7 +126,7 @@ def unflatten(theta, net):
 
 
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_stationarity_measures_the_gradient(bias, loss):
     problem, net = make(bias, "leaky_relu", loss)
     theta, h = flatten(net), 1e-6

@@ -13,7 +13,7 @@ from relucvx.program.losses import EXACT_PENALTY, LOSSES
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.presolve import centred_targets, even_rows, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES, as_activation
+from relucvx.types import Bias, as_activation
 
 ALL_LOSSES = [*LOSSES.values(), EXACT_PENALTY]
 
@@ -72,7 +72,7 @@ def assert_equivalent(problem, reduction, rng):
     assert np.allclose(reduction.dual(N), residual(problem, fit(problem, back)), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.name)
 def test_everything_at_once(loss, bias):
     rng = np.random.default_rng(3)
@@ -94,7 +94,7 @@ def test_what_merges():
     assert merged_rows(dataclasses.replace(problem, X=np.zeros((12, 3)))) is None
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=lambda loss: loss.name)
 def test_weights_and_slopes_of_any_size(loss, bias):
     rng = np.random.default_rng(4)
@@ -169,7 +169,7 @@ def test_constant_targets_with_a_free_bias_cost_nothing():
 @given(
     seed=st.integers(0, 10**6),
     power=st.integers(-9, 9),
-    bias=st.sampled_from(BIAS_MODES),
+    bias=st.sampled_from(Bias),
     loss=st.sampled_from([LOSSES["squared"], EXACT_PENALTY]),
 )
 def test_units_do_not_matter(seed, power, bias, loss):

@@ -10,7 +10,7 @@ from strategies import ENTRYWISE
 from relucvx.errors import InvalidInputError
 from relucvx.program.objective import objective
 from relucvx.program.problem import make_problem
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, 3))
@@ -70,7 +70,7 @@ def test_one_sided_labels_with_free_logistic_have_no_optimum():
     make_problem(X, np.ones(8), 0.5, loss="hinge", bias="free")
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("name", list(ENTRYWISE))
 def test_null_network_is_the_best_constant(name, bias):
     rng = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from relucvx.program.model import ConvexProgram
 from relucvx.program.objective import balanced_objective, fit, objective
 from relucvx.program.problem import make_problem
 from relucvx.program.recovery import lift_network, recover_network
-from relucvx.types import BIAS_MODES, as_activation
+from relucvx.types import Bias, as_activation
 
 
 def program(X, bias="none", activation="relu", seed=0):
@@ -37,7 +37,7 @@ def random_net(prog, rng, m=6):
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs", (0.5, -2.0)])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_lift_then_recover_keeps_fit_and_objective(bias, activation):
     rng = np.random.default_rng(1)
     prog = program(rng.normal(size=(6, 2)), bias, activation)
@@ -123,7 +123,7 @@ def test_recovery_refuses_points_of_other_programs():
 
 
 def test_recovery_of_zero_has_no_neurons():
-    for bias in BIAS_MODES:
+    for bias in Bias:
         prog = program(np.random.default_rng(0).normal(size=(4, 2)), bias)
         zero = np.zeros((len(prog.patterns), prog.problem.n_inputs))
         net = recover_network(prog, ConvexPrimal(zero, zero))

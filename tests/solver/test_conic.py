@@ -27,7 +27,7 @@ from relucvx.program.problem import make_problem
 from relucvx.program.recovery import lift_network, recover_network
 from relucvx.solver import conic
 from relucvx.solver.conic import check_mosek, solve_conic
-from relucvx.types import BIAS_MODES
+from relucvx.types import Bias
 
 LABELS = ("logistic", "hinge", "squared_hinge")
 
@@ -50,7 +50,7 @@ def sampled_dual_norm(problem, N, rng, samples=50_000):
     return float(np.abs(N[:, 0] @ problem.activation(problem.inputs @ W.T)).max())
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
 def test_primal_and_dual_agree(loss, bias):
     weights = np.array([1.0, 2.0, 0.5, 0.0, 1.0, 1.5])
@@ -154,7 +154,7 @@ def test_gated_relaxation_is_below():
     assert strict > 0
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_interpolation_is_the_limit_of_small_beta(bias):
     prog = program(bias=bias, seed=4, n=5)
     p = prog.problem

@@ -20,7 +20,7 @@ from relucvx.solver.column_generation import active_set
 from relucvx.solver.descent import descend, random_start
 from relucvx.solver.polish import polish
 from relucvx.solver.restricted import Blocks, solve_restricted
-from relucvx.types import BIAS_MODES, Status
+from relucvx.types import Bias, Status
 
 
 def problem_for(loss="squared", bias="none", activation="relu", n=7, d=2, beta=0.3, seed=0, weight=None):
@@ -53,7 +53,7 @@ def network_of(problem, blocks, u, bias_out):
 
 
 @pytest.mark.parametrize("loss", list(ENTRYWISE))
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_restricted_over_all_cells_is_the_global_optimum(bias, loss):
     weight = np.array([1.0, 2.0, 0.5, 0.0, 1.0, 1.0, 3.0])
     problem = problem_for(loss, bias, weight=weight)
@@ -70,7 +70,7 @@ def test_restricted_over_all_cells_is_the_global_optimum(bias, loss):
     assert out.seconds > 0
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_restricted_respects_its_cells(bias):
     problem = problem_for(bias=bias, n=10)
     patterns = enumerate_patterns(problem.inputs).patterns[::3]
@@ -143,7 +143,7 @@ def test_blocks_extend_without_repeats_and_keep_their_rows():
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic", "huber", "squared_hinge"])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_polish_never_hurts_and_reaches_kkt(bias, loss):
     problem = problem_for(loss, bias, n=9)
     blocks = all_blocks(problem)
@@ -176,7 +176,7 @@ def test_polish_of_an_empty_support_offers_nothing():
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic", "huber", "squared_hinge"])
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 @pytest.mark.parametrize("activation", ["relu", (0.3, -0.2)])
 def test_descent_lowers_the_true_objective(bias, loss, activation, monkeypatch):
     problem = problem_for(loss, bias, activation, weight=np.array([1.0, 2.0, 0.0, 1.0, 1.0, 0.5, 1.0]))
@@ -208,7 +208,7 @@ def test_descent_lowers_the_true_objective(bias, loss, activation, monkeypatch):
     assert seen["fun"](seen["start"])[0] == pytest.approx(objective(problem, as_network(W, V, b)), rel=1e-12)
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_random_start_is_finite_for_degenerate_columns(bias):
     for X in (np.zeros((4, 2)), np.column_stack([np.arange(4.0), np.zeros(4)])):
         problem = make_problem(X, np.array([1.0, -1.0, 2.0, 0.0]), 0.1, bias=bias)
@@ -257,7 +257,7 @@ def test_duplicate_neurons_are_merged():
     assert (cosines[same_sign] < 1 - 1e-9).all()
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_result_is_balanced(bias):
     problem = problem_for(n=15, beta=0.05, bias=bias)
     network = active_set(problem).network
@@ -278,6 +278,6 @@ def test_branch_and_bound_alone_suffices(monkeypatch):
     """Without enumeration every proof comes from the tree, and violations come back as columns."""
     module = importlib.import_module("relucvx.solver.run")
     monkeypatch.setattr(module, "choose_method", lambda form: "branch_and_bound")
-    for bias in BIAS_MODES:
+    for bias in Bias:
         problem = problem_for(n=15, beta=0.05, bias=bias)
         assert active_set(problem).status is Status.CONVERGED

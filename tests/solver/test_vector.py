@@ -11,7 +11,7 @@ from relucvx.program.problem import make_problem
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
 from relucvx.solver.vector import merged
-from relucvx.types import BIAS_MODES, Scope
+from relucvx.types import Bias, Scope
 
 
 def gaussian(n, d, c, seed=0):
@@ -19,7 +19,7 @@ def gaussian(n, d, c, seed=0):
     return rng.standard_normal((n, d)), rng.standard_normal((n, c))
 
 
-@pytest.mark.parametrize("bias", BIAS_MODES)
+@pytest.mark.parametrize("bias", Bias)
 def test_every_bias_mode_is_certified(bias):
     X, Y = gaussian(12, 2, 2)
     beta = 0.05 * rx.beta_max(X, Y, bias=bias)[1]

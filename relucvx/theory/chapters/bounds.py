@@ -19,6 +19,7 @@ from relucvx.theory.chapters.reference import (
     LOSSES,
     augmented,
     best_constant,
+    bias_of,
     draw,
     least_norm,
     loss_value,
@@ -27,19 +28,19 @@ from relucvx.theory.chapters.reference import (
 )
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import SECONDS
-from relucvx.types import Array
+from relucvx.types import Array, Bias
 
 
 # ---------------------------------------------------------------------- dual norm
 def _draw_dual(rng: np.random.Generator, size: int) -> Instance:
     """A dual point in the plane of augmented inputs; with free biases its columns sum to zero."""
-    bias = BIASES[size - 1]
+    bias = Bias(BIASES[size - 1])
     n, c = 4 + int(rng.integers(0, 3)), 1 + int(rng.integers(0, 2))
     N = rng.standard_normal((n, c))
-    if bias == "free":
+    if bias.is_free:
         N = N - N.mean(axis=0)
     activation = str(rng.choice(["relu", "relu", "abs", "leaky_relu"]))
-    X = rng.standard_normal((n, 2 if bias == "none" else 1))
+    X = rng.standard_normal((n, 1 if bias.has_hidden else 2))
     return {"X": X, "N": N, "bias": bias, "activation": activation, "beta": 1.0, "loss": "squared"}
 
 
@@ -96,8 +97,8 @@ def _draw_any(rng: np.random.Generator, size: int) -> Instance:
 def _null(instance: Instance) -> float:
     """Objective of the best constant, or of zero."""
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(instance["X"]), -1)
-    b = best_constant(instance) if instance["bias"] in ("all", "free") else np.zeros(Y.shape[1])
-    decay = float(instance["beta"]) / 2 * float(b @ b) if instance["bias"] == "all" else 0.0
+    b = best_constant(instance) if bias_of(instance).has_output else np.zeros(Y.shape[1])
+    decay = float(instance["beta"]) / 2 * float(b @ b) if bias_of(instance).decays_output else 0.0
     return loss_value(str(instance["loss"]), np.tile(b, (len(Y), 1)), Y, instance["sample_weight"]) + decay
 
 
@@ -148,13 +149,13 @@ def _predict_path(instance: Instance) -> Predicted:
 # ---------------------------------------------------------------------- interpolation
 def _draw_fit(rng: np.random.Generator, size: int) -> Instance:
     """Few samples, which networks of the bias mode can fit exactly; relu, or abs where there are biases."""
-    bias, d = BIASES[size - 1], 2
-    n = 3 if bias == "none" else 4
-    if bias == "none":
+    bias, d = Bias(BIASES[size - 1]), 2
+    n = 4 if bias.has_hidden else 3
+    if not bias.has_hidden:
         d = 3  # independent rows: every fit is possible
-    activation = "relu" if bias == "none" else str(rng.choice(["relu", "abs"]))
+    activation = str(rng.choice(["relu", "abs"])) if bias.has_hidden else "relu"
     return {
-        "X": rng.standard_normal((n, d)), "Y": 2.0 * rng.standard_normal(n) + float(bias in ("all", "free")),
+        "X": rng.standard_normal((n, d)), "Y": 2.0 * rng.standard_normal(n) + float(bias.has_output),
         "bias": bias, "activation": activation, "loss": "squared", "sample_weight": np.ones(n), "beta": 1.0,
         "seed": int(rng.integers(2**31)),
     }  # fmt: skip
@@ -163,8 +164,8 @@ def _draw_fit(rng: np.random.Generator, size: int) -> Instance:
 def _norm(instance: Instance, net: TwoLayerReLU) -> float:
     """Σ_j ||w_j|| |v_j|, hidden biases in ||w_j|| where they are decayed, and b²/2 where the output bias is."""
     W, b, V, c = parts(net)
-    lead = np.column_stack([W, b]) if instance["bias"] in ("hidden", "all") else W
-    decay = float(c @ c) / 2 if instance["bias"] == "all" else 0.0
+    lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
+    decay = float(c @ c) / 2 if bias_of(instance).decays_output else 0.0
     return float(np.linalg.norm(lead, axis=1) @ np.linalg.norm(V, axis=1)) + decay
 
 
@@ -179,8 +180,8 @@ def _other_fits(instance: Instance) -> list[float]:
         H = np.where(T > 0, above * T, below * T)
         v = np.linalg.lstsq(H, y - c[0], rcond=None)[0]
         if np.abs(H @ v + c[0] - y).max() < 1e-9:
-            lead = np.column_stack([W, b]) if instance["bias"] in ("hidden", "all") else W
-            decay = float(c @ c) / 2 if instance["bias"] == "all" else 0.0
+            lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
+            decay = float(c @ c) / 2 if bias_of(instance).decays_output else 0.0
             found.append(float(np.linalg.norm(lead, axis=1) @ np.abs(v)) + decay)
     return found
 
@@ -233,7 +234,7 @@ def _measure_relaxed(instance: Instance, predicted: Predicted) -> list[Deviation
 
 ONE_KIND = Assumption("labels of both kinds", lambda i: str(i["loss"]) not in LABELLED or len(np.unique(i["Y"])) == 2)
 ONE_OUTPUT = Assumption("one output, and a fit that exists", lambda i: np.ndim(i["Y"]) == 1)
-PLAIN: Any = Assumption("squared loss without bias", lambda i: str(i["loss"]) == "squared" and str(i["bias"]) == "none")
+PLAIN: Any = Assumption("squared loss without bias", lambda i: str(i["loss"]) == "squared" and not bias_of(i).has_hidden)
 
 CLAIMS = (
     Claim(

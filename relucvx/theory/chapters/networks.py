@@ -15,7 +15,7 @@ from relucvx.certificate import Uniqueness
 from relucvx.network import TwoLayerReLU
 from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
 from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
-from relucvx.theory.chapters.reference import BIASES, LOSSES, draw, network_value, optimum
+from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value, optimum
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.types import Array
 
@@ -96,7 +96,7 @@ def _network(instance: Instance) -> TwoLayerReLU:
 def _balanced(instance: Instance, net: TwoLayerReLU) -> float:
     """Objective with every neuron scaled to ||w|| = |v|, biases in ||w|| where they are decayed."""
     W, b, V, c = parts(net)
-    lead = np.column_stack([W, b]) if instance["bias"] in ("hidden", "all") else W
+    lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
     scale = np.sqrt(np.linalg.norm(V, axis=1) / np.linalg.norm(lead, axis=1))
     return network_value(instance, W * scale[:, None], b * scale, V / scale[:, None], c)
 
@@ -110,7 +110,7 @@ def _measure_lifted(instance: Instance, predicted: Predicted) -> list[Deviation]
     """Lifting and recovering, balancing, merging and pruning keep the fit and never raise the balanced objective."""
     net, problem, X = _network(instance), stated_problem(instance), instance["X"]
     program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
-    counted = str(instance["bias"]) != "free"
+    counted = not bias_of(instance).is_free
     W, b, V, _ = parts(net)
     doubled = TwoLayerReLU(
         np.vstack([W, 2 * W]), np.vstack([0.3 * V, 0.35 * V]), None if net.bias_in is None else np.append(b, 2 * b),
@@ -141,8 +141,8 @@ def _predict_trained(instance: Instance) -> Predicted:
     """The objective written out, and its differences along every parameter that the network has."""
     W, b, V, c = parts(_network(instance))
     W, b, V, c = (np.array(a) for a in (W, b, V, c))
-    bias = str(instance["bias"])
-    free = [W, *([b] if bias != "none" else []), V, *([c] if bias in ("all", "free") else [])]
+    bias = bias_of(instance)
+    free = [W, *([b] if bias.has_hidden else []), V, *([c] if bias.has_output else [])]
     slopes = []
     for block in free:
         for k in np.ndindex(*block.shape):
@@ -165,14 +165,14 @@ def _measure_trained(instance: Instance, predicted: Predicted) -> list[Deviation
     theta = torch.zeros((1, shape.total), dtype=torch.float64)
     W, b, V, c = (torch.as_tensor(np.array(a)) for a in parts(net))
     (first, _), (second, last) = shape.matrices(theta)
-    first[0] = W if problem.bias == "none" else torch.hstack([W, b[:, None]])
+    first[0] = torch.hstack([W, b[:, None]]) if problem.bias.has_hidden else W
     second[0] = V.T
     if last is not None:
         last[0] = c
     values, slopes = BatchedObjective(problem, shape, problem.activation, torch.float64, "cpu").evaluate(theta)
     (first, _), (second, last) = shape.matrices(slopes)
     d = problem.n_features
-    blocks = [first[0][:, :d], *([first[0][:, d]] if problem.bias != "none" else []), second[0].T,
+    blocks = [first[0][:, :d], *([first[0][:, d]] if problem.bias.has_hidden else []), second[0].T,
               *([last[0]] if last is not None else [])]  # fmt: skip
     found = np.concatenate([block.numpy().ravel() for block in blocks])
     out = [

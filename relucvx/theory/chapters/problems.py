@@ -18,6 +18,7 @@ from relucvx.theory.chapters.reference import (
     LABELLED,
     LOSSES,
     best_constant,
+    bias_of,
     draw,
     entry,
     gradient,
@@ -66,12 +67,12 @@ def literal(instance: Instance, network: TwoLayerReLU) -> float:
 
 def random_network(instance: Instance, rng: np.random.Generator, width: int) -> TwoLayerReLU:
     """A network with the biases that the problem has."""
-    bias, Y = str(instance["bias"]), np.asarray(instance["Y"])
+    bias, Y = bias_of(instance), np.asarray(instance["Y"])
     d, c = instance["X"].shape[1], 1 if Y.ndim == 1 else Y.shape[1]
     return TwoLayerReLU(
         rng.standard_normal((width, d)), rng.standard_normal((width, c)),
-        None if bias == "none" else rng.standard_normal(width),
-        rng.standard_normal(c) if bias in ("all", "free") else None,
+        rng.standard_normal(width) if bias.has_hidden else None,
+        rng.standard_normal(c) if bias.has_output else None,
         as_activation(str(instance["activation"])), Y.ndim == 1,
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _predict_objective(instance: Instance) -> Predicted:
     """The objective, its least value under rescaling of neurons, and the loss's gradient, written out."""
     net = random_network(instance, np.random.default_rng(int(instance["seed"])), int(instance["width"]))
     W, b, V, c = parts(net)
-    lead = np.column_stack([W, b]) if instance["bias"] in ("hidden", "all") else W
+    lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
     scale = np.sqrt(np.linalg.norm(V, axis=1) / np.linalg.norm(lead, axis=1))
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(instance["X"]), -1)
     F = np.asarray(net.predict(instance["X"])).reshape(Y.shape)
@@ -249,8 +250,8 @@ def _measure_null(instance: Instance, predicted: Predicted) -> list[Deviation]:
 
 def _predict_null(instance: Instance) -> Predicted:
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(instance["X"]), -1)
-    b = best_constant(instance) if instance["bias"] in ("all", "free") else np.zeros(Y.shape[1])
-    decay = float(instance["beta"]) / 2 * float(b @ b) if instance["bias"] == "all" else 0.0
+    b = best_constant(instance) if bias_of(instance).has_output else np.zeros(Y.shape[1])
+    decay = float(instance["beta"]) / 2 * float(b @ b) if bias_of(instance).decays_output else 0.0
     return {"value": loss_value(str(instance["loss"]), np.tile(b, (len(Y), 1)), Y, instance["sample_weight"]) + decay}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.theory.definition import Instance
-from relucvx.types import ACTIVATIONS, Array
+from relucvx.types import ACTIVATIONS, Array, Bias
 
 LOSSES = ("squared", "huber", "logistic", "hinge", "squared_hinge", "cross_entropy")
 """Losses whose optima are known here."""
@@ -58,10 +58,15 @@ def slopes(activation: str) -> tuple[float, float]:
     return {"relu": (0.0, 1.0), "abs": (-1.0, 1.0), "leaky_relu": (0.01, 1.0), "linear": (1.0, 1.0)}[activation]
 
 
+def bias_of(instance: Instance) -> Bias:
+    """The bias mode of an instance: what it means is a convention, not a statement that needs a second opinion."""
+    return Bias(str(instance["bias"]))
+
+
 def network_value(instance: Instance, W: Any, b: Any, V: Any, c: Any) -> float:
     """Objective of the network x -> Σ_j phi(w_j·x + b_j) v_j + c, neuron by neuron; its decay after free rescaling is
     not taken: weights count as they are."""
-    X, bias = instance["X"], str(instance["bias"])
+    X, bias = instance["X"], bias_of(instance)
     below, above = slopes(str(instance["activation"]))
     F = np.tile(np.asarray(c, dtype=float), (len(X), 1))
     decay = 0.0
@@ -69,9 +74,9 @@ def network_value(instance: Instance, W: Any, b: Any, V: Any, c: Any) -> float:
         t = X @ w + shift
         F = F + np.outer(np.where(t > 0, above * t, below * t), v)
         decay += float(w @ w + v @ v)
-        if bias in ("hidden", "all"):
+        if bias.decays_hidden:
             decay += float(shift) ** 2
-    if bias == "all":
+    if bias.decays_output:
         decay += float(np.sum(np.square(c)))
     value = loss_value(str(instance["loss"]), F, instance["Y"], instance["sample_weight"])
     return value + float(instance["beta"]) / 2 * decay
@@ -79,10 +84,10 @@ def network_value(instance: Instance, W: Any, b: Any, V: Any, c: Any) -> float:
 
 def augmented(instance: Instance) -> tuple[Array, int]:
     """Inputs with a column of ones where there is a hidden bias, and how many leading coordinates of a neuron are decayed."""
-    X, bias = instance["X"], str(instance["bias"])
-    if bias == "none":
+    X, bias = instance["X"], bias_of(instance)
+    if not bias.has_hidden:
         return X, X.shape[1]
-    return np.column_stack([X, np.ones(len(X))]), X.shape[1] + (bias != "free")
+    return np.column_stack([X, np.ones(len(X))]), X.shape[1] + (not bias.is_free)
 
 
 def cells(rows: Array) -> Array:
@@ -108,16 +113,16 @@ def optimum(instance: Instance, cones: bool = True) -> float:
     import cvxpy as cp
 
     Y = np.asarray(instance["Y"], dtype=float)
-    bias, beta = str(instance["bias"]), float(instance["beta"])
+    bias, beta = bias_of(instance), float(instance["beta"])
     outputs = 1 if Y.ndim == 1 else Y.shape[1]
-    shift = cp.Variable((1, outputs)) if bias in ("all", "free") else np.zeros((1, outputs))
+    shift = cp.Variable((1, outputs)) if bias.has_output else np.zeros((1, outputs))
     if cones:
         fit, cost, constraints = _one_output(instance) if outputs == 1 else _several_outputs(instance)
     else:
         fit, cost, constraints = _free_blocks(instance, outputs)
     F = fit + np.ones((len(Y), 1)) @ shift
     total = _data_term(str(instance["loss"]), F, Y.reshape(len(Y), outputs), instance["sample_weight"]) + beta * cost
-    if bias == "all":
+    if bias.decays_output:
         total = total + beta / 2 * cp.sum_squares(shift)
     problem = cp.Problem(cp.Minimize(total), constraints)
     problem.solve(solver="CLARABEL")
@@ -129,9 +134,9 @@ def least_norm(instance: Instance) -> float:
     import cvxpy as cp
 
     fit, cost, constraints = _one_output(instance)
-    bias = str(instance["bias"])
-    shift = cp.Variable() if bias in ("all", "free") else 0.0
-    total = cost + (cp.square(shift) / 2 if bias == "all" else 0.0)
+    bias = bias_of(instance)
+    shift = cp.Variable() if bias.has_output else 0.0
+    total = cost + (cp.square(shift) / 2 if bias.decays_output else 0.0)
     exact = [fit[:, 0] + shift == np.asarray(instance["Y"], dtype=float)]
     problem = cp.Problem(cp.Minimize(total), [*constraints, *exact])
     problem.solve(solver="CLARABEL")
@@ -216,7 +221,7 @@ def draw(rng: np.random.Generator, loss: str, bias: str, size: int = 1) -> Insta
     several = loss == "cross_entropy" or bool(rng.random() < 0.25)
     dim = 2 if several else 2 + int(rng.integers(0, 2))
     n = dim + 2 + int(rng.integers(0, min(size, 2) + 1))
-    X = rng.standard_normal((n, dim - (bias != "none")))
+    X = rng.standard_normal((n, dim - Bias(bias).has_hidden))
     c = 2 + int(rng.integers(0, 2)) if several else 1
     if loss == "cross_entropy":
         Y = np.eye(c)[np.append(np.arange(c), rng.integers(0, c, n - c))]
@@ -224,7 +229,7 @@ def draw(rng: np.random.Generator, loss: str, bias: str, size: int = 1) -> Insta
         Y = rng.choice([-1.0, 1.0], (n, c))
         Y[0], Y[1] = 1.0, -1.0
     else:
-        Y = 2.0 * rng.standard_normal((n, c)) + float(bias in ("all", "free")) * rng.standard_normal(c)
+        Y = 2.0 * rng.standard_normal((n, c)) + float(Bias(bias).has_output) * rng.standard_normal(c)
     weight = rng.uniform(0.3, 3.0, n) if rng.random() < 0.5 else np.ones(n)
     named = [name for name in ("relu", "relu", "abs", "leaky_relu") if name in ACTIVATIONS]
     instance = {
@@ -251,7 +256,7 @@ def strongest(instance: Instance, directions: int = 300) -> float:
     rng = np.random.default_rng(instance["seed"])
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(rows), -1)
     constant = np.zeros(Y.shape[1])
-    if instance["bias"] in ("all", "free"):
+    if bias_of(instance).has_output:
         constant = best_constant(instance)
     N = -gradient(str(instance["loss"]), np.tile(constant, (len(rows), 1)), Y, instance["sample_weight"])
     W = rng.standard_normal((rows.shape[1], directions))
@@ -268,7 +273,7 @@ def best_constant(instance: Instance) -> Array:
 
     Y = np.asarray(instance["Y"], dtype=float)
     Y = Y.reshape(len(Y), -1)
-    decay = float(instance["beta"]) if instance["bias"] == "all" else 0.0
+    decay = float(instance["beta"]) if bias_of(instance).decays_output else 0.0
 
     def value(b: Array) -> float:
         F = np.tile(b, (len(Y), 1))
