@@ -99,7 +99,7 @@ def find_active(
     kink_error = abs(problem.activation.hinge) * (delta or 0.0) * np.sqrt(1.0 if form.counts is None else form.counts)
     finder = _Finder(form, kink_error, cut)
     starts = random_directions(form, STARTS, rng)
-    own = [form.to_reduced(w) for w in unit_neurons(problem, network)]
+    own = [form.to_reduced(w) for w in problem.directions(network)[0]]
     points, values = local_maxima(
         form,
         np.concatenate([*(w[None] for w in own), starts]),
@@ -140,16 +140,6 @@ def problem_reach(problem: Problem) -> float:
     if problem.bias.is_free:
         size = size + size.max(initial=0.0)
     return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(size))
-
-
-def unit_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
-    """The network's neurons as augmented directions of unit penalised norm."""
-    W = np.array(network.lifted_in)
-    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
-        W = np.column_stack([W, np.zeros(len(W))])
-    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
-    alive = lead[:, 0] > 0
-    return np.asarray(W[alive] / lead[alive])
 
 
 class _Finder:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.certificate.active_directions import ActiveSet, unit_neurons
+from relucvx.certificate.active_directions import ActiveSet
 from relucvx.certificate.polytope import Polytope
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
@@ -52,7 +52,10 @@ def find_active_vectors(
     )
     found = points[values >= problem.beta * (1.0 - REACHED) - doubt]
     W = np.concatenate(
-        [unit_neurons(problem, network), np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)]
+        [
+            problem.directions(network)[0],
+            np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs),
+        ]
     )
     # around a smooth maximum a share e of the value is lost at an angle of sqrt(2 e)
     same = max(SAME, 4.0 * (REACHED + doubt / problem.beta))
@@ -74,7 +77,7 @@ def vector_polytope(
     """{c >= 0 : Σ c_k phi(X w_k) v̂_kᵀ = F}, up to what an output bias (and for logits a common shift) absorbs."""
     hidden = problem.activation(active.directions @ problem.inputs.T)
     atoms = np.einsum("kn,kc->knc", hidden, active.signs)
-    target = F - network.bias_out if problem.bias.decays_output and network.bias_out is not None else F
+    target = F - problem.neurons(network)[2] if problem.bias.decays_output else F
     if problem.bias.is_free:
         atoms, target = atoms - atoms.mean(axis=1, keepdims=True), target - target.mean(axis=0)
     if problem.loss.shift_invariant:

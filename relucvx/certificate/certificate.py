@@ -40,6 +40,10 @@ CHOICE_SHARE = 0.4
 """Share of the time that the choice of a dual point may take, where none is given."""
 
 
+MOST_STARTS = 500
+"""Neurons of the network that the search for a larger value starts from, at most."""
+
+
 @dataclass(frozen=True, repr=False)
 class Certificate(Result):
     """Proof of how far a network is from the global optimum p*: ``lower <= p* <= upper``.
@@ -191,7 +195,7 @@ def certify_network(
     point = balance_dual(problem, _as_dual(problem, N))
     bound = dual_norm(
         problem, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
-        starts=_directions(problem, network), arrangement=complete, time_limit=deadline, max_cones=max_cones,
+        starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete, time_limit=deadline, max_cones=max_cones,
         callback=callback,
     )  # fmt: skip
     scaled, lower = scale_dual(problem, point, bound.upper)
@@ -237,18 +241,6 @@ def _target(problem: Problem, network: TwoLayerReLU, point: Array, upper: float,
     if not np.isfinite(penalty) or penalty <= 0:
         return problem.beta
     return norm_that_proves(problem, point, upper, penalty, tol)
-
-
-def _directions(problem: Problem, network: TwoLayerReLU) -> Array:
-    """The network's neurons as augmented directions of unit size, as starts for the search."""
-    W = np.array(network.lifted_in)
-    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
-        W = np.column_stack([W, np.zeros(len(W))])
-    size = np.abs(W).max(axis=1, initial=0.0)
-    keep = (size > 0) & (np.abs(W[:, : problem.penalized]).max(axis=1, initial=0.0) > 1e-12 * size)
-    W = W[keep] / size[keep, None]
-    lead = np.linalg.norm(W[:, : problem.penalized], axis=1, keepdims=True)
-    return np.asarray(W / lead)[:500]
 
 
 def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, deadline: Deadline) -> float | None:

@@ -24,7 +24,8 @@ from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
-MOST_ATOMS = 300
+MOST_ATOMS, LONGEST = 300, 1e6
+"""Neurons of the network that count, at most, and the length of a direction, bias included, up to which it does."""
 
 REFITS = 15
 REFINED = 1e-4
@@ -45,20 +46,18 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
         return _refined(problem, network, N, deadline) if problem.loss.smooth else N
-    total = 0.0
-    if problem.bias.decays_output and network.bias_out is not None:
-        total = problem.beta * float(network.bias_out[0])
-    atoms = _unit_atoms(problem, network)
+    total = problem.output_decay * float(problem.neurons(network)[2][0])
+    atoms, _ = _unit_atoms(problem, network)
     N, _ = cutting_planes(problem, atoms, total if problem.bias.has_output else None, deadline=deadline)
     return N
 
 
 def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadline) -> Array:
     """The best of N and the residuals of group-lasso refits over growing sets of directions, judged by local search."""
-    atoms, V = _unit_neurons(problem, network)
+    atoms, V = _unit_atoms(problem, network)
     rng = np.random.default_rng(0)
     best, value = N, -np.inf
-    bias = np.zeros(problem.n_outputs) if network.bias_out is None else np.array(network.bias_out)
+    bias = problem.neurons(network)[2]
     for round_ in range(REFITS + 1):
         point = balance_dual(problem, N)
         form = form_of(problem, point)
@@ -140,19 +139,11 @@ def _options(problem: Problem) -> Any:
     return {"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta}
 
 
-def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> Array:
-    """The atoms of :func:`_unit_neurons`."""
-    return _unit_neurons(problem, network)[0]
-
-
-def _unit_neurons(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
+def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
     """phi(Xw) (m, n) for unit penalised norms of w, and the output vectors that go with them; the MOST_ATOMS largest."""
-    W = np.array(network.lifted_in)
-    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
-        W = np.column_stack([W, np.zeros(len(W))])
-    lead = np.linalg.norm(W[:, : problem.penalized], axis=1)
-    keep = (lead > 1e-150) & (np.linalg.norm(W, axis=1) < 1e6 * lead)
-    V = network.weights_out[keep] * lead[keep, None]
+    W, V = problem.directions(network)
+    # beside a column a million times as long the others have no digits left in a linear program
+    short = np.linalg.norm(W, axis=1) < LONGEST
+    W, V = W[short], V[short]
     largest = np.argsort(-np.linalg.norm(V, axis=1))[:MOST_ATOMS]
-    W = (W[keep] / lead[keep, None])[largest]
-    return np.asarray(problem.activation(W @ problem.inputs.T)), np.asarray(V[largest])
+    return np.asarray(problem.activation(W[largest] @ problem.inputs.T)), V[largest]

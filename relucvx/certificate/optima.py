@@ -51,14 +51,7 @@ def network_of(
     elif problem.bias.is_free:
         hidden = problem.activation(problem.inputs @ W.T).mean(axis=0)
         bias_out = fit(problem, like).mean(axis=0) - hidden @ outputs
-    return TwoLayerReLU(
-        weights_in=W[:, : problem.n_features],
-        weights_out=outputs,
-        bias_in=W[:, -1] if problem.bias.has_hidden else None,
-        bias_out=bias_out,
-        activation=problem.activation,
-        scalar_output=problem.scalar_output,
-    )
+    return problem.network(W, outputs, bias_out)
 
 
 class Optima:

@@ -250,7 +250,7 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
         fixed = used
     ends = problem.loss.dual_gradient(np.clip(N, lo[:, None], hi[:, None]), problem.Y, problem.sample_weight)[:, 0]
     low, high = np.where(at_low & ~fixed, ends, -np.inf), np.where(at_high & ~fixed, ends, np.inf)
-    shift = float(network.bias_out[0]) if problem.bias.decays_output and network.bias_out is not None else 0.0
+    shift = float(problem.neurons(network)[2][0]) if problem.bias.decays_output else 0.0
     X = problem.inputs
     atoms = (active.signs[:, None] * problem.activation(active.directions @ X.T)).T if len(active.signs) else None
     slack = 1e-9 * max(float(np.abs(F).max()), 1.0)

@@ -18,6 +18,10 @@ MAGNITUDES = (1e-50, 1e50)
 """Range of every number a bound multiplies: the largest |entry| of Y and of each non-zero row of X, weights and slopes."""
 
 
+ALIVE = 1e-12
+"""Share of a lifted neuron's largest weight that its penalised part must reach for it to have a direction."""
+
+
 @dataclass(frozen=True, eq=False)
 class Problem(Result):
     """A two-layer training problem with weight decay.
@@ -106,6 +110,47 @@ class Problem(Result):
         """Strength of the weight decay on the output bias: beta, or 0 where it is free or there is none."""
         return self.beta if self.bias.decays_output else 0.0
 
+    def network(self, W: Array, V: Array, bias_out: Array | None = None) -> TwoLayerReLU:
+        """The network of lifted neurons W (m, D) with outputs V (m, c).
+
+        The output bias (c,) counts where the problem has one, and is zero by default.
+        """
+        bias = np.zeros(self.n_outputs) if bias_out is None else bias_out
+        return TwoLayerReLU(
+            weights_in=W[:, : self.n_features],
+            weights_out=V,
+            bias_in=W[:, -1] if self.bias.has_hidden else None,
+            bias_out=bias if self.bias.has_output else None,
+            activation=self.activation,
+            scalar_output=self.scalar_output,
+        )
+
+    def neurons(self, network: TwoLayerReLU) -> tuple[Array, Array, Array]:
+        """Lifted neurons W (m, D), outputs V (m, c) and output bias (c,) of a network: what :meth:`network` makes it of.
+
+        A bias that the problem has and the network lacks is zero.
+        """
+        W = np.array(network.lifted_in)
+        if W.shape[1] < self.n_inputs:
+            W = np.column_stack([W, np.zeros(len(W))])
+        bias = np.zeros(self.n_outputs) if network.bias_out is None else np.array(network.bias_out)
+        return W, np.array(network.weights_out), bias
+
+    def directions(self, network: TwoLayerReLU) -> tuple[Array, Array]:
+        """Lifted directions (k, D) of unit penalised norm, and the outputs (k, c) that are left to do for them.
+
+        Neurons without weights to speak of are left out: a free bias alone has no direction, and what is next to it would
+        have a bias beyond all samples.
+        """
+        W, V, _ = self.neurons(network)
+        # powers of two: neurons of any size have a square, and no digit changes
+        size = np.ldexp(1.0, np.frexp(np.abs(W).max(axis=1, initial=0.0))[1])[:, None]
+        W = W / size
+        lead = np.linalg.norm(W[:, : self.penalized], axis=1, keepdims=True)
+        alive = lead[:, 0] > ALIVE
+        W, lead, size, V = W[alive], lead[alive], size[alive], V[alive]
+        return W / lead, V * (lead * size)
+
     def null_network(self) -> TwoLayerReLU:
         """The best network without neurons.
 
@@ -117,15 +162,7 @@ class Problem(Result):
         Status: theorem (closed form, or the root of a monotone function to the last digits).
         Source: [relucvx]
         """
-        c = self.n_outputs
-        return TwoLayerReLU(
-            weights_in=np.zeros((0, self.n_features)),
-            weights_out=np.zeros((0, c)),
-            bias_in=np.zeros(0) if self.bias.has_hidden else None,
-            bias_out=self.null_bias() if self.bias.has_output else None,
-            activation=self.activation,
-            scalar_output=self.scalar_output,
-        )
+        return self.network(np.zeros((0, self.n_inputs)), np.zeros((0, self.n_outputs)), self.null_bias())
 
     def null_bias(self) -> Array:
         """The output bias (c,) of :meth:`null_network`; zero where the problem has none."""

@@ -46,24 +46,14 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     blocks = np.concatenate([primal.positive, primal.negative])
     sign = np.repeat([1.0, -1.0], len(primal.positive))
     norms = np.linalg.norm(blocks[:, : problem.penalized], axis=1)
-    bias_out = None
-    if problem.bias.has_output:
-        bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
+    bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
     alive = norms > DEAD.value * norms.max(initial=0.0)
-    if problem.bias.is_free and bias_out is not None:
+    if problem.bias.is_free:
         # a free bias is not in the norm: a block without weights may still carry a constant of any size
         bias_out = bias_out + sign[~alive] @ problem.activation(blocks[~alive, -1])
     root = np.sqrt(norms[alive])
     lifted = blocks[alive] / root[:, None]
-    d = problem.n_features
-    return TwoLayerReLU(
-        weights_in=np.ascontiguousarray(lifted[:, :d]),
-        weights_out=(sign[alive] * root)[:, None],
-        bias_in=lifted[:, d].copy() if problem.bias.has_hidden else None,
-        bias_out=bias_out,
-        activation=problem.activation,
-        scalar_output=problem.scalar_output,
-    )
+    return problem.network(lifted, (sign[alive] * root)[:, None], bias_out)
 
 
 def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
@@ -90,8 +80,8 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
     as_instance(net, TwoLayerReLU, "net", "relucvx.from_torch(module)")
     problem = program.problem
     check_network(problem, net)
-    lifted = _lifted(net, problem.n_inputs)
-    weights = net.weights_out[:, 0]
+    lifted, outputs, bias_out = problem.neurons(net)
+    weights = outputs[:, 0]
     positive = np.zeros((len(program.patterns), problem.n_inputs))
     negative = np.zeros_like(positive)
     lost = []
@@ -112,18 +102,7 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
                 "a complete arrangement, or one that includes the network's own patterns",
             )
         )
-    bias_out = None
-    if problem.bias.has_output:
-        bias_out = np.zeros(1) if net.bias_out is None else np.array(net.bias_out)
-    return ConvexPrimal(positive, negative, bias_out)
-
-
-def _lifted(net: TwoLayerReLU, width: int) -> Array:
-    """The neurons over the augmented inputs, a missing hidden bias counting as zero."""
-    lifted = np.asarray(net.lifted_in)
-    if lifted.shape[1] == width:
-        return lifted
-    return np.hstack([lifted, np.zeros((len(lifted), 1))])
+    return ConvexPrimal(positive, negative, bias_out if problem.bias.has_output else None)
 
 
 def find_cell(w: Array, inputs: Array, patterns: BoolArray) -> int | None:

@@ -93,9 +93,7 @@ def plot_landscape(comparison: Comparison, ax: Any = None) -> Any:
 
 def _directions(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
     """Unit augmented directions of the neurons alive and their ||w||·||v||, largest first."""
-    W = np.array(network.lifted_in)
-    if W.shape[1] < problem.n_inputs:
-        W = np.column_stack([W, np.zeros(len(W))])
+    W, _, _ = problem.neurons(network)
     size = network.neuron_norms(not problem.bias.is_free)
     norms = np.linalg.norm(W, axis=1)
     keep = (size > max(DEAD.value, 1e-6) * size.max(initial=0.0)) & (norms > 0)  # a smaller dot would not be seen

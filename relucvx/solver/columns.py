@@ -16,26 +16,6 @@ NEAR_WALL = 1e-6
 """A neuron with |x_i·w| below this, relative to ||x_i|| ||w||, is started from both sides of the wall."""
 
 
-def lifted_neurons(problem: Problem, network: TwoLayerReLU) -> Array:
-    """Input weights (m, D) in the problem's augmented coordinates; a bias the network lacks is zero."""
-    W = np.array(network.lifted_in)
-    if problem.bias.has_hidden and W.shape[1] == problem.n_features:
-        W = np.column_stack([W, np.zeros(len(W))])
-    return W
-
-
-def network_of(problem: Problem, W: Array, V: Array, b: Array) -> TwoLayerReLU:
-    """The network of lifted neurons W (m, D), outputs V (m, c) and an output bias (c,), which counts if there is one."""
-    return TwoLayerReLU(
-        weights_in=W[:, : problem.n_features],
-        weights_out=V,
-        bias_in=W[:, -1] if problem.bias.has_hidden else None,
-        bias_out=b if problem.bias.has_output else None,
-        activation=problem.activation,
-        scalar_output=problem.scalar_output,
-    )
-
-
 def unit_pull(problem: Problem, N: Array, W: Array) -> Array:
     """Nᵀ phi(Xw) of each direction, normalised (k, c); ones where it vanishes."""
     pull = problem.activation(W @ problem.inputs.T) @ N
@@ -48,7 +28,7 @@ def own_starts(problem: Problem, network: TwoLayerReLU, reduce: Callable[[Array]
     X = problem.inputs
     lengths = np.linalg.norm(X, axis=1)
     out = []
-    for w in lifted_neurons(problem, network):
+    for w in problem.neurons(network)[0]:
         size = np.linalg.norm(w)
         if size == 0:
             continue

@@ -245,7 +245,8 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     """
     X, p = problem.inputs, problem.penalized
     sign = np.where(network.weights_out[:, 0] < 0, -1.0, 1.0)
-    u = network.lifted_in * np.abs(network.weights_out)
+    W, _, bias = problem.neurons(network)
+    u = W * np.abs(network.weights_out)
     lengths = np.linalg.norm(X, axis=1)
     bases, columns, pulls = [], [np.zeros((len(X), 0))], [np.zeros(0)]
     for j in range(len(u)):
@@ -257,7 +258,6 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
         bases.append(basis)
         columns.append(sign[j] * slopes[:, None] * (X @ basis))
         pulls.append(basis[:p].T @ u[j, :p] / max(float(np.linalg.norm(u[j, :p])), 1e-300))
-    bias = np.zeros(1) if network.bias_out is None else np.array(network.bias_out)
     has_bias = problem.bias.has_output
     if has_bias:
         columns.append(np.ones((len(X), 1)))
@@ -270,21 +270,15 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     for j, basis in enumerate(bases):
         u[j] += basis @ step[at : at + basis.shape[1]]
         at += basis.shape[1]
-    return _as_network(problem, network, u, sign, bias + step[at:].sum()), N[:, None]
+    return _as_network(problem, u, sign, bias + step[at:].sum()), N[:, None]
 
 
-def _as_network(problem: Problem, like: TwoLayerReLU, u: Array, sign: Array, bias: Array) -> TwoLayerReLU:
-    """The balanced network of blocks u_j with output signs, like another in everything else."""
+def _as_network(problem: Problem, u: Array, sign: Array, bias: Array) -> TwoLayerReLU:
+    """The balanced network of blocks u_j with output signs."""
     size = np.sqrt(np.linalg.norm(u[:, : problem.penalized], axis=1, keepdims=True))
     alive = size[:, 0] > 0
     u, size, sign = u[alive], size[alive], sign[alive]
-    return dataclasses.replace(
-        like,
-        weights_in=u[:, : problem.n_features] / size,
-        bias_in=u[:, -1] / size[:, 0] if problem.bias.has_hidden else None,
-        weights_out=sign[:, None] * size,
-        bias_out=bias if problem.bias.has_output else None,
-    )
+    return problem.network(u / size, sign[:, None] * size, bias)
 
 
 def _null_basis(rows: Array, dim: int) -> Array:

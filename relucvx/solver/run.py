@@ -30,7 +30,7 @@ from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
-from relucvx.solver.columns import distinct, lifted_neurons, network_of, own_starts, unit_pull
+from relucvx.solver.columns import distinct, own_starts, unit_pull
 from relucvx.solver.descent import descend, first_neurons
 from relucvx.solver.group_program import affordable
 from relucvx.solver.polish import polish
@@ -161,7 +161,7 @@ class Run:
     def _forget_columns(self) -> None:
         """Only the columns of the network at hand are carried on: nothing else shows which others are idle."""
         self.blocks = self._no_blocks()
-        self._add_cells(self._own_neurons()[0])
+        self._add_cells(self.problem.neurons(self.network)[0])
 
     def _affordable(self) -> bool:
         return affordable(self._predicted(len(self.blocks)), self.deadline)
@@ -253,26 +253,20 @@ class Run:
             gain = 1e-2 * np.abs(W).max()
             self._slide(np.vstack([W, gain * columns]), np.vstack([V, 1e-2 * self._signs(columns)]), b, iterations)
         elif self.violation > SLIDE_ABOVE:
-            W, V, b = self._own_neurons()
+            W, V, b = self.problem.neurons(self.network)
             gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
             self._slide(np.vstack([W, gain * columns]), np.vstack([V, gain * self._signs(columns)]), b, 150)
         if start is not None:
-            self._add_cells(self._own_neurons()[0])
+            self._add_cells(self.problem.neurons(self.network)[0])
 
     def _signs(self, columns: Array) -> Array:
         """Output direction (k, c) of each column: Nᵀ phi(Xw), normalised."""
         return unit_pull(self.problem, self.dual, columns)
 
-    def _own_neurons(self) -> tuple[Array, Array, Array]:
-        """Lifted neurons, outputs and output bias of the best network, balanced."""
-        net = self.network
-        b = self.problem.null_bias() * 0.0 if net.bias_out is None else net.bias_out
-        return lifted_neurons(self.problem, net), np.array(net.weights_out), np.array(b)
-
     def _slide(self, W: Array, V: Array, b: Array, iterations: int) -> None:
         """Descend from the given neurons, keep the outcome if it is the best network so far, and add its cells."""
         W, V, b = self._descend(W, V, b, iterations)
-        self._offer(self._as_network(W, V, b))
+        self._offer(self.problem.network(W, V, b))
         self._stopped("slid")
         size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
         alive = size > 1e-6 * size.max(initial=0.0)
@@ -350,10 +344,7 @@ class Run:
         """Network with w = u / sqrt||u||, v = v̂ sqrt||u||."""
         root = np.sqrt(np.linalg.norm(u[:, : self.problem.penalized], axis=1, keepdims=True))
         live = root[:, 0] > 0
-        return self._as_network(u[live] / root[live], outputs[live] * root[live], bias_out)
-
-    def _as_network(self, W: Array, V: Array, b: Array) -> TwoLayerReLU:
-        return network_of(self.problem, W, V, b)
+        return self.problem.network(u[live] / root[live], outputs[live] * root[live], bias_out)
 
     def _offer(self, network: TwoLayerReLU, stationary: bool = False) -> None:
         """Keep a network when its balanced objective is the lowest so far; a stationary one also when it is as low.

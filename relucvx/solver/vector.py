@@ -72,7 +72,7 @@ class VectorRun(Run):
 
     def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
         """The dictionary of the round: the network's neurons, the new columns, and where a descent slides both."""
-        W, V, b = self._own_neurons()
+        W, V, b = self.problem.neurons(self.network)
         parts = [W, columns]
         first = self.round == 1 and start is None
         if first:
@@ -84,7 +84,7 @@ class VectorRun(Run):
             W = np.vstack([W, gain * columns])
             V = np.vstack([V, gain * self._signs(columns)])
             W, V, b = self._descend(W, V, b, iterations)
-            self._offer(self._as_network(W, V, b))
+            self._offer(self.problem.network(W, V, b))
             self._stopped("slid")
             size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
             parts.append(W[np.argsort(-size)][: int((size > 1e-6 * size.max(initial=0.0)).sum())])
@@ -105,7 +105,7 @@ class VectorRun(Run):
         return affordable(self._predicted(len(self.directions)), self.deadline)
 
     def _forget_columns(self) -> None:
-        self.directions = self._distinct(self._own_neurons()[0])
+        self.directions = self._distinct(self.problem.neurons(self.network)[0])
 
     def _predicted(self, columns: int) -> float:
         return outputs_seconds(self.problem, columns)
@@ -127,7 +127,7 @@ class VectorRun(Run):
         level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(self.idle, 3)]
         V, b, dual = solve_outputs(problem, self.directions, level, self.deadline)
         W, V = self._live(self.directions, V)
-        self._offer(self._as_network(*_balanced(W, V), b))
+        self._offer(self.problem.network(*_balanced(W, V), b))
         improved = self.idle == 0 and self._polish(W, V, b, thorough=False)
         done = improved or self._settled(dual)
         for _ in range(0 if done else ALTERNATIONS):
@@ -142,7 +142,7 @@ class VectorRun(Run):
             W = self._distinct(np.concatenate([moved.u[sizes > DUST * sizes.max(initial=0.0)], W]))
             V, b, dual = solve_outputs(problem, W, level, self.deadline)
             W, V = self._live(W, V)
-            self._offer(self._as_network(*_balanced(W, V), b))
+            self._offer(self.problem.network(*_balanced(W, V), b))
         improved = improved or (not done and self._polish(W, V, b))
         N = residual(problem, fit(problem, self.network)) if improved else dual
         self.dual, self.dual_belongs_to = balance_dual(problem, N), self.upper
@@ -172,12 +172,12 @@ class VectorRun(Run):
 
         A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
         """
-        before = balanced_objective(self.problem, self._as_network(W, V, b))
+        before = balanced_objective(self.problem, self.problem.network(W, V, b))
         guesses = FIRST_GUESS[: None if thorough else 1]
         for support in self._supports(W, V, thorough):
             found = False
             for candidate in joint_polish(self.problem, *support, b, guesses, self.deadline):
-                network = self._as_network(*candidate)
+                network = self.problem.network(*candidate)
                 if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
                     self._offer(network, stationary=True)
                     found = True

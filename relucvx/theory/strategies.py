@@ -117,23 +117,15 @@ def networks(problem: Problem, max_width: int = 4) -> Any:
     Source: [relucvx]. Status: theorem (a definition).
     """
     st = _hypothesis()
-    d, c = problem.n_features, problem.n_outputs
-    has_in, has_out = problem.bias.has_hidden, problem.bias.has_output
+    d, c = problem.n_inputs, problem.n_outputs
 
     def build(width: int) -> Any:
-        size = width * (d + c + has_in) + c * has_out
+        size = width * (d + c) + c * problem.bias.has_output
         return matrices(1, size).map(lambda flat: read(flat[0], width))
 
     def read(flat: Array, m: int) -> TwoLayerReLU:
-        W, V, b, out = np.split(flat, np.cumsum([m * d, m * c, m * has_in]))
-        return TwoLayerReLU(
-            W.reshape(m, d),
-            V.reshape(m, c),
-            bias_in=b if has_in else None,
-            bias_out=out if has_out else None,
-            activation=problem.activation,
-            scalar_output=problem.scalar_output,
-        )
+        W, V, out = np.split(flat, np.cumsum([m * d, m * c]))
+        return problem.network(W.reshape(m, d), V.reshape(m, c), out)
 
     return st.integers(1, max_width).flatmap(build)
 
