@@ -8,7 +8,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,7 +237,7 @@ def freeze(array: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Turn a result's field into JSON-ready Python: enums by name (those that are strings as their string), arrays as lists, dataclasses as dicts."""
+    """A result's field as JSON-ready Python: enums by name or as their string, arrays as lists, dataclasses as dicts."""
     if isinstance(value, enum.StrEnum):
         return str(value)
     if isinstance(value, enum.Enum):

@@ -47,8 +47,12 @@ def test_anything_else_is_refused(given):
 @pytest.mark.parametrize("bias", Bias)
 def test_a_mode_is_its_string_wherever_it_is_written(bias):
     name = bias.value
-    assert bias == name and hash(bias) == hash(name) and f"{bias}" == str(bias) == name and repr(bias) == repr(name)
-    assert plain({"bias": bias}) == {"bias": name} and type(plain(bias)) is str
+    assert bias == name
+    assert hash(bias) == hash(name)
+    assert f"{bias}" == str(bias) == name
+    assert repr(bias) == repr(name)
+    assert plain({"bias": bias}) == {"bias": name}
+    assert type(plain(bias)) is str
     assert json.loads(json.dumps({"bias": bias})) == json.loads(strict_json({"bias": bias})) == {"bias": name}
     assert pickle.loads(pickle.dumps(bias)) is bias
 
@@ -56,7 +60,8 @@ def test_a_mode_is_its_string_wherever_it_is_written(bias):
 @pytest.mark.parametrize(("given", "mode"), [("free", "free"), (True, "all"), (False, "none")])
 def test_a_problem_has_a_mode(given, mode):
     problem = make_problem([[1.0], [2.0], [3.0]], [1.0, 0.0, 2.0], 0.5, bias=given)
-    assert problem.bias is Bias(mode) and problem.to_dict()["bias"] == mode
+    assert problem.bias is Bias(mode)
+    assert problem.to_dict()["bias"] == mode
 
 
 @pytest.mark.parametrize("bias", Bias)

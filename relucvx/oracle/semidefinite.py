@@ -10,11 +10,10 @@ samples it is exact. The number returned is recomputed from the multipliers, wha
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
+from relucvx.program.backend import CLARABEL, failures, options, quiet
 from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import sign_constraints
@@ -22,6 +21,8 @@ from relucvx.types import Array
 
 MOST_SAMPLES = 24
 """Up to this many samples the program takes seconds at most."""
+
+TOL = 1e-11  # of the backend: what it falls short of is lost in the bound
 
 
 def semidefinite_bound(problem: Problem, N: Array, deadline: Deadline | None = None) -> float:
@@ -61,12 +62,11 @@ def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     A = lifting.J.T @ N
     norm = cp.sum(cp.multiply(lifting.cost, cp.diag(Q))) <= 1
     cvx = cp.Problem(cp.Maximize(cp.sum(cp.multiply(A @ A.T, Q))), [norm, *signs.constraints])
-    options = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11, **seconds_left(deadline)}
+    named = options(CLARABEL, TOL, seconds_left(deadline).get("time_limit"), 0)
+    failed: tuple[type[BaseException], ...] = (*failures(CLARABEL), OutOfTime)
     try:
-        with warnings.catch_warnings():
-            # an inaccurate point still has a multiplier that proves a bound
-            warnings.simplefilter("ignore", UserWarning)
-            aside(lambda: cvx.solve(solver="CLARABEL", **options), deadline)
-    except (cp.error.SolverError, OutOfTime):
+        with quiet():  # an inaccurate point still has a multiplier that proves a bound
+            aside(lambda: cvx.solve(solver=CLARABEL, **named), deadline)
+    except failed:
         return None
     return signs.multiplier()  # each pair counts once here, and is halved by symmetrising

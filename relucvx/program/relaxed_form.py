@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from relucvx.conversion import as_instance, is_word
 from relucvx.deadline import Deadline, Limit, seconds_left
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
+from relucvx.program.backend import CLARABEL, INACCURATE, OPTIMAL, SCS, failures, options, solve
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
 from relucvx.program.problem import Problem
@@ -21,8 +21,10 @@ from relucvx.types import Array
 if TYPE_CHECKING:
     import cvxpy as cp
 
-BACKENDS: dict[str, tuple[float, ...]] = {"CLARABEL": (1e-9, 1e-7, 1e-5), "SCS": (1e-7, 1e-5)}
+LEVELS: dict[str, tuple[float, ...]] = {CLARABEL: (1e-9, 1e-7, 1e-5), SCS: (1e-7, 1e-5)}
 """Conic backends and the tolerances tried in turn: degenerate optima stall, and a poor point still proves something."""
+
+MOST_ITERATIONS = 100_000  # of a first-order method
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def multiplier(link: Any, problem: Problem) -> Array:
 def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline:
     """The deadline; raises for an unknown backend, a time limit that is not positive, and free biases."""
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
-    if not is_word(backend, BACKENDS):
-        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend)))
+    if not is_word(backend, LEVELS):
+        raise InvalidInputError(explain(f"a backend among {', '.join(LEVELS)}", repr(backend)))
     deadline = Deadline.of(time_limit)
     if problem.bias.is_free:
         raise UnsupportedError(
@@ -123,21 +125,17 @@ def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline
 
 def run_backend(cvx: cp.Problem, backend: str, deadline: Deadline) -> str:
     """Solve, and return the status; a point short of the tolerance is good enough for a bound that is recomputed."""
-    import cvxpy as cp
-
     status = "out of time"
-    for tol in BACKENDS[backend]:
+    for tol in LEVELS[backend]:
         if deadline.passed():
             break
+        seconds = seconds_left(deadline).get("time_limit")
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the bound is recomputed
-                cvx.solve(solver=backend, **_options(backend, tol, deadline))
-            status = str(cvx.status)
-        except (cp.error.SolverError, ArithmeticError) as error:
+            status = solve(cvx, backend, options(backend, tol, seconds, MOST_ITERATIONS))
+        except failures(backend) as error:
             status = str(error)
         else:
-            if status in ("optimal", "optimal_inaccurate") and cvx.value is not None:
+            if status in (OPTIMAL, INACCURATE) and cvx.value is not None:
                 return status
     raise BackendError(
         explain(
@@ -147,11 +145,3 @@ def run_backend(cvx: cp.Problem, backend: str, deadline: Deadline) -> str:
             "a larger time_limit, another backend, or fewer samples",
         )
     )
-
-
-def _options(backend: str, tol: float, deadline: Deadline) -> dict[str, Any]:
-    """The backend's own names for tolerance and time limit."""
-    if backend == "CLARABEL":
-        return {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol, **seconds_left(deadline)}
-    limit = {f"{name}_secs": seconds for name, seconds in seconds_left(deadline).items()}
-    return {"eps_abs": tol, "eps_rel": tol, "max_iters": 100_000, **limit}

@@ -1,28 +1,30 @@
-"""Convex programs through a conic backend of CVXPY, with every failure named.
-
-The backend is always given by name: left to itself CVXPY picks MOSEK when its wheel is present, and dies with a raw
-``mosek.Error`` when the licence is not.
-"""
+"""Convex programs through a conic backend of CVXPY (:mod:`relucvx.program.backend`), with every failure named."""
 
 from __future__ import annotations
 
 import logging
 import time
-import warnings
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from relucvx.errors import (
-    BackendError,
-    InfeasibleError,
-    InvalidInputError,
-    LicenseError,
-    MissingPackageError,
-    explain,
-)
+from relucvx.errors import BackendError, InfeasibleError, InvalidInputError, explain
 from relucvx.program.atoms import ConvexPrimal
+from relucvx.program.backend import (
+    BACKENDS,
+    CLARABEL,
+    INACCURATE,
+    INFEASIBLE,
+    MOSEK,
+    OPTIMAL,
+    OUT_OF_LIMIT,
+    SCS,
+    check_mosek,
+    failures,
+    options,
+    solve,
+)
 from relucvx.program.cvxpy_form import CvxpyForm
 from relucvx.program.duality import balance_dual
 from relucvx.program.problem import Problem
@@ -35,11 +37,12 @@ log = logging.getLogger(__name__)
 # multiples of CONIC tried in turn when no tolerance is given: degenerate optima (free biases, separable labels) stall
 # interior points a digit or two above it, and a first-order method never gets near it
 LEVELS: dict[str, tuple[float, ...]] = {
-    "CLARABEL": (1.0, 10.0, 100.0),
-    "SCS": (1e3, 1e4),
-    "MOSEK": (1.0, 10.0, 100.0),
+    CLARABEL: (1.0, 10.0, 100.0),
+    SCS: (1e3, 1e4),
+    MOSEK: (1.0, 10.0, 100.0),
 }
-BACKENDS = tuple(LEVELS)
+
+MOST_ITERATIONS = 1_000_000  # of a first-order method
 
 
 class Program(Protocol):
@@ -136,7 +139,7 @@ def solve_conic(
     levels = tuple(CONIC.value * k for k in LEVELS[backend]) if tol is None else (as_positive(tol, "tol"),)
     if time_limit is not None:
         time_limit = as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
-    if backend == "MOSEK":
+    if backend == MOSEK:
         check_mosek()
     form = program.to_cvxpy()
     start = time.perf_counter()
@@ -170,83 +173,22 @@ def _descend(
     left = time_limit
     for level in levels[:-1]:
         try:
-            _run(form, backend, _options(backend, level, left), verbose)
-            _check_status(str(form.problem.status), backend, False)
+            _check_status(_run(form, backend, level, left, verbose), backend, False)
             return level
         except BackendError as error:
             left = None if time_limit is None else time_limit - (time.perf_counter() - start)
             if left is not None and left <= 0.0:
                 raise
             log.info("%s at tolerance %g: %s", backend, level, error)
-    _run(form, backend, _options(backend, levels[-1], left), verbose)
-    _check_status(str(form.problem.status), backend, allow_inaccurate)
+    _check_status(_run(form, backend, levels[-1], left, verbose), backend, allow_inaccurate)
     return levels[-1]
 
 
-def _options(backend: str, tol: float, time_limit: float | None) -> dict[str, Any]:
-    """The backend's own names for tolerance and time limit."""
-    if backend == "CLARABEL":
-        options: dict[str, Any] = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
-        return options if time_limit is None else {**options, "time_limit": time_limit}
-    if backend == "SCS":
-        options = {"eps_abs": tol, "eps_rel": tol, "max_iters": 1_000_000}
-        return options if time_limit is None else {**options, "time_limit_secs": time_limit}
-    params: dict[str, float] = {
-        f"MSK_DPAR_INTPNT_CO_TOL_{name}": tol for name in ("PFEAS", "DFEAS", "REL_GAP", "MU_RED")
-    }
-    if time_limit is not None:
-        params["MSK_DPAR_OPTIMIZER_MAX_TIME"] = time_limit
-    return {"mosek_params": params}
-
-
-def check_mosek() -> None:
-    """Raise unless MOSEK can be used: it is installed and has a licence.
-
-    Raises
-    ------
-    MissingPackageError
-        When the package is not installed.
-    LicenseError
-        When no valid licence is found.
-
-    Notes
-    -----
-    Status: a convention (no statement). Source: [relucvx].
-    """
+def _run(form: CvxpyForm, backend: str, tol: float, time_limit: float | None, verbose: bool) -> str:
+    """Call the backend; its status. Its exceptions become BackendError."""
     try:
-        import mosek
-    except ImportError as error:
-        raise MissingPackageError(
-            explain("the mosek package", "none installed", "", 'pip install "relucvx[mosek]", or backend="CLARABEL"')
-        ) from error
-    try:
-        with mosek.Env() as env:
-            env.checkoutlicense(mosek.feature.pton)
-    except mosek.Error as error:
-        raise LicenseError(
-            explain(
-                "a valid MOSEK licence",
-                str(error),
-                "no licence file, or an expired one",
-                'backend="CLARABEL", or put mosek.lic where MOSEKLM_LICENSE_FILE points',
-            )
-        ) from error
-
-
-def _run(form: CvxpyForm, backend: str, options: dict[str, Any], verbose: bool) -> None:
-    """Call the backend; its exceptions become BackendError."""
-    import cvxpy as cp
-
-    failures: tuple[type[BaseException], ...] = (cp.error.SolverError, ArithmeticError)
-    if backend == "MOSEK":
-        import mosek
-
-        failures = (*failures, mosek.Error)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # the status is checked instead
-            form.problem.solve(solver=backend, verbose=verbose, **options)
-    except failures as error:
+        return solve(form.problem, backend, options(backend, tol, time_limit, MOST_ITERATIONS), verbose)
+    except failures(backend) as error:
         raise BackendError(
             explain(
                 f"{backend} to solve the program",
@@ -259,16 +201,16 @@ def _run(form: CvxpyForm, backend: str, options: dict[str, Any], verbose: bool) 
 
 def _check_status(status: str, backend: str, allow_inaccurate: bool) -> None:
     """Accept optimal (and optimal_inaccurate when allowed); explain everything else."""
-    if status == "optimal" or (allow_inaccurate and status == "optimal_inaccurate"):
+    if status == OPTIMAL or (allow_inaccurate and status == INACCURATE):
         return
-    if status in ("infeasible", "infeasible_inaccurate"):
+    if status in INFEASIBLE:
         raise InfeasibleError(
             explain("constraints that some point satisfies", f"status {status} from {backend}", "they contradict")
         )
     cause, fix = "", "a larger tol, or another backend"
-    if status == "optimal_inaccurate":
+    if status == INACCURATE:
         cause, fix = "the tolerance was not reached", "a larger tol, another backend, or allow_inaccurate=True"
-    if status == "user_limit":
+    if status == OUT_OF_LIMIT:
         cause, fix = "the time or iteration limit was reached", "a larger time_limit"
     raise BackendError(explain(f"{backend} to stop at an optimum", f"status {status}", cause, fix))
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
+from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
 from relucvx.losses import LossCones
+from relucvx.program.backend import clarabel_settings, run_clarabel, usable
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
@@ -122,20 +122,13 @@ class GroupProgram:
         began = time.perf_counter()
         # Pushed past what the program allows the interior point breaks down: then ask for less, in other units.
         for level, gain in ((tol, self.gain), (100 * tol, self.gain), (100 * tol, 1.0), (1e4 * tol, self.gain)):
-            settings = clarabel.DefaultSettings()
-            settings.verbose = False
-            settings.max_threads = 1
-            settings.max_iter = 200
-            settings.time_limit = seconds_left(deadline).get("time_limit", settings.time_limit)
-            settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = level
-            # A reduced-accuracy stop is accepted: nothing is believed before the certificate has recomputed it.
-            settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = 1e-5
-            out = self._run((P * gain, q * gain, A, b, cones, settings), deadline)
+            settings = clarabel_settings(level, deadline)
+            out = run_clarabel((P * gain, q * gain, A, b, cones, settings), deadline, self.predicted >= QUICK)
             status = getattr(out, "status", "MaxTime")
             x, z = np.array(getattr(out, "x", [np.nan])), np.array(getattr(out, "z", [])) / gain
-            if self._usable(out, x) or deadline.passed():
+            if usable(out, x) or deadline.passed():
                 break
-        if not self._usable(out, x):
+        if not usable(out, x):
             cause = "the time limit" if deadline.passed() else "badly scaled data; try: standardise the columns of X"
             raise BackendError(
                 f"CLARABEL stopped with status {status} on a restricted program of {self.k} cells, "
@@ -144,30 +137,6 @@ class GroupProgram:
         bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
         dual = z[: self.n * self.c].reshape(self.n, self.c)
         return x[: self.at_t].reshape(self.k, self.q), bias_out, -dual * self.sy, time.perf_counter() - began
-
-    def _run(self, data: tuple[Any, ...], deadline: Deadline) -> object | None:
-        """CLARABEL's answer, None when it did not give one in time; long solves hear Ctrl-C meanwhile."""
-        import clarabel
-
-        if self.predicted < QUICK:
-            return clarabel.DefaultSolver(*data).solve()
-        stopped: list[bool] = []
-
-        def solve() -> object:
-            solver = clarabel.DefaultSolver(*data)
-            solver.set_termination_callback(lambda info: bool(stopped))
-            return solver.solve()
-
-        try:
-            return aside(solve, deadline, stop=lambda: stopped.append(True))
-        except OutOfTime:
-            return None
-
-    @staticmethod
-    def _usable(out: object, x: Array) -> bool:
-        """Whether a solve ended, or ran out of steps, with a finite point."""
-        finished = ("Solved", "AlmostSolved", "MaxIterations", "InsufficientProgress")
-        return str(getattr(out, "status", "")) in finished and bool(np.isfinite(x).all())
 
     def _quadratic(self, extra: LossCones) -> Array:
         bias = np.full(self.at_f - self.at_b, self.problem.output_decay)

@@ -22,7 +22,7 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.threads import TORCH
 from relucvx.training.losses import as_torch_loss
-from relucvx.types import Activation, Array, freeze
+from relucvx.types import Activation, Array, Bias, freeze
 
 BLOCK_BYTES = 1_500_000
 """Networks are evaluated in blocks whose widest hidden layer is about this large, so that it stays in a core's cache."""

@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from strategies import ENTRYWISE
 
 from relucvx.errors import InvalidInputError
+from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import objective
 from relucvx.program.problem import make_problem
 from relucvx.types import Bias
@@ -113,3 +114,34 @@ def test_zero_targets_give_the_zero_constant():
     assert make_problem(X, np.zeros(8), 1.0, loss="huber", bias="all").null_value() == 0.0
     balanced = np.array([1.0, -1.0] * 4)
     assert make_problem(X, balanced, 1.0, loss="hinge", bias="all").null_bias()[0] == 0.0
+
+
+@pytest.mark.parametrize("bias", Bias)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_networks_are_made_of_neurons_and_taken_apart(bias, outputs):
+    rng = np.random.default_rng(3)
+    problem = make_problem(rng.standard_normal((6, 2)), rng.standard_normal((6, outputs)), 0.5, bias=bias)
+    W, V, b = (rng.standard_normal(s) for s in ((4, problem.n_inputs), (4, outputs), outputs))
+    network = problem.network(W, V, b)
+    again = problem.neurons(network)
+    np.testing.assert_array_equal(again[0], W)
+    np.testing.assert_array_equal(again[1], V)
+    np.testing.assert_array_equal(again[2], b if bias in ("all", "free") else np.zeros(outputs))
+    expected = problem.activation(problem.inputs @ W.T) @ V + again[2]
+    np.testing.assert_allclose(network.predict(problem.X), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_bias_that_the_network_lacks_is_zero():
+    problem = make_problem([[1.0], [2.0]], [1.0, 0.0], 0.5, bias="all")
+    W, _, b = problem.neurons(TwoLayerReLU([[2.0]], [3.0]))
+    np.testing.assert_array_equal(W, [[2.0, 0.0]])
+    np.testing.assert_array_equal(b, [0.0])
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-160, 1e160])
+def test_directions_have_unit_penalised_norm_at_any_size(size):
+    problem = make_problem([[1.0, 2.0], [2.0, 0.0]], [1.0, 0.0], 0.5, bias="free")
+    W = size * np.array([[3.0, 4.0, 10.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1e-13, 0.0, 1.0]])
+    unit, outputs = problem.directions(problem.network(W, np.array([[2.0], [1.0], [1.0], [1.0]])))
+    np.testing.assert_allclose(unit, [[0.6, 0.8, 2.0]], rtol=1e-14)
+    np.testing.assert_allclose(outputs, [[10.0 * size]], rtol=1e-14)

@@ -97,7 +97,7 @@ PROGRAM = (
     Fault(
         "output bias not decayed",
         "program.objective:_decay",
-        'if problem.bias.decays_output',
+        "if problem.bias.decays_output",
         'if problem.bias == "never"',
         "verify optimum-squared",
     ),
@@ -125,14 +125,14 @@ PROGRAM = (
     Fault(
         "output bias dropped from the dual function",
         "program.duality:dual_objective",
-        'if problem.bias.decays_output:',
+        "if problem.bias.decays_output:",
         'if problem.bias == "never":',
         "verify dual-function",
     ),
     Fault(
         "output bias dropped from the certified dual value",
         "program.duality:_dual_from_below",
-        'if problem.bias.decays_output:',
+        "if problem.bias.decays_output:",
         'if problem.bias == "never":',
         "verify optimum-squared",
     ),
@@ -329,7 +329,7 @@ TRAINING = (
     Fault(
         "training decays free biases",
         "training.objective:Shape.decay",
-        'if not self.bias.is_free:',
+        "if not self.bias.is_free:",
         "if True:",
         "verify training-objective",
     ),

@@ -18,6 +18,7 @@ from relucvx.errors import (
     MissingPackageError,
 )
 from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.program.backend import check_mosek
 from relucvx.program.duality import balance_dual, dual_objective, residual
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.interpolation import InterpolationProgram
@@ -26,7 +27,7 @@ from relucvx.program.objective import fit, objective
 from relucvx.program.problem import make_problem
 from relucvx.program.recovery import lift_network, recover_network
 from relucvx.solver import conic
-from relucvx.solver.conic import check_mosek, solve_conic
+from relucvx.solver.conic import solve_conic
 from relucvx.types import Bias
 
 LABELS = ("logistic", "hinge", "squared_hinge")

@@ -234,7 +234,9 @@ def _measure_relaxed(instance: Instance, predicted: Predicted) -> list[Deviation
 
 ONE_KIND = Assumption("labels of both kinds", lambda i: str(i["loss"]) not in LABELLED or len(np.unique(i["Y"])) == 2)
 ONE_OUTPUT = Assumption("one output, and a fit that exists", lambda i: np.ndim(i["Y"]) == 1)
-PLAIN: Any = Assumption("squared loss without bias", lambda i: str(i["loss"]) == "squared" and not bias_of(i).has_hidden)
+PLAIN: Any = Assumption(
+    "squared loss without bias", lambda i: str(i["loss"]) == "squared" and not bias_of(i).has_hidden
+)
 
 CLAIMS = (
     Claim(
