@@ -1,9 +1,6 @@
-"""What the README prints and what the examples do, run as a reader would run them."""
+"""What the examples do, run as a reader would run them."""
 
 import importlib.util
-import os
-import re
-import shlex
 import struct
 import subprocess
 import sys
@@ -23,18 +20,6 @@ def run(*args):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def blocks(kind):
-    """Fenced blocks of the README."""
-    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-
-
-def bounds(text):
-    """The certified interval in a printed certificate."""
-    found = re.search(r"(\S+) <= p\* <= (\S+)", text)
-    assert found, text
-    return [float(found[1]), float(found[2])]
 
 
 def test_there_are_examples():
@@ -75,80 +60,6 @@ def test_example_reads_mnists_files(script, tmp_path):
             head = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
             (tmp_path / f"{part}-{kind}-idx{array.ndim}-ubyte").write_bytes(head + array.tobytes())
     assert run(str(script), "--quick", "--mnist", str(tmp_path)).strip()
-
-
-def test_readme_prints_what_it_says():
-    (script,) = blocks("python")
-    printed = blocks("text")[1]
-    found = run("-c", script)
-    assert bounds(found) == pytest.approx(bounds(printed), rel=2e-6)
-    assert found.splitlines()[-1] == printed.splitlines()[-1] == "True"
-
-
-@pytest.mark.slow
-def test_the_readmes_first_command_prints_what_it_says(tmp_path):
-    command = blocks("sh")[0].split("relucvx ", 1)[1].split()
-    printed = blocks("text")[0]
-    found = run("-m", "relucvx", *(str(tmp_path / word) if word.endswith(".html") else word for word in command))
-    assert bounds(found) == pytest.approx(bounds(printed), rel=2e-6)
-    assert [line.split(":")[0] for line in found.splitlines()[2:12]] == [
-        line.split(":")[0] for line in printed.splitlines()[2:12]
-    ]  # claims and verdicts
-    assert (tmp_path / command[-1]).read_text().startswith("<!DOCTYPE html>")
-
-
-QUICK = ("patterns", "solve", "certify")
-"""Verbs of the README's commands that take seconds."""
-
-
-def commands():
-    """The README's commands as printed, as words after ``relucvx``."""
-    lines = [line for block in blocks("sh") for line in block.splitlines() if "relucvx " in line]
-    return [shlex.split(line, comments=True)[line.split("relucvx ")[0].count(" ") + 1 :] for line in lines]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the commands run, one after the other: with a table of prices, in units as people have them."""
-    here, rng = tmp_path_factory.mktemp("readme"), np.random.default_rng(0)
-    rows = np.column_stack([rng.uniform(30, 200, 40), rng.integers(1, 7, 40), rng.uniform(0, 30, 40)]).round(1)
-    prices = 3000 * rows[:, 0] - 20_000 * np.maximum(rows[:, 2] - 10, 0) / 10 + rng.normal(0, 9000, 40)
-    text = "area,rooms,distance,price\n" + "\n".join(
-        ",".join(map(str, row)) for row in np.column_stack([rows, prices.round(-2)])
-    )
-    (here / "data.csv").write_text(text + "\n")
-    return here
-
-
-def in_shell(words, folder):
-    """A command as a user runs it in a folder: exit code, output, errors."""
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, "-m", "relucvx", *words], cwd=folder, env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_the_readme_has_commands_of_every_verb():
-    assert {words[0] for words in commands()} >= {
-        "compare", "train", "verify", "solve", "certify", "path", "patterns", "profile", "regions",
-    }  # fmt: skip
-
-
-def test_the_readmes_quick_commands_exit_0_as_printed(folder):
-    for words in [words for words in commands() if words[0] in QUICK]:
-        code, out, err = in_shell(words, folder)
-        assert (code, bool(out.strip())) == (0, True), (words, err)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [words for words in commands() if words[0] not in QUICK], ids=" ".join)
-def test_the_readmes_long_commands_exit_0_as_printed(words, folder):
-    code, out, err = in_shell(words, folder)
-    assert (code, bool(out.strip())) == (0, True), err
-    named = [words[k + 1] for k, word in enumerate(words) if word in ("--html", "--out", "--plot")]
-    assert all((folder / name).stat().st_size for name in named)
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,19 @@ ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"
 )
-FOLDERS = ("relucvx", "tests", "examples", "benchmarks")
+FOLDERS = ("relucvx", "tests", "examples", "benchmarks", "docs")
+WHOLE = (
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "pyproject.toml", ".pre-commit-config.yaml",
+    ".ci/run", "docs/figures/floor.png",
+)  # fmt: skip
+"""Files beside the folders, and what is no text."""
+
 TESTS = (
     "tests/test_import.py",
     "tests/network/test_two_layer.py",
     "tests/metrics/regions/test_hamming.py",
     "tests/test_words.py",
+    "tests/test_project_files.py",
 )
 """A few that need no minute, among them one that reads README and the command line."""
 
@@ -54,7 +61,7 @@ def listed(root):
         for file in (root / folder).rglob("*")
         if file.is_file()
         and "__pycache__" not in file.parts
-        and file.suffix in (".py", ".json", ".md", ".pyi", ".typed", ".txt")
+        and file.suffix in (".py", ".json", ".md", ".rst", ".pyi", ".typed", ".txt")
     }
 
 
@@ -62,7 +69,7 @@ def test_the_archive_is_complete(tree):
     missing = listed(ROOT) - listed(tree)
     assert missing == set()
     assert len(listed(tree)) > 300
-    for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".ci/run"):
+    for name in WHOLE:
         assert (tree / name).read_bytes() == (ROOT / name).read_bytes()
 
 

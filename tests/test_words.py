@@ -1,4 +1,4 @@
-"""What README, docstrings and messages name exists: names, options and verbs of the command line, files."""
+"""What README, docs, docstrings and messages name exists: names, options and verbs of the command line, files."""
 
 import ast
 import importlib
@@ -7,14 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
+from pages import PAGES, commands
 from typer.main import get_command
 
 import relucvx
 from relucvx.cli import app
 
 ROOT = Path(relucvx.__file__).parent
-README = Path(__file__).parents[1] / "README.md"
 FILES = sorted(ROOT.rglob("*.py"))
+WRITTEN = {**PAGES, "CONTRIBUTING.md": ROOT.parent / "CONTRIBUTING.md"}
+MADE = {"rx.metrics.sparseness", "metrics.sparseness"}
+"""What the pages on adding things make."""
 VERBS = get_command(app).commands
 PARAMS = [p for verb in (get_command(app), *VERBS.values()) for p in verb.params]
 OPTIONS = {option for p in PARAMS for option in p.opts + p.secondary_opts} | {"--help"}
@@ -90,23 +93,31 @@ def test_names_in_docstrings_and_messages_exist(file):
         assert {word for text in texts(file.read_text()) for word in unknown(text, *places)} == set()
 
 
-def test_names_and_options_in_the_readme_exist():
-    text = README.read_text()
-    asked = {"--mnist"}  # of the examples
-    assert set(unknown(text)) - asked == set()
-    table = text.split("## Representation geometry")[1].split("## What a certificate")[0]
-    shown = set(re.findall(r"`([a-z_]+)`", table))
-    assert {name for name in shown if "_" in name and not resolves(name, relucvx.metrics, relucvx.datasets)} == set()
-    for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests)/[\w/.]*)`", text):
-        assert list(README.parent.glob(f"{path}*")), path
+@pytest.mark.parametrize("page", WRITTEN)
+def test_names_options_and_files_on_a_page_exist(page):
+    text = WRITTEN[page].read_text()
+    if "docs/extend" in page:  # pages that make names
+        text = "".join(part for part in text.split("```")[::2])
+    asked = {"--mnist", "--keep-going"}  # of the examples, of Sphinx
+    assert set(unknown(text, relucvx.metrics, relucvx.theory)) - asked - MADE == set()
+    for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests|docs)/[\w/.]*)`", text):
+        assert path == "docs/build" or list(ROOT.parent.glob(f"{path}*")), path
+    for target in re.findall(r"\]\(([\w/.]+)\)", text):
+        assert (WRITTEN[page].parent / target).exists(), target
 
 
-def test_every_command_in_the_readme_takes_its_options():
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.S) for line in block.splitlines()]
-    commands = [line.split("relucvx ", 1)[1].split("#")[0].split() for line in lines if "relucvx " in line]
-    assert len(commands) >= 9
-    for verb, *words in commands:
-        known = {option for p in VERBS[verb].params for option in (*p.opts, *p.secondary_opts)}
+def test_the_table_of_metrics_names_metrics():
+    text = PAGES["docs/guide/metrics.md"].read_text()
+    shown = set(re.findall(r"`([a-z_]+)`", text.split("| question")[1].split("```python")[0]))
+    assert {name for name in shown if "_" in name and not resolves(name, relucvx.metrics)} == set()
+    assert len(shown) > 30
+
+
+def test_every_command_on_a_page_takes_its_options():
+    found = [words for page in PAGES.values() for words, _ in commands(page) if not words[0].startswith("-")]
+    assert len(found) >= 12
+    for verb, *words in found:
+        known = {option for p in VERBS[verb].params for option in (*p.opts, *p.secondary_opts)} | {"--help"}
         assert {word for word in words if word.startswith("--")} <= known, verb
 
 

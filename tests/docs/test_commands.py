@@ -1,0 +1,82 @@
+"""Every command that README and docs print exits as printed, run in a shell as a reader would run it."""
+
+import re
+
+import numpy as np
+import pytest
+from pages import PAGES, README, blocks, commands, in_shell
+
+QUICK = ("patterns", "solve", "certify", "--help")
+"""Verbs that take seconds."""
+
+COMMANDS = list(dict.fromkeys((tuple(words), code) for page in PAGES.values() for words, code in commands(page)))
+
+
+def takes_seconds(words):
+    """Whether a command is run with the quick tests."""
+    return words[0] in QUICK or "--help" in words or "--list" in words
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the commands run, one after the other: with a table of prices, in units as people have them."""
+    here, rng = tmp_path_factory.mktemp("readme"), np.random.default_rng(0)
+    rows = np.column_stack([rng.uniform(30, 200, 40), rng.integers(1, 7, 40), rng.uniform(0, 30, 40)]).round(1)
+    prices = 3000 * rows[:, 0] - 20_000 * np.maximum(rows[:, 2] - 10, 0) / 10 + rng.normal(0, 9000, 40)
+    text = "area,rooms,distance,price\n" + "\n".join(
+        ",".join(map(str, row)) for row in np.column_stack([rows, prices.round(-2)])
+    )
+    (here / "data.csv").write_text(text + "\n")
+    return here
+
+
+def test_there_are_commands_of_every_verb_and_of_every_exit_code():
+    assert {words[0] for words, _ in COMMANDS} >= {
+        "compare", "train", "verify", "solve", "certify", "path", "patterns", "profile", "regions",
+    }  # fmt: skip
+    assert {code for _, code in COMMANDS} == {0, 1, 2}
+
+
+def test_quick_commands_exit_as_printed(folder):
+    for words, wanted in COMMANDS:
+        if takes_seconds(words) and "units-of-targets" not in words:
+            code, out, err = in_shell(["-m", "relucvx", *words], folder)
+            assert (code, bool(out.strip())) == (wanted, wanted != 1), (words, err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "wanted"), [c for c in COMMANDS if not takes_seconds(c[0])], ids=str)
+def test_long_commands_exit_as_printed(words, wanted, folder):
+    if "units-of-targets" in words:
+        pytest.skip("run by tests/docs/test_how_to_add.py, in a copy that has the claim")
+    code, out, err = in_shell(["-m", "relucvx", *words], folder)
+    assert (code, bool(out.strip())) == (wanted, True), err
+    named = [words[k + 1] for k, word in enumerate(words) if word in ("--html", "--out", "--plot")]
+    assert all((folder / name).stat().st_size for name in named)
+
+
+def test_the_readme_names_the_main_job_and_the_tests():
+    """One command installs and runs the main job on embedded data, one installs and passes the tests."""
+    first, second = [block.text for block in blocks(README) if block.kind == "sh"]
+    assert re.fullmatch(r"pip install \. && relucvx compare iris [^\n]*\n", first)
+    assert second == "pip install '.[test]' && python -m pytest\n"
+
+
+def bounds(text):
+    """The certified interval in a printed report."""
+    found = re.search(r"(\S+) <= p\* <= (\S+)", text)
+    assert found, text
+    return [float(found[1]), float(found[2])]
+
+
+@pytest.mark.slow
+def test_the_first_report_is_what_the_page_shows(tmp_path):
+    report = next(b.text for b in blocks(PAGES["docs/guide/first_report.md"]) if b.kind == "text")
+    ((words, _),) = commands(README)
+    code, found, err = in_shell(["-m", "relucvx", *words], tmp_path)
+    assert code == 0, err
+    assert bounds(found) == pytest.approx(bounds(report), rel=2e-6)
+    assert [line.split(":")[0] for line in found.splitlines()[2:12]] == [
+        line.split(":")[0] for line in report.splitlines()[2:12]
+    ]  # claims and verdicts
+    assert (tmp_path / words[-1]).read_text().startswith("<!DOCTYPE html>")
