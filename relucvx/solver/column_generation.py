@@ -1,21 +1,62 @@
-"""The active set: sliding column generation until no column is missing, for one output or several."""
+"""The active set: sliding column generation until no column is missing, for one output or several.
+
+Each round
+
+1. prices: the oracle looks for directions with ||Nᵀ phi(Xw)|| > beta, first by search, then by proof;
+2. extends: a short descent on the network moves old neurons and new columns towards the cells they belong to;
+3. solves the convex program over the few columns at hand and polishes its support. What a column is, and how the program
+   over them is solved, is the convex step's: :mod:`relucvx.solver.step_one_output` or
+   :mod:`relucvx.solver.step_several_outputs`.
+
+It ends when the oracle *proves* that no column is missing. What search does not find, branch-and-bound hands over as the
+next column.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
+import numpy as np
+
+from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.conversion import as_callable
-from relucvx.deadline import Deadline, Limit
+from relucvx.deadline import Deadline, Limit, OutOfTime
+from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
-from relucvx.network import TwoLayerReLU, balance
-from relucvx.program.duality import gap
+from relucvx.network import TwoLayerReLU, balance, merge
+from relucvx.oracle import choose_method, dual_norm
+from relucvx.oracle.search import local_maxima
+from relucvx.program.duality import gap, scale_dual
+from relucvx.program.objective import balanced_objective
 from relucvx.program.presolve import Reduction, presolve
 from relucvx.program.problem import Problem
 from relucvx.solver.result import Progress, SolverResult
-from relucvx.solver.run import Run
-from relucvx.solver.vector import VectorRun
-from relucvx.types import Rng, Status, resolve_rng
+from relucvx.solver.state import MOST_IDLE, PRICING_SHARE, State
+from relucvx.solver.step_one_output import OneOutput
+from relucvx.solver.step_several_outputs import SeveralOutputs
+from relucvx.types import Array, Rng, Status, resolve_rng
+
+log = logging.getLogger(__name__)
+
+COLUMN_VARIABLES = 300
+"""New columns of a round are limited to this many variables, between 8 and 60 columns."""
+
+MOST_STARTS = 4096
+"""Random starts of a search grow up to this many, as long as it finds little or a proof contradicts it."""
+
+CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
+"""Stalled when this many rounds lower the objective by less than this share while columns violate by over a percent."""
+
+MOST_FROZEN = 40
+"""Rounds without progress, in which at a kink the dual point alone moves, that end the run."""
+
+PROOF_SECONDS = 120.0
+"""Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
 
 
 def active_set(
@@ -50,13 +91,13 @@ def active_set(
     [sahiner-2021]
     """
     reduction = presolve(problem)
-    kind = Run if reduction.problem.n_outputs == 1 else VectorRun
     as_callable(callback, "callback")
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
-    run = kind(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), max_rounds, told, resolve_rng(rng))
+    state = State(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), told, resolve_rng(rng))
+    generation = ColumnGeneration(state, OneOutput(state) if state.problem.n_outputs == 1 else SeveralOutputs(state))
 
     def finished() -> SolverResult:
-        result = run.result()
+        result = generation.result()
         result.network = balance(reduction.backward(result.network), penalize_bias=not problem.bias.is_free)
         result.dual = reduction.dual(result.dual)
         result.lower = reduction.gain * result.lower + reduction.constant
@@ -65,11 +106,11 @@ def active_set(
         return result
 
     def interrupted(_: object) -> SolverResult:
-        run.status = Status.INTERRUPTED
+        state.status = Status.INTERRUPTED
         return finished()
 
     with carrying(interrupted):
-        run.loop(None if start is None else reduction.forward(start))
+        generation.run(None if start is None else reduction.forward(start), max_rounds)
     return finished()
 
 
@@ -77,3 +118,176 @@ def _stated(progress: Progress, reduction: Reduction) -> Progress:
     """Progress on the reduced problem in the numbers of the one that was stated."""
     upper, lower = (reduction.gain * value + reduction.constant for value in (progress.upper, progress.lower))
     return dataclasses.replace(progress, upper=upper, lower=lower, rel_gap=gap(upper, lower)[1])
+
+
+class ConvexStep(Protocol):
+    """What the loop asks of a convex step: it keeps the columns at hand, and offers networks and dual points to the state."""
+
+    def extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
+        """Take in directions (k, D) that the dual point does not allow, and what a descent makes of them.
+
+        In the first round there may be a network to start from, which the state knows already.
+        """
+        ...
+
+    def affordable(self) -> bool:
+        """Whether a step over the columns at hand fits into the time left."""
+        ...
+
+    def solve(self) -> None:
+        """Solve over the columns at hand; raises BackendError."""
+        ...
+
+    def forget(self) -> None:
+        """Keep the columns of the network at hand alone."""
+        ...
+
+    def finish(self) -> None:
+        """Tidy the best network before it is handed out."""
+        ...
+
+
+class ColumnGeneration:
+    """The loop: price, extend, solve, until the gap is proven or a limit is reached."""
+
+    def __init__(self, state: State, step: ConvexStep) -> None:
+        self.state, self.step = state, step
+        self.frozen, self.exhausted = 0, False
+        self.arrangement: Arrangement | None = None
+        form = state.form()
+        # cells that every proof of the run would list are listed once
+        if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
+            with suppress(OutOfTime):
+                self.arrangement = enumerate_patterns(state.problem.inputs, deadline=state.deadline.share(0.3))
+
+    def run(self, start: TwoLayerReLU | None, max_rounds: int) -> None:
+        """Rounds until ``state.status`` says why there is no further one."""
+        state = self.state
+        if start is not None:
+            state.offer(start)
+        if not state.problem.loss.smooth and state.problem.bias.has_output and self.step.affordable():
+            with suppress(BackendError):
+                self.step.solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
+        columns = self._price()
+        while state.running and state.round < max_rounds and not self.exhausted:
+            if columns is None:
+                state.status = Status.CONVERGED
+                return
+            if state.stopped("priced"):
+                return
+            state.round += 1
+            before, known = state.upper, state.cells
+            self.step.extend(columns, start)
+            start = None
+            if not state.running:
+                return
+            grown = state.cells > known
+            if not self._solved():
+                return
+            self._count_idle(before, grown)
+            if state.idle >= MOST_IDLE or self.frozen >= MOST_FROZEN or self._creeping():
+                state.status = Status.STALLED
+                self._prove()
+                return
+            columns = self._price()
+
+    def _solved(self) -> bool:
+        """Make the convex step, where it fits into the time left; False when the backend fails.
+
+        Where it does not fit, descent has done what can be done.
+        """
+        state = self.state
+        if not self.step.affordable():
+            state.keep_residual()
+            self.step.forget()
+            state.record("descended")
+            return True
+        try:
+            self.step.solve()
+        except BackendError as error:
+            log.warning("round %d: %s", state.round, error)
+            state.status = Status.TIME_LIMIT if state.deadline.passed() else Status.BACKEND_FAILED
+            state.keep_residual()
+            return False
+        return True
+
+    def _count_idle(self, before: float, grown: bool) -> None:
+        """Count rounds without progress, by which the convex step chooses its accuracy and the run ends."""
+        state = self.state
+        # At a kink the program is degenerate: new cells can move the dual point alone for many rounds.
+        degenerate = grown and not state.problem.loss.smooth
+        self.frozen = self.frozen + 1 if state.upper >= before * (1 - 1e-13) else 0
+        state.idle = state.idle + 1 if self.frozen and not degenerate else 0
+
+    def _creeping(self) -> bool:
+        """Whether many rounds brought next to nothing although the dual point is far from feasible."""
+        state = self.state
+        solved = [p.upper for p in state.history if p.phase == "solved"]
+        slow = len(solved) > CREEP_ROUNDS and solved[-CREEP_ROUNDS] - solved[-1] < CREEP_SHARE * solved[-1]
+        return slow and state.violation > 0.01 and state.problem.loss.smooth
+
+    def _price(self) -> Array | None:
+        """Directions (k, D) above beta, or None when the gap is proven."""
+        state, form = self.state, self.state.form()
+        threshold = state.threshold()
+        starts = state.starts(form)
+        limit = int(np.clip(COLUMN_VARIABLES // max(form.X.shape[1], 1), 8, 60))
+        directions, values = local_maxima(
+            form, starts, above=threshold, limit=limit, deadline=state.deadline.share(PRICING_SHARE)
+        )
+        if len(values):
+            state.violation = float(values[0]) / state.problem.beta - 1.0
+            if len(values) < limit // 2:
+                state.n_starts = min(2 * state.n_starts, MOST_STARTS)
+            return np.array([form.to_original(w) for w in directions])
+        # search finds nothing: only a proof can say that there is nothing, and else it hands over what search missed
+        witness = self._prove(threshold)
+        if witness is None:
+            return None
+        state.n_starts = min(4 * state.n_starts, MOST_STARTS)
+        near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200, deadline=state.deadline)
+        return np.array([witness, *(form.to_original(w) for w in near)])
+
+    def _prove(self, threshold: float | None = None) -> Array | None:
+        """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""
+        state = self.state
+        goal = state.threshold() if threshold is None else threshold
+        limited = np.isfinite(state.deadline.left())
+        bound = dual_norm(
+            state.problem, state.dual, target=goal, stop_above=np.inf if threshold is None else goal,
+            arrangement=self.arrangement, n_starts=16, rng=state.rng,
+            time_limit=state.deadline if limited else Deadline(PROOF_SECONDS),
+            callback=lambda search: state.stopped("proving"),
+        )  # fmt: skip
+        state.violation = bound.lower / state.problem.beta - 1.0
+        _, lower = scale_dual(state.problem, state.dual, bound.upper)
+        if lower > state.lower or not np.isfinite(state.dual_norm_upper):
+            state.lower = max(lower, state.lower)
+            state.proven_dual, state.dual_norm_upper = state.dual.copy(), bound.upper
+        if gap(state.upper, state.lower)[1] <= state.tol:
+            return None
+        if bound.outcome == "violated" or bound.lower > goal:
+            return bound.witness
+        if bound.outcome == "proved":
+            return bound.witness  # the dual point is feasible, the network not yet good enough: solve in another way
+        # neither proven nor refuted within its budget: nothing that a further round could ask is known to help
+        if state.running:
+            timed = bound.outcome == "budget" and limited
+            state.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT
+            self.exhausted = True
+        return bound.witness
+
+    def result(self) -> SolverResult:
+        """The best network, merged, with the best proven dual point."""
+        state = self.state
+        self.step.finish()
+        merged = merge(state.network, penalize_bias=not state.problem.bias.is_free)
+        if balanced_objective(state.problem, merged) <= state.upper * (1 + 1e-14):
+            state.network = merged
+        if state.lower <= 0.0 and state.upper < state.dual_belongs_to:
+            state.keep_residual()
+        dual = state.proven_dual if state.lower > 0 else state.dual
+        return SolverResult(
+            state.network, dual, state.lower, state.status, state.round, time.perf_counter() - state.began,
+            state.history, state.dual_norm_upper,
+        )  # fmt: skip

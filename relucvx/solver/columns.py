@@ -16,11 +16,22 @@ NEAR_WALL = 1e-6
 """A neuron with |x_i·w| below this, relative to ||x_i|| ||w||, is started from both sides of the wall."""
 
 
+def cells_of(problem: Problem, W: Array) -> BoolArray:
+    """Activation patterns (k, n) of directions; zero rows count as True."""
+    return np.asarray((W @ problem.inputs.T >= 0) | ~problem.inputs.any(axis=1))
+
+
 def unit_pull(problem: Problem, N: Array, W: Array) -> Array:
     """Nᵀ phi(Xw) of each direction, normalised (k, c); ones where it vanishes."""
     pull = problem.activation(W @ problem.inputs.T) @ N
     norm = np.linalg.norm(pull, axis=1, keepdims=True)
     return np.asarray(np.where(norm > 0, pull / np.maximum(norm, 1e-300), 1.0))
+
+
+def beside(W: Array, V: Array, columns: Array, outputs: Array) -> tuple[Array, Array]:
+    """Neurons W (m, D), V (m, c) and beside them new columns with their outputs, small: a descent is to make them grow."""
+    gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
+    return np.vstack([W, gain * columns]), np.vstack([V, gain * outputs])
 
 
 def own_starts(problem: Problem, network: TwoLayerReLU, reduce: Callable[[Array], Array]) -> Array:

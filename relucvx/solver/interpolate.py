@@ -26,6 +26,7 @@ from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.presolve import presolve
 from relucvx.program.problem import Problem
 from relucvx.solver.column_generation import active_set
+from relucvx.solver.restricted import network_of_blocks
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EPS, RANK
@@ -270,15 +271,7 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     for j, basis in enumerate(bases):
         u[j] += basis @ step[at : at + basis.shape[1]]
         at += basis.shape[1]
-    return _as_network(problem, u, sign, bias + step[at:].sum()), N[:, None]
-
-
-def _as_network(problem: Problem, u: Array, sign: Array, bias: Array) -> TwoLayerReLU:
-    """The balanced network of blocks u_j with output signs."""
-    size = np.sqrt(np.linalg.norm(u[:, : problem.penalized], axis=1, keepdims=True))
-    alive = size[:, 0] > 0
-    u, size, sign = u[alive], size[alive], sign[alive]
-    return problem.network(u / size, sign[:, None] * size, bias)
+    return network_of_blocks(problem, u, sign[:, None], bias + step[at:].sum()), N[:, None]
 
 
 def _null_basis(rows: Array, dim: int) -> Array:

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
+from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.solver.group_program import GroupProgram, dense_seconds, input_scale, scaled_inputs, target_scale
 from relucvx.tolerances import CONIC, DEAD
@@ -39,6 +40,11 @@ class Blocks:
     def __post_init__(self) -> None:
         if not self.rows:
             self.rows = [set() for _ in range(len(self.patterns))]
+
+    @classmethod
+    def none(cls, problem: Problem) -> Blocks:
+        """No cell of a problem."""
+        return cls(np.zeros((0, problem.n_samples), bool), np.zeros((0, problem.n_outputs)))
 
     def __len__(self) -> int:
         return len(self.patterns)
@@ -63,6 +69,13 @@ class Blocks:
             np.concatenate([self.outputs, outputs[new]]),
             self.rows + [set() for _ in new],
         )
+
+
+def network_of_blocks(problem: Problem, u: Array, outputs: Array, bias_out: Array) -> TwoLayerReLU:
+    """The balanced network of blocks u (k, D) with unit outputs (k, c): w = u / sqrt||u||, v = v̂ sqrt||u||."""
+    root = np.sqrt(np.linalg.norm(u[:, : problem.penalized], axis=1, keepdims=True))
+    live = root[:, 0] > 0
+    return problem.network(u[live] / root[live], outputs[live] * root[live], bias_out)
 
 
 def _codes(patterns: BoolArray) -> list[bytes]:

@@ -276,7 +276,7 @@ def test_methods_and_errors():
 
 def test_branch_and_bound_alone_suffices(monkeypatch):
     """Without enumeration every proof comes from the tree, and violations come back as columns."""
-    module = importlib.import_module("relucvx.solver.run")
+    module = importlib.import_module("relucvx.solver.column_generation")
     monkeypatch.setattr(module, "choose_method", lambda form: "branch_and_bound")
     for bias in Bias:
         problem = problem_for(n=15, beta=0.05, bias=bias)

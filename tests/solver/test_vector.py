@@ -10,7 +10,7 @@ from relucvx.program.objective import balanced_objective, objective, stationarit
 from relucvx.program.problem import make_problem
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import solve_outputs
-from relucvx.solver.vector import merged
+from relucvx.solver.step_several_outputs import merged
 from relucvx.types import Bias, Scope
 
 

@@ -1,4 +1,4 @@
-"""Several outputs: sliding column generation whose convex step alternates between input and output vectors.
+"""The convex step for several outputs: a column is a direction, and the step alternates between input and output vectors.
 
 The atomic norm Σ ||w_j||·||v_j|| is not a sum over finitely many fixed vectors, so the convex step has two halves,
 
@@ -6,14 +6,13 @@ The atomic norm Σ ||w_j||·||v_j|| is not a sum over finitely many fixed vector
 * *inputs*: output directions held, input vectors free in their cells (:mod:`relucvx.solver.restricted`), a neuron near a wall
   getting a block on each side so that it can cross;
 
-and a joint Newton step takes what they identify to rounding. Pricing, proofs and limits are those of the scalar case.
+and a joint Newton step (:mod:`relucvx.solver.joint_polish`) takes what they identify to rounding.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -22,14 +21,14 @@ from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import balance_dual, gap, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
+from relucvx.solver.columns import beside, cells_of
 from relucvx.solver.descent import first_neurons
 from relucvx.solver.group_program import affordable
 from relucvx.solver.joint_polish import joint_polish
 from relucvx.solver.outputs import outputs_seconds, solve_outputs
 from relucvx.solver.polish import FIRST_GUESS
-from relucvx.solver.restricted import Blocks, blocks_seconds, solve_restricted
-from relucvx.solver.result import SolverResult
-from relucvx.solver.run import PRICING_SHARE, SLIDE_ABOVE, Run
+from relucvx.solver.restricted import Blocks, blocks_seconds, network_of_blocks, solve_restricted
+from relucvx.solver.state import PRICING_SHARE, SLIDE_ABOVE, State
 from relucvx.tolerances import CONIC, WALL
 from relucvx.types import Array
 
@@ -63,52 +62,48 @@ NEAR_WALLS, MOST_BLOCKS = 3, 160
 ALTERNATIONS = 2  # of directions and outputs, in turn, in each round
 
 
-class VectorRun(Run):
-    """A run whose columns are directions, each with an output vector chosen by the convex step."""
+class SeveralOutputs:
+    """Directions at hand, each with an output vector that the convex step chooses."""
 
-    def __init__(self, *arguments: Any) -> None:
-        self.directions: Array = np.zeros((0, arguments[0].n_inputs))
-        super().__init__(*arguments)
+    def __init__(self, state: State) -> None:
+        self.state, self.problem = state, state.problem
+        self.directions: Array = np.zeros((0, self.problem.n_inputs))
 
-    def _extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
+    def extend(self, columns: Array, start: TwoLayerReLU | None) -> None:
         """The dictionary of the round: the network's neurons, the new columns, and where a descent slides both."""
-        W, V, b = self.problem.neurons(self.network)
+        state = self.state
+        W, V, b = self.problem.neurons(state.network)
         parts = [W, columns]
-        first = self.round == 1 and start is None
+        first = state.round == 1 and start is None
         if first:
             width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 12, 80))
-            W, V, b = first_neurons(self.problem, width, self.rng, self.deadline)
-        if first or self.violation > SLIDE_ABOVE:
-            gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
+            W, V, b = first_neurons(self.problem, width, state.rng, state.deadline)
+        if first or state.violation > SLIDE_ABOVE:
             iterations = (600 if self.problem.n_inputs <= 6 else 3000) if first else 300
-            W = np.vstack([W, gain * columns])
-            V = np.vstack([V, gain * self._signs(columns)])
-            W, V, b = self._descend(W, V, b, iterations)
-            self._offer(self.problem.network(W, V, b))
-            self._stopped("slid")
-            size = np.linalg.norm(W[:, : self.problem.penalized], axis=1) * np.linalg.norm(V, axis=1)
+            W, V = beside(W, V, columns, state.pull(columns))
+            W, V, size = state.slide(W, V, b, iterations, outputs_seconds(self.problem, len(W)))
             parts.append(W[np.argsort(-size)][: int((size > 1e-6 * size.max(initial=0.0)).sum())])
         if not self.problem.loss.smooth:
             parts.append(self.directions)  # at a kink, directions without a neuron hold the dual point in place
         self.directions = self._distinct(np.concatenate(parts))
 
-    def result(self) -> SolverResult:
-        """The best network with linearly dependent neurons removed, where that costs nothing."""
-        if self.problem.Y.size * self.network.width <= MOST_PRUNED:
-            pruned = prune(self.network, self.problem.X, penalize_bias=not self.problem.bias.is_free)
-            value = balanced_objective(self.problem, pruned)
-            if pruned.width < self.network.width and value <= self.upper * (1 + FREE):
-                self.network, self.upper = pruned, value
-        return super().result()
+    def affordable(self) -> bool:
+        """Whether a step over the directions at hand fits into the time left."""
+        return affordable(outputs_seconds(self.problem, len(self.directions)), self.state.deadline)
 
-    def _affordable(self) -> bool:
-        return affordable(self._predicted(len(self.directions)), self.deadline)
+    def forget(self) -> None:
+        """Only the directions of the network at hand are carried on."""
+        self.directions = self._distinct(self.problem.neurons(self.state.network)[0])
 
-    def _forget_columns(self) -> None:
-        self.directions = self._distinct(self.problem.neurons(self.network)[0])
-
-    def _predicted(self, columns: int) -> float:
-        return outputs_seconds(self.problem, columns)
+    def finish(self) -> None:
+        """Linearly dependent neurons are removed, where that costs nothing."""
+        problem, state = self.problem, self.state
+        if problem.Y.size * state.network.width > MOST_PRUNED:
+            return
+        pruned = prune(state.network, problem.X, penalize_bias=not problem.bias.is_free)
+        value = balanced_objective(problem, pruned)
+        if pruned.width < state.network.width and value <= state.upper * (1 + FREE):
+            state.network, state.upper = pruned, value
 
     def _distinct(self, W: Array) -> Array:
         """Unit directions (in the penalised norm), one of each bundle, first come first kept."""
@@ -121,46 +116,45 @@ class VectorRun(Run):
                 chosen.append(i)
         return W[chosen[:DICTIONARY]]
 
-    def _solve(self) -> None:
+    def solve(self) -> None:
         """Choose outputs and polish; where that does not succeed, alternate the two convex steps first."""
-        problem = self.problem
-        level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(self.idle, 3)]
-        V, b, dual = solve_outputs(problem, self.directions, level, self.deadline)
+        problem, state = self.problem, self.state
+        level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(state.idle, 3)]
+        V, b, dual = solve_outputs(problem, self.directions, level, state.deadline)
         W, V = self._live(self.directions, V)
-        self._offer(self.problem.network(*_balanced(W, V), b))
-        improved = self.idle == 0 and self._polish(W, V, b, thorough=False)
+        state.offer(problem.network(*_balanced(W, V), b))
+        improved = state.idle == 0 and self._polish(W, V, b, thorough=False)
         done = improved or self._settled(dual)
         for _ in range(0 if done else ALTERNATIONS):
-            if not len(W) or self._stopped("alternating"):
+            if not len(W) or state.stopped("alternating"):
                 break
-            if not affordable(blocks_seconds(problem, len(W)), self.deadline):
+            if not affordable(blocks_seconds(problem, len(W)), state.deadline):
                 break
             blocks = self._blocks_around(W, V)
-            moved = solve_restricted(problem, blocks, tol=level, deadline=self.deadline)
-            self._offer(self._from_blocks(moved.u, blocks.outputs, moved.bias_out))
+            moved = solve_restricted(problem, blocks, tol=level, deadline=state.deadline)
+            state.offer(network_of_blocks(problem, moved.u, blocks.outputs, moved.bias_out))
             sizes = np.linalg.norm(moved.u[:, : problem.penalized], axis=1)
             W = self._distinct(np.concatenate([moved.u[sizes > DUST * sizes.max(initial=0.0)], W]))
-            V, b, dual = solve_outputs(problem, W, level, self.deadline)
+            V, b, dual = solve_outputs(problem, W, level, state.deadline)
             W, V = self._live(W, V)
-            self._offer(self.problem.network(*_balanced(W, V), b))
+            state.offer(problem.network(*_balanced(W, V), b))
         improved = improved or (not done and self._polish(W, V, b))
-        N = residual(problem, fit(problem, self.network)) if improved else dual
-        self.dual, self.dual_belongs_to = balance_dual(problem, N), self.upper
-        self._record("solved")
+        state.take_dual(residual(problem, fit(problem, state.network)) if improved else dual)
+        state.record("solved")
 
     def _settled(self, dual: Array) -> bool:
         """Whether search finds no direction that the dual point of the outputs step leaves out: nothing is left to move."""
-        problem = self.problem
+        problem, state = self.problem, self.state
         N = balance_dual(problem, dual)
         form = form_of(problem, N)
         if form.trivial:
             return True
-        threshold = self._threshold()
+        threshold = state.threshold()
         _, lower = scale_dual(problem, N, threshold)
-        if gap(self.upper, lower)[1] > self.tol:
+        if gap(state.upper, lower)[1] > state.tol:
             return False  # no direction is missing, but those at hand are not yet used well enough
-        search = self.deadline.share(PRICING_SHARE)
-        return not len(local_maxima(form, self._starts(form), above=threshold, limit=1, deadline=search)[0])
+        search = state.deadline.share(PRICING_SHARE)
+        return not len(local_maxima(form, state.starts(form), above=threshold, limit=1, deadline=search)[0])
 
     def _live(self, W: Array, V: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(V, axis=1)
@@ -172,14 +166,15 @@ class VectorRun(Run):
 
         A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
         """
+        state = self.state
         before = balanced_objective(self.problem, self.problem.network(W, V, b))
         guesses = FIRST_GUESS[: None if thorough else 1]
         for support in self._supports(W, V, thorough):
             found = False
-            for candidate in joint_polish(self.problem, *support, b, guesses, self.deadline):
+            for candidate in joint_polish(self.problem, *support, b, guesses, state.deadline):
                 network = self.problem.network(*candidate)
-                if balanced_objective(self.problem, network) <= min(before, self.upper) * (1 + 1e-15):
-                    self._offer(network, stationary=True)
+                if balanced_objective(self.problem, network) <= min(before, state.upper) * (1 + 1e-15):
+                    state.offer(network, stationary=True)
                     found = True
             if found:
                 return True
@@ -201,12 +196,12 @@ class VectorRun(Run):
         """Each neuron's cell, and the cells across up to three walls it is nearly on."""
         X = self.problem.inputs
         lengths = np.linalg.norm(X, axis=1)
-        blocks = self._no_blocks()
+        blocks = Blocks.none(self.problem)
         most = int(np.clip(np.log2(MOST_BLOCKS / len(W)), 0, NEAR_WALLS))
         for w, v in zip(W, V / np.linalg.norm(V, axis=1, keepdims=True), strict=True):
             distance = np.abs(X @ w) / np.maximum(lengths * np.linalg.norm(w), 1e-300)
             walls = [int(i) for i in np.argsort(distance)[:most] if distance[i] < WALL.value and lengths[i] > 0]
-            pattern = self._patterns(w[None])[0]
+            pattern = cells_of(self.problem, w[None])[0]
             cells = []
             for flips in itertools.product((False, True), repeat=len(walls)):
                 cell = pattern.copy()
