@@ -53,6 +53,19 @@ class Solution(Result):
     Notes
     -----
     Status: a record of what :func:`solve` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> print(f"{sol.problem.beta} {sol.status.name} {sol.objective:.6f} {sol.dual.shape}")
+    0.5 CONVERGED 0.475000 (2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = rx.load(sol.save(f"{folder}/sol.npz"))
+    ...
+    >>> again.objective == sol.objective, again.certificate.proven
+    (True, False)
     """
 
     problem: Problem
@@ -139,6 +152,20 @@ def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
     Notes
     -----
     Status: theorem (a round trip; the numbers are stored exactly). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stored = rx.load(sol.save(f"{folder}/sol.npz"))
+    ...
+    >>> stored.certificate.proven  # what a file says is not believed
+    False
+    >>> X, Y = stored.problem.X, stored.problem.Y
+    >>> bool(rx.certify(stored, X, Y, beta=0.5, dual=stored.dual).rel_gap < 1e-6)
+    True
     """
     source = as_path(path, "the path of a solution")
     if not source.is_file():

@@ -25,6 +25,14 @@ class Status(enum.Enum):
     """How an algorithm stopped. What is *proven* is said by the certificate, never by the status.
 
     Status: a convention (names, no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5).status is rx.Status.CONVERGED
+    True
+    >>> rx.Status.STALLED.help
+    'no step improves the objective in float64, yet the gap is above the tolerance'
     """
 
     CONVERGED = "the certified relative gap is at or below the tolerance"
@@ -46,6 +54,14 @@ class Scope(enum.Enum):
     """Over which activation patterns the dual norm was bounded.
 
     Status: a convention (names, no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5).certificate.scope is rx.Scope.ALL_PATTERNS
+    True
+    >>> [scope.name for scope in rx.Scope]
+    ['ALL_PATTERNS', 'RELAXED', 'GIVEN_PATTERNS']
     """
 
     ALL_PATTERNS = (

@@ -20,6 +20,13 @@ class ConeProjection(NamedTuple):
     """Nearest point of a cone and the multipliers that prove it: ``projection = c + Bᵀ mu``, ``mu >= 0``.
 
     Status: certified numerically (``mu`` proves it). Source: [relucvx].
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import project_onto_cone
+    >>> found = project_onto_cone([-1.0, -2.0], [[1.0, 0.0], [0.0, 1.0]], [True, True])
+    >>> found.multipliers.round(6).tolist()  # both walls push back
+    [1.0, 2.0]
     """
 
     projection: Array
@@ -36,6 +43,15 @@ def pattern_of(w: Any, X: Any) -> BoolArray:
 
     Source: [pilanci-ergen-2020]
     Status: certified numerically (sides of walls closer than rounding are arbitrary).
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import pattern_of
+    >>> X = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]]
+    >>> pattern_of([1.0, 1.0], X).tolist()
+    [True, True, False]
+    >>> pattern_of([[1.0, 1.0], [-1.0, 1.0]], X).tolist()
+    [[True, True, False], [False, True, True]]
     """
     data = as_matrix(X, "X")
     if np.ndim(w) == 1:
@@ -58,6 +74,16 @@ def cone_margin(w: Any, X: Any, pattern: Any) -> float:
 
     Source: [pilanci-ergen-2020]
     Status: certified numerically.
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import cone_margin, pattern_of
+    >>> X = [[1.0, 0.0], [0.0, 1.0]]
+    >>> pattern = pattern_of([3.0, 4.0], X)
+    >>> round(cone_margin([3.0, 4.0], X, pattern), 6)  # 3/5 from the nearest wall
+    0.6
+    >>> round(cone_margin([-3.0, 4.0], X, pattern), 6)
+    -0.6
     """
     data = as_matrix(X, "X")
     rows, _ = _signed_rows(data, _as_pattern(pattern, len(data)))
@@ -75,6 +101,13 @@ def in_cone(w: Any, X: Any, pattern: Any, tol: float = float(PATTERN)) -> bool:
 
     Source: [pilanci-ergen-2020]
     Status: certified numerically.
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import in_cone
+    >>> X = [[1.0, 0.0], [0.0, 1.0]]
+    >>> in_cone([2.0, 1.0], X, [True, True]), in_cone([-2.0, 1.0], X, [True, True])
+    (True, False)
     """
     return cone_margin(w, X, pattern) >= -as_positive(tol, "tol", allow_zero=True)
 
@@ -104,6 +137,13 @@ def project_onto_cone(c: Any, X: Any, pattern: Any) -> ConeProjection:
 
     Source: [pilanci-ergen-2020]
     Status: theorem (Moreau); certified numerically by the multipliers.
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import project_onto_cone
+    >>> nearest, multipliers = project_onto_cone([-1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]], [True, True])
+    >>> (nearest + 0.0).round(6).tolist(), multipliers.round(6).tolist()
+    ([0.0, 2.0], [1.0, 0.0])
     """
     data = as_matrix(X, "X")
     B, keep = _signed_rows(data, _as_pattern(pattern, len(data)))
@@ -160,6 +200,12 @@ def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int =
     Source: [relucvx]
     Status: certified numerically (each pattern has an interior witness); completeness is heuristic when more than
     max_walls walls are near.
+
+    Examples
+    --------
+    >>> from relucvx.arrangement import adjacent_patterns
+    >>> adjacent_patterns([0.0, 1.0], [[1.0, 0.0], [0.0, 1.0]]).tolist()  # on the first wall
+    [[True, True], [False, True]]
     """
     data = as_matrix(X, "X")
     gate = _as_gate(w, data, "w")

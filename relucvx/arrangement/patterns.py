@@ -51,6 +51,13 @@ class Arrangement(Result):
     -----
     Status: theorem where ``complete`` is True, else a sample of the patterns.
     Source: [cover-1965], [pilanci-ergen-2020].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> arrangement = rx.enumerate_patterns([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> len(arrangement), arrangement.complete, arrangement.patterns.shape, arrangement.generators.shape
+    (6, True, (6, 3), (6, 2))
     """
 
     X: Array

@@ -46,6 +46,14 @@ def sample_patterns(X: Any, n_patterns: int, rng: Rng = None) -> Arrangement:
 
     Source: [mishkin-2022]
     Status: each pattern certified numerically by its generator; coverage is heuristic.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    >>> some = rx.sample_patterns(X, 3, rng=0)
+    >>> len(some) <= 3, some.complete
+    (True, False)
     """
     data = as_matrix(X, "X")
     most = as_count(n_patterns, "n_patterns", fix="n_patterns=1000")

@@ -40,6 +40,14 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
     Notes
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import beta_max_interval
+    >>> low, high = beta_max_interval(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0))
+    >>> round(low, 6), round(high, 6)
+    (5.0, 5.0)
     """
     compile_kernels()
     deadline = Deadline.of(time_limit)

@@ -85,6 +85,16 @@ class Certificate(Result):
     -----
     Status: theorem (weak duality), in float64 with explicit allowances for rounding.
     Source: [pilanci-ergen-2020], [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> proof = rx.solve(X, y, beta=1.0).certificate
+    >>> print(proof.lower <= 1.8 <= proof.upper, proof.rel_gap < 1e-6, proof.proven)
+    True True True
+    >>> round(proof.dual_norm, 4), proof.beta  # the dual point is feasible
+    (1.0, 1.0)
     """
 
     upper: float
@@ -134,6 +144,16 @@ def prove_again(
     """The certificate itself where it was proven here, else a new one from its dual point.
 
     Status: theorem (as :func:`certify_network`). Source: [pilanci-ergen-2020], [relucvx].
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import prove_again
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> claimed = dataclasses.replace(sol.certificate, proven=False)  # as a file has it
+    >>> prove_again(sol.problem, sol.network, claimed).proven
+    True
     """
     if certificate.proven:
         return certificate
@@ -183,6 +203,16 @@ def certify_network(
     Weak duality: with D(N) <= beta, any network's loss(F) + beta Σ||w_j||·||v_j|| >= -loss*(-N).
 
     Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import certify_network
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> network = rx.TwoLayerReLU([[0.95]], [0.95])
+    >>> proof = certify_network(problem, network)
+    >>> print(f"{proof.lower:.4f} <= p* <= {proof.upper:.4f} by {proof.method}")
+    0.4750 <= p* <= 0.4750 by spectral
     """
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
     if arrangement is not None:

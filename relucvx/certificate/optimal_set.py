@@ -47,6 +47,15 @@ class Uniqueness(enum.Enum):
     """Whether the optimum is unique, up to the order and the free rescaling of neurons.
 
     Status: certified numerically (UNIQUE, NOT_UNIQUE); UNDECIDED says nothing. Source: [mishkin-pilanci-2023].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.optimal_set(rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5))
+    >>> found.verdict is rx.Uniqueness.UNIQUE
+    True
+    >>> rx.Uniqueness.UNDECIDED.help
+    'neither could be shown; the reason and the next step are given'
     """
 
     UNIQUE = "one optimum: no other direction can be active, and the atoms are linearly independent"
@@ -101,6 +110,14 @@ class OptimalSet(Result):
     Notes
     -----
     Status: a record of what :func:`optimal_set` finds, which states what it rests on. Source: [mishkin-pilanci-2023].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.factorial(d_Y=1)  # X X^T = I, targets ±1
+    >>> found = rx.optimal_set(rx.solve(data.X, data.Y, beta=0.2))
+    >>> found.verdict.name, found.width, found.directions.shape, found.complete
+    ('UNIQUE', 2, (2, 2), True)
     """
 
     verdict: Uniqueness
@@ -177,6 +194,14 @@ def optimal_set_of(
     Notes
     -----
     Status: as :func:`optimal_set` says. Source: [mishkin-pilanci-2023].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import optimal_set_of
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> optimal_set_of(sol.problem, sol.network, sol.certificate).verdict.name
+    'UNIQUE'
     """
     began = time.perf_counter()
     deadline = Deadline.of(time_limit)

@@ -46,6 +46,15 @@ class Dataset(Result):
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.load("iris")
+    >>> print(data)
+    Dataset(iris: 150 samples x 4 features, 3 outputs)
+    >>> data.X.shape, data.Y.shape, data.target_names[0], data.feature_names[2]
+    ((150, 4), (150, 3), 'setosa', 'petal length (cm)')
     """
 
     name: str
@@ -100,6 +109,13 @@ def suggest_beta(X: Array, Y: Array) -> float | None:
     relu(Xw) - relu(-Xw) = Xw gives max_w ||Y^T relu(Xw)|| >= ||X^T Y|| / 2.
 
     Status: theorem (the inequality); heuristic as a choice of beta. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.load("iris")
+    >>> print(f"{rx.datasets.suggest_beta(data.X, data.Y):.4g}")
+    7.1
     """
     X, Y = as_matrix(X, "X"), as_matrix(Y, "Y", allow_vector=True)
     check_same_length(X, Y)

@@ -26,6 +26,13 @@ def degenerate_bank(*, extreme: bool = False) -> dict[str, Dataset]:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> bank = rx.datasets.degenerate_bank()
+    >>> print(sorted(bank)[:3], len(bank) > 10)
+    ['all_zero', 'collinear_rows', 'conflicting_rows'] True
     """
     rng = np.random.default_rng(20)
     X = rng.standard_normal((6, 2))

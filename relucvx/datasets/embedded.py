@@ -59,6 +59,15 @@ def load(
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.datasets.load("wine").Y.shape  # three classes, one-hot
+    (178, 3)
+    >>> data = rx.datasets.load("iris", one_vs_rest="versicolor", components=2)
+    >>> data.X.shape, sorted(set(data.Y.tolist()))
+    ((150, 2), [-1.0, 1.0])
     """
     if not is_word(name, EMBEDDED):
         raise InvalidInputError(explain(f"a data set among {', '.join(EMBEDDED)}", repr(name)))
@@ -105,6 +114,14 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> X, varying = rx.datasets.standardize_columns(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> X.tolist(), varying.tolist()  # a constant column says nothing
+    ([[-1.0], [1.0]], [True, False])
     """
     X = as_matrix(X, "X")
     centred = X - X.mean(axis=0)

@@ -73,6 +73,19 @@ def read_table(
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = [[50, 2, 100], [80, 3, 150]]
+    ...     np.savetxt(f"{folder}/flats.csv", table, delimiter=",", header="area,rooms,price", comments="")
+    ...     data = rx.datasets.read_table(f"{folder}/flats.csv", target="price")
+    ...
+    >>> data.X.tolist(), data.Y.tolist(), list(data.feature_names)
+    ([[50.0, 2.0], [80.0, 3.0]], [100.0, 150.0], ['area', 'rooms'])
     """
     path = as_path(path, "a data file's path")
     suffix = path.suffix.lower()

@@ -64,6 +64,19 @@ def load_idx(
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import pathlib, struct, tempfile
+    >>> import relucvx as rx
+    >>> with tempfile.TemporaryDirectory() as folder:  # two images of 2 x 2 in the format of MNIST
+    ...     for name, shape, bytes_ in (("images-idx3", (2, 2, 2), range(0, 256, 36)), ("labels-idx1", (2,), [7, 3])):
+    ...         head = struct.pack(f">I{len(shape)}I", 0x800 + len(shape), *shape)
+    ...         _ = pathlib.Path(folder, f"train-{name}-ubyte").write_bytes(head + bytes(bytes_))
+    ...     data = rx.datasets.load_idx(folder)
+    ...
+    >>> data.X.shape, list(data.target_names)
+    ((2, 4), ['3', '7'])
     """
     if not isinstance(folder, (str, os.PathLike)):
         raise InvalidInputError(explain("the path of a folder", type(folder).__name__, "", 'load_idx("mnist")'))

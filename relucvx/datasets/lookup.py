@@ -37,6 +37,12 @@ def available() -> tuple[str, ...]:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> "iris" in rx.datasets.available()
+    True
     """
     textbook = tuple(f"textbook:{name}" for name in textbook_instances())
     degenerate = tuple(f"degenerate:{name}" for name in degenerate_bank())
@@ -68,6 +74,14 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> print(rx.datasets.get("planted:100x3"))
+    Dataset(planted: 100 samples x 3 features)
+    >>> rx.datasets.get("iris").X.shape
+    (150, 4)
     """
     word = str(as_path(name_or_path, "a data set's name or path"))
     # No name holds a dot or a slash, so a word that does is a path, whether or not the file exists.

@@ -42,6 +42,13 @@ def planted(n: int, d: int, width: int = 3, *, noise: float = 0.1, rng: Rng = 0,
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.planted(20, 3, width=2, noise=0.0)
+    >>> data.teacher.width, bool(abs(data.teacher.predict(data.X) - data.Y).max() < 1e-12)
+    (2, True)
     """
     n, d, width, c = (as_count(v, k) for v, k in ((n, "n"), (d, "d"), (width, "width"), (n_outputs, "n_outputs")))
     noise = as_positive(noise, "noise", allow_zero=True)
@@ -77,6 +84,13 @@ def spiral(n: int = 100, *, noise: float = 0.0, rng: Rng = 0, turns: float = 1.0
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.spiral(10)
+    >>> data.X.shape, sorted(set(data.Y.tolist()))
+    ((10, 2), [-1.0, 1.0])
     """
     n = as_count(n, "n")
     noise = as_positive(noise, "noise", allow_zero=True)
@@ -106,6 +120,14 @@ def whitened(n: int, d: int | None = None, *, rng: Rng = 0, n_outputs: int = 1) 
     -----
     Source: [wang-2025].
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> data = rx.datasets.whitened(4, 6)
+    >>> bool(np.allclose(data.X @ data.X.T, np.eye(4)))
+    True
     """
     n, c = as_count(n, "n"), as_count(n_outputs, "n_outputs")
     d = n if d is None else as_count(d, "d")
@@ -150,6 +172,13 @@ def factorial(
     -----
     Source: [wang-2025] for the targets, [relucvx] for the inputs.
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.factorial(2)
+    >>> data.Y.astype(int).tolist()
+    [[-1, -1], [-1, 1], [1, -1], [1, 1]]
     """
     d_Y, repeats = as_count(d_Y, "d_Y"), as_count(repeats, "repeats")
     if d_Y > 12:
@@ -180,6 +209,13 @@ def factorial_kernel(Y: Any, x0: float = 1.0, x1: float = 0.0, x2: float = 0.0) 
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> Y = rx.datasets.factorial(1).Y
+    >>> rx.datasets.factorial_kernel(Y, x0=2.0, x2=1.0).tolist()
+    [[3.0, 1.0], [1.0, 3.0]]
     """
     Y = as_matrix(Y, "Y", allow_vector=True)
     strengths = [x0, x1, x2]
@@ -201,6 +237,15 @@ def inputs_from_kernel(K: Any, *, rng: Rng = None) -> Array:
     -----
     Source: [relucvx].
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> K = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> X = rx.datasets.inputs_from_kernel(K)
+    >>> bool(np.allclose(X @ X.T, K))
+    True
     """
     K = as_matrix(K, "K")
     size = np.abs(K).max()
@@ -238,6 +283,13 @@ def class_labels(sizes: Sequence[int], *, d: int | None = None, rng: Rng = None)
     -----
     Source: [wang-2025].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 1])  # whitened inputs, classes of two samples and of one
+    >>> data.Y.astype(int).tolist()
+    [[1, 0], [1, 0], [0, 1]]
     """
     counts = [as_count(s, "each class size") for s in as_list(sizes, "sizes")]
     if not counts:

@@ -39,6 +39,14 @@ class TextbookInstance(Dataset):
     Notes
     -----
     Status: as :func:`textbook_instances` says. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> case = next(iter(rx.datasets.textbook_instances().values()))
+    >>> sol = rx.solve(case.X, case.Y, case.beta, loss=case.loss, bias=case.bias, activation=case.activation)
+    >>> bool(abs(sol.objective - case.optimum) < 1e-6 * case.optimum)
+    True
     """
 
     beta: float = 1.0
@@ -64,6 +72,13 @@ def textbook_instances() -> dict[str, TextbookInstance]:
 
     Source: [wang-2025], [relucvx].
     Status: theorem, except the factorial entries: certified numerically.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> bank = rx.datasets.textbook_instances()
+    >>> all(case.optimum >= 0 for case in bank.values()), len(bank) >= 5
+    (True, True)
     """
     groups = (_one_sample(), _one_sample_bias(), _one_feature(), _whitened(), _trivial(), _vector(), _factorial())
     return {instance.name.removeprefix("textbook:"): instance for group in groups for instance in group}

@@ -46,6 +46,13 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
     -----
     Source: [wang-2025], [wang-fusi-johnston-2025], [relucvx].
     Status: as stated by each prediction.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> [(p.name, p.applicable) for p in rx.kernel.predict(data.X, data.Y, beta=0.2)]
+    [('one-hot', True), ('svd', True), ('scalar', False), ('factorial', False), ('deep linear, 2 layers', False)]
     """
     X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), Bias.of(bias)
     check_same_length(X, Y)

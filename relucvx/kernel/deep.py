@@ -85,6 +85,14 @@ def predict_deep_linear(Y: Any, beta: float, depth: int, X: Any = None) -> Predi
     -----
     Source: [wang-2025], [relucvx].
     Status: theorem (whitened data, linear activation, squared loss, no bias), uniqueness included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> found = rx.kernel.predict_deep_linear(np.diag([2.0, 0.3]), beta=0.2, depth=3, X=np.eye(2))
+    >>> len(found.kernels), found.kernels[0].round(4).tolist()  # the small direction is not learnt
+    (2, [[1.4998, 0.0], [0.0, 0.0]])
     """
     beta, depth, Y = (
         as_positive(beta, "beta"),
@@ -143,6 +151,14 @@ def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) ->
     Source: [ergen-pilanci-2021], [wang-2025], [sukenik-2023], [sukenik-2024].
     Status: theorem for depth 2 and for one class (norms of products); two classes of equal size by the theorem cited;
     depth 3 sampled evidence (training); refuted for six classes and five layers.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> found = rx.kernel.predict_deep_one_hot(data.Y, beta=0.1, depth=3, X=data.X)
+    >>> found.applicable, len(found.kernels)
+    (True, 2)
     """
     beta, depth = as_positive(beta, "beta"), as_count(depth, "depth, the number of weight matrices,", 2)
     Y = as_one_hot(labels)
@@ -223,6 +239,13 @@ def edge_class_network(nodes: int, beta: float, depth: int) -> DeepNetwork:
 
     Source: [sukenik-2024] for the idea, [relucvx].
     Status: theorem (explicit; no claim that it is optimal).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.kernel.edge_class_network(nodes=4, beta=0.1, depth=5)  # six classes, the edges of a graph
+    >>> network.depth, network.n_outputs
+    (5, 6)
     """
     beta, nodes, depth = as_positive(beta, "beta"), as_count(nodes, "nodes", 3), as_count(depth, "depth", 3)
     edges = np.array([(i, j) for i in range(nodes) for j in range(i)])

@@ -48,6 +48,13 @@ def optimal_readout(Phi: Any, Y: Any, beta: float) -> Array:
     -----
     Source: [relucvx].
     Status: theorem.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> Phi, Y = [[1.0, 0.0], [0.0, 1.0]], [[1.0], [2.0]]
+    >>> rx.kernel.optimal_readout(Phi, Y, beta=1.0).tolist()
+    [[0.5], [1.0]]
     """
     beta, Y = as_positive(beta, "beta"), as_matrix(Y, "Y", allow_vector=True)
     Phi = as_numpy(Phi, "Phi")
@@ -85,6 +92,14 @@ def energy(K_X: Any, K_Y: Any, beta: float, H: Any, activation: Any = "relu") ->
 
     Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: theorem for piecewise linear activations; heuristic for smooth and threshold ones in what it says of optima.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> H = np.array([[1.0, 0.0], [0.0, 1.0]])  # preactivations of two neurons
+    >>> print(f"{rx.kernel.energy(np.eye(2), np.eye(2), 1.0, H):.4f}")
+    3.0000
     """
     K_X = as_kernel(K_X, "K_X")
     K_Y = as_kernel(K_Y, "K_Y", len(K_X))
@@ -123,6 +138,14 @@ def first_variation(h: Any, K_X: Any, K_Y: Any, beta: float, K: Any, activation:
     -----
     Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: theorem for piecewise linear activations (the optimality condition), heuristic for others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> h = np.array([1.0, 0.0])
+    >>> rx.kernel.first_variation(h, np.eye(2), 4.0 * np.eye(2), 1.0, np.eye(2)).tolist()  # 0 where neurons may be
+    0.0
     """
     K_X = as_kernel(K_X, "K_X")
     K_Y, K = as_kernel(K_Y, "K_Y", len(K_X)), as_kernel(K, "K", len(K_X))

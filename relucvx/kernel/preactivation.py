@@ -44,6 +44,15 @@ class PreactivationCertificate(Result):
     Notes
     -----
     Status: a record of what :func:`preactivation_certificate` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> found = rx.kernel.preactivation_certificate(np.eye(4), data.Y @ data.Y.T, 0.2, 0.1 * np.eye(4))
+    >>> found.refuted, bool(found.ratio > 1)  # a kernel that is not optimal, and a preactivation that says so
+    (True, True)
     """
 
     ratio: float
@@ -79,6 +88,16 @@ class EnergyMinimum(Result):
     Notes
     -----
     Status: a record of what :func:`minimize_energy` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> found = rx.kernel.minimize_energy(np.eye(2), np.eye(2), 0.2, width=2, n_starts=2)
+    >>> found.kernel.shape, found.energies.shape
+    ((2, 2), (2,))
+    >>> print(f"{found.objective:.4f} = beta/2 * {found.energy:.4f}")
+    0.3600 = beta/2 * 3.6000
     """
 
     energy: float
@@ -128,6 +147,16 @@ def preactivation_certificate(
     Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: refutations are theorems for piecewise linear activations; the absence of one is heuristic. For other
     activations both are heuristic: a fractional mass is no network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> K = rx.kernel.predict_one_hot(data.Y, 0.2, X=data.X).kernel
+    >>> found = rx.kernel.preactivation_certificate(np.eye(4), data.Y @ data.Y.T, 0.2, K)
+    >>> round(found.ratio, 4), found.refuted
+    (1.0, False)
     """
     K_X = as_kernel(K_X, "K_X")
     K_Y, K = as_kernel(K_Y, "K_Y", len(K_X)), as_kernel(K, "K", len(K_X))
@@ -206,6 +235,15 @@ def minimize_energy(
 
     Source: [wang-fusi-johnston-2025] for the idea, [relucvx] for the formula.
     Status: heuristic (local descent from random starts).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> found = rx.kernel.minimize_energy(np.eye(4), data.Y, 0.2, width=4, n_starts=2)
+    >>> print(f"{found.objective:.4f} {rx.kernel.predict_one_hot(data.Y, 0.2, X=data.X).objective:.4f}")
+    0.5257 0.5257
     """
     K_X, Y = as_kernel(K_X, "K_X"), as_matrix(Y, "Y", allow_vector=True)
     check_same_length(K_X, Y)

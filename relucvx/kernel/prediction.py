@@ -54,6 +54,14 @@ class Prediction(Result):
     Notes
     -----
     Status: as its own ``status`` says. Source: [relucvx], and its own ``source``.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([3, 1])
+    >>> found = rx.kernel.predict_one_hot(data.Y, beta=0.2, X=data.X)
+    >>> round(found.beta_max, 6), found.kernel.shape, all(found.conditions.values())
+    (1.732051, (4, 4), True)
     """
 
     name: str

@@ -76,6 +76,12 @@ def spectrum(K: Any) -> Array:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.kernel.spectrum([[2.0, 1.0], [1.0, 2.0]]).round(9).tolist()
+    [3.0, 1.0]
     """
     return np.asarray(np.linalg.eigvalsh(as_kernel(K, "K"))[::-1], dtype=np.float64)
 
@@ -94,6 +100,14 @@ def kernel_distance(K: Any, reference: Any) -> float:
 
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.kernel.kernel_distance([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    0.0
+    >>> print(f"{rx.kernel.kernel_distance([[1.1, 0.0], [0.0, 1.1]], [[1.0, 0.0], [0.0, 1.0]]):.3f}")
+    0.100
     """
     K, reference = as_kernel(K, "K"), as_kernel(reference, "reference")
     if K.shape != reference.shape:
@@ -119,6 +133,12 @@ def whitened(X: Any, tol: float = WHITENED) -> bool:
     -----
     Source: [wang-2025].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.kernel.whitened([[0.6, 0.8], [-0.8, 0.6]]), rx.kernel.whitened([[1.0], [0.0]])
+    (True, False)
     """
     X, tol = as_matrix(X, "X"), as_positive(tol, "tol", allow_zero=True)
     return bool(np.abs(X @ X.T - np.eye(len(X))).max() <= tol)

@@ -39,6 +39,15 @@ class SpikeFree(Result):
     Notes
     -----
     Status: a record of what :func:`spike_free` finds, which states what it rests on. Source: [wang-2025], [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.kernel.spike_free([[1.0, 0.0], [-0.5, 1.0]])
+    >>> print(found.reason)
+    (X X^T)^-1 has a positive entry between rows 0 and 1
+    >>> bool(found.excess > 1.0)  # relu(X w) of the witness costs this much more than X w
+    True
     """
 
     spike_free: bool
@@ -76,6 +85,15 @@ def spike_free(X: Any) -> SpikeFree:
 
     Source: [relucvx].
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.kernel.spike_free([[1.0, 0.0], [0.0, 1.0]]).spike_free
+    True
+    >>> found = rx.kernel.spike_free([[1.0, 0.0], [-0.5, 1.0]])
+    >>> found.spike_free, found.witness.shape
+    (False, (2,))
     """
     X = as_matrix(X, "X")
     norms = np.linalg.norm(X, axis=1)

@@ -73,6 +73,16 @@ def predict_one_hot(labels: Any, beta: float, X: Any = None) -> Prediction:
     -----
     Source: [wang-2025], [relucvx].
     Status: theorem (whitened one-hot data, squared loss, no bias), uniqueness included.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.class_labels([2, 2])
+    >>> found = rx.kernel.predict_one_hot(data.Y, beta=0.2, X=data.X)
+    >>> found.applicable, found.unique, round(found.objective, 6)
+    (True, True, 0.525685)
+    >>> print(f"{rx.solve(data.X, data.Y, 0.2).objective:.6f}")
+    0.525685
     """
     beta = as_positive(beta, "beta")
     Y = as_one_hot(labels)
@@ -116,6 +126,14 @@ def predict_scalar(y: Any, beta: float, X: Any = None) -> Prediction:
     -----
     Source: [wang-2025], [relucvx].
     Status: theorem (whitened data, squared loss, no bias), uniqueness included.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> data = rx.datasets.whitened(4)
+    >>> found = rx.kernel.predict_scalar(data.Y, beta=0.1, X=data.X)
+    >>> bool(abs(rx.solve(data.X, data.Y, 0.1).objective - found.objective) < 1e-6)
+    True
     """
     beta = as_positive(beta, "beta")
     Y = as_targets(y)
@@ -167,6 +185,15 @@ def predict_svd(Y: Any, beta: float, X: Any = None) -> Prediction:
 
     Source: [wang-2025], [relucvx].
     Status: theorem (whitened data, squared loss, no bias), uniqueness included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> Y = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0]])  # left singular vectors without a negative entry
+    >>> found = rx.kernel.predict_svd(Y, beta=0.5, X=np.eye(3))
+    >>> found.applicable, bool(abs(rx.solve(np.eye(3), Y, 0.5).objective - found.objective) < 1e-5)
+    (True, True)
     """
     beta = as_positive(beta, "beta")
     Y = as_targets(Y)
