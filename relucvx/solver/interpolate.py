@@ -28,6 +28,7 @@ from relucvx.program.problem import Problem
 from relucvx.solver.column_generation import active_set
 from relucvx.solver.restricted import network_of_blocks
 from relucvx.solver.result import Progress, SolverResult
+from relucvx.solver.walls import null_basis
 from relucvx.threads import one_thread_if_small
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray, Rng, Status
@@ -253,7 +254,7 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     for j in range(len(u)):
         z = X @ u[j]
         walls = (np.abs(z) <= near * lengths * np.linalg.norm(u[j])) & (lengths > 0)
-        basis = _null_basis(X[walls] / lengths[walls, None], X.shape[1])
+        basis = null_basis(X[walls] / lengths[walls, None], X.shape[1])
         u[j] = basis @ (basis.T @ u[j])
         slopes = np.where(walls, 0.0, problem.activation.gate(z > 0))
         bases.append(basis)
@@ -272,11 +273,3 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
         u[j] += basis @ step[at : at + basis.shape[1]]
         at += basis.shape[1]
     return network_of_blocks(problem, u, sign[:, None], bias + step[at:].sum()), N[:, None]
-
-
-def _null_basis(rows: Array, dim: int) -> Array:
-    """Orthonormal basis (dim, k) of the directions orthogonal to all rows."""
-    if not len(rows):
-        return np.eye(dim)
-    _, s, Vt = np.linalg.svd(np.linalg.qr(rows, mode="r") if len(rows) > 2 * dim else rows)
-    return np.asarray(Vt[int((s > 1e-9).sum()) :].T)

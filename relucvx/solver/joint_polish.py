@@ -5,7 +5,7 @@ Between walls the weight-decay objective is smooth in all weights at once,
     f(q, V, b) = loss(Σ_j D_j X Z_j q_j v_jᵀ + 1 bᵀ) + beta/2 Σ_j (||w_j||_p² + ||v_j||²) (+ beta/2 ||b||²),  w_j = Z_j q_j,
 
 where the columns of Z_j span the directions that keep neuron j on its walls. Damped Newton steps give the fit, hence the dual
-point, to rounding; the walls are corrected like an active set.
+point, to rounding; :mod:`relucvx.solver.walls` corrects the walls.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import scipy.linalg
 
 from relucvx.deadline import Deadline
 from relucvx.program.problem import Problem
-from relucvx.solver.polish import FIRST_GUESS, STATIONARY, VANISHING, last_resort, wall_basis, within_reach
+from relucvx.solver.newton import STATIONARY, damped, last_resort, within_reach
+from relucvx.solver.walls import FIRST_GUESS, correct, near_walls, wall_basis
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
 
-CORRECTIONS = 25
-STEPS = 40
-PATIENCE = 8
-"""Newton gives up when so many steps have not halved the gradient."""
+STEPS, PATIENCE = 40, 8
+"""Newton takes so many steps at most, and gives up when so many have not halved the gradient."""
 
 MOST_NEURONS = 120
 """Larger supports are left to the convex steps: they hold dust, and a Newton step costs their cube."""
@@ -33,17 +32,57 @@ MOST_NEURONS = 120
 
 @dataclass
 class Neurons:
-    """Lifted neurons W (k, D), outputs V (k, c), output bias (c,), cell sides (k, n) as ±1, walls held (k, n)."""
+    """Lifted neurons W (k, D), cell sides (k, n) as ±1, walls held (k, n), outputs V (k, c), output bias (c,)."""
 
+    problem: Problem
     W: Array
-    V: Array
-    bias: Array
     sides: Array
     walls: BoolArray
+    V: Array
+    bias: Array
 
-    def keep(self, mask: BoolArray) -> Neurons:
-        """The neurons where ``mask`` is True."""
-        return Neurons(self.W[mask], self.V[mask], self.bias, self.sides[mask], self.walls[mask])
+    def newton(self, deadline: Deadline) -> bool:
+        """Move everything to a stationary point within the walls held; whether one was reached."""
+        return _Newton(self.problem, self).run(deadline)
+
+    def keep(self, mask: BoolArray) -> None:
+        """Only the neurons where ``mask`` is True go on."""
+        self.W, self.V, self.sides, self.walls = self.W[mask], self.V[mask], self.sides[mask], self.walls[mask]
+
+    def hold(self, before: Array, crossed: BoolArray) -> None:
+        """Hold each neuron on the first wall it crossed: the objective is not convex, and beyond it is another one."""
+        old, new = before @ self.problem.inputs.T, self.W @ self.problem.inputs.T
+        move = np.where(crossed, np.abs(old) / np.maximum(np.abs(old - new), 1e-300), np.inf)
+        for j in np.flatnonzero(crossed.any(axis=1)):
+            self.walls[j] |= crossed[j] & (move[j] <= move[j].min() * (1 + 1e-9) + 1e-12)
+
+    def release(self) -> bool:
+        """Let go of the most wrongly held wall of each neuron, on the side where that pays; True if any was released.
+
+        With multiplier m of the neuron's own side, the other side has ``-m + hinge·(G v)_i ||x_i||``: there sample i has the
+        other slope. Both must be non-negative on a wall that is rightly held.
+        """
+        problem, X, p = self.problem, self.problem.inputs, self.problem.penalized
+        gates = problem.activation.gate(self.sides > 0)
+        F = (gates * (self.W @ X.T)).T @ self.V + self.bias
+        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        released = False
+        for j in range(len(self.W)):
+            rows = np.flatnonzero(self.walls[j])
+            if not len(rows):
+                continue
+            pull = X.T @ (gates[j] * (G @ self.V[j]))
+            pull[:p] += problem.beta * self.W[j, :p]
+            lengths = np.linalg.norm(X[rows], axis=1)
+            normals = self.sides[j, rows, None] * X[rows] / lengths[:, None]
+            own = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0]
+            other = -own + problem.activation.hinge * (G[rows] @ self.V[j]) * lengths
+            worst = int(np.argmin(np.minimum(own, other)))
+            if min(own[worst], other[worst]) < -1e-9 * problem.beta * np.linalg.norm(self.W[j, :p]):
+                self.walls[j, rows[worst]] = False
+                self.sides[j, rows[worst]] *= 1.0 if own[worst] <= other[worst] else -1.0
+                released = True
+        return released
 
 
 def joint_polish(
@@ -65,81 +104,19 @@ def joint_polish(
         return
     if not within_reach(problem, W.size + V.size, len(W), deadline):
         return
-    X = problem.inputs
-    lengths = np.linalg.norm(X, axis=1)
     seen: list[BoolArray] = []
     for guess in guesses:
-        T = W @ X.T
-        near = (np.abs(T) <= guess * lengths * np.linalg.norm(W, axis=1, keepdims=True)) & (lengths > 0)
+        near = near_walls(problem, W, guess)
         if any(np.array_equal(near, walls) for walls in seen):
             continue
         seen.append(near.copy())
         root = np.sqrt(
             np.maximum(np.linalg.norm(V, axis=1), 1e-300) / np.linalg.norm(W[:, : problem.penalized], axis=1)
         )
-        neurons = Neurons(W * root[:, None], V / root[:, None], bias.copy(), np.where(T >= 0, 1.0, -1.0), near)
-        neurons = _correct(problem, neurons, deadline)
+        sides = np.where(W @ problem.inputs.T >= 0, 1.0, -1.0)
+        neurons = Neurons(problem, W * root[:, None], sides, near, V / root[:, None], bias.copy())
+        correct(neurons, deadline)
         yield neurons.W, neurons.V, neurons.bias
-
-
-def _correct(problem: Problem, neurons: Neurons, deadline: Deadline) -> Neurons:
-    """Newton with the walls held, then add violated and release wrongly held walls, until neither happens."""
-    X = problem.inputs
-    lengths = np.linalg.norm(X, axis=1)
-    for _ in range(CORRECTIONS):
-        before = neurons.W
-        converged = _Newton(problem, neurons).run(deadline)
-        if deadline.passed():
-            break
-        size = np.linalg.norm(neurons.W[:, : problem.penalized], axis=1)
-        if not converged and len(size) > 1 and size.min() < VANISHING * size.max():
-            neurons = neurons.keep(np.arange(len(size)) != int(size.argmin()))
-            continue
-        reach = np.linalg.norm(neurons.W, axis=1, keepdims=True) * lengths
-        beyond = (neurons.sides * (neurons.W @ X.T) < -1e-12 * reach) & ~neurons.walls & (size > 0)[:, None]
-        if beyond.any():
-            _first_crossings(problem, before, neurons, beyond)
-            continue
-        if not _release(problem, neurons):
-            break
-    return neurons
-
-
-def _first_crossings(problem: Problem, before: Array, neurons: Neurons, beyond: BoolArray) -> None:
-    """Hold each neuron on the first wall it crossed, from where it started."""
-    old, new = before @ problem.inputs.T, neurons.W @ problem.inputs.T
-    move = np.where(beyond, np.abs(old) / np.maximum(np.abs(old - new), 1e-300), np.inf)
-    for j in np.flatnonzero(beyond.any(axis=1)):
-        neurons.walls[j] |= beyond[j] & (move[j] <= move[j].min() * (1 + 1e-9) + 1e-12)
-
-
-def _release(problem: Problem, neurons: Neurons) -> bool:
-    """Let go of the most wrongly held wall of each neuron, on the side where that pays; True if any was released.
-
-    With multiplier m of the neuron's own side, the other side has ``-m + hinge·(G v)_i ||x_i||``: there sample i has the
-    other slope. Both must be non-negative on a wall that is rightly held.
-    """
-    X, p = problem.inputs, problem.penalized
-    gates = problem.activation.gate(neurons.sides > 0)
-    F = (gates * (neurons.W @ X.T)).T @ neurons.V + neurons.bias
-    G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
-    released = False
-    for j in range(len(neurons.W)):
-        rows = np.flatnonzero(neurons.walls[j])
-        if not len(rows):
-            continue
-        pull = X.T @ (gates[j] * (G @ neurons.V[j]))
-        pull[:p] += problem.beta * neurons.W[j, :p]
-        lengths = np.linalg.norm(X[rows], axis=1)
-        normals = neurons.sides[j, rows, None] * X[rows] / lengths[:, None]
-        own = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0]
-        other = -own + problem.activation.hinge * (G[rows] @ neurons.V[j]) * lengths
-        worst = int(np.argmin(np.minimum(own, other)))
-        if min(own[worst], other[worst]) < -1e-9 * problem.beta * np.linalg.norm(neurons.W[j, :p]):
-            neurons.walls[j, rows[worst]] = False
-            neurons.sides[j, rows[worst]] *= 1.0 if own[worst] <= other[worst] else -1.0
-            released = True
-    return released
 
 
 class _Newton:
@@ -174,14 +151,10 @@ class _Newton:
             if sizes[-1] <= 0.1 * noise or min(sizes[-PATIENCE:]) > 0.5 * min(sizes[:-PATIENCE], default=np.inf):
                 break
             direction = _descent(H, g, deadline)
-            step, fresh = 1.0, self.value(x + direction)
-            while not fresh <= value * (1 + 1e-15) and step > 1e-4:
-                step *= 0.5
-                fresh = self.value(x + step * direction)
-            if not fresh <= value * (1 + 1e-15):
+            found = damped(self.value, x, value, direction)
+            if found is None:
                 break
-            moved = step * np.linalg.norm(direction) > 1e-15 * np.linalg.norm(x)
-            x, value = x + step * direction, fresh
+            x, value, moved = found
             if not moved:
                 break
         neurons.W = np.array([Z @ self.part(x, j) for j, Z in enumerate(self.bases)])
