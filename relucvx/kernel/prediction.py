@@ -18,8 +18,6 @@ from relucvx.validation import as_matrix, check_same_length
 
 ASSUMED = "X not given: X X^T = I is assumed"
 
-THEOREM = "theorem"
-
 
 @dataclass(frozen=True, repr=False)
 class Prediction(Result):

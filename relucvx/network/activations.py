@@ -13,7 +13,6 @@ from scipy import special
 from relucvx.errors import InvalidInputError, explain
 from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
 
-_SQRT_2 = math.sqrt(2.0)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
 

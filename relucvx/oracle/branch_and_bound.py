@@ -16,7 +16,6 @@ import numpy as np
 from relucvx.deadline import Deadline
 from relucvx.oracle import simplicial
 from relucvx.oracle.form import Form
-from relucvx.tolerances import EPS
 from relucvx.types import Array
 
 MAX_DIMENSION = 14
@@ -144,8 +143,3 @@ def branch_and_bound(
             return state
         if cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
             return state
-
-
-def predicted_slack(form: Form) -> float:
-    """Relative rounding slack to expect, in units of ``form.scale``."""
-    return rounding_slack(form, 10**6) / form.scale if form.scale > 0 else EPS

@@ -16,7 +16,7 @@ from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
 
 UNEVEN = 30.0
-"""Axes along which the rows spread by factors of more than this are uneven."""
+"""Axes, and columns of the inputs, along which the rows spread by factors of more than this are uneven."""
 
 SAME_DIRECTION = 0.9995
 """Two local maxima with a larger cosine count as one."""

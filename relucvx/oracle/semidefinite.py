@@ -15,6 +15,7 @@ import numpy as np
 from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
 from relucvx.program.backend import CLARABEL, failures, options, quiet
 from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
+from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import sign_constraints
 from relucvx.types import Array
@@ -43,8 +44,7 @@ def semidefinite_bound(problem: Problem, N: Array, deadline: Deadline | None = N
     size = float(np.linalg.norm(N, 2))
     if scale == 0.0 or size == 0.0:
         return 0.0
-    # powers of two change no digit
-    unit_x, unit_n = (2.0 ** round(float(np.log2(v))) for v in (scale, size))
+    unit_x, unit_n = power_of_two(scale), power_of_two(size)
     M = N / unit_n
     lifting = tightest_lifting(problem.inputs / unit_x, problem.activation)
     S = _multiplier(lifting, M, deadline or Deadline())

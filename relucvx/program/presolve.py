@@ -220,10 +220,10 @@ def own_units(problem: Problem) -> Reduction | None:
     free = problem.bias.is_free
     centre = problem.X.mean(axis=0) if free else np.zeros(problem.n_features)
     X = problem.X - centre
-    s = 1.0 if problem.bias.decays_hidden else _power_of_two(X)
+    s = 1.0 if problem.bias.decays_hidden else _unit(X)
     degree = problem.loss.homogeneity
     # a decayed output bias costs beta b²/2: neither linear in t nor of the loss's degree
-    t = _power_of_two(problem.Y) if degree is not None and not problem.bias.decays_output else 1.0
+    t = _unit(problem.Y) if degree is not None and not problem.bias.decays_output else 1.0
     if s == 1.0 and t == 1.0 and not centre.any():
         return None
     p = 1 if degree is None else degree
@@ -279,7 +279,7 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
     slopes = np.array([act.slope_neg, act.slope_pos])
     weights = problem.sample_weight[problem.sample_weight > 0]
     # the median: one huge weight is no reason to make all others tiny
-    u, a = _power_of_two(np.median(weights, keepdims=True)) if len(weights) else 1.0, _power_of_two(slopes)
+    u, a = _unit(np.median(weights, keepdims=True)) if len(weights) else 1.0, _unit(slopes)
     u, a = (1.0 if 1.0 / ORDINARY <= unit <= ORDINARY else unit for unit in (u, a))
     if problem.bias.decays_output:
         a = 1.0
@@ -301,10 +301,14 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
     )
 
 
-def _power_of_two(A: Array) -> float:
-    """The power of two nearest to the largest entry; 1 for zeros. It changes no digit."""
-    largest = float(np.abs(A).max())
-    return 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
+def power_of_two(size: float) -> float:
+    """The power of two nearest to a size, 1 for 0: a unit that changes no digit."""
+    return float(2.0 ** round(math.log2(size))) if size > 0.0 else 1.0
+
+
+def _unit(A: Array) -> float:
+    """The power of two nearest to the largest entry; 1 for zeros."""
+    return power_of_two(float(np.abs(A).max()))
 
 
 # ---------------------------------------------------------------------- columns

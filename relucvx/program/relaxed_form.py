@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, ex
 from relucvx.program.backend import CLARABEL, INACCURATE, OPTIMAL, SCS, failures, options, solve
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
+from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
@@ -40,14 +40,10 @@ class Scaled:
 
 def scale_problem(problem: Problem) -> Scaled:
     """Powers of two, so that nothing is rounded; targets only where the loss is homogeneous."""
-    sx = _power_of_two(float(np.linalg.norm(problem.inputs, 2)))
-    sy = _power_of_two(float(np.abs(problem.Y).max())) if problem.loss.homogeneity == 2 else 1.0
+    sx = power_of_two(float(np.linalg.norm(problem.inputs, 2)))
+    sy = power_of_two(float(np.abs(problem.Y).max())) if problem.loss.homogeneity == 2 else 1.0
     scaled = dataclasses.replace(problem, Y=problem.Y / sy)
     return Scaled(scaled, problem.inputs / sx, problem.beta / sx / sy, sx, sy)
-
-
-def _power_of_two(size: float) -> float:
-    return float(2.0 ** round(math.log2(size))) if size > 0.0 else 1.0
 
 
 def network_program(

@@ -11,7 +11,7 @@ import numpy as np
 
 from relucvx.report.comparison import Comparison
 
-OPTIMUM, PREDICTION, RUN, FLOOR = "#1b4f8a", "#2e7d4f", "#c8641e", "#8c1d40"
+OPTIMUM, RUN, FLOOR = "#1b4f8a", "#c8641e", "#8c1d40"
 """Colours of the optimum, the prediction, the runs and the certified bound in every figure."""
 
 QUIET = "#8a8f98"

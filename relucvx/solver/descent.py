@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from relucvx.deadline import Deadline
+from relucvx.oracle.search import UNEVEN
 from relucvx.program.lbfgs import lbfgs
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -16,9 +17,6 @@ MANY_SAMPLES, FEW_SAMPLES, COARSE_SHARE = 10_000, 2_000, 0.15
 
 ROWS_AT_ONCE = 1024
 """Rows of one step of a pass through the network, so that what is in between stays near the processor."""
-
-UNEVEN = 30.0
-"""Columns whose sizes differ by more than this are brought to one size for a descent."""
 
 
 def descend(
@@ -80,7 +78,7 @@ def descend(
 
 
 def _units(X: Array) -> Array:
-    """Powers of two (D,) that bring the columns to one size, where they differ by more than :data:`UNEVEN`; else ones."""
+    """Powers of two (D,) that bring the columns to one size, where they differ by more than ``UNEVEN``; else ones."""
     rms = np.sqrt((X**2).mean(axis=0))
     used = rms > 0
     if not used.any() or rms[used].max() <= UNEVEN * rms[used].min():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relucvx.losses import EXACT_PENALTY, LOSSES
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
-from relucvx.program.losses import EXACT_PENALTY, LOSSES
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.presolve import centred_targets, even_rows, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.program.problem import make_problem

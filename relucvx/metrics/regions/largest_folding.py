@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,6 @@ RESTARTS = 8
 
 SMALLEST = 1e-3
 """Steps of the local improvement, relative to the sides of the box, below which it ends."""
-
-Ends: TypeAlias = tuple[Array, Array]
-"""Starts and ends of segments, as many rows in both: points, or positions of rows of a data set."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
