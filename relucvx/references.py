@@ -74,15 +74,3 @@ REFERENCES: dict[str, str] = {
     "or as public code has it. No author is held to it.",
     "relucvx": "Derived and tested in this package, not taken from a source.",
 }
-
-
-def reference(key: str) -> str:
-    """Return the full citation for a key; raises KeyError naming the known keys."""
-    if key not in REFERENCES:
-        raise KeyError(f"unknown reference {key!r}; known: {', '.join(sorted(REFERENCES))}")
-    return REFERENCES[key]
-
-
-def references(keys: str) -> tuple[str, ...]:
-    """The full citations of several keys with commas between them, as claims and predictions name their sources."""
-    return tuple(reference(key.strip()) for key in keys.split(","))

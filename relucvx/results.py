@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -174,3 +174,10 @@ def write_figure(path: str | os.PathLike[str], figure: Any, dpi: float) -> Path:
         When it cannot be written.
     """
     return write_bytes(path, figure_bytes(figure, Path(path).suffix.lower().lstrip("."), dpi))
+
+
+def as_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """A pandas DataFrame with one row per record."""
+    import pandas
+
+    return pandas.DataFrame(rows)

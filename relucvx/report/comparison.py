@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import MissingPackageError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.findings import Finding
 from relucvx.report.measure import Row, kernel_of
 from relucvx.report.uniqueness import KernelUniqueness
-from relucvx.results import write_text
+from relucvx.results import as_frame, write_text
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result, plain, strict_json
@@ -132,22 +131,8 @@ class Comparison(Result):
         return [{name: plain(getattr(row, name)) for name in names} for row in rows]
 
     def to_frame(self) -> Any:
-        """:meth:`table` as a pandas DataFrame.
-
-        Raises
-        ------
-        MissingPackageError
-            Without pandas; :meth:`table` needs nothing.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                explain(
-                    "pandas", "no such package", "a broken installation", "pip install pandas, or comparison.table()"
-                )
-            ) from error
-        return pandas.DataFrame(self.table())
+        """:meth:`table` as a pandas DataFrame."""
+        return as_frame(self.table())
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data as plain values; kernels up to 300 samples."""

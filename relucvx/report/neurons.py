@@ -285,7 +285,7 @@ def _sphere_map(comparison: Comparison, ax: Any) -> Any:
     W = _unit(longitude.ravel(), latitude.ravel())
     points = hammer(W)
     x, y = (points[:, k].reshape(longitude.shape) for k in (0, 1))
-    _colour_map(comparison, ax, x, y, _scale(comparison, W).reshape(longitude.shape))
+    _colour_map(ax, x, y, _scale(comparison, W).reshape(longitude.shape))
     _graticule(ax, comparison.problem)
     marks = hammer(_marks(comparison))
     return _mark(ax, marks)
@@ -296,7 +296,7 @@ def _free_map(comparison: Comparison, ax: Any) -> Any:
     reach = 1.1 * max(float(np.linalg.norm(problem.X, axis=1).max()), 1e-300)
     angle, bias = np.meshgrid(np.linspace(-np.pi, np.pi, 361), np.linspace(-reach, reach, 181))
     W = np.column_stack([np.cos(angle).ravel(), np.sin(angle).ravel(), bias.ravel()])
-    _colour_map(comparison, ax, np.rad2deg(angle), bias, _scale(comparison, W).reshape(angle.shape))
+    _colour_map(ax, np.rad2deg(angle), bias, _scale(comparison, W).reshape(angle.shape))
     marks = _marks(comparison)
     lead = np.linalg.norm(marks[:, :2], axis=1)
     marks, lead = marks[lead > 1e-12], lead[lead > 1e-12]
@@ -305,7 +305,7 @@ def _free_map(comparison: Comparison, ax: Any) -> Any:
     return _mark(ax, np.column_stack([np.rad2deg(np.arctan2(marks[:, 1], marks[:, 0])), marks[:, 2] / lead]))
 
 
-def _colour_map(comparison: Comparison, ax: Any, x: Array, y: Array, values: Array) -> None:
+def _colour_map(ax: Any, x: Array, y: Array, values: Array) -> None:
     image = ax.pcolormesh(x, y, values, cmap="viridis", vmin=0.0, vmax=1.0, shading="gouraud", rasterized=True)
     ax.contour(x, y, values, levels=[0.5, 0.9, 0.99], colors="white", linewidths=[0.6, 0.9, 1.2])
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="$\\|N^T\\phi(Xw)\\| \\,/\\, \\beta$  (contours 0.5, 0.9, 0.99)")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import MissingPackageError, explain
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.results import as_frame
 from relucvx.types import Array, Result, freeze
 
 
@@ -155,22 +155,10 @@ class Runs(Result):
         return float(np.mean(self.objectives <= value + rel_tol * abs(value)))
 
     def to_frame(self) -> Any:
-        """A pandas table with one row per seed, without networks and histories.
-
-        Raises
-        ------
-        MissingPackageError
-            When pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingPackageError(
-                explain("pandas to be installed", "no such package", "a broken installation", "pip install pandas")
-            ) from error
+        """A pandas table with one row per seed, without networks and histories."""
         names = ("seed", "objective", "stationarity", "steps", "seconds")
         rows = [{**{n: getattr(run, n) for n in names}, "status": run.status.name} for run in self.runs]
-        return pd.DataFrame(rows)
+        return as_frame(rows)
 
     def __len__(self) -> int:
         return len(self.runs)

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from theory.claim_checks import CHECKS
 
 from relucvx.datasets import factorial
-from relucvx.theory import Verdict, claim, mean_field, verify
+from relucvx.theory import Verdict, claim, verify
+from relucvx.theory.abstraction import CLAIMS
 from relucvx.theory.abstraction import CLAIMS as ABSTRACTION
 from relucvx.theory.definition import broken
 from relucvx.theory.mean_field import CLAIMS as ENERGY
-from relucvx.theory.mean_field import RECTIFYING, RISING
 
 ALL = {c.id: c for c in ABSTRACTION + ENERGY}
 
@@ -141,13 +142,6 @@ def test_anti_abstract_is_not_claimed_with_common_mode():
     }
 
 
-@pytest.mark.parametrize("activation", RISING + RECTIFYING)
-def test_every_sampled_activation(activation):
-    data = factorial(2, x0=1.3, rng=2)
-    instance = {"X": data.X, "Y": data.Y, "beta": 0.1, "activation": activation, "seed": 4}
-    assert ALL["abstract-smooth"].check(instance).verdict is Verdict.HOLDS
-
-
 def test_a_rotation_by_45_degrees_is_not_abstract():
     """One neuron per condition: same objective, parallelism 0."""
     data = factorial(2, rng=1)
@@ -159,12 +153,7 @@ def test_a_rotation_by_45_degrees_is_not_abstract():
     assert subject.check(instance, mutate=spoil("parallelism", lambda v: v + 1e-3)).verdict is Verdict.VIOLATED
 
 
-def test_an_energy_that_is_not_convex_is_noticed(monkeypatch):
-    """The same check on -E, which is concave."""
-    subject = ALL["energy-convex"]
-    true = mean_field.energy
-    monkeypatch.setattr(mean_field, "energy", lambda *given: -true(*given))
-    instance = subject.example(2)
-    outcome = subject.check(instance)
-    assert outcome.verdict is Verdict.VIOLATED
-    assert "E above its chord" in {d.name for d in outcome.deviations if not d.met}
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_claims(claim, check):
+    check(claim)

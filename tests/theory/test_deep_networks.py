@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from theory.claim_checks import CHECKS
 
 from relucvx.theory import claim
+from relucvx.theory.deep_networks import CLAIMS
 from relucvx.theory.deep_networks import CLAIMS as DEEP
 from relucvx.theory.definition import MAX_SIZE, Verdict
 from relucvx.theory.straight_lines import CLAIMS as LINES
@@ -106,19 +108,15 @@ def test_fails_without_its_first_assumption(name):
     assert outcome.verdict is Verdict.VIOLATED
 
 
-def test_deeper_networks_fold():
-    rng = np.random.default_rng(2)
-    folding = ALL["one-hidden-layer-no-folding"]
-    verdicts = [
-        folding.check(folding.assumptions[0].broken(i, rng), force=True).verdict
-        for i in instances("one-hidden-layer-no-folding", 3)
-    ]
-    assert Verdict.VIOLATED in verdicts
-
-
 def test_explicit_threshold_of_the_notes():
     """beta = 0.3, sigma = 0.502: two layers keep 0.202, three keep nothing."""
     threshold = ALL["deep-hard-threshold"]
     instance = {"sigma": 0.502, "beta": 0.3, "X": np.eye(3)}
     assert threshold.predict(instance)["two"] == pytest.approx(0.202, abs=1e-12)
     assert threshold.check(instance).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_claims(claim, check):
+    check(claim)

@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from theory.claim_checks import CHECKS
 
 from relucvx.metrics import hamming_convex
 from relucvx.theory import Verdict, claim
-from relucvx.theory.hamming import _all_paths, _cells, _codes, _one_path, _union_is_convex
+from relucvx.theory.hamming import CLAIMS, _all_paths, _cells, _codes, _one_path, _union_is_convex
 
 LEMMA, PRINTED = claim("hamming-convex-unions"), claim("reading-hamming-one-path")
 
@@ -132,3 +133,9 @@ def test_a_union_has_to_be_of_cells():
     missing = np.array([[False, False, True]])
     assert LEMMA.check({**instance, "chosen": missing}).failed == "a union of such cells"
     assert LEMMA.check({**instance, "chosen": np.zeros((0, 3), bool)}).failed == "a union of such cells"
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_claims(claim, check):
+    check(claim)

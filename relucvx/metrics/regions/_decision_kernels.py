@@ -140,7 +140,7 @@ def _leader(O: Any, D: Any, ring: Any, tied: Any) -> int:
 
 
 @compiled
-def _tied(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, span: Any) -> Any:
+def _tied(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int) -> Any:
     """The contenders equal to i all along the segment (i among them), in order."""
     out = np.empty(len(kept), dtype=np.int64)
     n = 0
@@ -183,7 +183,7 @@ def inside_faces(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any) -> A
                 i, j = kept[p], kept[q]
                 if not _zeros(O, D, ring, i, j, ends, shares) or not _clip(O, D, ends, shares, kept, i, j, span):
                     continue
-                tied = _tied(O, D, ends, shares, kept, i, span)
+                tied = _tied(O, D, ends, shares, kept, i)
                 over, under = _side(O, D, ring, i, j, True), _side(O, D, ring, i, j, False)
                 if len(tied) > 2 and (_leader(O, D, over, tied) != i or _leader(O, D, under, tied) != j):
                     continue
@@ -213,7 +213,7 @@ def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face:
                 level = _difference(O, D, a, i, j) == 0.0 and _difference(O, D, b, i, j) == 0.0
                 if not level or not _clip(O, D, ends, shares, here, i, j, span):
                     continue
-                tied = _tied(O, D, ends, shares, here, i, span)
+                tied = _tied(O, D, ends, shares, here, i)
                 one, other = _leader(O, D, left, tied), _leader(O, D, right, tied)
                 if min(one, other) != i or max(one, other) != j:
                     continue

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.conversion import is_word
-from relucvx.errors import InvalidInputError, MissingPackageError, explain
+from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.regions.folding import walk_folding
@@ -21,6 +21,7 @@ from relucvx.metrics.regions.slices import slice_regions
 from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.network.modules import evaluating
 from relucvx.network.reading import read_layers
+from relucvx.results import as_frame
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_numpy
 
@@ -202,20 +203,8 @@ class RegionTracker:
             self.record()
 
     def to_frame(self) -> Any:
-        """The history as a pandas DataFrame, one row per record.
-
-        Raises
-        ------
-        MissingPackageError
-            Without pandas; :attr:`history` needs nothing.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                explain("pandas", "no such package", "", "pip install pandas, or tracker.history")
-            ) from error
-        return pandas.DataFrame(self._history)
+        """The history as a pandas DataFrame, one row per record."""
+        return as_frame(self._history)
 
     def plot(self, names: str | Sequence[str] | None = None, axes: Any = None) -> Any:
         """Draw quantities against steps, one panel each; returns the axes.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics.test_slices import BOX, assert_tiles, integer_nets, random_net
+from metrics.regions.test_slices import BOX, assert_tiles, integer_nets, random_net
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import input_map, slice_regions

@@ -1,12 +1,10 @@
 """Region complexity during training: what is recorded, and that training does not notice."""
 
-import sys
-
 import numpy as np
 import pytest
-from metrics.test_slices import BOX, random_net
+from metrics.regions.test_slices import BOX, random_net
 
-from relucvx.errors import InvalidInputError, MissingPackageError
+from relucvx.errors import InvalidInputError
 from relucvx.metrics import RegionTracker, folding, line_regions, slice_regions
 from relucvx.metrics.layers.hooks import evaluating
 from relucvx.metrics.regions.tracking import OF_LINES, OF_SLICES
@@ -208,13 +206,11 @@ def test_diverged_weights_are_no_regions(data):
 
 
 def test_frame_and_figure(data):
-    pandas = pytest.importorskip("pandas")
     net = random_net(np.random.default_rng(1), (2, 6, 6, 2))
     tracker = RegionTracker(net, polygons=BOX[None], segments=BOX.reshape(2, 2, 2), mode="both")
     for k in range(3):
         tracker.step(accuracy=k / 3)
     frame = tracker.to_frame()
-    assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == 3
     assert set(OF_SLICES + OF_LINES) | {"step", "seconds", "accuracy"} == set(frame.columns)
     axes = tracker.plot()
@@ -224,13 +220,6 @@ def test_frame_and_figure(data):
     assert tracker.plot("n_regions", one) is one
     assert len(RegionTracker(net, polygons=BOX[None]).history) == 0
     axes[0].figure.canvas.draw()
-
-
-def test_no_pandas(monkeypatch):
-    tracker = RegionTracker(random_net(np.random.default_rng(1), (2, 3, 1)), polygons=BOX[None])
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingPackageError, match=r"tracker\.history"):
-        tracker.to_frame()
 
 
 @pytest.mark.parametrize(
