@@ -276,18 +276,6 @@ def test_translation(python, shell):
     assert in_words_of(InvalidInputError("plain"), NAMES) == "plain"
 
 
-def test_an_explanation_keeps_its_parts():
-    import copy
-    import pickle
-
-    text = explain("a", "b", fix="d")
-    assert text == "expected a; received b; try: d."
-    for same in (text, copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
-        assert same.parts == ("a", "b", "", "d")
-    assert InvalidInputError(text).explanation is text
-    assert InvalidInputError("plain").explanation is None
-
-
 AT_THE_PROMPT = [
     ("solve", "iris", "--samples", "12", "--one-vs-rest", "0", "--loss", "mse"),
     ("solve", "iris", "--samples", "12", "--one-vs-rest", "0", "--activation", "tanh"),

@@ -205,7 +205,7 @@ def test_the_rule_about_names_of_losses_can_fail(source, asks):
     assert bool(losses_by_name(source)) is asks
 
 
-BIAS_MODES = frozenset(Bias)
+Bias = frozenset(Bias)
 
 
 def bias_modes_by_name(source: str) -> list[str]:
@@ -232,7 +232,7 @@ def bias_modes_by_name(source: str) -> list[str]:
             if not isinstance(a, (ast.Tuple, ast.List, ast.Set))
             for n in ast.walk(a)
         }
-        if BIAS_MODES & strings and any(word == "mode" or "bias" in word for word in words):
+        if Bias & strings and any(word == "mode" or "bias" in word for word in words):
             out.append(ast.unparse(node))
     return out
 

@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx.certificate import active_directions
-from relucvx.certificate.active_directions import region_maximum
 from relucvx.certificate.optimal_set import dual_error
-from relucvx.certificate.separation import separate
-from relucvx.oracle import make_form
 from relucvx.program.objective import fit, objective
 
 UNIQUE, NOT_UNIQUE, UNDECIDED = rx.Uniqueness.UNIQUE, rx.Uniqueness.NOT_UNIQUE, rx.Uniqueness.UNDECIDED
@@ -307,55 +303,6 @@ def test_dual_error_bounds_the_distance_between_dual_points():
         away = np.linalg.norm(rough.dual - exact.dual)
         assert away <= dual_error(rough.problem, rough.certificate.gap) + 1e-6
     assert dual_error(rx.make_problem(X, np.sign(y), 0.1, "hinge"), 1e-3) is None
-
-
-def test_a_regions_maximum_matches_a_fine_grid():
-    rng = np.random.default_rng(2)
-    X, N = rng.standard_normal((9, 2)), rng.standard_normal((9, 1))
-    form = make_form(X, N, rx.make_problem(X, N, 1.0).activation)
-    angles = np.linspace(0.0, 2 * np.pi, 40001)
-    W = np.stack([np.cos(angles), np.sin(angles)])
-    values = form.M[:, 0] @ np.maximum(form.X @ W, 0.0)
-    for start in range(0, 40001, 5003):
-        w = W[:, start]
-        sign = 1.0 if values[start] >= 0 else -1.0
-        sides = np.where(sign * form.M[:, 0] >= 0, np.where(form.X @ w >= 0, 1.0, -1.0), 0.0)
-        member = (sides[:, None] * (form.X @ W) >= 0).all(axis=0)
-        bound, point, flat = region_maximum(form, sides, sign, w)
-        best = (sign * values[member]).max()
-        assert bound >= best - 1e-12
-        assert flat is None
-        held = (np.abs(form.X @ w) > active_directions.NEAR * np.linalg.norm(form.X, axis=1)).any()
-        if not held:
-            assert bound == pytest.approx(best, rel=1e-6)
-            assert np.linalg.norm(point) == pytest.approx(1.0)
-
-
-def test_separation_holds_on_samples_and_finds_what_is_left_out():
-    rng = np.random.default_rng(3)
-    X, N = rng.standard_normal((10, 3)), rng.standard_normal((10, 1))
-    form = make_form(X, N, rx.make_problem(X, N, 1.0).activation)
-    W = rng.standard_normal((3, 200_000))
-    W /= np.linalg.norm(W, axis=0)
-    values = form.values(W)
-    none = np.zeros((0, 10)), np.zeros(0)
-    assert separate(form, *none, 1.01 * values.max() + 1e-9).outcome in ("proved", "witness")
-    assert separate(form, *none, 2.0 * values.max()).outcome == "proved"
-    out = separate(form, *none, 0.9 * values.max())
-    assert out.outcome == "witness"
-    assert form.values((out.witness / np.linalg.norm(out.witness))[:, None])[0] > 0.9 * values.max()
-    assert separate(form, *none, -1.0).outcome == "budget"
-    w = W[:, int(values.argmax())]
-    sign = np.sign(form.M[:, 0] @ np.maximum(form.X @ w, 0.0))
-    sides = np.where(sign * form.M[:, 0] >= 0, np.where(form.X @ w >= 0, 1.0, -1.0), 0.0)
-    outside = ~(((sides[:, None] * (form.X @ W)) >= 0).all(axis=0))
-    level = 0.5 * (values[outside].max() + values.max()) if values[outside].max() < values.max() else values.max()
-    assert separate(form, sides[None], np.array([sign]), level).outcome == "proved"
-    line = make_form(
-        np.array([[1.0], [-2.0]]), np.array([[1.0], [1.0]]), rx.make_problem([[1.0]], [1.0], 1.0).activation
-    )
-    assert separate(line, np.zeros((0, 2)), np.zeros(0), 1.5).outcome == "witness"
-    assert separate(line, np.zeros((0, 2)), np.zeros(0), 2.5).outcome == "proved"
 
 
 # ---------------------------------------------------------------- several outputs

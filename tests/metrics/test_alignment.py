@@ -193,26 +193,6 @@ def test_every_route_gives_the_same(p, q, debiased):
     assert cka(A, kernel2=B @ B.T, debiased=debiased) == pytest.approx(expected, rel=1e-10)
 
 
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.data())
-@settings(max_examples=60, deadline=None)
-def test_order_statistics_in_passes_equal_sorting(values, data):
-    values = np.array(values) / 3.0
-    rank = data.draw(st.integers(0, len(values) - 1))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 4)
-        found = blocks.order_statistic(lambda: iter(np.array_split(values, 3)), rank, 5.0)
-    assert found == pytest.approx(np.sort(values)[rank], rel=1e-12, abs=1e-28)
-
-
-def test_order_statistics_of_many_different_values():
-    values = np.random.default_rng(6).random(5000) ** 6
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 20)
-        for rank in (0, 1, 2500, 4999):
-            found = blocks.order_statistic(lambda: iter(np.array_split(values, 7)), rank, 2.0)
-            assert found == np.sort(values)[rank]
-
-
 def random_orthogonal(rng, p):
     return np.linalg.qr(rng.standard_normal((p, p)))[0] * rng.choice([-1.0, 1.0], p)
 

@@ -7,7 +7,6 @@ import pytest
 
 from relucvx import metrics as m
 from relucvx.errors import InvalidInputError
-from relucvx.metrics.samples.scaling import centred_kernel, exactly_scaled, mean_row, scaled, unit_spread
 from relucvx.network import DeepNetwork
 
 RNG = np.random.default_rng(0)
@@ -122,36 +121,6 @@ def test_drawn_splits_have_two_sides():
     assert m.decoding_dimension(rows, conditions, balanced=False, n_dichotomies=3, rng=0).exhaustive
 
 
-def test_conditions_as_lists_of_lists():
-    rows = FACTORS.tolist()
-    assert m.condition_averages(Z, rows).conditions == m.condition_averages(Z, FACTORS).conditions
-    mixed = [["left" if a else "right", b] for a, b in rows]
-    assert m.condition_averages(Z, mixed).conditions == (("left", 0), ("left", 1), ("right", 0), ("right", 1))
-    assert m.condition_averages(Z, list(FACTORS)).conditions == ((0, 0), (0, 1), (1, 0), (1, 1))
-
-
-def test_missing_parts_of_conditions_and_missing_values_of_pandas_are_refused():
-    pandas = pytest.importorskip("pandas")
-    table = FACTORS.astype(float)
-    table[3:5, 1] = np.nan
-    with pytest.raises(InvalidInputError, match=r"conditions without missing values; received \(1.0, nan\) at row 3"):
-        m.condition_averages(Z, table)
-    labels = pandas.Series([*LABELS[:-1], pandas.NA], dtype="object")
-    with pytest.raises(InvalidInputError, match="labels without missing values; received <NA> at row 59"):
-        m.graph_convexity(Z, labels)
-
-
-def test_masked_entries_are_missing():
-    hidden = np.ma.masked_greater(Z, 2.0)
-    with pytest.raises(InvalidInputError, match="Z to be finite; received nan at row"):
-        m.participation_ratio(hidden)
-    with pytest.raises(InvalidInputError, match="labels without missing values"):
-        m.graph_convexity(Z, np.ma.masked_equal(LABELS, 2))
-    with pytest.raises(InvalidInputError, match="labels without missing values; received None at row 1"):
-        m.graph_convexity(Z, np.ma.array(["a", "b"] * 30, mask=[False, True] * 30))
-    assert m.participation_ratio(np.ma.masked_greater(Z, 100.0)) == m.participation_ratio(Z)
-
-
 def test_brain_floats_of_torch():
     torch = pytest.importorskip("torch")
     tensor = torch.tensor(Z).bfloat16()
@@ -173,24 +142,6 @@ def test_parallelism_needs_no_kernel():
     tracemalloc.stop()
     np.testing.assert_allclose(found.per_factor, 1.0, atol=1e-4)
     assert peak < 50e6
-
-
-def test_helpers_against_their_definitions():
-    rows = Z + 5.0
-    np.testing.assert_allclose(mean_row(rows), [np.mean(column) for column in rows.T], rtol=1e-15)
-    assert scaled(rows)[1] == rows.max()
-    assert scaled(np.zeros((2, 2)))[1] == 1.0
-    for size in (1e-310, 0.3, 1.0, 1e308):
-        halved, power = exactly_scaled(np.array([[-size, size / 3.0]]))
-        np.testing.assert_array_equal(halved * power, [[-size, size / 3.0]])
-        assert 1.0 <= -halved[0, 0] < 2.0
-    K, H = rows @ rows.T, np.eye(60) - 1.0 / 60
-    np.testing.assert_allclose(centred_kernel(K), H @ K @ H / np.abs(K).max(), atol=1e-14)
-    spread = unit_spread(rows)
-    np.testing.assert_allclose(
-        [np.mean(np.sum(spread**2, axis=1)), *spread.mean(axis=0)], [1.0, 0, 0, 0, 0], atol=1e-14
-    )
-    assert not unit_spread(np.full((3, 2), 0.1)).any()
 
 
 NETWORK = DeepNetwork([RNG.standard_normal((3, 6)), RNG.standard_normal((6, 6)), RNG.standard_normal((6, 2))])

@@ -36,18 +36,6 @@ def test_values_and_derivatives(name):
     assert phi(0).shape == ()
 
 
-@pytest.mark.parametrize("name", list(SMOOTH))
-def test_torch_agrees(name):
-    torch = pytest.importorskip("torch")
-    phi = SMOOTH[name]
-    t = torch.tensor(T, requires_grad=True)
-    value = phi.torch(t)
-    np.testing.assert_allclose(value.detach().numpy(), phi(T), rtol=1e-12, atol=1e-15)
-    (slope,) = torch.autograd.grad(value.sum(), t)
-    expected = (np.abs(T) <= 1).astype(float) if name == "threshold" else phi.derivative(T)
-    np.testing.assert_allclose(slope.numpy(), expected, rtol=1e-11, atol=1e-15)
-
-
 def test_resolution():
     assert resolve_activation("tanh") is resolve_activation(SMOOTH["tanh"]) is SMOOTH["tanh"]
     assert resolve_activation("relu") is resolve_activation((0.0, 1.0)) is ACTIVATIONS["relu"]

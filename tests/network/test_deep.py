@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.errors import InvalidInputError
 from relucvx.network import SMOOTH, DeepNetwork, TwoLayerReLU
 
 RNG = np.random.default_rng(0)
@@ -72,12 +72,6 @@ def test_round_trip_through_torch(name):
     for a, b in zip(back.weights, net.weights, strict=True):
         np.testing.assert_array_equal(a, b)
     assert [b is None for b in back.biases] == [False, True, False]
-
-
-@pytest.mark.parametrize("activation", ["erf", "relu_squared", "threshold", (0.0, 2.0)])
-def test_activations_torch_has_no_layer_for(activation):
-    with pytest.raises(UnsupportedError, match="an activation that is a torch layer"):
-        DeepNetwork(WEIGHTS, activation=activation).to_torch()
 
 
 def test_linear_layers_in_a_row_are_a_deep_linear_network():

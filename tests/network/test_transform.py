@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from relucvx.errors import InvalidInputError
 from relucvx.network import TwoLayerReLU, balance, merge, path_norm, prune
-from relucvx.network import caratheodory as caratheodory_module
 
 quick = settings(deadline=None, max_examples=80)
 
@@ -203,25 +202,10 @@ def test_prune_checks_its_samples():
         prune(TwoLayerReLU([[1.0, 0.0]], [1.0]), np.ones((3, 3)))
 
 
-def test_prune_keeps_exact_outputs_when_elimination_fails(monkeypatch):
-    # A wrong elimination must be noticed by its change of the outputs and dropped.
-    monkeypatch.setattr(caratheodory_module, "_eliminate", lambda weights, rates, null: np.zeros_like(weights))
-    net = TwoLayerReLU([[1.0], [2.0]], [[1.0], [1.0]])
-    out = prune(net, np.ones((1, 1)))
-    np.testing.assert_allclose(out.predict([[1.0]]), [[3.0]])
-
-
 def test_path_norm_is_the_sum_of_products():
     net = TwoLayerReLU([[3.0], [0.0]], [[2.0], [1.0]], bias_in=[4.0, 2.0])
     assert path_norm(net) == 12.0
     assert path_norm(net, penalize_bias=False) == 6.0
-
-
-def test_refit_keeps_the_coefficients_when_solving_anew_breaks_a_constraint():
-    moved = np.array([1.0, 1.0])
-    negative = caratheodory_module._refit(np.eye(2), moved, np.ones(2), np.array([1.0, -1.0]))
-    dearer = caratheodory_module._refit(np.eye(2), moved, np.ones(2), np.array([1.0, 2.0]))
-    np.testing.assert_array_equal([negative, dearer], [moved, moved])
 
 
 @pytest.mark.parametrize("angle", [1e-4, 1e-7, 1e-10, 1e-13, 1e-15])

@@ -12,9 +12,7 @@ from strategies import ACTIVATIONS, examples, problems
 from relucvx.arrangement import enumerate_patterns, sample_patterns
 from relucvx.datasets import degenerate_bank
 from relucvx.errors import InvalidInputError, UnsupportedError
-from relucvx.oracle import branch_and_bound as bnb
 from relucvx.oracle import choose_method, dual_norm, make_form, spectral_bound
-from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual
 from relucvx.program.problem import make_problem
 from relucvx.types import Bias, Scope
@@ -32,26 +30,6 @@ def case(bias="none", activation="relu", c=1, n=10, d=2, seed=0):
 def value_of(problem, N, w):
     """||Nᵀ phi(Xa w)|| / ||w||_penalised."""
     return float(np.linalg.norm(problem.activation(problem.inputs @ w) @ N) / np.linalg.norm(w[: problem.penalized]))
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bias", Bias)
-@pytest.mark.parametrize("d", [1, 2, 3])
-def test_branch_and_bound_enumeration_and_sampling_agree(d, bias, activation):
-    problem, N = case(bias, activation, d=d, seed=d)
-    rng = np.random.default_rng(0)
-    tree = dual_norm(problem, N, method="branch_and_bound")
-    cells = dual_norm(problem, N, method="enumeration")
-    assert tree.outcome == cells.outcome == "proved"
-    assert tree.upper - tree.lower <= 1e-9 * tree.upper
-    assert cells.upper - cells.lower <= 1e-9 * cells.upper
-    assert tree.lower <= cells.upper
-    assert cells.lower <= tree.upper
-    found = climbed_dual_norm(problem, N, rng)
-    assert 0.995 * tree.upper <= found <= tree.upper * (1 + 1e-12)
-    for bound in (tree, cells):
-        assert value_of(problem, N, bound.witness) == pytest.approx(bound.lower, rel=1e-9)
-        assert np.linalg.norm(bound.witness[: problem.penalized]) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("c", [2, 3])
@@ -134,31 +112,6 @@ def test_budgets_only_loosen(c):
     assert dual_norm(problem, N, method="branch_and_bound", max_cones=20).outcome == "budget"
 
 
-def test_depth_first_finish(monkeypatch):
-    """A frontier that outgrows memory is finished depth first, with the same result."""
-    for bias in ("none", "free"):
-        problem, N = case(bias, d=5 if bias == "none" else 3, n=40, c=2)
-        free = dual_norm(problem, N, method="branch_and_bound", max_cones=50_000)
-        calls = []
-        original = bnb.simplicial.run
-
-        def spy(*args, calls=calls, original=original):
-            calls.append(args[9])
-            return original(*args)
-
-        monkeypatch.setattr(bnb, "FRONTIER_BYTES", 1)
-        monkeypatch.setattr(bnb, "CHUNK_WORK", 1)
-        monkeypatch.setattr(bnb.simplicial, "run", spy)
-        for target in (1.02 * free.upper, 1.2 * free.upper):
-            tight = dual_norm(problem, N, method="branch_and_bound", target=target, n_starts=1)
-            assert tight.outcome == "proved"
-            assert free.lower <= tight.upper <= target * (1 + 1e-9)
-        for budget in (200, 1000, 4000):
-            assert dual_norm(problem, N, method="branch_and_bound", max_cones=budget, n_starts=1).upper >= free.lower
-        assert any(calls)
-        monkeypatch.undo()
-
-
 @pytest.mark.parametrize("method", ["enumeration", "branch_and_bound", "auto"])
 def test_stop_above_returns_a_violating_direction(method):
     problem, N = case(n=12, d=3)
@@ -170,17 +123,6 @@ def test_stop_above_returns_a_violating_direction(method):
     never = dual_norm(problem, N, method=method, target=1.1 * exact.upper, stop_above=1.1 * exact.upper)
     assert never.outcome == "proved"
     assert exact.lower <= never.upper <= 1.1 * exact.upper
-
-
-def test_violation_found_by_the_tree_itself():
-    """Without any search the branch-and-bound hands over the direction."""
-    problem, N = case(n=12, d=3)
-    exact = dual_norm(problem, N)
-    form = make_form(problem.inputs, N, problem.activation)
-    found = bnb.branch_and_bound(form, target=0.0, stop_above=0.97 * exact.lower)
-    assert found.outcome == "violated"
-    assert form.values(found.witness[:, None])[0] == pytest.approx(found.lower)
-    assert 0.97 * exact.lower < found.lower <= exact.upper <= found.upper * (1 + 1e-12)
 
 
 def test_time_limit_and_callback():
@@ -228,26 +170,6 @@ def test_methods_are_chosen_by_size():
     assert bound.upper >= bound.lower > 0
 
 
-def test_starts_are_used():
-    problem, N = case(n=30, d=6)
-    best = dual_norm(problem, N, method="spectral", n_starts=3000)
-    helped = dual_norm(problem, N, method="spectral", n_starts=1, starts=best.witness[None])
-    assert helped.lower >= best.lower * (1 - 1e-9)
-
-
-def test_local_maxima_are_distinct_sorted_and_reached():
-    problem, N = case(n=20, d=3)
-    form = make_form(problem.inputs, N, problem.activation)
-    starts = random_directions(form, 200, np.random.default_rng(0))
-    directions, values = local_maxima(form, starts, limit=5)
-    assert 0 < len(values) <= 5
-    assert (np.diff(values) <= 0).all()
-    np.testing.assert_allclose(form.values(directions.T), values, rtol=1e-12)
-    above, high = local_maxima(form, starts, above=values[0] * 1.1)
-    assert len(above) == len(high) == 0
-    assert len(local_maxima(form, starts[:0])[0]) == 0
-
-
 def test_errors():
     problem, N = case()
     with pytest.raises(InvalidInputError, match="a method among auto, enumeration"):
@@ -265,16 +187,6 @@ def test_errors():
         dual_norm(problem, N, rng="x")
 
 
-def test_walls_without_weight_are_not_split_for_ever():
-    """A sample whose dual entry is 0 (a hinge beyond its margin, a sample of weight 0) bends nothing, but crosses cones."""
-    X = np.array([[1.5, 1.0], [-2.0, 1.0], [-1.0, -1.5]])
-    N = np.array([[-2.4924389719637587], [1.5842376208054454], [0.0]])
-    problem = make_problem(X, np.ones(3), 0.1, bias="hidden", activation=(-0.5, 0.25))
-    found = dual_norm(problem, N, method="branch_and_bound", n_starts=1, max_cones=1000)
-    assert found.outcome == "proved"
-    assert found.upper == pytest.approx(dual_norm(problem, N, method="enumeration").upper, rel=1e-11)
-
-
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("c", [1, 2])
 def test_zeros_in_the_dual_point_cost_no_more_than_leaving_the_samples_out(seed, c):
@@ -289,15 +201,3 @@ def test_zeros_in_the_dual_point_cost_no_more_than_leaving_the_samples_out(seed,
     part = dual_norm(fewer, N[kept], method="branch_and_bound", max_cones=20_000)
     assert full.outcome == part.outcome == "proved"
     assert full.upper == pytest.approx(part.upper, rel=1e-10)
-
-
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0, 1e4])
-def test_enumeration_with_a_free_bias_does_not_depend_on_units(scale):
-    rng = np.random.default_rng(5)
-    X, y = rng.standard_normal((9, 2)), rng.standard_normal(9)
-    problem = make_problem(X * scale, y, 1.0, bias="free")
-    N = balance_dual(problem, problem.Y)
-    found = dual_norm(problem, N, method="enumeration")
-    other = dual_norm(problem, N, method="branch_and_bound")
-    assert found.upper == pytest.approx(other.upper, rel=1e-6)
-    assert found.upper - found.lower <= 1e-6 * found.upper

@@ -4,18 +4,8 @@ import heapq
 
 import numpy as np
 import pytest
-from scipy.optimize import nnls
 
-from relucvx.arrangement._least_norm import least_norm, solve_passive
 from relucvx.oracle import simplicial
-from relucvx.oracle.branch_and_bound import starting_cones
-from relucvx.oracle.cone_bounds import (
-    cone_bound,
-    entrywise_bound,
-    least_norm_majorant,
-    repaired_norm,
-    spectral_on_cell,
-)
 from relucvx.oracle.form import make_form
 from relucvx.oracle.simplicial import heap_pop, heap_push, relax, split_point, value_along, value_at
 from relucvx.types import ACTIVATIONS
@@ -41,106 +31,6 @@ def sampled_alphas(rng, G, p, count=4000):
     norms = np.linalg.norm((A @ G)[:, :p], axis=1)
     keep = norms > 1e-9
     return A[keep] / norms[keep, None]
-
-
-CASES = [(dim, p, wide) for dim in (2, 3, 4, 5) for p in (dim, dim - 1) for wide in (0.05, 0.5, 2.0) if p >= 1]
-
-
-@pytest.mark.parametrize(("dim", "p", "wide"), CASES)
-def test_cone_bounds_hold_on_the_cone(dim, p, wide):
-    rng = np.random.default_rng([dim, p, int(100 * wide)])
-    finite = 0
-    for trial in range(30):
-        c = 1 + trial % 3
-        G = random_cone(rng, dim, p, wide)
-        a = rng.standard_normal((dim, c)) + 2.0 * rng.standard_normal(c)
-        rho = rng.exponential(size=dim) * (trial % 2) * 0.3
-        alphas = sampled_alphas(rng, G, p)
-        worst = (np.linalg.norm(alphas @ a, axis=1) + alphas @ rho).max()
-        entrywise = entrywise_bound(G, p, a, rho)
-        assert entrywise * ROUNDING >= worst
-        point = np.empty(dim)
-        for threshold in (0.0, 0.7 * worst, 2.0 * worst, np.inf):
-            assert cone_bound(G, p, a, rho, threshold, point) * ROUNDING >= worst
-        bound = cone_bound(G, p, a, rho, 0.0, point)
-        assert bound <= entrywise
-        finite += bool(np.isfinite(bound))
-        b = a[:, 0] + rho
-        majorant = least_norm_majorant(G, p, b, point)
-        assert majorant * ROUNDING >= (alphas @ b).max()
-    assert finite >= (30 if wide < 0.1 else 1)
-
-
-@pytest.mark.parametrize("dim", [2, 3, 5])
-def test_narrow_cones_without_remainder_are_bounded_tightly(dim):
-    rng = np.random.default_rng(dim)
-    for _ in range(20):
-        G = random_cone(rng, dim, dim, 0.1)
-        a = rng.standard_normal((dim, 1))
-        alphas = sampled_alphas(rng, G, dim, 20_000)
-        worst = np.abs(alphas @ a).max()
-        assert cone_bound(G, dim, a, np.zeros(dim), 0.0, np.empty(dim)) <= 1.1 * worst + 1e-9
-
-
-@pytest.mark.parametrize("dim", [2, 3, 4, 6])
-def test_least_norm_solves_its_quadratic_program(dim):
-    """min ||w|| s.t. Gw >= b: the dual is min over x >= 0 of ||Gᵀx||²/2 - b·x, here by NNLS on the polar form."""
-    rng = np.random.default_rng(dim)
-    x, w = np.empty(dim), np.empty(dim)
-    for trial in range(100):
-        G = random_cone(rng, dim, dim, 0.4)
-        b = rng.standard_normal(dim) + 0.5
-        least_norm(G, dim, b, x, w)
-        assert (x >= 0).all()
-        np.testing.assert_allclose(w, x @ G, atol=1e-12)
-        if b.max() <= 0:
-            assert not w.any()
-            continue
-        # least-distance programming (Lawson and Hanson, chapter 23)
-        E = np.vstack([G.T, b])
-        f = np.append(np.zeros(dim), 1.0)
-        u, rest = nnls(E, f)
-        r = E @ u - f
-        expected = -r[:dim] / r[dim]
-        assert np.linalg.norm(w) == pytest.approx(np.linalg.norm(expected), rel=1e-7), (trial, rest)
-        point = np.empty(dim)
-        majorant = least_norm_majorant(G, dim, b, point)
-        assert majorant == pytest.approx(np.linalg.norm(expected), rel=1e-7)
-        assert majorant >= np.linalg.norm(expected) * (1 - 1e-9)
-
-
-def test_repair_makes_any_point_feasible_or_admits_defeat():
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        G = random_cone(rng, 3, 3, 0.5)
-        b, w = rng.standard_normal(3), rng.standard_normal(3)
-        value = repaired_norm(G, 3, b, w)
-        alphas = sampled_alphas(rng, G, 3, 500)
-        assert value * ROUNDING >= (alphas @ b).max()
-    flat = np.array([[1.0, 0.0], [-1.0, 0.0]])
-    assert repaired_norm(flat, 2, np.ones(2), np.zeros(2)) == np.inf
-    assert entrywise_bound(flat, 2, np.ones((2, 1)), np.zeros(2)) == np.inf
-
-
-def test_solve_passive_solves_or_refuses():
-    rng = np.random.default_rng(1)
-    x, w = np.empty(4), np.empty(6)
-    for _ in range(50):
-        G, b = rng.standard_normal((4, 6)), rng.standard_normal(4)
-        passive = rng.random(4) < 0.6
-        assert solve_passive(G, 6, b, passive, x, w)
-        assert not x[~passive].any()
-        np.testing.assert_allclose(x @ G, w, atol=1e-10)
-        np.testing.assert_allclose(G[passive] @ w, b[passive], atol=1e-10)
-    assert not solve_passive(np.ones((2, 6)), 6, np.ones(2), np.ones(2, bool), x[:2], w)
-
-
-def test_thin_cones_keep_their_digits():
-    """Generators 1e-9 apart: a Gram matrix would have lost the difference, the factorisation must not."""
-    G = np.array([[1.0, 0.0, 0.0], [1.0, 1e-9, 0.0], [0.8, 0.0, 0.6]])
-    q = np.array([0.9, 0.3, 0.2])
-    value = least_norm_majorant(G, 3, G @ q, np.empty(3))
-    assert value <= np.linalg.norm(q) * (1 + 1e-6)
 
 
 def form_for(rng, bias, c, activation, n=6, d=2):
@@ -181,25 +71,6 @@ def test_relaxation_majorises_the_function_on_the_cone(c, bias, activation):
             np.testing.assert_allclose(bound, exact, atol=1e-10 * form.scale)
 
 
-@pytest.mark.parametrize("c", [2, 3])
-def test_spectral_bound_on_a_cell(c):
-    rng = np.random.default_rng(c)
-    tried = 0
-    while tried < 20:
-        form = form_for(rng, "none", c, "leaky_relu", n=4, d=3)
-        G = random_cone(rng, 3, 3, 0.1)
-        Z = G @ form.X.T
-        if ((Z > 0).any(axis=0) & (Z < 0).any(axis=0)).any():
-            continue
-        tried += 1
-        point = np.empty(3)
-        bound = spectral_on_cell(form.X, form.M, form.L, G, Z, np.arange(3), 3, np.zeros(4), point)
-        alphas = sampled_alphas(rng, G, 3, 2000)
-        assert bound * ROUNDING >= form.values((alphas @ G).T).max()
-        assert point @ G.mean(axis=0) >= 0
-        assert spectral_on_cell(form.X, form.M, form.L, G, Z, np.arange(3), 2, np.zeros(4), point) == np.inf
-
-
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_splitting_covers_the_cone(bias):
     """Every α of the parent is a non-negative combination in one of the two children."""
@@ -227,27 +98,6 @@ def test_splitting_covers_the_cone(bias):
         W = rng.exponential(size=(200, dim)) @ G
         inside = [(np.linalg.solve(child.T, W.T) >= -1e-9).all(axis=0) for child in children]
         assert (inside[0] | inside[1]).all()
-
-
-@pytest.mark.parametrize("d", [1, 2, 3, 4])
-@pytest.mark.parametrize("bias", ["none", "free"])
-def test_starting_cones_cover_the_sphere_and_the_bias_range(bias, d):
-    rng = np.random.default_rng(d)
-    form = form_for(rng, bias, 1, "relu", n=8, d=d)
-    cones = starting_cones(form)
-    p, dim = form.penalized, form.X.shape[1]
-    np.testing.assert_allclose(np.linalg.norm(cones[:, :, :p], axis=2), 1.0)
-    W = rng.standard_normal((500, dim)) * (rng.random((500, dim)) < 0.8)
-    W[:dim] = np.eye(dim)
-    W = W[np.linalg.norm(W[:, :p], axis=1) > 0]
-    W[:, :p] /= np.linalg.norm(W[:, :p], axis=1, keepdims=True)
-    if bias == "free":
-        W[:, -1] = form.bias_range * rng.choice([-1.0, 1.0, 0.0, 0.3], len(W))
-    covered = np.zeros(len(W), bool)
-    for cone in cones:
-        covered |= (np.linalg.solve(cone.T, W.T) >= -1e-9).all(axis=0)
-    assert covered.all()
-    assert len(cones) == 2**p * (p if bias == "free" else 1)
 
 
 def test_values_at_and_along():

@@ -4,15 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from strategies import ENTRYWISE
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InvalidInputError, UnsupportedError
-from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.model import ConvexProgram
 from relucvx.program.problem import make_problem
-from relucvx.types import Bias
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(5, 2)), RNG.choice([-1.0, 1.0], 5)
@@ -29,55 +26,6 @@ def some_patterns(arrangement, keep):
         patterns=arrangement.patterns[:keep],
         generators=arrangement.generators[:keep],
     )
-
-
-@pytest.mark.parametrize("bias", Bias)
-@pytest.mark.parametrize("loss", list(ENTRYWISE))
-def test_the_cvxpy_form_is_dpp_and_evaluates_to_the_objective(loss, bias):
-    prog = program(loss, bias, (0.3, -1.2))
-    form = prog.to_cvxpy()
-    assert form.problem.is_dcp(dpp=True)
-    assert form.beta.value == 0.2
-    assert form.constraints[0] is form.link
-    rng = np.random.default_rng(1)
-    P, D = len(prog.patterns), prog.problem.n_inputs
-    primal = ConvexPrimal(
-        rng.normal(size=(P, D)), rng.normal(size=(P, D)), rng.normal(size=1) if bias in ("all", "free") else None
-    )
-    form.positive.value, form.negative.value = primal.positive.T, primal.negative.T
-    if primal.bias_out is not None:
-        form.bias_out.value = primal.bias_out
-    F = primal.fit(prog.problem, prog.patterns)
-    form.fit.value = F[:, 0]
-    assert form.link.violation() == pytest.approx(np.zeros(5), abs=1e-12)
-    assert form.problem.objective.value == pytest.approx(primal.objective(prog.problem, prog.patterns), rel=1e-12)
-    worst = max(float(np.max(c.violation())) for c in form.constraints[1:])
-    assert primal.cone_violation(prog.problem, prog.patterns) == pytest.approx(worst, rel=1e-12)
-
-
-def test_fit_of_a_point_matches_loops():
-    prog = program(bias="hidden", activation="leaky_relu")
-    rng = np.random.default_rng(2)
-    P = len(prog.patterns)
-    primal = ConvexPrimal(rng.normal(size=(P, 3)), rng.normal(size=(P, 3)))
-    F = np.zeros(5)
-    for i, s in np.ndindex(P, 5):
-        slope = 1.0 if prog.patterns[i, s] else 0.01
-        F[s] += slope * prog.problem.inputs[s] @ (primal.positive[i] - primal.negative[i])
-    np.testing.assert_allclose(primal.fit(prog.problem, prog.patterns)[:, 0], F, atol=1e-12)
-
-
-def test_cone_violation_is_zero_inside_and_positive_outside():
-    prog = program()
-    inside = ConvexPrimal(np.array(prog.arrangement.generators), np.zeros_like(prog.arrangement.generators))
-    assert inside.cone_violation(prog.problem, prog.patterns) == 0.0
-    outside = ConvexPrimal(inside.negative, -inside.positive)
-    assert outside.cone_violation(prog.problem, prog.patterns) > 0.0
-
-
-def test_points_need_matching_blocks():
-    with pytest.raises(InvalidInputError, match=r"of one shape \(P, D\); received shapes \(2, 3\) and \(2, 2\)"):
-        ConvexPrimal(np.zeros((2, 3)), np.zeros((2, 2)))
 
 
 def test_constructor_and_repr():
@@ -102,17 +50,3 @@ def test_arrangements_of_other_inputs_are_refused(kind):
         kind(make_problem(2 * X, y, 1.0), plain)
     with pytest.raises(UnsupportedError, match="one output only in this version; received 2 outputs"):
         kind(make_problem(X, np.stack([y, y], axis=1), 1.0), plain)
-
-
-def test_gated_relaxation_is_a_bound_only_over_all_patterns():
-    problem = make_problem(X, y, 0.2)
-    arrangement = enumerate_patterns(X)
-    gated = GatedRelaxation(problem, arrangement)
-    form = gated.to_cvxpy()
-    assert form.negative is None
-    assert form.constraints == [form.link]
-    assert form.problem.is_dcp(dpp=True)
-    assert gated.complete
-    assert gated.lower_bound(1.5) == 1.5
-    with pytest.raises(UnsupportedError, match="gated value a lower bound; received 3 of them"):
-        GatedRelaxation(problem, some_patterns(arrangement, 3)).lower_bound(1.5)

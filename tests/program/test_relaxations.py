@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from oracles import climbed_dual_norm
-from strategies import ACTIVATIONS, ENTRYWISE, adversarial_networks, examples, grids, problems, random_network
-from vector_oracles import dense_directions, lbfgs_best, plane_cells, plane_dual_norm, plane_sdp
+from strategies import ENTRYWISE, adversarial_networks, examples, problems, random_network
+from vector_oracles import lbfgs_best, plane_cells, plane_sdp
 
 import relucvx
 from relucvx.arrangement import enumerate_patterns
@@ -18,11 +18,9 @@ from relucvx.errors import BackendError, InvalidInputError, UnsupportedError
 from relucvx.program import relaxations
 from relucvx.program.duality import dual_objective
 from relucvx.program.gated import GatedRelaxation
-from relucvx.program.lifting import lifted_dual_norm, nonnegative_lifting, spectral_norm_above, split_lifting
 from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import make_problem
 from relucvx.program.relaxations import doubly_nonnegative_bound, nuclear_norm_bound
-from relucvx.types import as_activation
 
 BOUNDS = (nuclear_norm_bound, doubly_nonnegative_bound)
 BIASES = ("none", "hidden", "all")
@@ -93,29 +91,6 @@ def test_the_mirrored_activation_is_the_same_problem():
     mirrored = doubly_nonnegative_bound(make_problem(-X, -2 * Y, 0.8, activation=(2.0, 0.0)))
     assert mirrored.exact is True
     assert mirrored.lower == pytest.approx(4 * plain.lower, rel=1e-7)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_two_samples_of_full_rank_are_exact(seed):
-    rng = np.random.default_rng(seed)
-    X, Y = rng.standard_normal((2, 2)), rng.standard_normal((2, 3))
-    found = doubly_nonnegative_bound(make_problem(X, Y, 0.2))
-    assert found.exact is True
-    assert_tight(found, plane_sdp(X, Y, 0.2)[0], 1e-7)
-
-
-def test_spike_free_samples_up_to_four_are_exact():
-    rng = np.random.default_rng(0)
-    P = np.eye(3) + 0.2 * np.eye(3) - 0.3 * rng.random((3, 3))
-    P = np.where(np.eye(3) > 0, 1.2, 0.5 * (P + P.T) - 0.3)
-    P = np.where((np.eye(3) == 0) & (P > 0), -P, P)
-    X = np.linalg.cholesky(np.linalg.inv(P))
-    Y = rng.standard_normal((3, 2))
-    found = doubly_nonnegative_bound(make_problem(X, Y, 0.2))
-    assert found.exact is True
-    upper, _ = dense_directions(X, Y, 0.2)
-    assert_tight(found, upper, 1e-6)
-    assert doubly_nonnegative_bound(make_problem(rng.standard_normal((4, 2)), np.eye(4), 0.2)).exact is None
 
 
 # ---- nuclear norm --------------------------------------------------------------------------------------------------
@@ -264,51 +239,6 @@ def test_trained_networks_stay_above(seed):
         found = bound(problem)
         assert 0.0 < found.lower <= best * (1 + 1e-12)
         assert found.lower == pytest.approx(found.value, rel=1e-6)
-
-
-@examples(60)
-@given(X=grids(5, 2), N=grids(5, 2), seed=st.integers(0, 2**31), size=st.sampled_from([0.0, 0.1, 10.0]))
-def test_any_multiplier_bounds_the_dual_norm(X, N, seed, size):
-    rng = np.random.default_rng(seed)
-    relu = as_activation("relu")
-    exact = plane_dual_norm(X, N)[0]
-    for lifting in (split_lifting(X, relu), nonnegative_lifting(X, relu)):
-        S = size * rng.standard_normal((len(lifting.E), len(lifting.E)))
-        assert lifted_dual_norm(lifting, N, S) >= exact
-
-
-@examples(30)
-@given(X=grids(3, 5), N=grids(3, 2), activation=st.sampled_from(ACTIVATIONS), seed=st.integers(0, 2**31))
-def test_more_features_than_samples_are_reduced_without_loss_of_validity(X, N, activation, seed):
-    rng = np.random.default_rng(seed)
-    problem = make_problem(X, np.zeros((3, 2)), 1.0, activation=activation)
-    lifting = split_lifting(problem.inputs, problem.activation)
-    assert lifting.size <= 6
-    S = rng.standard_normal((len(lifting.E), len(lifting.E)))
-    assert lifted_dual_norm(lifting, N, S) >= climbed_dual_norm(problem, N, rng, 20, 60) * (1 - 1e-12)
-
-
-def test_parallel_rows_share_a_coordinate():
-    X = np.array([[1.0, 2.0], [-0.5, -1.0], [0.0, 0.0], [3.0, 6.0], [1.0, 0.0], [0.1, 0.2 + 1e-9]])
-    lifting = split_lifting(X, as_activation((-0.5, 2.0)))
-    assert lifting.size == 2 + 3  # the last row is off its line by more than rounding
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        w = rng.standard_normal(2)
-        # the lines themselves are rows 3, 4 (in order of length) and 5
-        q = np.concatenate([w, np.maximum(X[[3, 4, 5]] @ w, 0.0)])
-        np.testing.assert_allclose(lifting.J @ q, np.where(X @ w > 0, 2.0, -0.5) * (X @ w), atol=1e-12)
-        assert (lifting.E @ q >= -1e-15).all()
-    assert lifting.lost.max() < 1e-13
-
-
-def test_the_spectral_multiplier_is_never_beaten_by_much():
-    """Without multipliers the split lifting still proves a finite bound, because ||relu(X w)|| <= ||X||."""
-    rng = np.random.default_rng(0)
-    X, N = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
-    spectral = spectral_norm_above(X) * spectral_norm_above(N)
-    assert lifted_dual_norm(split_lifting(X, as_activation("relu")), N, np.zeros((12, 12))) <= 1.02 * spectral
-    assert spectral_norm_above(np.zeros((0, 2))) == 0.0
 
 
 @pytest.mark.parametrize("bound", BOUNDS)

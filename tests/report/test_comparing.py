@@ -1,68 +1,17 @@
 """Comparisons: certified gaps, verdicts in words, and what is refused."""
 
-import json
 import math
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from report.cases import BETA, finding, planted
 
 import relucvx as rx
-from relucvx.certificate import Uniqueness
-from relucvx.deadline import Deadline
-from relucvx.errors import DataFileError, InvalidInputError, UnsupportedError
+from relucvx.errors import InvalidInputError
 from relucvx.report import compare
-from relucvx.report import uniqueness as uniqueness_module
-from relucvx.report.measure import distance
-from relucvx.report.read import read_factors, read_labels
 from relucvx.training import RunStatus
-
-BETA = 0.5
-
-
-def planted():
-    return rx.datasets.get("planted:20x2")
-
-
-@pytest.fixture(scope="module")
-def solved():
-    data = planted()
-    return rx.solve(data.X, data.Y, BETA)
-
-
-def scaled(network, factor):
-    """The network with its output weights multiplied."""
-    return rx.TwoLayerReLU(network.weights_in, factor * network.weights_out)
-
-
-@pytest.fixture(scope="module")
-def found(solved):
-    """The optimum itself as a torch module, a rescaled copy, one slightly and one badly off."""
-    data = planted()
-    network = solved.network
-    unbalanced = rx.TwoLayerReLU(2 * network.weights_in, network.weights_out / 2)
-    history = {"step": [0, 10], "objective": [3.0, solved.objective]}
-    runs = [
-        SimpleNamespace(
-            network=network,
-            seed=3,
-            steps=10,
-            seconds=0.5,
-            stationarity=1e-9,
-            status=rx.Status.CONVERGED,
-            history=history,
-        ),
-        rx.to_torch(scaled(network, 1.0 + 1e-4)),
-        scaled(network, 2.0),
-        unbalanced,
-    ]
-    return rx.compare(data.X, data.Y, BETA, runs, solution=solved)
-
-
-def finding(comparison, claim):
-    (one,) = [f for f in comparison.findings if f.claim == claim]
-    return one
 
 
 def test_gaps_are_those_of_a_certificate(found, solved):
@@ -76,34 +25,6 @@ def test_gaps_are_those_of_a_certificate(found, solved):
     assert found.share == 0.5
     assert found.best == 0
     assert [row.name for row in found.rows] == ["seed 3", "network 1", "network 2", "network 3"]
-
-
-def test_measurements_do_not_depend_on_the_free_scaling(found):
-    same, twisted = found.rows[0], found.rows[3]
-    assert twisted.kernel_to_optimum == pytest.approx(same.kernel_to_optimum, abs=1e-12)
-    assert twisted.participation_ratio == pytest.approx(same.participation_ratio)
-    assert twisted.fit_distance <= 1e-12
-    assert twisted.objective > same.objective * 1.01
-
-
-def test_what_a_run_reports_is_kept(found):
-    row = found.rows[0]
-    assert (row.seed, row.steps, row.seconds, row.stationarity, row.status) == (3, 10.0, 0.5, 1e-9, "CONVERGED")
-    assert found.histories[0]["objective"].tolist() == [3.0, found.solution.objective]
-    assert math.isnan(found.rows[1].steps)
-
-
-def test_verdicts_in_words(found):
-    assert finding(found, "global optimum").verdict == "holds"
-    training = finding(found, "training reaches the optimum")
-    assert training.verdict == "partly"
-    assert "2 of 4 runs reach p* to 0.0001" in training.text
-    assert finding(found, "no network beats the bound").verdict == "holds"
-    assert finding(found, "the optimal kernel is unique").verdict == "holds"
-    white = finding(found, "one output on whitened inputs")
-    assert (white.verdict, white.text) == ("not applicable", "X is not whitened")
-    assert "2 of 4 runs" in str(found)
-    assert "share=0.5" in repr(found)
 
 
 def test_kernel_distances_only_where_the_optimal_kernel_is_unique(found):
@@ -154,88 +75,6 @@ def test_a_network_below_the_bound_is_never_passed_over(solved):
     assert finding(found, "no network beats the bound").verdict == "does not hold"
 
 
-def test_whitened_classes_match_the_prediction():
-    data = rx.datasets.get("classes:2x2")
-    exact = rx.kernel.predict_one_hot(data.labels, 0.3, data.X).network
-    found = rx.compare(data.X, data.Y, 0.3, [exact, scaled(exact, 1.5)], time_limit=20)
-    value, kernel = finding(found, "neural collapse: value"), finding(found, "neural collapse: kernel")
-    assert (value.verdict, kernel.verdict) == ("holds", "holds")
-    assert kernel.text.startswith("predicted kernel unique; optimum matches to ")
-    assert "1 of 2 runs match to 0.01" in kernel.text
-    assert found.rows[0].kernel_to_prediction <= 1e-12
-    assert found.prediction.name == "one-hot"
-    assert found.labels.tolist() == [0, 0, 1, 1]
-    assert finding(found, "classes collapse (measured)").verdict == "holds"
-    assert found.optimum.nc1 <= 1e-12
-    assert set(found.kernels) == {"optimum", "prediction", "best run (network 0)"}
-
-
-def test_the_continuum_is_named_and_kernels_are_not_compared():
-    data = rx.datasets.get("factorial:2")
-    abstract = rx.kernel.predict_factorial(data.Y, 0.2, X=data.X)
-    c, s = np.cos(0.3), np.sin(0.3)
-    turned = rx.kernel.factorial_rotation_network(data.X, data.Y, 0.2, np.array([[c, -s], [s, c]]))
-    start = rx.solve(data.X, data.Y, 0.2, start=abstract.network, time_limit=20)
-    found = rx.compare(data.X, data.Y, 0.2, [abstract.network, turned], solution=start)
-    assert finding(found, "abstract representation: value").verdict == "holds"
-    kernel = finding(found, "abstract representation: kernel")
-    assert kernel.verdict == "not applicable"
-    assert kernel.text.startswith("the optimal kernel is not unique, so kernels are not compared")
-    assert finding(found, "the optimal kernel is unique").verdict == "does not hold"
-    assert all(
-        row.reached and math.isnan(row.kernel_to_prediction) and math.isnan(row.kernel_to_optimum) for row in found.rows
-    )
-    assert found.rows[0].parallelism == pytest.approx(1.0)
-    assert found.rows[1].parallelism == pytest.approx(np.cos(0.6) / (2 - np.cos(0.6)), abs=1e-9)  # closed form
-    assert found.rows[0].tuning == pytest.approx(1.0)
-
-
-def test_a_wrong_prediction_is_refuted(monkeypatch):
-    import dataclasses
-
-    data = rx.datasets.get("whitened:3")
-    real = rx.kernel.predict
-
-    def wrong(*args, **kwargs):
-        return [
-            dataclasses.replace(p, objective=1.1 * p.objective, kernel=2 * p.kernel) if p.applicable else p
-            for p in real(*args, **kwargs)
-        ]
-
-    monkeypatch.setattr("relucvx.report.comparing.predict", wrong)
-    found = rx.compare(data.X, data.Y, 0.1, [], tol=1e-10)
-    assert finding(found, "one output on whitened inputs: value").verdict == "does not hold"
-    assert finding(found, "one output on whitened inputs: kernel").verdict == "does not hold"
-    assert "optimum matches to 0.5" in finding(found, "one output on whitened inputs: kernel").text
-
-
-def test_other_losses_have_no_closed_forms():
-    data = rx.datasets.get("spiral:16")
-    found = rx.compare(data.X, data.Y, 0.5, [], loss="logistic", bias="hidden")
-    assert finding(found, "closed forms").verdict == "not applicable"
-    assert found.predictions == ()
-    assert found.labels.tolist() == (data.Y > 0).astype(int).tolist()
-    assert finding(found, "classes collapse (measured)").verdict == "does not hold"
-
-
-def test_labels_and_factors_come_from_targets():
-    pose = rx.make_problem
-    X = np.eye(4)
-    assert read_labels(pose(X, np.eye(4)[:, [0, 1, 2, 2]] * 1.0, 1.0), None) is None  # rows are not one-hot
-    assert read_labels(pose(X, [1.0, -1.0, 1.0, 1.0], 1.0), None).tolist() == [1, 0, 1, 1]
-    assert read_labels(pose(X, [1.0, 1.0, 1.0, 1.0], 1.0), None) is None
-    assert read_labels(pose(X, [0.3, 1.0, 2.0, 1.0], 1.0), None) is None
-    assert read_labels(pose(X, [0.3, 1.0, 2.0, 1.0], 1.0), ["a", "b", "a", "b"]).tolist() == ["a", "b", "a", "b"]
-    coded = np.array([[1.0, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, -1]])
-    assert read_labels(pose(X, coded, 1.0), None).tolist() == [0, 1, 2, 0]
-    assert read_factors(pose(X, coded, 1.0), None) is None
-    signs = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
-    assert read_factors(pose(X, signs, 1.0), None).tolist() == signs.tolist()
-    assert read_labels(pose(X, signs, 1.0), None) is None
-    assert read_factors(pose(X, signs[:, 0], 1.0), None) is None
-    assert read_factors(pose(X, signs[:, 0], 1.0), signs).tolist() == signs.tolist()
-
-
 def test_bad_input_is_explained(solved):
     data = planted()
     with pytest.raises(InvalidInputError, match=r"labels of length 20, one per row; received length 3"):
@@ -252,27 +91,6 @@ def test_bad_input_is_explained(solved):
         rx.compare(data.X, data.Y, BETA, ["network.pt"], solution=solved)
     with pytest.raises(InvalidInputError, match="reach to be a finite number > 0"):
         rx.compare(data.X, data.Y, BETA, [], reach=0, solution=solved)
-
-
-def test_json_is_strict_and_complete(found, tmp_path):
-    text = found.to_json(tmp_path / "c.json")
-    read = json.loads((tmp_path / "c.json").read_text(), parse_constant=lambda name: pytest.fail(name))
-    assert read == json.loads(text)
-    assert read["runs"][2]["objective"] == found.rows[2].objective
-    assert read["runs"][1]["steps"] is None
-    assert np.allclose(read["kernels"]["optimum"], found.kernels["optimum"])
-    assert read["share"] == 0.5
-    again = rx.TwoLayerReLU(*(read["networks"]["optimum"][k] for k in ("weights_in", "weights_out")))
-    assert np.array_equal(again.weights_in, found.solution.network.weights_in)
-    with pytest.raises(DataFileError, match="a path that can be written"):
-        found.to_json(tmp_path / "no" / "folder.json")
-
-
-def test_frame_and_table_hold_the_same(found):
-    frame = found.to_frame()
-    assert frame["name"].tolist() == ["optimum", "seed 3", "network 1", "network 2", "network 3"]
-    assert frame["objective"].tolist() == [row["objective"] for row in found.table()]
-    assert "nc1" not in frame.columns  # no labels, no column
 
 
 class Given(tuple):
@@ -295,44 +113,6 @@ def test_runs_are_trained_when_none_are_given(monkeypatch, solved):
     found = rx.compare(data.X, data.Y, BETA, solution=solved)
     assert [row.name for row in found.rows] == ["seed 0"]
     assert (seen["shape"], seen["beta"], seen["bias"]) == ((20,), BETA, "none")
-
-
-def test_distance_of_kernels():
-    assert distance(np.eye(2), np.eye(2)) == 0
-    assert distance(2 * np.eye(2), np.eye(2)) == 1
-    assert distance(np.zeros((2, 2)), np.zeros((2, 2))) == 0
-    assert distance(np.eye(2), np.zeros((2, 2))) == math.inf
-    assert math.isnan(distance(np.eye(2), None))
-
-
-@pytest.mark.parametrize(("gap", "unique", "words"), [(1.0, False, "kernels 1 apart"), (0.0, None, "same kernel")])
-def test_two_optima_refute_uniqueness_only_with_different_kernels(monkeypatch, solved, gap, unique, words):
-    other = solved.network if gap == 0 else scaled(solved.network, 2.0)
-    two = SimpleNamespace(verdict=Uniqueness.NOT_UNIQUE, network=solved.network, second=other, reason="")
-    monkeypatch.setattr(uniqueness_module, "optimal_set", lambda *a, **k: two)
-    found = uniqueness_module.kernel_uniqueness(solved, [], Deadline())
-    assert found.unique is unique
-    assert words in found.reason
-
-
-def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
-    rough = SimpleNamespace(certificate=SimpleNamespace(rel_gap=0.1))
-    open_question = SimpleNamespace(verdict=Uniqueness.UNDECIDED, network=None, second=None, reason="too close")
-    monkeypatch.setattr(uniqueness_module, "optimal_set", lambda *a, **k: open_question)
-    assert uniqueness_module.kernel_uniqueness(solved, [], Deadline()) == uniqueness_module.KernelUniqueness(
-        None, "too close"
-    )
-
-    def refuse(error):
-        def fail(*args, **kwargs):
-            raise error("text")
-
-        return fail
-
-    monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(UnsupportedError))
-    assert "not computed for this problem" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason
-    monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(InvalidInputError))
-    assert "a relative gap of 0.1 is too wide" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason
 
 
 def test_the_front_door_is_the_public_name():

@@ -483,7 +483,7 @@ REGIONS = (
         "metrics.regions.slice_result:decision_segments",
         "segments = np.concatenate([ends, more])",
         "segments = np.concatenate([ends[:0], more])",
-        "pytest tests/metrics/regions/test_slice_decisions.py",
+        "pytest tests/metrics/regions/test_decision_kernels.py",
     ),
     Fault(
         "breakpoints off by a percent",

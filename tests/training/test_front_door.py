@@ -8,68 +8,20 @@ import pytest
 import relucvx as rx
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError
-from relucvx.losses import LOSSES
-from relucvx.network import DeepNetwork, TwoLayerReLU
+from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import objective, stationarity
 from relucvx.training import RunStatus
-
-torch = pytest.importorskip("torch")
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((12, 3))
 Y = RNG.standard_normal((12, 2))
 # a planted teacher: its optima have no sample on a kink, those of noise (Y) do
 TEACHER = np.maximum(X @ RNG.standard_normal((3, 2)), 0) @ RNG.standard_normal((2, 2))
-LABELS = np.sign(RNG.standard_normal((12, 2)))
 
 
 def whitened(n, d, c):
     Q = np.linalg.qr(RNG.standard_normal((d, n)))[0].T
     return Q, RNG.standard_normal((n, c))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"optimizer": "adam", "learning_rate": 0.05, "schedule": "cosine"},
-        {"optimizer": "adam", "batch_size": 5},
-        {"optimizer": "gd", "momentum": 0.9},
-        {"optimizer": "gd", "bias": "free", "activation": (-0.3, 2.0)},
-        {"optimizer": "sgd", "batch_size": 5, "sample_weight": np.arange(12.0)},
-        {"optimizer": "lbfgs", "activation": "linear"},
-        {"optimizer": "lbfgs", "activation": "tanh", "bias": "free", "depth": 3},
-        {"optimizer": "adam", "activation": "threshold", "bias": "all"},
-        {"optimizer": "gd", "activation": (1.5, 1.5), "bias": "hidden"},
-    ],
-    ids=lambda options: "-".join(str(v) for v in options.values() if np.ndim(v) == 0),
-)
-def test_batched_is_one_by_one(options):
-    common = {"width": 6, "seeds": (3, 0, 7), "max_steps": 40, "record_every": 8, "tol": 1e-9, **options}
-    together = rx.train(X, Y, 0.3, **common)
-    alone = rx.train(X, Y, 0.3, batched=False, **common)
-    np.testing.assert_allclose(together.objectives, alone.objectives, rtol=1e-7)
-    assert together.seeds == alone.seeds == (3, 0, 7)
-    for a, b in zip(together, alone, strict=True):
-        assert (a.steps, a.status) == (b.steps, b.status)
-        np.testing.assert_array_equal(a.history["step"], b.history["step"])
-        np.testing.assert_allclose(a.history["objective"], b.history["objective"], rtol=1e-7)
-        np.testing.assert_allclose(a.network.predict(X), b.network.predict(X), atol=1e-4)
-
-
-@pytest.mark.parametrize("loss", list(LOSSES))
-def test_losses_train_alike_both_ways(loss):
-    targets = np.eye(3)[np.arange(12) % 3] if loss == "cross_entropy" else LABELS
-    common = {"width": 4, "seeds": (0, 1), "loss": loss, "optimizer": "adam", "max_steps": 20, "learning_rate": 0.05}
-    together, alone = rx.train(X, targets, 0.2, **common), rx.train(X, targets, 0.2, batched=False, **common)
-    np.testing.assert_allclose(together.objectives, alone.objectives, rtol=1e-10)
-    first, last = together[0].history["objective"][[0, -1]]
-    assert last < first
-
-
-def test_a_seed_does_not_depend_on_its_batch():
-    many = rx.train(X, Y, 0.3, width=5, seeds=range(6), optimizer="adam", max_steps=30)
-    one = rx.train(X, Y, 0.3, width=5, seeds=[4], optimizer="adam", max_steps=30)
-    assert many[4].objective == pytest.approx(one[0].objective, rel=1e-12)
 
 
 @pytest.mark.parametrize("bias", ["none", "hidden", "all", "free"])
@@ -149,40 +101,6 @@ def test_beyond_beta_max_networks_vanish():
     np.testing.assert_allclose(runs.objectives, 0.5 * np.sum(Y[:, 0] ** 2), rtol=1e-9)
 
 
-def test_recording():
-    calls = []
-
-    def width(net):
-        calls.append(net)
-        return net.width
-
-    runs = rx.train(
-        X,
-        Y,
-        0.3,
-        width=4,
-        seeds=range(2),
-        max_steps=20,
-        optimizer="adam",
-        record=["kernel", "participation_ratio", width],
-    )
-    for run in runs:
-        history = run.history
-        assert history["step"].tolist() == [0, 10, 20]
-        assert history["kernel"].shape == (3, 12, 12)
-        H = run.network.hidden(X)
-        np.testing.assert_allclose(history["kernel"][-1], H @ H.T, rtol=1e-10)
-        assert history["width"].tolist() == [4, 4, 4]
-        assert any(name.startswith("participation_ratio") for name in history)
-    assert len(calls) == 6
-    deep = rx.train(X, Y, 0.3, width=4, depth=3, seeds=[0], max_steps=3, record={"K": "kernel"}, batched=False)
-    assert deep[0].history["K"].shape[1:] == (12, 12)
-    anonymous = rx.train(X, Y, 0.3, width=4, seeds=[0], max_steps=3, record=lambda net: torch.ones(2))
-    assert anonymous[0].history["record_0"].shape[1:] == (2,)
-    with pytest.raises(InvalidInputError, match=r"a function of relucvx.metrics.*received 'no_such_metric'"):
-        rx.train(X, Y, 0.3, record="no_such_metric")
-
-
 @pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_callback_and_interruption(optimizer, batched):
@@ -237,25 +155,6 @@ def test_a_deadline_that_has_passed_returns_the_start():
     assert [run.steps for run in runs] == [0, 0]
 
 
-@pytest.mark.parametrize("batched", [True, False])
-def test_progress_never_shows_what_is_no_number(batched):
-    """When the last seed has left the batch, the best objective is that of the seeds that are done."""
-    seen = []
-    runs = rx.train(X, Y, 0.5, width=4, seeds=range(3), batched=batched, callback=seen.append)
-    assert all(np.isfinite(state.best) for state in seen)
-    if batched:
-        assert seen[-1].active == 0
-        assert seen[-1].best == pytest.approx(runs.best.objective, rel=1e-9)
-
-
-@pytest.mark.parametrize("batched", [True, False])
-def test_divergence_returns_the_best_point_before(batched):
-    runs = rx.train(X, Y, 0.1, width=5, seeds=range(2), optimizer="gd", learning_rate=1e3, batched=batched)
-    for run in runs:
-        assert run.status is RunStatus.DIVERGED
-        assert run.objective == pytest.approx(run.history["objective"][0])
-
-
 def test_default_rates_descend():
     for optimizer in ("gd", "sgd"):
         for options in (
@@ -268,26 +167,6 @@ def test_default_rates_descend():
             for run in runs:
                 assert run.status is not RunStatus.DIVERGED
                 assert run.objective < run.history["objective"][0]
-
-
-def test_results():
-    runs = rx.train(X, Y, 0.3, width=(4, 3), depth=3, seeds=range(2), max_steps=5, progress=True)
-    assert isinstance(runs[0].network, DeepNetwork)
-    assert runs[0].network.widths == (3, 4, 3, 2)
-    assert repr(runs).startswith("Runs(2 seeds, lbfgs, best objective")
-    assert repr(runs[0]).startswith("Run(seed=0, objective=")
-    assert "steps=5, STEP_LIMIT" in repr(runs[0])
-    assert runs[0].status.help.startswith("the step limit")
-    assert runs.to_dict()["runs"][1]["status"] == "STEP_LIMIT"
-    with pytest.raises(ValueError, match="read-only"):
-        runs[0].history["objective"][0] = 0.0
-
-
-def test_to_frame():
-    runs = rx.train(X, Y, 0.3, width=4, seeds=range(2), max_steps=5)
-    frame = runs.to_frame()
-    assert frame["seed"].tolist() == [0, 1]
-    assert frame["objective"].tolist() == runs.objectives.tolist()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import relucvx as rx
 from relucvx.losses import LOSSES
 from relucvx.network import resolve_activation
 from relucvx.program.objective import objective
-from relucvx.training import BatchedObjective, Shape, as_torch_loss
+from relucvx.training import BatchedObjective, Shape
 
 torch = pytest.importorskip("torch")
 
@@ -76,22 +76,6 @@ def test_gradient_by_finite_differences(bias, sizes, activation):
 def test_gradient_of_every_loss_by_finite_differences(loss):
     _, batched, theta = setup(loss, "all", "linear")
     torch.testing.assert_close(batched.evaluate(theta)[1], derivative(batched, theta), atol=1e-6, rtol=1e-6)
-
-
-@pytest.mark.parametrize("loss", list(LOSSES))
-def test_slopes_are_the_program_s(loss):
-    Y, F = targets(loss), RNG.standard_normal((7, targets(loss).shape[1]))
-    expected = LOSSES[loss].gradient(F, Y, WEIGHT)
-    value, slopes = as_torch_loss(LOSSES[loss]).value_and_slopes(
-        torch.tensor(F.T), torch.tensor(Y.T), torch.tensor(WEIGHT)
-    )
-    np.testing.assert_allclose(slopes.numpy().T, expected, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(float(value), LOSSES[loss].value(F, Y, WEIGHT), rtol=1e-13)
-
-
-def test_logistic_loss_does_not_overflow():
-    value = as_torch_loss(LOSSES["logistic"]).value(torch.tensor([[-1e4, 1e4]]), torch.ones(1, 2))
-    assert float(value) == 1e4
 
 
 @pytest.mark.parametrize(("activation", "sizes"), [("tanh", (5,)), ("relu", (4, 3)), ("linear", (4, 3, 2))])

@@ -1,38 +1,20 @@
 """Profiles of networks and recordings: every column against its metric, stopping, cuts and the figure."""
 
-import itertools
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from metrics.layers.cases import EXACT, FACTORS, HEADED, LABELS, NET, RNG, X
 from scipy.sparse import csr_array
 from torch import nn
 
 import relucvx as rx
 from relucvx import metrics as m
 from relucvx.errors import InvalidInputError
-from relucvx.metrics.layers.profile_figure import PANELS
 from relucvx.metrics.layers.scores import COLUMNS
 from relucvx.network import DeepNetwork
-
-RNG = np.random.default_rng(3)
-LABELS = np.repeat([2, 0, 1], 14)
-X = RNG.standard_normal((42, 5)) + 1.5 * RNG.standard_normal((3, 5))[LABELS]
-NET = DeepNetwork(
-    [RNG.standard_normal(s) for s in ((5, 8), (8, 7), (7, 3))], [RNG.standard_normal(w) for w in (8, 7, 3)]
-)
-FACTORS = np.stack([np.arange(42) % 2, np.arange(42) // 2 % 2], axis=1)
-EXACT = {"n_pairs": None, "rng": 0, "n_lines": 20}
-"""Every pair, so that only the segments of the regions are drawn."""
-
-HEADED = {"nc3", "nc4"}
-
-
-@pytest.fixture(scope="module")
-def frame():
-    return m.profile(NET, X, LABELS, factors=FACTORS, **EXACT)
 
 
 def same(a, b, **tolerance):
@@ -51,70 +33,10 @@ def test_rows_and_columns(frame):
     assert frame.attrs["accuracy"] == np.mean(NET.predict(X).argmax(axis=1) == LABELS)
 
 
-def test_columns_are_the_metrics_of_the_layers(frame):
-    layers = {"input": X, **m.layer_activations(NET, X), "output": NET.predict(X)}
-    decided = NET.predict(X).argmax(axis=1)
-    for name, Z in layers.items():
-        row = frame.loc[name]
-        assert row["graph_convexity"] == m.graph_convexity(Z, LABELS, n_pairs=None).overall
-        assert row["graph_convexity_decisions"] == m.graph_convexity(Z, decided, n_pairs=None).overall
-        assert row["participation_ratio"] == m.participation_ratio(Z)
-        assert row["effective_rank"] == m.effective_rank(Z)
-        assert row["numerical_rank"] == m.numerical_rank(Z, tolerance=1e-3, spectrum="covariance")
-        assert row["two_nn"] == m.two_nn(Z).dimension
-        assert row["linear_probe"] == m.linear_probe(Z, LABELS).accuracy
-        pairs = itertools.permutations(range(3), 2)
-        errors = [m.few_shot_snr(Z[a == LABELS], Z[b == LABELS], 5).error for a, b in pairs]
-        assert row["few_shot_error"] == pytest.approx(np.mean(errors), rel=1e-9)
-        assert row["cka_output"] == m.cka(Z, NET.predict(X))
-        assert row["cka_labels"] == m.cka(Z, np.eye(3)[LABELS])
-        assert row["parallelism"] == pytest.approx(m.parallelism_score(Z, FACTORS).mean, nan_ok=True)
-        means = np.array([Z[(c == FACTORS).all(axis=1)].mean(axis=0) for c in itertools.product([0, 1], repeat=2)])
-        assert row["separability"] == m.separability(means, balanced=True).share
-        assert row["ccgp"] == m.ccgp(Z, FACTORS).mean
-        collapse = m.neural_collapse(Z, LABELS)
-        for column in ("nc1", "nc1_quotient", "nc2_equinorm", "nc2_cosine", "nc2_etf", "cdnv"):
-            assert row[column] == pytest.approx(getattr(collapse, column), rel=1e-12)
-
-
 def test_the_head_is_compared_in_the_layer_it_reads(frame):
     collapse = m.neural_collapse(NET.hidden(X)[1], LABELS, NET.weights[2], NET.biases[2])
     assert frame.loc["hidden 1", ["nc3", "nc4"]].tolist() == [collapse.nc3, collapse.nc4]
     assert frame.loc[["input", "hidden 0", "output"], ["nc3", "nc4"]].isna().all(axis=None)
-
-
-def test_straight_lines_are_judged_by_the_rest_of_the_network(frame):
-    layers = {"input": X, **m.layer_activations(NET, X)}
-    decided = NET.predict(X).argmax(axis=1)
-    for k, (name, Z) in enumerate(layers.items()):
-        behind = DeepNetwork(NET.weights[k:], NET.biases[k:])
-        expected = m.euclidean_convexity(Z, LABELS, behind, n_pairs=None)
-        assert frame.loc[name, "euclidean_convexity"] == expected.overall
-        assert frame.attrs["per_class"]["euclidean_convexity"][name] == expected.per_class
-        found = m.euclidean_convexity(Z, decided, behind, n_pairs=None, classes=range(3)).overall
-        assert frame.loc[name, "euclidean_convexity_decisions"] == found
-    # decision regions of an affine head are convex
-    assert (frame.loc[["hidden 1", "output"], "euclidean_convexity_decisions"] == 1.0).all()
-    assert frame.loc["input", "euclidean_convexity_decisions"] < 1.0
-
-
-def test_regions_and_folding_are_means_over_segments(frame):
-    # the same segments, drawn apart: one profile of the regions alone has the same seed
-    alone = m.profile(NET, X, metrics=["line_regions", "folding"], **EXACT)
-    assert alone.loc["hidden 1", "line_regions"] == frame.loc["hidden 1", "line_regions"]
-    samples = np.random.default_rng(0)
-    seed = int(samples.integers(2**32))
-    draws = np.random.default_rng(seed)
-    starts = draws.integers(42, size=20)
-    ends = (starts + draws.integers(1, 42, size=20)) % 42
-    for k in range(2):
-        code = list(range(k + 1))
-        counts = [m.line_regions(NET, X[a], X[b], code).n_regions for a, b in zip(starts, ends, strict=True)]
-        chi = [m.folding(NET, X[a], X[b], code).chi for a, b in zip(starts, ends, strict=True)]
-        assert frame.loc[f"hidden {k}", "line_regions"] == pytest.approx(np.mean(counts))
-        assert frame.loc[f"hidden {k}", "folding"] == pytest.approx(np.nanmean(chi), abs=1e-15)
-    assert frame.loc["hidden 0", "folding"] == 0.0
-    assert frame.loc[["input", "output"], ["line_regions", "folding"]].isna().all(axis=None)
 
 
 def test_parts_behind_the_means(frame):
@@ -342,87 +264,6 @@ def test_a_network_is_no_table(use):
 
 def test_sparse_inputs_are_read_as_dense_ones():
     pd.testing.assert_frame_equal(m.profile(NET, csr_array(X), LABELS, **EXACT), m.profile(NET, X, LABELS, **EXACT))
-
-
-# ------------------------------------------------------------------ the figure
-def test_the_figure_has_a_panel_for_every_kind_of_metric(frame, tmp_path):
-    axes = m.plot_profile(frame)
-    titles = [ax.get_title(loc="left") for ax in axes]
-    expected = [panel.title for panel in PANELS if any(c in frame and frame[c].notna().any() for c in panel.lines)]
-    assert titles == expected
-    assert len(set(titles)) == len(titles)
-    assert [t.get_text() for t in axes[0].get_xticklabels()] == list(frame.index)
-    drawn = dict(zip(titles, axes, strict=True))
-    line = drawn["Dimension"].get_lines()[0]
-    assert np.array_equal(line.get_ydata(), frame["participation_ratio"])
-    axes[0].figure.savefig(tmp_path / "profile.png")
-    assert (tmp_path / "profile.png").stat().st_size > 10_000
-
-
-@pytest.mark.parametrize("values", [[0.49, 0.4895], [0.0, 0.0], [0.0, 3.0]])
-def test_no_point_is_cut_off(values):
-    frame = pd.DataFrame({"few_shot_error": values}, index=["a", "b"])
-    (ax,) = m.plot_profile(frame)
-    low, high = ax.get_ylim()
-    assert low == 0.0
-    assert high > max(values)
-
-
-def test_every_column_is_in_one_panel():
-    drawn = list(itertools.chain.from_iterable(panel.lines for panel in PANELS))
-    assert sorted(drawn) == sorted(COLUMNS)
-
-
-def test_the_cut_is_a_line_with_a_legend(frame):
-    ax = m.plot_profile(frame)[0]
-    cut = frame.attrs["suggested_cut"]["convexity_peak"]["layer"]
-    marks = [line.get_xdata()[0] for line in ax.get_lines() if line.get_label() == "suggested cut (peak)"]
-    assert marks == [list(frame.index).index(cut)]
-
-
-@pytest.mark.parametrize(("layers", "named", "turned"), [(4, 4, 0), (9, 9, 40), (20, 20, 90), (60, 20, 90)])
-def test_names_of_many_layers_are_turned_and_thinned(layers, named, turned):
-    many = pd.DataFrame({"width": 3, "nc1": np.arange(1.0, layers + 1)}, index=[f"layer {k}" for k in range(layers)])
-    ax = m.plot_profile(many)[0]
-    labels = ax.get_xticklabels()
-    assert len(labels) == named
-    assert {label.get_rotation() for label in labels} == {turned}
-    assert labels[-1].get_text() == f"layer {int(ax.get_xticks()[-1])}"
-
-
-def test_the_legend_hides_no_line(frame):
-    axes = m.plot_profile(frame)
-    axes[0].figure.canvas.draw()
-    for ax in axes:
-        legend = ax.get_legend().get_window_extent()
-        assert legend.y0 >= ax.get_window_extent().y1 - 1
-        assert ax._left_title.get_window_extent().y0 >= legend.y1 - 1
-
-
-def test_given_axes_are_drawn_on(frame):
-    from matplotlib.figure import Figure
-
-    ax = Figure().subplots()
-    assert m.plot_profile(frame, ax) == [ax]
-    many = Figure().subplots(4, 4)
-    used = m.plot_profile(frame, many)
-    assert used == list(many.ravel())[: len(used)]
-    assert not many[3, 3].lines
-
-
-def test_negative_and_missing_values_do_not_break_logarithms():
-    frame = pd.DataFrame({"width": [2, 2], "nc1": [0.0, 1.0], "cdnv": [np.inf, 2.0]}, index=["a", "b"])
-    (ax, *_) = m.plot_profile(frame)
-    ax.figure.canvas.draw()
-    assert all(np.isfinite(ax.get_ylim()))
-
-
-@pytest.mark.parametrize(
-    "frame_", [pd.DataFrame({"width": [1]}), pd.DataFrame({"nc1": []}), pd.DataFrame({"z": [1.0]})]
-)
-def test_tables_without_anything_to_draw_are_refused(frame_):
-    with pytest.raises(InvalidInputError, match="a profile with at least one row and one metric"):
-        m.plot_profile(frame_)
 
 
 # ------------------------------------------------------------------ refusals

@@ -99,56 +99,6 @@ def test_functions_are_layers_and_where_nothing_bends_every_leaf_is():
     assert list(layer_activations(nn.Sequential(net.a, nn.Identity(), net.b), X)) == ["0", "1", "2"]
 
 
-def test_a_layer_that_runs_twice_appears_once_per_call():
-    net = Residual()
-    found = layer_activations(net, X)
-    assert list(found) == ["relu (call 1)", "relu (call 2)"]
-    first = torch.relu(net.first(torch.from_numpy(X)))
-    assert np.allclose(found["relu (call 1)"], first.detach())
-    assert np.allclose(found["relu (call 2)"], torch.relu(net.inner(first)).detach())
-
-
-def test_a_shared_layer_with_as_many_names_as_calls_has_each_name_once():
-    act = nn.ReLU()
-    net = nn.Sequential(nn.Linear(5, 4), act, nn.Linear(4, 3), act, nn.Linear(3, 2))
-    assert {name: Z.shape[1] for name, Z in layer_activations(net, X).items()} == {"1": 4, "3": 3}
-
-
-def test_layers_run_in_place_are_recorded_before_they_are_overwritten():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(5, 4), nn.ReLU(inplace=True), nn.Linear(4, 2)).double()
-    found = layer_activations(net, X, ["0", "1"])
-    assert (found["0"] < 0).any()
-    assert np.array_equal(np.maximum(found["0"], 0), found["1"])
-
-
-# ------------------------------------------------------------------ the module is left as it was
-def test_modes_gradients_hooks_and_inputs_are_left_alone():
-    net = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(5, 4), nn.Dropout(0.5), nn.BatchNorm1d(4), nn.Tanh())
-    net.train()
-    net[2].eval()
-    before = {k: v.clone() for k, v in net.state_dict().items()}
-    inputs = torch.from_numpy(X).float()
-    kept, state = inputs.clone(), torch.random.get_rng_state()
-    a, b = layer_activations(net, inputs)["4"], layer_activations(net, inputs)["4"]
-    assert np.array_equal(a, b)
-    assert [layer.training for layer in net] == [True, True, False, True, True]
-    assert net.training
-    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
-    assert all(p.grad is None for p in net.parameters())
-    assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules())
-    assert torch.equal(inputs, kept)
-    assert torch.equal(torch.random.get_rng_state(), state)
-
-
-def test_modes_and_hooks_are_restored_after_a_failure():
-    net = nn.Sequential(nn.Linear(5, 4), nn.ReLU()).train()
-    with pytest.raises(InvalidInputError, match="inputs that the module takes; received X of shape"):
-        layer_activations(net, X[:, :3])
-    assert net.training
-    assert not net[1]._forward_hooks
-
-
 def test_the_device_and_dtype_of_the_module_are_kept():
     net = sequential(5, 4, 2, dtype=torch.float32)
     found = layer_activations(net, X)["1"]
@@ -259,51 +209,3 @@ class First(nn.Module):
 def test_refusals_name_the_layer(call, message):
     with np.errstate(all="ignore"), pytest.raises(InvalidInputError, match=message):
         call()
-
-
-class Words(nn.Module):
-    """Reads indices of words."""
-
-    def __init__(self):
-        super().__init__()
-        self.words, self.relu, self.head = nn.Embedding(9, 4), nn.ReLU(), nn.Linear(12, 2)
-
-    def forward(self, x):
-        return self.head(self.relu(self.words(x)).flatten(1))
-
-
-@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
-def test_indices_of_an_embedding_stay_integers(kind):
-    model, words = Words(), RNG.integers(0, 9, (7, 3))
-    given = kind(words)
-    found = record(model, given)
-    expected = model.words.weight.detach().numpy()[words].reshape(7, 12)
-    np.testing.assert_array_equal(found.layers[0].Z, np.maximum(expected, 0.0))
-    assert found.input.rest is None  # nothing lies between two words
-    moved = found.layers[0].rest(found.layers[0].Z + 0.25)  # values behind them are real
-    np.testing.assert_allclose(moved, found.outputs + 0.25 * model.head.weight.detach().numpy().sum(axis=1), atol=1e-5)
-
-
-class Strict(nn.Module):
-    """Refuses like some layers of torch do."""
-
-    def __init__(self, error):
-        super().__init__()
-        self.error, self.relu = error, nn.ReLU()
-
-    def forward(self, x):
-        raise self.error
-
-
-@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd"), IndexError("odd"), AssertionError("odd")])
-def test_what_torch_refuses_is_explained(error):
-    with pytest.raises(InvalidInputError, match=r"X of shape \(11, 5\) and torch.float32, on which torch fails: odd"):
-        layer_activations(Strict(error), X)
-    with pytest.raises(InvalidInputError, match="indices that are no integers"):
-        layer_activations(Words(), np.ones((4, 3)))
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_compiled_modules_take_no_hooks():
-    with pytest.raises(InvalidInputError, match=r"forward hooks; received a .*Script.*torch.jit compiled it"):
-        layer_activations(torch.jit.script(sequential(5, 4, 2)), X)

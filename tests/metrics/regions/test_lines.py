@@ -8,13 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.nets import exact_regions
-from scipy import sparse
 from torch import nn
 from torch.nn import functional
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import line_regions
-from relucvx.metrics.regions import _line_kernels, paths
 from relucvx.metrics.regions.lines import outputs_along
 from relucvx.network import DeepNetwork
 from relucvx.network.reading import read_layers
@@ -140,23 +138,6 @@ def test_degenerate_blocks_and_pools_equal_rational_arithmetic(case):
     assert line_regions(module, end, start).codes.tolist() == exact.codes[::-1].tolist()
 
 
-@pytest.mark.parametrize("block", [1, 300, 10**7])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_many_segments_are_each_alone(name, block, monkeypatch):
-    monkeypatch.setattr(paths, "BLOCK", block)
-    net, shape = NETWORKS[name]
-    starts, stops = ends(name, 13)
-    stops[4] = starts[4]  # a segment of length zero among them
-    many = line_regions(net, starts, stops)
-    assert isinstance(many, tuple)
-    assert len(many) == 13
-    for line, start, end in zip(many, starts, stops, strict=True):
-        assert_same_line(line, line_regions(net, start, end, input_shape=shape))
-    for line, other in zip(line_regions(net, starts[0], stops), line_regions(net, stops, starts[:1]), strict=True):
-        np.testing.assert_array_equal(line.codes, other.codes[::-1])
-    assert many[4].n_regions == 1
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_walking_back_meets_the_same_regions(name):
     net, _ = NETWORKS[name]
@@ -232,62 +213,6 @@ def test_constant_and_touching_neurons():
     tenths = DeepNetwork(([[0.1, 0.2, 0.3]], [[1.0], [1.0], [-1.0]], [[1.0]]))
     assert 0.1 + 0.2 - 0.3 != 0.0
     assert line_regions(tenths, [-1.0], [3.0]).codes.tolist() == [[False] * 4, [True, True, True, False]]
-
-
-def test_very_many_regions_keep_their_order():
-    """The deepest sawtooth that float64 resolves easily: 2^16 regions of equal length."""
-    from metrics.nets import sawtooth
-
-    line = line_regions(sawtooth(16), [0.0], [1.0])
-    np.testing.assert_allclose(line.breakpoints * 2**16, np.arange(1, 2**16), rtol=0, atol=1e-9)
-
-
-def test_rounding_errors_do_not_pile_up_with_depth():
-    """Sixty layers: bounds that took every neuron for active would grow to the distance between breakpoints."""
-    net = random_net(np.random.default_rng(60), (5, *[20] * 60, 1), bias=0.1)
-    start, end = np.random.default_rng(0).standard_normal((2, 5))
-    line, back = line_regions(net, start, end), line_regions(net, end, start)
-    assert line.n_regions > 50
-    np.testing.assert_array_equal(line.codes, back.codes[::-1])
-    middle = line.midpoints[:, None]
-    points = (1 - middle) * start + middle * end
-    np.testing.assert_array_equal(np.hstack(read_layers(net).preactivations(points)) > 0, line.codes)
-
-
-@pytest.mark.parametrize("rows", [1, 127, 300])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
-def test_products_equal_numpy(rows, share):
-    """Columns that are zero in whole strips, and single zeros, in both kernels."""
-    rng = np.random.default_rng(0)
-    H, W = rng.standard_normal((rows, 30)), rng.standard_normal((30, 7)) * (rng.random((30, 7)) < 0.4)
-    for first in range(0, rows, _line_kernels.STRIP):
-        H[first : first + _line_kernels.STRIP, rng.random(30) < share] = 0.0
-    H[rng.random(H.shape) < 0.2] = 0.0
-    W_rows = sparse.csr_array(W)
-    dense, from_rows = np.full((2, rows, 7), np.nan)
-    _line_kernels.product(H, W, dense)
-    _line_kernels.sparse_product(H, W_rows.indptr, W_rows.indices, W_rows.data, from_rows)
-    np.testing.assert_allclose(dense, H @ W, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(from_rows, H @ W, rtol=0, atol=1e-13)
-
-
-def test_crossings_that_rounding_cannot_tell_apart_are_one():
-    """Three neurons cross at 0.25, 0.25 + 1e-12 and 0.75; the first two are one point when their errors say so."""
-    P = np.array([[1.0, 1.0, -3.0], [-3.0, -3.0 + 1.2e-11, 1.0]])
-    for error, points in ((1e-16, 3), (1e-11, 2)):
-        first, counts = np.array([0, 2]), np.array([3, 0])
-        errors = np.full((1, 3), error)
-        errors[0, 1] *= 2
-        segment, share, slack, start, neurons = _line_kernels.find_crossings(P, 3, first, counts, errors, 3)
-        assert len(segment) == points
-        assert share[0] == 0.25  # the better known of the two stands for both
-        assert share[-1] == 0.75
-        assert slack[0] == pytest.approx(error / 2 + 2.2e-16)
-        assert np.diff(start).tolist() == ([1, 1, 1] if points == 3 else [2, 1])
-        assert sorted(neurons.tolist()) == [0, 1, 2]
-    many = np.random.default_rng(0).random(60)
-    assert _line_kernels._ranking(many, 20).tolist() == np.argsort(many[:20]).tolist()
-    assert _line_kernels._ranking(many, 60).tolist() == np.argsort(many).tolist()
 
 
 def test_parts_of_the_code():

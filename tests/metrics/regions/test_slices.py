@@ -1,7 +1,6 @@
 """Planar slices: counts in closed form, exact rational splitting, grids, degenerate arrangements, invariances."""
 
 import itertools
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from metrics.regions.splitter import exact_area, exact_regions, float_regions, layers_of
+from metrics.regions.test_decision_kernels import linear
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import slice_regions
+from relucvx.metrics import input_map, slice_regions
 from relucvx.network import DeepNetwork, TwoLayerReLU
 from relucvx.network.reading import read_layers
 
@@ -133,37 +133,6 @@ def test_a_duplicate_neuron_changes_nothing():
         assert_same_regions(twice, base)
 
 
-@pytest.mark.parametrize(
-    ("normals", "offsets", "count"),
-    [
-        ([[1, 1]], [0], 2),  # through two corners
-        ([[1, 1], [1, -1]], [0, 0], 4),
-        ([[1, 0]], [2], 1),  # along a side
-        ([[1, 0], [0, 1], [1, 1]], [2, 2, 4], 1),  # two sides and the corner between them
-        ([[1, 1], [1, 0]], [4, 1], 2),  # touching a corner
-        ([[0, 0], [0, 0]], [1, -1], 1),  # constant neurons
-        ([[0, 0]], [0], 1),  # and one that is zero everywhere
-        ([[1, 0], [1, 0], [2, 0], [-1, 0]], [1, 1, 2, -1], 2),  # one line four times
-        ([[1, 0], [1, 0]], [1, 1 + 1e-9], 3),  # but a gap that is there is seen
-    ],
-)
-def test_lines_on_corners_and_sides(normals, offsets, count):
-    found = slice_regions(one_layer(normals, offsets), BOX)
-    assert found.n_regions == count
-    assert_tiles(found, 16)
-    assert not found.codes[:, np.all(np.array(normals) == 0, axis=1) & (np.array(offsets) >= 0)].any()
-
-
-def test_lines_through_the_vertices_of_the_layer_before():
-    # |x| + |y| = 1 passes through the points where the first layer's lines meet the axes
-    net = DeepNetwork(
-        ([[1.0, -1.0, 0, 0], [0, 0, 1.0, -1.0]], np.ones((4, 1)), [[1.0]]), (None, np.array([-1.0]), None)
-    )
-    found = slice_regions(net, BOX)
-    assert found.per_layer == (4, 8)
-    np.testing.assert_allclose(np.sort(found.areas), [0.5] * 4 + [3.5] * 4, rtol=1e-14)
-
-
 @st.composite
 def integer_nets(draw):
     """Small integers: concurrent lines, duplicate, dead and constant neurons and lines along sides are common."""
@@ -189,70 +158,6 @@ def test_equals_exact_rational_splitting(case):
     expected = sorted((code, float(exact_area(corners))) for corners, code in exact)
     assert [code for code, _ in code_areas(found)] == [code for code, _ in expected]
     np.testing.assert_allclose([a for _, a in code_areas(found)], [a for _, a in expected], atol=1e-12)
-
-
-@pytest.mark.parametrize("widths", [(2, 16, 1), (2, 12, 12, 3), (2, 8, 8, 8, 8, 2)])
-def test_equals_plain_splitting(widths):
-    net = random_net(np.random.default_rng(3), widths)
-    found = slice_regions(net, BOX)
-    polygons, codes = float_regions(layers_of(net), BOX)
-    assert Counter(map(tuple, codes.tolist())) == Counter(map(tuple, found.codes.tolist()))
-    assert len(polygons) == found.n_regions
-    assert_tiles(found, 16)
-
-
-# ---------------------------------------------------------------------- grids, maps, point location
-@pytest.mark.parametrize("activation", ["relu", (0.1, 1.0), "abs"])
-def test_every_grid_point_lies_in_the_region_of_its_code(activation):
-    rng = np.random.default_rng(4)
-    net = random_net(rng, (5, 12, 12, 12, 3), activation)
-    found = slice_regions(net, origin=rng.standard_normal(5), axes=rng.standard_normal((2, 5)), extent=(-1, 2, -2, 1))
-    shares = (np.arange(40) + 0.5) / 40
-    sides = found.to_plane(found.origin + np.zeros((1, 5)))  # the origin of the plane
-    assert np.abs(sides).max() < 1e-12
-    corner, one, other = (found.vertices[k] for k in (0, 1, 3))
-    grid = np.array([corner + a * (one - corner) + b * (other - corner) for a in shares for b in shares])
-    pre = np.hstack(read_layers(net).preactivations(found.to_input(grid)))
-    where = found.locate(grid)
-    assert (where >= 0).all()
-    np.testing.assert_array_equal(pre > 0, found.codes[where])
-    linear = np.einsum("ni,nic->nc", np.column_stack([np.ones(len(grid)), grid]), found.maps[where])
-    np.testing.assert_allclose(linear, net.predict(found.to_input(grid)), atol=1e-11)
-
-
-def test_points_outside_and_on_sides():
-    found = slice_regions(one_layer([[1, 0], [0, 1]], [0, 0]), BOX)
-    assert found.locate([[3.0, 0.0], [0.0, -2.1]]).tolist() == [-1, -1]
-    assert (found.locate([[0.0, 0.0], [2.0, 2.0], [-2.0, 0.0]]) >= 0).all()
-    inside = [[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]]
-    assert sorted(found.locate(inside).tolist()) == [0, 1, 2, 3]
-
-
-def test_a_triangle_through_three_samples():
-    rng = np.random.default_rng(5)
-    net, X = random_net(rng, (20, 16, 16, 4)), rng.standard_normal((3, 20))
-    found = slice_regions(net, X)
-    sides = [np.linalg.norm(X[i] - X[j]) for i, j in ((0, 1), (1, 2), (0, 2))]
-    half = sum(sides) / 2
-    assert_tiles(found, np.sqrt(half * np.prod([half - s for s in sides])))
-    np.testing.assert_allclose(found.to_input(found.to_plane(X)), X, atol=1e-13)
-    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(2), atol=1e-15)
-    assert sorted(found.locate(found.to_plane(X)).tolist()) != [-1, -1, -1]
-    images = slice_regions(net, X.reshape(3, 4, 5))
-    assert images.n_regions == found.n_regions
-    assert sum(len(p) for p in found.input_polygons) == len(found.corners)
-    assert found.input_polygons[0].shape[1] == 20
-
-
-def test_axes_of_any_length_and_angle():
-    net = random_net(np.random.default_rng(6), (3, 9, 9, 2))
-    origin, axes = [0.1, 0.2, 0.3], [[2.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
-    found = slice_regions(net, origin=origin, axes=axes, extent=[-1, 1, 0, 2])
-    assert_tiles(found, 2 * 2 * 2)
-    corners = np.array([np.dot([u, v], axes) + origin for u, v in ((-1, 0), (1, 0), (1, 2), (-1, 2))])
-    assert_same_regions(found, slice_regions(net, corners))
-    turned = slice_regions(net, origin=origin, axes=axes[::-1], extent=[0, 2, -1, 1])
-    assert_same_regions(found, turned)
 
 
 # ---------------------------------------------------------------------- layers
@@ -289,31 +194,6 @@ def test_a_linear_network_is_one_region():
     assert found.perimeters.tolist() == [16.0]
     assert repr(found) == "SliceRegions(1 regions; polygons after each layer: none)"
     assert found.decision_pairs.tolist() == [[0, 1]]
-
-
-# ---------------------------------------------------------------------- measures
-@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (3.0, 1.0), (1.0, 5.0)])
-def test_eccentricity_of_rectangles(a, b):
-    turn = np.array([[0.6, 0.8], [-0.8, 0.6]])
-    for frame in (np.eye(2), turn):
-        found = slice_regions(TwoLayerReLU.zero(2), (np.array([[0, 0], [a, 0], [a, b], [0, b]]) + 7.0) @ frame)
-        expected = np.sqrt(1 - (min(a, b) / max(a, b)) ** 2)
-        assert found.eccentricity[0] == pytest.approx(expected, abs=1e-6)
-        assert found.perimeters[0] == pytest.approx(2 * (a + b))
-    triangle = slice_regions(TwoLayerReLU.zero(2), [[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])
-    assert triangle.eccentricity[0] == pytest.approx(0.0, abs=1e-6)
-
-
-def test_perimeters_and_neighbours():
-    found = slice_regions(one_layer([[1, 0], [0, 1]], [0, 1]), BOX)
-    assert found.neighbours.tolist() == sorted(found.neighbours.tolist())
-    assert len(found.neighbours) == 4
-    assert sorted(found.shared) == [1.0, 2.0, 2.0, 3.0]
-    assert sorted(found.perimeters) == [6.0, 6.0, 10.0, 10.0]
-    dense = found.adjacency.toarray()
-    np.testing.assert_array_equal(dense, dense.T)
-    assert sorted(dense.sum(axis=1)) == [3.0, 3.0, 5.0, 5.0]
-    assert sorted(found.edge_layer.tolist()) == [-1] * 8 + [0] * 4
 
 
 # ---------------------------------------------------------------------- invariances and their limits
@@ -413,17 +293,32 @@ def test_refusals(kwargs, message):
         slice_regions(net, **kwargs)
 
 
-def test_refusals_of_the_shape_of_things():
-    net = random_net(np.random.default_rng(0), (1, 4, 1))
-    with pytest.raises(InvalidInputError, match="an input space of at least two dimensions"):
-        slice_regions(net, [[0.0], [1.0], [2.0]])
-    with pytest.raises(InvalidInputError, match="an input space of at least two dimensions"):
-        slice_regions(net, origin=[0.0], axes=[[1.0], [2.0]], extent=(0, 1, 0, 1))
-    star = [[np.cos(t), np.sin(t)] for t in 4 * np.pi * np.arange(5) / 5]
-    with pytest.raises(InvalidInputError, match="more than once around"):
-        slice_regions(TwoLayerReLU.zero(2), star)
-    found = slice_regions(TwoLayerReLU.zero(2), BOX)
-    with pytest.raises(InvalidInputError, match=r"X of shape \(n, 2\)"):
-        found.to_plane([[1.0, 2.0, 3.0]])
-    with pytest.raises(InvalidInputError, match=r"points of shape \(n, 2\) in plane coordinates"):
-        found.locate([[1.0, 2.0, 3.0]])
+@pytest.mark.parametrize("code", [[True], [0.5] * 12, np.ones((12, 1)), [], ["a"] * 12])
+def test_codes_that_are_not_those_of_the_network(code):
+    net = random_net(np.random.default_rng(0), (2, 6, 6, 1))
+    with pytest.raises(
+        InvalidInputError, match=r"a code of 12 zeros and ones, one per neuron|code to hold real numbers"
+    ):
+        input_map(net, code)
+
+
+def test_the_map_of_a_linear_network():
+    weight, bias = input_map(linear([[1.0], [2.0]], [3.0]), [])
+    assert (weight.tolist(), bias.tolist()) == ([[1.0], [2.0]], [3.0])
+
+
+@pytest.mark.parametrize("neurons", [(1, 1), (3, 3)])
+def test_layers_are_cut_in_pieces_that_change_nothing(neurons, monkeypatch):
+    net = random_net(np.random.default_rng(5), (2, 9, 8, 3))
+    whole = slice_regions(net, BOX)
+    monkeypatch.setattr("relucvx.metrics.regions.slices.NEURONS", neurons)
+    parts = slice_regions(net, BOX)
+    assert parts.per_layer == whole.per_layer
+    for name in ("vertices", "codes", "areas", "edges", "edge_layer", "maps"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
+    monkeypatch.setattr("relucvx.metrics.regions.slices.MOST_BYTES", 2**14)
+    with pytest.raises(InvalidInputError, match=r"vertices so far, with 40 neurons each .*a smaller polygon"):
+        slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)

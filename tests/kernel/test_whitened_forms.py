@@ -1,7 +1,5 @@
 """Closed forms against certificates of their networks, and against networks that must not beat them."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -174,62 +172,6 @@ def test_svd_of_order_four_needs_no_factor():
     assert found.network is None
     best = minimize_energy(np.eye(4), Y, 0.2, rng=0, n_starts=5)
     assert best.objective == pytest.approx(found.objective, abs=1e-7)
-
-
-def test_orthonormal_columns_are_not_whitened():
-    D = class_labels((3, 3))
-    X = np.linalg.qr(RNG.standard_normal((6, 3)))[0]
-    found = predict_one_hot(D.labels, 0.2, X)
-    assert found.conditions == {"one-hot rows": True, "X X^T = I": False}
-    assert not found.applicable
-    assert found.network is None
-    best = minimize_energy(X @ X.T, D.Y, 0.2, rng=0, n_starts=4)
-    assert best.objective > 1.5 * found.objective
-
-
-def test_failed_shape_conditions_are_reported_not_raised():
-    Y = np.array([[1.0, 2.0], [0.0, 1.0]])
-    for found in (predict_one_hot(Y, 0.1), predict_scalar(Y, 0.1)):
-        assert not found.applicable
-        assert found.kernel is None
-        assert found.objective is None
-        assert "not applicable" in repr(found)
-
-
-def test_predict_tries_everything():
-    D = class_labels((2, 2))
-    found = {p.name: p for p in predict(D.X, D.Y, 0.1)}
-    assert [name for name, p in found.items() if p.applicable] == ["one-hot", "svd"]
-    assert np.allclose(found["svd"].kernel, found["one-hot"].kernel)
-    linear = [p.name for p in predict(D.X, D.Y, 0.1, activation="linear") if p.applicable]
-    assert linear == ["deep linear, 2 layers"]
-    for activation, bias in itertools.product(("tanh", "leaky_relu", np.tanh), ("none",)):
-        assert not any(p.applicable for p in predict(D.X, D.Y, 0.1, activation=activation, bias=bias))
-    for bias in ("all", "free"):
-        assert not any(p.applicable for p in predict(D.X, D.Y, 0.1, bias=bias))
-    scalar = [p.name for p in predict(D.X, D.Y[:, 0] - 0.5, 0.1) if p.applicable]
-    assert scalar == ["scalar"]
-
-
-def test_predict_with_a_hidden_bias_adds_a_common_mode():
-    D = factorial(2)
-    (found,) = [p for p in predict(D.X, D.Y, 0.2, bias="hidden") if p.applicable]
-    assert found.unique
-    assert found.network.bias_in is not None
-    assert literal(found.network, D.X, D.Y, 0.2) == pytest.approx(found.objective, abs=1e-10)
-    proof = rx.certify(found.network, D.X, D.Y, 0.2, bias="hidden", tol=1e-8, time_limit=10)
-    assert proof.rel_gap <= 1e-8
-    (without,) = [p for p in predict(D.X, D.Y, 0.2) if p.applicable]
-    assert without.unique is False
-
-
-def test_results_are_plain_data():
-    D = class_labels((2, 2))
-    found = predict_one_hot(D.labels, 0.1, D.X)
-    assert found.to_dict()["conditions"] == {"one-hot rows": True, "X X^T = I": True}
-    assert not found.kernel.flags.writeable
-    assert not found.kernels[0].flags.writeable
-    assert "unique kernel" in repr(found)
 
 
 @pytest.mark.parametrize(

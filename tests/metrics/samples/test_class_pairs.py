@@ -9,7 +9,6 @@ from relucvx.errors import InvalidInputError
 from relucvx.metrics import Convexity, ConvexityNull, euclidean_convexity, graph_convexity
 from relucvx.metrics.samples.class_pairs import draw_pairs, dyadic_limits
 from relucvx.metrics.samples.groups import as_groups
-from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
 
 
 def draw(rng, n, classes, p, apart):
@@ -141,33 +140,6 @@ def test_certain_scores_have_intervals_of_positive_length_and_tiny_classes_none(
     assert exact.class_intervals["many"][1] == 1.0
     assert exact.class_intervals["many"][0] > 0.7
     assert np.isnan(exact.class_intervals["few"]).all()
-
-
-@pytest.mark.parametrize("ties", ["first", "mean"])
-def test_the_null_is_the_score_of_permuted_labels(ties):
-    """Every permutation against the score of relabelled points, scored from scratch."""
-    rng = np.random.default_rng(3)
-    Z, labels = draw(rng, 40, 3, 2, 0.5)
-    graph = NeighbourGraph.of(Z, 3, keep_ties=ties == "mean")
-    pairs = [draw_pairs(np.flatnonzero(labels == c), None, rng) for c in range(3)]
-    permutations = [np.arange(40), *(rng.permutation(40) for _ in range(4))]
-    sums = permuted_sums(graph, labels, np.concatenate(pairs), permutations, ties)
-    score = first_path_scores if ties == "first" else mean_path_scores
-    for row, order in zip(sums, permutations, strict=True):
-        moved = np.empty(40, dtype=int)
-        moved[order] = labels
-        expected = graph_convexity(Z, moved, 3, None, ties=ties)
-        np.testing.assert_allclose(row / [len(p) for p in pairs], list(expected.per_class.values()), atol=1e-12)
-    np.testing.assert_allclose(sums[0].sum(), score(graph, labels, np.concatenate(pairs)).sum())
-
-
-def test_blocks_of_sources_do_not_change_the_null(monkeypatch):
-    Z, labels = draw(np.random.default_rng(4), 50, 2, 2, 1.0)
-    base = graph_convexity(Z, labels, 4, 40, rng=0, n_permutations=6)
-    monkeypatch.setattr("relucvx.metrics.samples.neighbour_graph.BLOCK", 300)
-    again = graph_convexity(Z, labels, 4, 40, rng=0, n_permutations=6)
-    assert again.overall == pytest.approx(base.overall, abs=1e-12)
-    assert again.null.mean == pytest.approx(base.null.mean, abs=1e-12)
 
 
 def test_separated_classes_beat_their_null_and_random_labels_do_not():

@@ -9,12 +9,9 @@ from own_losses import OWN, Copied, Pinball, Tube
 from scipy.optimize import minimize_scalar
 
 import relucvx as rx
-from relucvx.deadline import Deadline
 from relucvx.errors import DataFileError, InvalidInputError
 from relucvx.losses import EXACT_PENALTY, LOSSES, Loss, check_faces
-from relucvx.losses.cones import cones_of_expression
 from relucvx.solver.conic import solve_conic
-from relucvx.solver.group_program import GroupProgram
 
 ALL = {loss.name: loss for loss in (*LOSSES.values(), EXACT_PENALTY, *OWN)}
 ENTRYWISE = {name: loss for name, loss in ALL.items() if not loss.coupled}
@@ -127,41 +124,6 @@ def test_the_cvxpy_expression_is_the_value(name):
         assert float(found) == pytest.approx(loss.value(F, Y, W), rel=1e-9)
 
 
-def group_value(problem, cones):
-    """Optimum and dual of one conic solve over fixed directions, with the loss given by some cones."""
-    rng = np.random.default_rng(2)
-    atoms = np.maximum(problem.X @ rng.standard_normal((2, 3)), 0.0)
-    design = np.kron(atoms, np.eye(problem.n_outputs))
-    import scipy.sparse as sp
-
-    program = GroupProgram(
-        problem, design, 3, problem.n_outputs, problem.n_outputs, 1.0, sp.csc_matrix((0, design.shape[1]))
-    )
-    if cones is not None:
-        object.__setattr__(problem, "loss", cones)
-    x, _, dual, _ = program.solve(1e-10, Deadline(60.0))
-    V = x * program.sy
-    F = atoms @ V
-    return problem.loss_at(F) + problem.beta * np.linalg.norm(V, axis=1).sum(), dual, F
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_own_cones_and_those_of_the_expression_solve_the_same_program(name):
-    loss = ALL[name]
-    Y = targets(loss, 2)
-    problem = rx.make_problem(X, Y, 0.3, loss, sample_weight=np.where(W > 0, W, 0.5))
-
-    kind = type("Derived", (type(loss),), {"cones": cones_of_expression})
-    derived = dataclasses.replace(problem, loss=kind(*[getattr(loss, f.name) for f in dataclasses.fields(loss)]))
-    value, dual, F = group_value(problem, None)
-    again, other, _ = group_value(derived, None)
-    assert value == pytest.approx(again, rel=1e-6)
-    # the multiplier of the fit is a subgradient at the fit
-    lo, hi = loss.subgradient_bounds(F, Y, problem.sample_weight, 1e-5)
-    for N in (dual, other):
-        assert ((lo - 1e-4 <= -N) & (hi + 1e-4 >= -N)).all()
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_torch_formulas_are_those_of_numpy(name):
     torch = pytest.importorskip("torch")
@@ -260,38 +222,6 @@ def test_a_saved_loss_of_one_s_own_is_asked_for(tmp_path):
 def test_forgetting_a_face_is_an_error():
     with pytest.raises(TypeError, match="abstract"):
         type("Partial", (Loss,), {"_entries": Copied._entries, "_slopes": Copied._slopes})("partial", True)
-
-
-WRONG = {
-    "slopes": ("_slopes", lambda self, F, Y: 1.2 * (F - Y), "slopes"),
-    "sign": ("_slopes", lambda self, F, Y: Y - F, "slopes"),
-    "conjugate": ("_dual_terms", lambda self, T, Y: (T * Y, -0.4 * T * T), "dual function"),
-    "loose conjugate": ("_dual_terms", lambda self, T, Y: (T * Y, -0.6 * T * T), "dual function"),
-    "domain": ("_dual_bounds", lambda self, Y: (0.0 * Y, np.full_like(Y, np.inf)), "dual function"),
-    "offset": ("_entries", lambda self, F, Y: 0.5 * (F - Y) ** 2 - 1.0, "least value of 0"),
-    "raised": ("_entries", lambda self, F, Y: 0.5 * (F - Y) ** 2 + 1.0, "dual function"),
-    "concave": ("_curvatures", lambda self, F, Y: -np.ones_like(F), "curvatures"),
-    "shape": ("_slopes", lambda self, F, Y: np.sum(F - Y), "shape"),
-    "mixed": ("_entries", lambda self, F, Y: 0.5 * (F - Y) ** 2 + 0.1 * F.mean(axis=1, keepdims=True) ** 2, "mix"),
-    "infinite": ("_entries", lambda self, F, Y: np.full_like(F, np.inf), "finite"),
-}
-
-
-@pytest.mark.parametrize("fault", WRONG)
-def test_formulas_that_do_not_belong_together_are_refused(fault):
-    face, formula, message = WRONG[fault]
-    bad = type("Bad", (Copied,), {face: formula})("bad", True)
-    with pytest.raises(InvalidInputError, match=message):
-        rx.make_problem(X, targets(bad, 2), 0.1, bad)
-
-
-def test_an_expression_of_another_function_is_refused():
-    bad = type("Bad", (Copied,), {"expression": lambda self, fit, Y, W: 2 * Copied.expression(self, fit, Y, W)})(
-        "bad", True
-    )
-    program = rx.ConvexProgram(X, np.ones(9), beta=0.1, loss=bad, arrangement=rx.enumerate_patterns(X))
-    with pytest.raises(InvalidInputError, match="the CVXPY expression of the loss 'bad' to be its value"):
-        program.to_cvxpy()
 
 
 def test_losses_are_equal_by_class_and_attributes_never_by_name():

@@ -1,0 +1,48 @@
+"""One network at a time, as the batch does it."""
+
+import numpy as np
+import pytest
+from training.test_front_door import RNG, X, Y
+
+import relucvx as rx
+from relucvx.losses import LOSSES
+
+LABELS = np.sign(RNG.standard_normal((12, 2)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adam", "learning_rate": 0.05, "schedule": "cosine"},
+        {"optimizer": "adam", "batch_size": 5},
+        {"optimizer": "gd", "momentum": 0.9},
+        {"optimizer": "gd", "bias": "free", "activation": (-0.3, 2.0)},
+        {"optimizer": "sgd", "batch_size": 5, "sample_weight": np.arange(12.0)},
+        {"optimizer": "lbfgs", "activation": "linear"},
+        {"optimizer": "lbfgs", "activation": "tanh", "bias": "free", "depth": 3},
+        {"optimizer": "adam", "activation": "threshold", "bias": "all"},
+        {"optimizer": "gd", "activation": (1.5, 1.5), "bias": "hidden"},
+    ],
+    ids=lambda options: "-".join(str(v) for v in options.values() if np.ndim(v) == 0),
+)
+def test_batched_is_one_by_one(options):
+    common = {"width": 6, "seeds": (3, 0, 7), "max_steps": 40, "record_every": 8, "tol": 1e-9, **options}
+    together = rx.train(X, Y, 0.3, **common)
+    alone = rx.train(X, Y, 0.3, batched=False, **common)
+    np.testing.assert_allclose(together.objectives, alone.objectives, rtol=1e-7)
+    assert together.seeds == alone.seeds == (3, 0, 7)
+    for a, b in zip(together, alone, strict=True):
+        assert (a.steps, a.status) == (b.steps, b.status)
+        np.testing.assert_array_equal(a.history["step"], b.history["step"])
+        np.testing.assert_allclose(a.history["objective"], b.history["objective"], rtol=1e-7)
+        np.testing.assert_allclose(a.network.predict(X), b.network.predict(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_losses_train_alike_both_ways(loss):
+    targets = np.eye(3)[np.arange(12) % 3] if loss == "cross_entropy" else LABELS
+    common = {"width": 4, "seeds": (0, 1), "loss": loss, "optimizer": "adam", "max_steps": 20, "learning_rate": 0.05}
+    together, alone = rx.train(X, targets, 0.2, **common), rx.train(X, targets, 0.2, batched=False, **common)
+    np.testing.assert_allclose(together.objectives, alone.objectives, rtol=1e-10)
+    first, last = together[0].history["objective"][[0, -1]]
+    assert last < first
