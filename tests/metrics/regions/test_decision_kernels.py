@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics.regions.test_slices import BOX, assert_tiles, integer_nets, random_net
+from metrics.regions.cases import BOX, assert_tiles, integer_nets, linear, random_net
 
 from relucvx.metrics import input_map, slice_regions
 from relucvx.network import DeepNetwork
 from relucvx.network.reading import read_layers
-
-
-def linear(weight, bias=None):
-    """A network that is linear; its outputs are what decisions are made of."""
-    weight = np.asarray(weight, float)
-    width = weight.shape[0]
-    bias = np.zeros(weight.shape[1]) if bias is None else np.asarray(bias, float)
-    return DeepNetwork((np.eye(width), weight), (None, bias), "linear")
 
 
 def decided(net, X):

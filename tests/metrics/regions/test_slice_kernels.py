@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from metrics.regions.cases import BOX, assert_tiles, one_layer, random_net
 from metrics.regions.splitter import float_regions, layers_of
-from metrics.regions.test_slices import BOX, assert_tiles, one_layer, random_net
 
 from relucvx.metrics import slice_regions
 from relucvx.network import DeepNetwork

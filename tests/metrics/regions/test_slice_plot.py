@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metrics.regions.test_slices import BOX, random_net
+from metrics.regions.cases import BOX, random_net
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import slice_regions

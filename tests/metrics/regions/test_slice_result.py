@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metrics.regions.test_slices import BOX, one_layer, random_net
+from metrics.regions.cases import BOX, one_layer, random_net
 
 from relucvx.metrics import slice_regions
 from relucvx.network import TwoLayerReLU

@@ -6,10 +6,7 @@ from checks import assert_below, assert_certified
 from strategies import adversarial_networks
 
 import relucvx as rx
-from relucvx.program.objective import balanced_objective, objective, stationarity
-from relucvx.program.problem import make_problem
-from relucvx.solver.joint_polish import joint_polish
-from relucvx.solver.outputs import solve_outputs
+from relucvx.program.objective import balanced_objective
 from relucvx.solver.step_several_outputs import merged
 from relucvx.types import Bias, Scope
 
@@ -118,44 +115,6 @@ def test_stopping_returns_the_best_so_far():
     solution = rx.solve(X, Y, 0.02 * rx.beta_max(X, Y)[1], callback=lambda p: p.phase == "slid")
     assert solution.status.name == "INTERRUPTED"
     assert 0 <= solution.certificate.lower <= solution.objective < 0.5 * np.sum(Y**2)
-
-
-# ---------------------------------------------------------------- the steps
-def test_outputs_step_is_the_group_lasso():
-    """KKT of min ½||ΦV - Y||² + beta Σ||v_j||: ||Φ_jᵀ R|| <= beta, equality and alignment where v_j is alive."""
-    X, Y = gaussian(15, 3, 2, seed=10)
-    problem = make_problem(X, Y, 0.5)
-    W = np.random.default_rng(1).standard_normal((12, 3))
-    W /= np.linalg.norm(W, axis=1, keepdims=True)
-    V, b, dual = solve_outputs(problem, W)
-    atoms = np.maximum(X @ W.T, 0.0)
-    R = Y - atoms @ V
-    assert np.allclose(dual, R, atol=1e-6)
-    pull = atoms.T @ R
-    size = np.linalg.norm(V, axis=1)
-    alive = size > 1e-6
-    assert 0 < alive.sum() < len(W)
-    assert np.all(np.linalg.norm(pull, axis=1) <= 0.5 * (1 + 1e-6))
-    # a gap of 1e-10 fixes the vectors to its square root only
-    assert np.allclose(pull[alive] * size[alive, None], 0.5 * V[alive], atol=1e-5)
-    assert np.array_equal(b, np.zeros(2))
-
-
-def test_polish_reaches_a_stationary_point_from_four_digits():
-    X, Y = gaussian(12, 2, 2, seed=11)
-    beta = 0.05 * rx.beta_max(X, Y)[1]
-    solution = rx.solve(X, Y, beta, tol=1e-9)
-    net, problem = solution.network, solution.problem
-    rng = np.random.default_rng(0)
-    W, V = np.array(net.weights_in), np.array(net.weights_out)
-    T = W @ X.T
-    interior = np.abs(T) > 1e-3 * np.linalg.norm(X, axis=1) * np.linalg.norm(W, axis=1, keepdims=True)
-    noise = 1e-7 * rng.standard_normal(W.shape) * np.abs(W).max()
-    polished = [rx.TwoLayerReLU(*c[:2]) for c in joint_polish(problem, W + noise, V * (1 + 1e-4), np.zeros(2))]
-    best = min(objective(problem, p) for p in polished)
-    assert best <= solution.objective * (1 + 1e-11)
-    if interior.all():
-        assert min(stationarity(problem, p) for p in polished) < 1e-10
 
 
 def test_merging_keeps_the_fit_to_first_order():
