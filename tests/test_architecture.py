@@ -58,9 +58,10 @@ LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "
 LOADED_LATE = (
     "relucvx.training",
     "relucvx.network.torch_",
-    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching")),
+    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching", "profile_figure")),
+    "relucvx.metrics.regions.slice_plot",
 )
-"""Modules that are there for torch alone: it stands at their top, and only they import one another while they load."""
+"""Modules that are there for torch or for matplotlib alone, which stands at their top: others import them when they run."""
 
 LONGEST = 400
 """Lines of the longest module allowed."""
@@ -110,7 +111,7 @@ def violations(source: str, module: str) -> list[str]:
         if loading and not module.startswith(LOADED_LATE):
             if name.split(".")[0] in LAZY or (name.startswith(LOADED_LATE) and name != module):
                 out.append(f"{module} imports {name} while it loads")
-        elif loading and name.split(".")[0] in LAZY and name.split(".")[0] != "torch":
+        elif loading and name.split(".")[0] in LAZY and name.split(".")[0] not in ("torch", "matplotlib"):
             out.append(f"{module} imports {name} while it loads")
         if name.split(".")[0] != "relucvx":
             continue
@@ -635,3 +636,33 @@ def test_the_check_of_circles_can_fail():
         "relucvx.network.deep",
         "relucvx.network",
     }
+
+
+MIRRORED = 0.85
+"""Share of the modules with a test file of their own, path for path."""
+
+
+def mirror(module: Path) -> Path:
+    """Where a module's tests belong: ``solver/conic.py`` is tested by ``solver/test_conic.py``."""
+    return module.parent / f"test_{module.name.lstrip('_')}"
+
+
+def unmirrored(modules: list[Path], tests: set[Path]) -> list[str]:
+    """Modules without tests at their own path."""
+    return [str(m) for m in modules if m.name not in ("__init__.py", "__main__.py") and mirror(m) not in tests]
+
+
+def test_tests_mirror_the_package():
+    here = Path(__file__).parent
+    modules = [f.relative_to(ROOT) for f in FILES if f.name not in ("__init__.py", "__main__.py")]
+    alone = unmirrored(modules, {f.relative_to(here) for f in here.rglob("test_*.py")})
+    assert len(alone) <= (1 - MIRRORED) * len(modules), alone
+
+
+def test_the_check_of_mirrors_can_fail():
+    modules = [Path("solver/conic.py"), Path("solver/__init__.py"), Path("oracle/_kernels.py"), Path("types.py")]
+    assert unmirrored(modules, {Path("solver/test_conic.py"), Path("oracle/test_kernels.py")}) == ["types.py"]
+    assert unmirrored(modules, {Path("test_conic.py"), Path("test_types.py")}) == [
+        "solver/conic.py",
+        "oracle/_kernels.py",
+    ]

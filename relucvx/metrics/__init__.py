@@ -4,6 +4,9 @@ The files beside this one are the questions. What they are asked about lies in t
 networks, folding), ``layers`` (reading networks layer by layer, profiles), ``samples`` (classes, pairs, scales, neighbours).
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.alignment import Procrustes, cka, procrustes
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
@@ -14,7 +17,6 @@ from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
 from relucvx.metrics.intrinsic import TwoNN, two_nn
 from relucvx.metrics.layers.profile import ProfileProgress, profile, suggested_cut
-from relucvx.metrics.layers.profile_figure import plot_profile
 from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import LinearProbe, linear_probe
@@ -29,13 +31,16 @@ from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
 from relucvx.metrics.regions.lines import LineRegions, line_regions
-from relucvx.metrics.regions.slice_plot import plot_slice
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions
 from relucvx.metrics.regions.tracking import RegionTracker
 from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.separation import LinearSeparation, Separability, cover_count, linear_separation, separability
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
+
+if TYPE_CHECKING:
+    from relucvx.metrics.layers.profile_figure import plot_profile
+    from relucvx.metrics.regions.slice_plot import plot_slice
 
 __all__ = [
     "ClassFolding",
@@ -101,6 +106,16 @@ __all__ = [
     "suggested_cut",
     "two_nn",
 ]
+
+
+_DRAWERS = {"plot_profile": "relucvx.metrics.layers.profile_figure", "plot_slice": "relucvx.metrics.regions.slice_plot"}
+"""Figures resolve on first use: matplotlib stands at the top of their files."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DRAWERS:
+        raise AttributeError(f"module 'relucvx.metrics' has no attribute {name!r}")
+    return getattr(importlib.import_module(_DRAWERS[name]), name)
 
 
 def __dir__() -> list[str]:

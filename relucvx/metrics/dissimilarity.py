@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
@@ -79,8 +80,6 @@ def rdm_correlation(
 
 def _dissimilarities(Z: Array, distance: Any) -> Array:
     """Condensed dissimilarities, scaled to a largest of 1; NaN where a sample has no direction."""
-    from scipy.spatial.distance import pdist
-
     Z = Z / (float(np.abs(Z).max()) or 1.0)
     if distance in ("euclidean", "sqeuclidean", "cityblock"):
         out = pdist(Z, distance)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import ndtr
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
@@ -200,8 +201,6 @@ def _few_shot(a: _Class, b: _Class, m: int, form: str) -> FewShot:
 
 
 def _tail(snr: float) -> float:
-    from scipy.special import ndtr
-
     return float(ndtr(-snr))
 
 

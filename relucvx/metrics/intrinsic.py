@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy import special
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
@@ -117,12 +118,10 @@ def two_nn(
 
 def _likelihood(x: Array, used: int, tail: float) -> tuple[float, float, float]:
     """Maximum likelihood for exponential x of which the largest are only known to be larger; 2 d T is chi-squared."""
-    from scipy.stats import chi2
-
     total = float(x[:used].sum() + (len(x) - used) * x[used - 1])
     if total == 0.0:
         return np.inf, np.inf, np.inf
-    low, high = (float(chi2.ppf(q, 2 * used)) / (2.0 * total) for q in (tail, 1.0 - tail))
+    low, high = (float(special.gammaincinv(used, q)) / total for q in (tail, 1.0 - tail))
     return used / total, low, high
 
 

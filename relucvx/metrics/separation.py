@@ -7,6 +7,8 @@ from math import comb
 from typing import Any
 
 import numpy as np
+from scipy import special
+from scipy.optimize import linprog
 
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
@@ -270,11 +272,9 @@ def separability(
 
 
 def _clopper_pearson(hits: int, n: int, confidence: float) -> Interval:
-    from scipy.stats import beta
-
     tail = (1.0 - confidence) / 2.0
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1.0 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
+    high = float(special.betaincinv(hits + 1, n - hits, 1.0 - tail)) if hits < n else 1.0
     return low, high
 
 
@@ -349,8 +349,6 @@ class _Span:
 
     def decide(self, signs: Array) -> tuple[Array | None, Array | None]:
         """A separating normal vector, or a combination of the points that is zero; each checked, else both None."""
-        from scipy.optimize import linprog
-
         n, D = self.rows.shape
         if D == 0:  # without a bias, points at the origin
             return None, np.full(n, 1.0 / n)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
 
 from relucvx.datasets import factorial
 from relucvx.kernel import Prediction, predict_deep_linear, predict_deep_one_hot, representation_kernel
@@ -210,8 +211,6 @@ def _trained_relu(
     X: Array, Y: Array, beta: float, width: int, seed: int, starts: int, goal: float
 ) -> tuple[float, Any]:
     """Least objective and its network of three-layer ReLU networks by SciPy's L-BFGS; stops early within 1e-7 of goal."""
-    from scipy.optimize import minimize
-
     rng = np.random.default_rng(seed)
     shapes = [(X.shape[1], width), (width, width), (width, Y.shape[1])]
     ends = np.cumsum([a * b for a, b in shapes])

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
 
 from relucvx._api import beta_max, solve
 from relucvx.errors import InvalidInputError, explain
@@ -130,8 +131,6 @@ def descended(
 
     Small enough for SciPy: no tensors are built, so a trial stays in the milliseconds.
     """
-    from scipy.optimize import minimize
-
     X, Y = instance["X"], np.asarray(instance["Y"])
     columns = Y[:, None] if Y.ndim == 1 else Y
     d, c, beta = X.shape[1], columns.shape[1], float(instance["beta"])

@@ -7,6 +7,8 @@ import itertools
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
+from scipy.optimize import linprog
 
 from relucvx.metrics import hamming_convex
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, same
@@ -47,8 +49,6 @@ def _found_cells(key: tuple[Any, ...]) -> Cells:
 
 def _radius(A: Array, b: Array) -> float:
     """Radius, at most 1, of the largest ball in {x: A x <= b}; negative when that is empty."""
-    from scipy.optimize import linprog
-
     d = A.shape[1]
     deep = np.column_stack([A, np.ones(len(A))])
     found = linprog(np.append(np.zeros(d), -1.0), deep, b, bounds=[(None, None)] * d + [(None, 1.0)])
@@ -62,9 +62,6 @@ def _union_is_convex(instance: Instance) -> bool:
     point of the hull deep inside the cell. Points of the hull outside the closed union have a neighbourhood outside,
     which meets the interior of another cell.
     """
-    from scipy.linalg import block_diag
-    from scipy.optimize import linprog
-
     cells = _cells(instance)
     chosen = {tuple(code) for code in np.asarray(instance["chosen"]).tolist()}
     union = [cells[code] for code in chosen]

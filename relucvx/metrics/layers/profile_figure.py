@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import new_panels, plain
@@ -174,8 +175,6 @@ def _name_layers(ax: Any, names: list[str]) -> None:
 
 def _plain_ticks(ax: Any) -> None:
     """Ticks such as 0.2 and 30 on a logarithmic axis."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     low, high = ax.get_ylim()
     ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
-from relucvx.metrics.regions.paths import Walker
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers
 from relucvx.types import Array, BoolArray, Result
+
+if TYPE_CHECKING:
+    from relucvx.metrics.regions.paths import Walk
 
 Indices = NDArray[np.intp]
 Neurons: TypeAlias = Mapping[int, Any] | Sequence[Any]
@@ -213,15 +215,20 @@ def end_points(network: LayerList, start: Any, end: Any, exact: bool = False) ->
 
 def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
     """The regions of every segment in turn."""
-    from relucvx.metrics.regions._line_kernels import mark_changes
-
     layer, neuron = _final(code.layer), _final(code.neuron)
-    for walk in Walker(network, code.depth, code.columns).blocks(starts, ends):
-        begins = np.empty(len(walk.t), dtype=bool)
-        mark_changes(walk.codes, walk.first, begins)
+    for walk in _walks(network, starts, ends, code.depth, code.columns):
+        begins = walk.changes()
         for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
             rows = np.flatnonzero(begins[first:after]) + first
             yield LineRegions(_final(walk.t[rows[1:]]), _final(walk.codes.take(rows, axis=0)), layer, neuron)
+
+
+def _walks(
+    network: LayerList, starts: Array, ends: Array, depth: int, columns: Any, values: bool = False
+) -> Iterator[Walk]:
+    from relucvx.metrics.regions.paths import Walker  # numba, which compiles it, takes a while to load
+
+    return Walker(network, depth, columns, values).blocks(starts, ends)
 
 
 def _final(array: Any) -> Any:
@@ -243,7 +250,7 @@ def outputs_along(network: LayerList, starts: Array, ends: Array) -> Iterator[tu
     The last entry of the row starts is the number of rows; the segments come in order. Between neighbouring breakpoints
     the outputs are linear.
     """
-    for walk in Walker(network, len(network.hidden), {}, values=True).blocks(starts, ends):
+    for walk in _walks(network, starts, ends, len(network.hidden), {}, values=True):
         yield walk.t, walk.first, walk.values.copy() if network.head is None else network.head(walk.values)
 
 

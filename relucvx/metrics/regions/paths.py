@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions import _line_kernels as kernels
 from relucvx.network.layers import Hidden, LayerList, Weight
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
@@ -77,6 +78,12 @@ class Walk:
     codes: BoolArray
     values: Array
 
+    def changes(self) -> BoolArray:
+        """Whether a row begins a region: the first of each curve, and those with another code than the row before."""
+        begins = np.empty(len(self.t), dtype=bool)
+        kernels.mark_changes(self.codes, self.first, begins)
+        return begins
+
 
 class Walker:
     """Carries segments through the first ``depth`` hidden layers of a network.
@@ -123,8 +130,6 @@ class Walker:
 
     def _together(self, found: list[BoolArray | None], parents: list[Indices], rows: int) -> BoolArray:
         """Codes of all layers on the final intervals, each of which lies in one interval of every layer."""
-        from relucvx.metrics.regions import _line_kernels as kernels
-
         parts = list(zip(found, parents, strict=True))
         at = sum(active.shape[1] for active, _ in parts if active is not None)
         codes, row = self._codes.take(rows, at), np.arange(rows)
@@ -136,8 +141,6 @@ class Walker:
         return codes
 
     def _product(self, values: Array, weight: Weight) -> Any:
-        from relucvx.metrics.regions import _line_kernels as kernels
-
         out = self._before.take(len(values), weight.shape[1])
         if not isinstance(weight, np.ndarray):
             kernels.sparse_product(values, weight.indptr, weight.indices, weight.data, out)
@@ -155,8 +158,6 @@ class Walker:
         Returns them (without values unless ``valued``), the old row that each of their rows is or follows, and the codes
         of the neurons ``columns`` (unless None) on the intervals behind the rows.
         """
-        from relucvx.metrics.regions import _line_kernels as kernels
-
         k, (first, t, doubt) = layer.k, (paths.first, paths.t, paths.doubt)
         # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would grow
         # by the sum of the |weights| per layer

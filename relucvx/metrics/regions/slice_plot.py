@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import LogNorm, hsv_to_rgb
+from matplotlib.figure import Figure
 
 from relucvx.conversion import as_instance, as_list
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import plain
+from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.types import Array
 from relucvx.validation import as_matrix
-
-if TYPE_CHECKING:
-    from relucvx.metrics.regions.slice_result import SliceRegions
 
 SLIVER = 0.2
 """Ratio of the sides below which a slice is drawn with a scale of its own on each axis."""
@@ -74,10 +76,6 @@ def plot_slice(
     Source: [humayun-2023].
     Status: theorem (a drawing of exact regions).
     """
-    from matplotlib.collections import LineCollection, PolyCollection
-
-    from relucvx.metrics.regions.slice_result import SliceRegions
-
     as_instance(regions, SliceRegions, "regions", "slice_regions(module, polygon)")
     values, label, log = _fill(regions, color)
     own = ax is None
@@ -122,8 +120,6 @@ def plot_slice(
 
 def _new_axes(size: Array, scale: bool) -> Any:
     """Axes of a figure in the proportions of the slice, with room for a colour scale and the legend."""
-    from matplotlib.figure import Figure
-
     width, height = 5.6 * size / max(size)
     return Figure(figsize=(max(width, 4.8) + (2.0 if scale else 0.9), height + 1.8), layout="constrained").subplots()
 
@@ -144,8 +140,6 @@ def _fill(regions: SliceRegions, color: Any) -> tuple[Array | None, str, bool]:
 
 
 def _scale(ax: Any, faces: Any, values: Array, label: str, log: bool) -> None:
-    from matplotlib.colors import LogNorm
-
     faces.set_array(values)
     faces.set_cmap("viridis")
     if log:
@@ -156,8 +150,6 @@ def _scale(ax: Any, faces: Any, values: Array, label: str, log: bool) -> None:
 
 def _pale(region: Any) -> Array:
     """A pale colour per region; golden-ratio steps keep neighbours in the numbering apart."""
-    from matplotlib.colors import hsv_to_rgb
-
     hue = (region * 0.618034) % 1.0
     lightness = 0.92 + 0.08 * ((region * 0.754878) % 1.0)
     return np.asarray(hsv_to_rgb(np.column_stack([hue, np.full(len(hue), 0.22), lightness])))
@@ -185,8 +177,6 @@ def _legend_of_walls(ax: Any, regions: SliceRegions) -> None:
 
 
 def _mark(ax: Any, points: Array, names: Any, labels: Any) -> None:
-    from matplotlib import colormaps
-
     if points.shape[1] != 2:
         raise InvalidInputError(
             explain(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from relucvx.metrics.samples.groups import Groups, Indices
 from relucvx.types import Array, Result
@@ -171,8 +172,6 @@ def dyadic_limits(groups: Groups, pairs: Sequence[Indices], scores: Array, confi
     the pairs p, q that have a sample in common, divided by M^2: sum_i (sum of e over the pairs of i)^2 - sum_p e_p^2.
     This is the jackknife over samples without its double count of each pair's own noise.
     """
-    from scipy.stats import t as student
-
     n, counts = len(groups.codes), [len(p) for p in pairs]
     variances, sizes = [], []
     for p, s in zip(pairs, np.split(scores, np.cumsum(counts)[:-1]), strict=True):
@@ -187,7 +186,7 @@ def dyadic_limits(groups: Groups, pairs: Sequence[Indices], scores: Array, confi
     used = shares > 0
     variances.append(float(np.sum(shares[used] ** 2 * np.array(variances)[used])) if used.any() else np.nan)
     freedom = np.array([*(m - 1 for m in sizes), sum(m - 1 for m in sizes if m)])
-    quantiles = student.ppf((1.0 + confidence) / 2.0, np.maximum(freedom, 1))
+    quantiles = special.stdtrit(np.maximum(freedom, 1), (1.0 + confidence) / 2.0)
     return _limits(class_means(scores, counts), np.array(variances), np.array([*sizes, sum(sizes)]), quantiles)
 
 
@@ -205,8 +204,6 @@ def half_sample_limits(
     is that of the whole, up to the factor b/(m - b) for b = m // 2: a half drawn without replacement varies about the
     whole as the whole varies about the truth. Sampling with replacement would put copies into the neighbour graph.
     """
-    from scipy.stats import norm
-
     members, draws = class_members(groups), []
     for _ in range(n_resamples):
         chosen = [rng.choice(rows, max(len(rows) // 2, 1), replace=False) for rows in members]
@@ -214,7 +211,7 @@ def half_sample_limits(
     sizes = np.append(groups.counts, len(groups.codes))
     ratios = (sizes // 2) / np.maximum(sizes - sizes // 2, 1)
     variances = np.var(draws, axis=0, ddof=1) * ratios
-    quantile = float(norm.ppf((1.0 + confidence) / 2.0))
+    quantile = float(special.ndtri((1.0 + confidence) / 2.0))
     return _limits(means, variances, sizes, np.full(len(means), quantile))
 
 

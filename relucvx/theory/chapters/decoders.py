@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linprog
 
 from relucvx.metrics import (
     ccgp,
@@ -105,8 +106,6 @@ def _draw_points(rng: np.random.Generator, size: int) -> Instance:
 
 def _separable(Z: Array, signs: Array, bias: bool) -> bool:
     """Whether some (w, b) has s_i (w·z_i + b) >= 1 for all i, by a linear program."""
-    from scipy.optimize import linprog
-
     rows = np.column_stack([Z, np.ones(len(Z))]) if bias else Z
     found = linprog(np.zeros(rows.shape[1]), -signs[:, None] * rows, -np.ones(len(Z)), bounds=(None, None))
     return bool(found.status == 0)

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linprog
 
 from relucvx import network as networks
 from relucvx._api import optimal_set, solve
@@ -30,8 +31,6 @@ def _draw_rows(rng: np.random.Generator, size: int) -> Instance:
 
 def _cells(X: Array) -> set[tuple[bool, ...]]:
     """Sign patterns with a point at a distance from every wall, of all 2^n, one linear program each; zero rows are True."""
-    from scipy.optimize import linprog
-
     moving = np.flatnonzero(np.any(X, axis=1))
     rows, d, found = X[moving], X.shape[1], set()
     for signs in itertools.product([1.0, -1.0], repeat=len(rows)):

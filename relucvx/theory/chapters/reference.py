@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
 
 from relucvx.theory.definition import Instance
 from relucvx.types import ACTIVATIONS, Array, Bias
@@ -269,8 +270,6 @@ def strongest(instance: Instance, directions: int = 300) -> float:
 
 def best_constant(instance: Instance) -> Array:
     """The output bias of least objective without neurons, by minimisation."""
-    from scipy.optimize import minimize
-
     Y = np.asarray(instance["Y"], dtype=float)
     Y = Y.reshape(len(Y), -1)
     decay = float(instance["beta"]) if bias_of(instance).decays_output else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import orthogonal_procrustes
 
 from relucvx.metrics import cka, layer_similarity, mutual_knn, procrustes, rdm_correlation
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, at_most, close
@@ -78,8 +79,6 @@ def _tau(x: Array, y: Array) -> float:
 
 
 def _predict(instance: Instance) -> Predicted:
-    from scipy.linalg import orthogonal_procrustes
-
     A, B, k, width = (instance[name] for name in ("Z", "Z2", "k", "width"))
     K, L = A @ A.T, B @ B.T
     left, right = ((M - M.mean(axis=0)) / np.linalg.norm(M - M.mean(axis=0)) for M in (A, B))
