@@ -49,6 +49,17 @@ class Loss(ABC):
 
     Status: theorem (closed forms of value, gradient and conjugate).
     Source: [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relucvx.losses import as_loss
+    >>> huber, F, Y, w = as_loss("huber"), np.array([[3.0]]), np.array([[1.0]]), np.ones(1)
+    >>> huber.value(F, Y, w), huber.gradient(F, Y, w).tolist()
+    (1.5, [[1.0]])
+    >>> N = -huber.gradient(F, Y, w)  # Fenchel: value + <N, F> is the dual value
+    >>> huber.dual_value(N, Y, w) == huber.value(F, Y, w) + float((N * F).sum())
+    True
     """
 
     name: str

@@ -33,6 +33,12 @@ def check_faces(loss: Loss, Y: Array) -> None:
     Notes
     -----
     Status: heuristic (finitely many points; passing is no proof of the formulas). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relucvx.losses import as_loss, check_faces
+    >>> check_faces(as_loss("logistic"), np.array([[1.0], [-1.0]]))  # silent: the formulas belong together
     """
     rows = np.unique(np.linspace(0, len(Y) - 1, ROWS).round().astype(int))
     Y = Y[rows]

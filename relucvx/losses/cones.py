@@ -24,6 +24,14 @@ class LossCones:
     Notes
     -----
     Status: theorem (a reformulation of the loss). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relucvx.losses import as_loss
+    >>> cones = as_loss("huber").cones(np.array([[1.0], [2.0]]), np.ones(2), 1.0)
+    >>> cones.width, len(cones.cones)  # variables beside the fit, and the cones they lie in
+    (6, 2)
     """
 
     width: int

@@ -35,6 +35,12 @@ def is_built_in(loss: Loss) -> bool:
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.losses import as_loss, is_built_in
+    >>> is_built_in(as_loss("hinge"))
+    True
     """
     return loss in (*LOSSES.values(), EXACT_PENALTY)
 
@@ -50,6 +56,12 @@ def as_loss(loss: str | Loss) -> Loss:
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.losses import as_loss
+    >>> as_loss("hinge").smooth, as_loss(as_loss("huber")).name
+    (False, 'huber')
     """
     if isinstance(loss, Loss):
         return loss
@@ -68,6 +80,12 @@ def class_of(loss: Loss) -> str:
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.losses import as_loss, class_of
+    >>> class_of(as_loss("hinge"))  # a loss of one's own gives its module and class
+    ''
     """
     return "" if is_built_in(loss) else f"{type(loss).__module__}.{type(loss).__qualname__}"
 
@@ -83,6 +101,12 @@ def restored(name: str, kind: str, loss: Loss | None) -> Loss:
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.losses import restored
+    >>> restored("huber", "", None).name
+    'huber'
     """
     if loss is None and not kind:
         return as_loss(name)

@@ -39,6 +39,13 @@ class SmoothActivation:
     -----
     Source: [relucvx].
     Status: heuristic (programs, kernels and training with these activations carry no certificate).
+
+    Examples
+    --------
+    >>> from relucvx.network import resolve_activation
+    >>> gelu = resolve_activation("gelu")
+    >>> print(f"{float(gelu(1.0)):.4f} {float(gelu.derivative(0.0)):.4f}", gelu.exact)
+    0.8413 0.5000 False
     """
 
     name: str
@@ -115,6 +122,12 @@ def resolve_activation(
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from relucvx.network import resolve_activation
+    >>> resolve_activation((0.1, 1.0)).slope_neg, resolve_activation("tanh").name
+    (0.1, 'tanh')
     """
     if isinstance(activation, SmoothActivation):
         return activation
@@ -138,5 +151,11 @@ def is_exact(activation: Activation | SmoothActivation) -> bool:
     """Whether the convex reformulation is exact for this activation: it is for the piecewise-linear ones.
 
     Status: theorem. Source: [pilanci-ergen-2020].
+
+    Examples
+    --------
+    >>> from relucvx.network import is_exact, resolve_activation
+    >>> is_exact(resolve_activation("leaky_relu")), is_exact(resolve_activation("tanh"))
+    (True, False)
     """
     return isinstance(activation, Activation)

@@ -45,6 +45,14 @@ def from_torch(module: Any, input_shape: int | Sequence[int] | None = None) -> T
 
     Source: [relucvx].
     Status: theorem (the same function; rounding only).
+
+    Examples
+    --------
+    >>> import torch
+    >>> import relucvx as rx
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> rx.from_torch(module)
+    TwoLayerReLU(2 -> 3 -> 1, relu, bias_in, bias_out)
     """
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
@@ -117,6 +125,14 @@ def to_torch(net: TwoLayerReLU) -> Any:
 
     Source: [relucvx].
     Status: theorem (the same function; rounding only).
+
+    Examples
+    --------
+    >>> import torch
+    >>> import relucvx as rx
+    >>> module = rx.to_torch(rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0]))
+    >>> module(torch.tensor([[-2.0], [3.0]], dtype=torch.float64)).flatten().tolist()
+    [2.0, 3.0]
     """
     if not isinstance(net, TwoLayerReLU):
         raise InvalidInputError(explain("a TwoLayerReLU", type(net).__name__))
@@ -154,6 +170,14 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
     -----
     Source: [relucvx].
     Status: theorem (the same function; rounding only).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from relucvx.network import as_network
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> as_network(module).width
+    3
     """
     if isinstance(obj, TwoLayerReLU):
         net = obj

@@ -110,6 +110,14 @@ class LayerList:
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.network import read_layers
+    >>> layers = read_layers(rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0]))
+    >>> layers.widths, layers.n_features, layers.n_outputs
+    ((2,), 1, 1)
     """
 
     hidden: tuple[Hidden, ...]

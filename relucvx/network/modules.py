@@ -18,6 +18,13 @@ def is_torch_module(obj: Any) -> bool:
     """Whether obj is a ``torch.nn.Module``, decided without importing torch.
 
     Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from relucvx.network import is_torch_module
+    >>> is_torch_module(torch.nn.ReLU()), is_torch_module(len)
+    (True, False)
     """
     return any(c.__name__ == "Module" and c.__module__ == "torch.nn.modules.module" for c in type(obj).__mro__)
 

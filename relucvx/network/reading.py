@@ -53,6 +53,14 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
 
     Source: [relucvx].
     Status: theorem (the same function; rounding only).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from relucvx.network import read_layers
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 4), torch.nn.ReLU())
+    >>> read_layers(module).widths
+    (3, 4)
     """
     module = getattr(module, "network", module) if not is_torch_module(module) else module
     if isinstance(module, LayerList):

@@ -30,6 +30,13 @@ def path_norm(net: TwoLayerReLU, penalize_bias: bool = True) -> float:
 
     Source: [pilanci-ergen-2020].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.network import path_norm
+    >>> path_norm(rx.TwoLayerReLU([[3.0, 4.0]], [2.0]))  # ||w||·||v||
+    10.0
     """
     return float(net.neuron_norms(penalize_bias).sum())
 
@@ -61,6 +68,13 @@ def balance(net: TwoLayerReLU, penalize_bias: bool = True) -> TwoLayerReLU:
 
     Source: [pilanci-ergen-2020].
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.balance(rx.TwoLayerReLU([[4.0]], [1.0]))
+    >>> network.weights_in.tolist(), network.weights_out.tolist()  # the same function, at least weight
+    ([[2.0]], [[2.0]])
     """
     net = _without_dead(net, penalize_bias)
     lifted, outer = _balanced(net.lifted_in, net.weights_out, net.input_norms(penalize_bias))
@@ -101,6 +115,12 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
 
     Source: [mishkin-pilanci-2023].
     Status: theorem (same function for equal directions, up to rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.merge(rx.TwoLayerReLU([[1.0], [2.0], [-1.0]], [1.0, 1.0, 1.0])).width  # the first two point the same way
+    2
     """
     tol = max(as_positive(tol, "tol", allow_zero=True), 8 * EPS)
     net = _without_dead(net, penalize_bias)
@@ -165,6 +185,13 @@ def prune(net: TwoLayerReLU, X: object, penalize_bias: bool = True) -> TwoLayerR
 
     Source: [mishkin-pilanci-2023].
     Status: theorem (exact up to rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X = [[1.0], [2.0]]  # on which a neuron of negative weight is silent
+    >>> rx.prune(rx.TwoLayerReLU([[1.0], [2.0], [-1.0]], [1.0, 1.0, 1.0]), X).width
+    1
     """
     net = balance(net, penalize_bias)
     hidden = net.hidden(X)

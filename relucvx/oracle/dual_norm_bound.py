@@ -74,6 +74,16 @@ class DualNormBound(Result):
     Notes
     -----
     Status: certified numerically, in float64 with explicit allowances for rounding. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import dual_norm
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0)
+    >>> found = dual_norm(problem, np.array([[1.0], [2.0]]))
+    >>> print(f"{found.lower:.4f} {found.upper:.4f} {found.witness.round(4).tolist()}")
+    5.0000 5.0000 [1.0]
     """
 
     lower: float
@@ -90,6 +100,15 @@ def spectral_bound(form: Form) -> float:
     """||Nᵀ phi(Xw)|| <= ||N||₂ · max slope · ||X||₂ over the unit ball (bias within its range when free).
 
     Status: theorem. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import form_of, spectral_bound
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0)
+    >>> print(f"{spectral_bound(form_of(problem, np.array([[1.0], [2.0]]))):.4f}")
+    5.0000
     """
     if form.trivial:
         return form.rounding()
@@ -107,6 +126,15 @@ def choose_method(form: Form) -> Method:
     """Predict the cheaper exact method from the sizes alone; "spectral" where neither is affordable.
 
     Status: heuristic. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import choose_method, form_of
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0)
+    >>> choose_method(form_of(problem, np.array([[1.0], [2.0]])))
+    'enumeration'
     """
     n, dim = form.X.shape
     if not form.M.any():
@@ -123,6 +151,11 @@ def compile_kernels() -> None:
     """Compile or load the kernels once, on a toy problem, so that no time limit is spent on it.
 
     Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> from relucvx.oracle import compile_kernels
+    >>> compile_kernels()  # before timing anything
     """
     square = Form(np.eye(2), np.ones((2, 1)), np.zeros((2, 1)), 2, np.eye(2), np.zeros(2), 0.0, 2.0, 0.0)
     local_maxima(square, np.eye(2), iterations=1)
@@ -180,6 +213,16 @@ def dual_norm(
     Notes
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import dual_norm
+    >>> problem = rx.make_problem([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0], beta=1.0)
+    >>> found = dual_norm(problem, np.array([[1.0], [1.0]]))  # max of relu(w_1) + relu(w_2) over unit w
+    >>> print(f"{found.lower:.4f} <= D <= {found.upper:.4f}")
+    1.4142 <= D <= 1.4142
     """
     compile_kernels()
     began = time.perf_counter()

@@ -57,6 +57,15 @@ class Form:
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import form_of
+    >>> form = form_of(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0), np.array([[1.0], [2.0]]))
+    >>> form.free_bias, form.trivial
+    (False, False)
     """
 
     X: Array
@@ -223,6 +232,14 @@ def form_of(problem: Problem, N: Array) -> Form:
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.oracle import form_of
+    >>> form_of(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0, bias="free"), np.zeros((2, 1))).free_bias
+    True
     """
     geometry = _GEOMETRIES.get(problem)
     if geometry is None:
@@ -236,5 +253,13 @@ def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: boo
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relucvx.oracle import make_form
+    >>> from relucvx.types import as_activation
+    >>> make_form(np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]), as_activation("relu")).trivial
+    False
     """
     return Geometry(inputs, free_bias).form(N, activation)

@@ -93,6 +93,15 @@ def check_mosek() -> None:
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> from relucvx.errors import RelucvxError
+    >>> from relucvx.solver import check_mosek
+    >>> try:
+    ...     check_mosek()
+    ... except RelucvxError as error:  # no package, or no licence
+    ...     said = error
     """
     try:
         import mosek

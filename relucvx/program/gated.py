@@ -37,6 +37,14 @@ class GatedRelaxation:
     Notes
     -----
     Status: theorem (lower bound over complete arrangements). Source: [mishkin-2022]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> relaxed = rx.GatedRelaxation(rx.make_problem(X, y, beta=1.0), rx.enumerate_patterns(X))  # gates without cones
+    >>> print(f"{relaxed.to_cvxpy().problem.solve(solver='CLARABEL'):.4f} <= 1.8")
+    1.8000 <= 1.8
     """
 
     def __init__(self, problem: Problem, arrangement: Arrangement) -> None:

@@ -93,6 +93,15 @@ class ConvexProgram:
     Notes
     -----
     Status: theorem (for complete arrangements). Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> program = rx.ConvexProgram(X, y, beta=1.0, arrangement=rx.enumerate_patterns(X))
+    >>> form = program.to_cvxpy()
+    >>> print(len(program.patterns), program.complete, f"{form.problem.solve(solver='CLARABEL'):.6f}")
+    2 True 1.800000
     """
 
     problem: Problem

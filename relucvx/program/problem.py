@@ -54,6 +54,15 @@ class Problem(Result):
 
     Status: theorem (definition).
     Source: [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> problem = rx.make_problem([[-2.0], [-1.0], [1.0]], [2.0, 1.0, 1.0], beta=1.0, bias="hidden")
+    >>> problem.n_samples, problem.n_features, problem.n_inputs  # a hidden bias is an input of ones
+    (3, 1, 2)
+    >>> problem.null_value()  # the objective of the network without neurons
+    3.0
     """
 
     X: Array
@@ -253,6 +262,13 @@ def make_problem(
     -----
     Status: theorem (definition).
     Source: [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> problem = rx.make_problem([[1.0], [2.0]], ["cat", "dog"], beta=0.5, loss="cross_entropy")
+    >>> problem.Y.tolist(), problem.loss.name
+    ([[1.0, 0.0], [0.0, 1.0]], 'cross_entropy')
     """
     X = as_matrix(X, "X")
     loss, mode = as_loss(loss), Bias.of(bias)

@@ -32,6 +32,15 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     Notes
     -----
     Status: theorem (for points inside the cones). Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> program = rx.ConvexProgram(X, y, beta=1.0, arrangement=rx.enumerate_patterns(X))
+    >>> primal = rx.lift_network(rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0]), program)
+    >>> rx.recover_network(program, primal).predict(X).round(6).tolist()
+    [2.0, 1.0, 1.0, 2.0]
     """
     as_instance(program, ConvexProgram, "program", "relucvx.ConvexProgram(X, Y, beta=beta, arrangement=arrangement)")
     as_instance(primal, ConvexPrimal, "primal", "relucvx.lift_network(network, program)")
@@ -75,6 +84,14 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
     Notes
     -----
     Status: theorem (triangle inequality). Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> program = rx.ConvexProgram(X, y, beta=1.0, arrangement=rx.enumerate_patterns(X))
+    >>> rx.lift_network(rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0]), program).positive.round(6).tolist()
+    [[-1.0], [1.0]]
     """
     as_instance(program, ConvexProgram, "program", "relucvx.ConvexProgram(X, Y, beta=beta, arrangement=arrangement)")
     as_instance(net, TwoLayerReLU, "net", "relucvx.from_torch(module)")

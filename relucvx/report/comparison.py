@@ -62,6 +62,14 @@ class Comparison(Result):
     Notes
     -----
     Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> found = rx.compare(X, y, 1.0, runs=[rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])])
+    >>> print(len(found.rows), found.rows[0].reached, f"{found.rows[0].rel_gap:.4f}")
+    1 False 0.1000
     """
 
     problem: Problem

@@ -75,6 +75,13 @@ class Finding(Result):
     Notes
     -----
     Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.compare([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], 1.0, runs=())
+    >>> found.findings[0].claim, found.findings[0].verdict
+    ('global optimum', 'holds')
     """
 
     claim: str

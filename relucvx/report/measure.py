@@ -55,6 +55,13 @@ class Row(Result):
     Notes
     -----
     Status: a record of what :func:`compare` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.compare([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], 1.0, runs=())
+    >>> found.optimum.name, found.optimum.width, round(found.optimum.participation_ratio, 3)
+    ('optimum', 2, 1.198)
     """
 
     name: str

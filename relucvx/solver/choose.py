@@ -42,6 +42,14 @@ def solve_problem(
 
     Status: certified numerically, by the certificate and not by the solver.
     Source: [pilanci-ergen-2020], [sahiner-2021].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import solve_problem
+    >>> problem = rx.make_problem([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], beta=1.0)
+    >>> solve_problem(problem).network.width
+    2
     """
     if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", shown(method)))

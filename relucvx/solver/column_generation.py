@@ -89,6 +89,14 @@ def active_set(
     -----
     Status: certified numerically (the caller recomputes the certificate). Source: [relucvx], [mishkin-pilanci-2023],
     [sahiner-2021]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import active_set
+    >>> found = active_set(rx.make_problem([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], beta=1.0))
+    >>> found.status.name, found.network.width
+    ('CONVERGED', 2)
     """
     reduction = presolve(problem)
     as_callable(callback, "callback")

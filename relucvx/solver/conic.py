@@ -132,6 +132,15 @@ def solve_conic(
     Notes
     -----
     Status: heuristic (accurate to the backend's tolerance; a proof needs the certificate). Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import solve_conic
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> found = solve_conic(rx.ConvexProgram(X, y, beta=1.0, arrangement=rx.enumerate_patterns(X)))
+    >>> print(f"{found.value:.6f} by {found.backend}")
+    1.800000 by CLARABEL
     """
     if backend not in BACKENDS:
         fix = f"backend={backend.upper()!r}" if str(backend).upper() in BACKENDS else 'backend="CLARABEL"'

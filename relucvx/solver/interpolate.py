@@ -60,6 +60,14 @@ def interpolation_problem(problem: Problem, K: float) -> Problem:
     """The exact-penalty form: beta = 1, absolute loss with weight K on every sample.
 
     Status: theorem (the same minimum once K is at least every multiplier of the fit). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import interpolation_problem
+    >>> exact = interpolation_problem(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0), K=10.0)
+    >>> exact.beta, exact.loss.name, exact.sample_weight.tolist()
+    (1.0, 'absolute', [10.0, 10.0])
     """
     return dataclasses.replace(
         problem, beta=1.0, loss=EXACT_PENALTY, sample_weight=np.full(problem.n_samples, float(K))
@@ -70,6 +78,14 @@ def interpolates(problem: Problem, network: TwoLayerReLU) -> bool:
     """Whether the network fits every target up to :func:`~relucvx.program.feasibility.allowance`.
 
     Status: certified numerically. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import interpolates
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0)
+    >>> interpolates(problem, rx.TwoLayerReLU([[1.0]], [1.0])), interpolates(problem, rx.TwoLayerReLU([[0.9]], [1.0]))
+    (True, False)
     """
     return bool(np.abs(fit(problem, network) - problem.Y).max() <= allowance(problem))
 
@@ -100,6 +116,15 @@ def interpolate_problem(
     Notes
     -----
     Status: certified numerically (the caller recomputes the certificate). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import interpolate_problem, interpolates
+    >>> problem = rx.make_problem([[-1.0], [1.0], [2.0]], [1.0, 1.0, 2.0], beta=1.0)
+    >>> exact, found = interpolate_problem(problem)
+    >>> interpolates(problem, found.network), found.network.width
+    (True, 2)
     """
     if problem.n_outputs != 1:
         raise UnsupportedError(

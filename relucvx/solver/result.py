@@ -13,6 +13,14 @@ class Progress:
     """What a callback sees after each round; returning True from it stops the solver cleanly.
 
     Status: a convention (what is known so far). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> seen = []
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5, callback=seen.append)
+    >>> bool(seen[-1].lower <= sol.objective <= seen[-1].upper * (1 + 1e-9))
+    True
     """
 
     round: int
@@ -31,6 +39,14 @@ class SolverResult:
     """What a solver hands to the certificate: a network, a dual point, and how it stopped.
 
     Status: a record of what :func:`solve_problem` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.solver import solve_problem
+    >>> found = solve_problem(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5))
+    >>> found.status.name, found.network.width, found.dual.shape  # not yet certified
+    ('CONVERGED', 1, (2, 1))
     """
 
     network: TwoLayerReLU

@@ -4,7 +4,8 @@ from relucvx.theory import strategies
 from relucvx.theory.counterexample import Counterexample, load_counterexample
 from relucvx.theory.definition import Assumption, Claim, Deviation, Outcome, Verdict
 from relucvx.theory.registry import claim, claims
-from relucvx.theory.verification import Verification, VerificationProgress, verify
+from relucvx.theory.verification import verify
+from relucvx.theory.verified import Verification, VerificationProgress
 
 __all__ = [
     "Assumption",

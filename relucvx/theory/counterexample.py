@@ -40,6 +40,13 @@ class Counterexample:
     Notes
     -----
     Status: a record; what it says is checked again when it is loaded. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.theory.verify("reading-schatten-exponent", trials=3).counterexample
+    >>> sorted(found.instance), found.outcome.verdict.name
+    (['W', 'depth', 'seed'], 'VIOLATED')
     """
 
     claim: str
@@ -98,6 +105,17 @@ def load_counterexample(path: str | Path) -> Counterexample:
     Notes
     -----
     Source: [relucvx]. Status: as stated by the claim.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> found = rx.theory.verify("reading-schatten-exponent", trials=3).counterexample
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = rx.theory.load_counterexample(found.save(f"{folder}/found.npz"))
+    ...
+    >>> again.outcome.verdict.name  # checked afresh
+    'VIOLATED'
     """
     try:
         with np.load(path, allow_pickle=False) as stored:

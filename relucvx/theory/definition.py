@@ -30,6 +30,12 @@ class Verdict(enum.Enum):
     """What became of a claim.
 
     Status: a convention (names, no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.theory.Verdict.NOT_APPLICABLE.help
+    'an assumption of the claim does not hold'
     """
 
     HOLDS = "the prediction was met"
@@ -63,6 +69,13 @@ class Assumption:
     Notes
     -----
     Status: a record (tested as stated). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> positive = rx.theory.Assumption("t > 0", lambda instance: instance["t"] > 0)
+    >>> positive.holds({"t": 1.0}), positive.holds({"t": -1.0})
+    (True, False)
     """
 
     name: str
@@ -85,6 +98,13 @@ class Deviation(Result):
     Notes
     -----
     Status: a record (measured in float64). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> missed = rx.theory.Deviation("objective", value=0.1, tol=0.01)
+    >>> missed.met, round(missed.margin, 6)
+    (False, 10.0)
     """
 
     name: str
@@ -146,6 +166,14 @@ class Outcome(Result):
     Notes
     -----
     Status: a record of what :meth:`Claim.check` finds. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> claim = rx.theory.claim("spike-free-z-matrix")
+    >>> outcome = claim.check(claim.example(rng=0))
+    >>> outcome.verdict.name, bool(outcome.margin <= 1.0)
+    ('HOLDS', True)
     """
 
     verdict: Verdict
@@ -199,6 +227,16 @@ class Claim:
     Notes
     -----
     Status: as its own ``status`` says. Source: [relucvx], and its own ``source``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> claim = rx.theory.claim("spike-free-z-matrix")
+    >>> claim.status, [assumption.name for assumption in claim.assumptions][:1]
+    ('theorem', ['X has full row rank and entries of (X X^T)^-1 of clear sign'])
+    >>> claim.check({"X": np.array([[1.0, 0.0], [-0.5, 1.0]]), "seed": 0}).verdict.name  # on data of your own
+    'HOLDS'
     """
 
     id: str

@@ -47,6 +47,12 @@ def claims() -> tuple[Claim, ...]:
     Notes
     -----
     Source: [relucvx]. Status: each claim states its own.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> len(rx.theory.claims()) > 50, {claim.expected for claim in rx.theory.claims()} == {"HOLDS", "VIOLATED"}
+    (True, True)
     """
     found = [c for name in MODULES for c in importlib.import_module(f"relucvx.theory.{name}").CLAIMS]
     return tuple(sorted(found, key=lambda c: c.expected != "HOLDS"))
@@ -63,6 +69,12 @@ def claim(name: str) -> Claim:
     Notes
     -----
     Source: [relucvx]. Status: as stated by the claim.
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> print(rx.theory.claim("spike-free-z-matrix").statement)
+    X of full row rank is spike-free iff no off-diagonal entry of (X X^T)^-1 is positive.
     """
     known = {c.id: c for c in claims()}
     if name not in known:

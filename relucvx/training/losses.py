@@ -47,5 +47,14 @@ def as_torch_loss(loss: Loss) -> TorchLoss:
     -----
     Source: [relucvx].
     Status: theorem (the same formulas).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from relucvx.losses import as_loss
+    >>> from relucvx.training import as_torch_loss
+    >>> F, Y = torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]])  # outputs before samples
+    >>> float(as_torch_loss(as_loss("squared")).value(F, Y))
+    2.5
     """
     return TorchLoss(loss)

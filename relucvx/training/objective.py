@@ -42,6 +42,15 @@ class Shape:
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.training import Shape
+    >>> problem = rx.make_problem([[1.0, 2.0, 3.0]], [1.0], beta=0.5, bias="all")
+    >>> shape = Shape((3, 8, 1), problem.bias)  # inputs, hidden units, outputs
+    >>> shape.depth, shape.total
+    (2, 41)
     """
 
     sizes: tuple[int, ...]
@@ -135,6 +144,18 @@ class BatchedObjective:
     Notes
     -----
     Status: theorem (a definition, evaluated in float64). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import torch
+    >>> import relucvx as rx
+    >>> from relucvx.training import BatchedObjective, Shape
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> shape, cpu = Shape((1, 2, 1), problem.bias), torch.device("cpu")
+    >>> objective = BatchedObjective(problem, shape, problem.activation, torch.float64, cpu)
+    >>> values, gradients = objective.evaluate(torch.zeros(3, 4, dtype=torch.float64))  # three networks of four weights
+    >>> values.tolist(), tuple(gradients.shape)
+    ([2.5, 2.5, 2.5], (3, 4))
     """
 
     def __init__(

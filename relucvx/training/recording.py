@@ -38,6 +38,13 @@ def make_recorders(record: Any, X: Array) -> dict[str, Recorder]:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from relucvx.training import make_recorders
+    >>> sorted(make_recorders({"rank": lambda Z: np.linalg.matrix_rank(Z)}, np.eye(2)))
+    ['rank']
     """
     if record is None:
         return {}
@@ -78,6 +85,15 @@ def last_hidden(net: Any, X: Array) -> Array:
     """Last hidden layer of a network on X; (n, m).
 
     Status: theorem (a definition). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.training import last_hidden
+    >>> network = rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])
+    >>> last_hidden(network, np.array([[-2.0], [1.0]])).tolist()
+    [[0.0, 2.0], [1.0, 0.0]]
     """
     out = net.hidden(X)
     return np.asarray(out[-1] if isinstance(net, DeepNetwork) else out)

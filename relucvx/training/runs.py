@@ -18,6 +18,13 @@ class RunStatus(enum.Enum):
     """How training of one seed stopped. None of these proves anything about the optimum.
 
     Status: a convention (names, no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> runs = rx.train([[1.0], [2.0]], [1.0, 2.0], 0.5, width=2, seeds=[0], max_steps=1)
+    >>> runs.best.status.name, runs.best.status.help
+    ('STEP_LIMIT', 'the step limit was reached first')
     """
 
     STATIONARY = "the relative gradient is at or below the tolerance: a stationary point, optimal or not"
@@ -55,6 +62,18 @@ class TrainingProgress:
     Notes
     -----
     Status: a convention (what is done so far). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> seen = []
+    >>> def stop_soon(progress):
+    ...     seen.append(progress.step)
+    ...     return progress.best < 1.0
+    ...
+    >>> runs = rx.train([[1.0], [2.0]], [1.0, 2.0], 0.5, width=2, seeds=[0], callback=stop_soon)
+    >>> len(seen) > 0, runs.best.objective < 1.0
+    (True, True)
     """
 
     step: int
@@ -91,6 +110,15 @@ class Run(Result):
     Notes
     -----
     Status: a record of what :func:`train` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> run = rx.train([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], 1.0, width=4, seeds=[0]).runs[0]
+    >>> run.seed, run.network.width, round(run.objective, 6)
+    (0, 4, 1.8)
+    >>> bool(run.history["objective"][0] > run.objective)
+    True
     """
 
     seed: int
@@ -129,6 +157,15 @@ class Runs(Result):
     Notes
     -----
     Status: a record of what :func:`train` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> runs = rx.train([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], 1.0, width=4, seeds=range(3))
+    >>> len(runs), runs.objectives.round(4).tolist(), runs.seeds
+    (3, [1.8, 1.8, 1.8], (0, 1, 2))
+    >>> runs.share_within(1.8, rel_tol=1e-4)  # of the runs, this share reaches the optimum
+    1.0
     """
 
     runs: tuple[Run, ...]

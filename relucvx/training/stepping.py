@@ -44,6 +44,15 @@ def make_schedule(schedule: Schedule, max_steps: int) -> Callable[[int], float]:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from relucvx.training import make_schedule
+    >>> cosine = make_schedule("cosine", 100)
+    >>> [round(cosine(step), 4) for step in (0, 50, 100)]
+    [1.0, 0.5, 0.0]
+    >>> make_schedule(lambda step: 0.5**step, 100)(2)
+    0.25
     """
     if schedule is None or schedule == "constant":
         return lambda step: 1.0
