@@ -16,7 +16,8 @@ from relucvx.metrics.dimension import effective_rank, numerical_rank, participat
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
 from relucvx.metrics.intrinsic import TwoNN, two_nn
-from relucvx.metrics.layers.profile import ProfileProgress, profile, suggested_cut
+from relucvx.metrics.layers.cut import suggested_cut
+from relucvx.metrics.layers.profile import ProfileProgress, profile
 from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import LinearProbe, linear_probe

@@ -30,6 +30,14 @@ class FactorScore(Result):
     Notes
     -----
     Status: a record of what :func:`parallelism_score` finds, which states what it rests on. Source: [bernardi-2020].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> Z = factors = [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]  # an abstract code: the factors themselves
+    >>> found = rx.metrics.parallelism_score(Z, factors)
+    >>> found.per_factor.tolist(), found.mean, found.n_contexts
+    ([1.0, 1.0], 1.0, (2, 2))
     """
 
     per_factor: Array
@@ -55,6 +63,14 @@ class NeuronTuning(Result):
     Notes
     -----
     Status: a record of what :func:`neuron_tuning` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> factors = [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    >>> found = rx.metrics.neuron_tuning([[0.0, 2.0], [0.0, 0.0], [1.0, 2.0], [1.0, 0.0]], factors)
+    >>> found.correlations.round(6).tolist()
+    [[1.0, 0.0], [0.0, -1.0]]
     """
 
     per_neuron: Array
@@ -204,6 +220,14 @@ def neuron_tuning(Z: Any, factors: Any) -> NeuronTuning:
     -----
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> factors = [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    >>> found = rx.metrics.neuron_tuning([[0.0, 2.0], [0.0, 0.0], [1.0, 2.0], [1.0, 0.0]], factors)
+    >>> found.best_factor.tolist(), found.per_neuron.round(6).tolist()  # each neuron is tuned to one
+    ([0, 1], [1.0, 1.0])
     """
     Z = as_matrix(Z, "Z")
     Y = _numeric_factors(factors, len(Z))

@@ -35,6 +35,13 @@ class Procrustes(Result):
     Notes
     -----
     Status: a record of what :func:`procrustes` finds, which states what it rests on. Source: [schonemann-1966].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.procrustes([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
+    >>> print(f"{found.distance:.4f} {found.similarity:.4f}")  # the same up to rotation and scale
+    0.0000 1.0000
     """
 
     distance: float

@@ -38,6 +38,13 @@ class NeuralCollapse(Result):
     Notes
     -----
     Status: a record of what :func:`neural_collapse` finds, which states what it rests on. Source: [papyan-2020].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.neural_collapse([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], ["a", "a", "b", "b"])
+    >>> found.nc1, round(found.nc2_etf, 6), found.classes
+    (0.0, 0.0, ('a', 'b'))
     """
 
     nc1: float

@@ -201,6 +201,15 @@ def euclidean_convexity(
     Source: [tetkova-2025], [aronow-2015].
     Status: theorem (a definition; ``"exact"`` up to float64 rounding, ``"sampled"`` an estimate of it). The p-value is
     exact; the intervals are asymptotic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> Z, labels = [[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]
+    >>> found = rx.metrics.euclidean_convexity(Z, labels, lambda points: (np.asarray(points)[:, 0] > 0).astype(int))
+    >>> found.overall
+    1.0
     """
     Z = as_matrix(Z, "Z")
     present = as_groups(labels, len(Z))

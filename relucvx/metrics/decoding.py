@@ -47,6 +47,16 @@ class DecodingDimension(Result):
     -----
     Status: a record of what :func:`decoding_dimension` finds, which states what it rests on.
     Source: [bernardi-2020], [rigotti-2013].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> conditions = np.repeat([0, 1, 2, 3], 6)
+    >>> Z = np.eye(4)[conditions] + 0.05 * np.random.default_rng(0).standard_normal((24, 4))
+    >>> found = rx.metrics.decoding_dimension(Z, conditions, rng=0)
+    >>> found.n_total, found.exhaustive, found.share_decodable
+    (3, True, 1.0)
     """
 
     mean_accuracy: float
@@ -116,6 +126,15 @@ def decoding_dimension(
 
     Source: [bernardi-2020], [rigotti-2013].
     Status: heuristic (an estimate that depends on the classifier and the number of trials).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> conditions = np.repeat([0, 1, 2, 3], 6)  # four conditions on a line: balanced splits are not all linear
+    >>> Z = conditions[:, None] + 0.05 * np.random.default_rng(0).standard_normal((24, 1))
+    >>> round(rx.metrics.decoding_dimension(Z, conditions, rng=0).share_decodable, 4)
+    0.6667
     """
     Z = as_matrix(Z, "Z")
     groups = as_groups(conditions, len(Z), name="conditions")

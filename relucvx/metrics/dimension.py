@@ -93,6 +93,12 @@ def effective_rank(Z: Any = None, kernel: Any = None, centred: bool = True) -> f
 
     Source: [roy-2007].
     Status: theorem (a definition; singular values at the level of rounding count as zero).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> round(rx.metrics.effective_rank([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
+    2.0
     """
     values = _singular_values(Z, kernel, centred, "effective_rank")
     values = values[values > 0]

@@ -59,6 +59,13 @@ def rdm_correlation(
 
     Source: [kriegeskorte-2008].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> Z = [[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0]]
+    >>> round(rx.metrics.rdm_correlation(Z, [[5 * a, 5 * b] for a, b in Z]), 9)  # distances in the same order
+    1.0
     """
     if not is_word(distance, DISTANCES):
         raise InvalidInputError(explain(f"a distance among {', '.join(DISTANCES)}", repr(distance)))

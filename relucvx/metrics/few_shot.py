@@ -39,6 +39,15 @@ class FewShot(Result):
     Notes
     -----
     Status: a record of what :func:`few_shot_snr` finds, which states what it rests on. Source: [sorscher-2022].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng = np.random.default_rng(0)
+    >>> found = rx.metrics.few_shot_snr(rng.standard_normal((50, 5)), 3.0 + rng.standard_normal((50, 5)), m=5)
+    >>> bool(found.snr > 1), bool(found.error < 0.05), bool(found.dimension > 4)
+    (True, True, True)
     """
 
     snr: float
@@ -64,6 +73,15 @@ class FewShotMatrix(Result):
     Notes
     -----
     Status: a record of what :func:`few_shot_matrix` finds, which states what it rests on. Source: [sorscher-2022].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng, labels = np.random.default_rng(0), np.repeat(["a", "b", "c"], 20)
+    >>> found = rx.metrics.few_shot_matrix(rng.standard_normal((60, 4)) + 5 * (labels == "a")[:, None], labels)
+    >>> found.classes, found.snr.shape, bool(found.error[0, 1] < found.error[1, 2])
+    (('a', 'b', 'c'), (3, 3), True)
     """
 
     snr: Array
@@ -112,6 +130,15 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
 
     Source: [sorscher-2022].
     Status: theorem (the moments of Gaussian classes, ``"exact"``); the error and ``"short"`` are heuristic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng = np.random.default_rng(0)
+    >>> A, B = rng.standard_normal((50, 5)), 1.0 + rng.standard_normal((50, 5))
+    >>> bool(rx.metrics.few_shot_snr(A, B, m=10).error < rx.metrics.few_shot_snr(A, B, m=1).error)  # more shots
+    True
     """
     m = _checked(m, form)
     A, B = as_matrix(Z_a, "Z_a"), as_matrix(Z_b, "Z_b")
@@ -148,6 +175,13 @@ def few_shot_matrix(Z: Any, labels: Any, m: int = 1, *, form: Literal["exact", "
     -----
     Source: [sorscher-2022].
     Status: heuristic (as the error of :func:`few_shot_snr`).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> Z = [[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [9.0, 1.0]]
+    >>> print(f"{rx.metrics.few_shot_matrix(Z, [0, 0, 1, 1], m=5).mean_error:.4f}")
+    0.0000
     """
     m = _checked(m, form)
     Z = as_matrix(Z, "Z")

@@ -44,6 +44,15 @@ class TwoNN(Result):
     Notes
     -----
     Status: a record of what :func:`two_nn` finds, which states what it rests on. Source: [facco-2017].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> Z = np.random.default_rng(0).standard_normal((200, 2)) @ np.random.default_rng(1).standard_normal((2, 10))
+    >>> found = rx.metrics.two_nn(Z)
+    >>> bool(found.low < 2 < found.high), found.n_used
+    (True, 200)
     """
 
     dimension: float
@@ -98,6 +107,15 @@ def two_nn(
 
     Source: [facco-2017].
     Status: heuristic (an estimate; the density is never constant, nor are neighbouring ratios independent).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> points = np.random.default_rng(0).uniform(size=(300, 2))
+    >>> plane = points @ [[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]  # in three dimensions
+    >>> round(rx.metrics.two_nn(plane).dimension)
+    2
     """
     if not is_word(method, ("mle", "fit")):
         raise InvalidInputError(explain('method "mle" or "fit"', repr(method)))

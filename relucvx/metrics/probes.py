@@ -40,6 +40,15 @@ class LinearProbe(Result):
     Notes
     -----
     Status: a record of what :func:`linear_probe` finds, which states what it rests on. Source: [alain-2017].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> labels = np.repeat(["a", "b"], 10)
+    >>> found = rx.metrics.linear_probe((labels == "a")[:, None] + np.linspace(0, 0.1, 20)[:, None], labels)
+    >>> found.accuracy, found.per_class, found.chance, found.converged
+    (1.0, {'a': 1.0, 'b': 1.0}, 0.5, True)
     """
 
     accuracy: float
@@ -97,6 +106,14 @@ def linear_probe(
 
     Source: [alain-2017].
     Status: heuristic (an estimate that depends on the classifier).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> labels = np.repeat([0, 1], 10)
+    >>> rx.metrics.linear_probe(labels[:, None] + np.linspace(0, 0.1, 20)[:, None], labels).accuracy
+    1.0
     """
     if not is_word(model, MODELS):
         raise InvalidInputError(explain('model "logistic" or "ridge"', repr(model)))

@@ -29,6 +29,13 @@ class ConditionAverages(Result):
     Notes
     -----
     Status: a record of what :func:`condition_averages` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.condition_averages([[1.0], [3.0], [10.0]], ["go", "go", "stop"])
+    >>> found.conditions, found.means.tolist(), found.n_trials.tolist()
+    (('go', 'stop'), [[2.0], [10.0]], [2, 1])
     """
 
     means: Array
@@ -60,6 +67,13 @@ class NoiseCorrectedKernel(Result):
     -----
     Status: a record of what :func:`noise_corrected_kernel` finds, which states what it rests on.
     Source: [walther-2016].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.noise_corrected_kernel([[1.0], [1.2], [3.0], [2.8]], [0, 0, 1, 1])
+    >>> found.kernel.round(6).tolist(), found.conditions
+    ([[1.2, 3.19], [3.19, 8.4]], (0, 1))
     """
 
     kernel: Array
@@ -106,6 +120,12 @@ def condition_averages(Z: Any, conditions: Any) -> ConditionAverages:
 
     Source: [relucvx].
     Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.metrics.condition_averages([[1.0], [3.0], [10.0]], ["go", "go", "stop"]).means.tolist()
+    [[2.0], [10.0]]
     """
     Z = as_matrix(Z, "Z")
     groups = _conditions(conditions, len(Z))
@@ -149,6 +169,17 @@ def noise_corrected_kernel(Z: Any, conditions: Any, repeats: Any = None) -> Nois
 
     Source: [walther-2016].
     Status: theorem (unbiased under noise that is independent between repeats).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng, conditions = np.random.default_rng(0), np.repeat([0, 1], 50)
+    >>> Z = np.array([[1.0, 0.0], [0.0, 1.0]])[conditions] + rng.standard_normal((100, 2))
+    >>> means = rx.metrics.condition_averages(Z, conditions).means
+    >>> K = rx.metrics.noise_corrected_kernel(Z, conditions).kernel
+    >>> bool(np.trace(K) < np.trace(means @ means.T))  # without the variance that noise adds
+    True
     """
     Z = as_matrix(Z, "Z")
     groups = _conditions(conditions, len(Z))

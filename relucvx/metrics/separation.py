@@ -48,6 +48,13 @@ class LinearSeparation(Result):
     Notes
     -----
     Status: a record of what :func:`linear_separation` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.linear_separation([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]], [1, 1, -1, -1])
+    >>> found.separable, bool(found.residual < 1e-9)  # XOR: a combination of the points proves it
+    (False, True)
     """
 
     separable: bool | None
@@ -84,6 +91,13 @@ class Separability(Result):
     Notes
     -----
     Status: a record of what :func:`separability` finds, which states what it rests on. Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.separability([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> found.n_separable, found.n_total, found.exhaustive, found.general_position
+    (7, 8, True, 0.875)
     """
 
     share: float
@@ -122,6 +136,12 @@ def cover_count(n: int, d: int, bias: bool = True) -> int:
     -----
     Source: [cover-1965].
     Status: theorem (points in general position: no D of them, extended by a 1 with a bias, are linearly dependent).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> rx.metrics.cover_count(4, 2)  # of the 16 dichotomies of four points in the plane, by lines
+    14
     """
     n, d = as_count(n, "n"), as_count(d, "d", least=0)
     return 2 * sum(comb(n - 1, k) for k in range(d + as_flag(bias, "bias")))

@@ -46,6 +46,15 @@ class LayerSimilarity(Result):
     Notes
     -----
     Status: a record of what :func:`layer_similarity` finds, which states what it rests on. Source: [kornblith-2019].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> layers = {"one": np.eye(3), "two": np.eye(3)[:, :2]}
+    >>> found = rx.metrics.layer_similarity(layers)
+    >>> found.names1, found.matrix.shape, found.metric
+    (('one', 'two'), (2, 2), 'cka')
     """
 
     matrix: Array
@@ -108,6 +117,14 @@ def layer_similarity(
 
     Source: [kornblith-2019].
     Status: theorem (definitions).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> layers = {"one": np.eye(3), "two": 2 * np.eye(3)[:, ::-1]}
+    >>> rx.metrics.layer_similarity(layers).matrix.round(6).tolist()  # rotations and scales do not matter to CKA
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     if callable(metric):
         score, name = metric, getattr(metric, "__name__", type(metric).__name__)

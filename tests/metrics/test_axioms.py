@@ -231,7 +231,7 @@ ELSEWHERE = {
     "profile": "layers/test_profile.py",
     "input_map": "regions/test_decision_kernels.py",
     "slice_regions": "regions/test_slices.py",
-    "suggested_cut": "layers/test_profile.py",
+    "suggested_cut": "layers/test_cut.py",
 }
 """Functions of networks or of other results, and the file, from this folder, that tests them (after a colon: as what)."""
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import new_panels, plain
-from relucvx.metrics.layers.profile import check_frame, suggested_cut
+from relucvx.metrics.layers.cut import check_frame, suggested_cut
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,6 +104,15 @@ def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
 
     Source: [relucvx].
     Status: heuristic (a picture).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> layers = {"one": np.eye(4), "two": np.eye(4)[:, :2]}
+    >>> axes = rx.metrics.plot_profile(rx.metrics.profile(layers, metrics=["participation_ratio"]))
+    >>> len(axes)
+    1
     """
     check_frame(frame)
     panels = [(panel, _lines(frame, panel)) for panel in PANELS]

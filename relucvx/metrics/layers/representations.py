@@ -113,6 +113,14 @@ def layer_activations(
 
     Source: [relucvx].
     Status: theorem (values as computed; nothing is approximated).
+
+    Examples
+    --------
+    >>> import torch
+    >>> import relucvx as rx
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> {name: Z.shape for name, Z in rx.metrics.layer_activations(net, [[1.0, 2.0], [3.0, 4.0]]).items()}
+    {'1': (2, 3)}
     """
     return {layer.name: layer.Z for layer in record(module, X, layers, batch_size=batch_size).layers}
 

@@ -38,6 +38,14 @@ class PairFolding(Result):
     Notes
     -----
     Status: a record of what :func:`class_folding` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.datasets.sawtooth(3)
+    >>> found = rx.metrics.class_folding(network, [[0.0], [0.1], [0.9], [1.0]], [0, 0, 1, 1], rng=0).overall
+    >>> found.n_paths, bool(found.median > 0)
+    (8, True)
     """
 
     median: float
@@ -69,6 +77,14 @@ class ClassFolding(Result):
     Notes
     -----
     Status: a record of what :func:`class_folding` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, labels = [[0.0], [0.1], [0.9], [1.0]], ["a", "a", "b", "b"]
+    >>> found = rx.metrics.class_folding(rx.datasets.sawtooth(3), X, labels, rng=0)
+    >>> found.labels, found.median.shape
+    (('a', 'b'), (2, 2))
     """
 
     labels: tuple[Any, ...]
@@ -185,6 +201,14 @@ def class_folding(
 
     Source: [lewandowski-2025].
     Status: theorem (a definition, exact on the segments used; an estimate of all when samples are drawn).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, labels = [[0.0], [0.1], [0.9], [1.0]], ["a", "a", "b", "b"]
+    >>> found = rx.metrics.class_folding(rx.datasets.sawtooth(3), X, labels, rng=0)
+    >>> found.overall.folded  # share of the paths that fold
+    1.0
     """
     flat, shape = as_flat_matrix(X, "X"), np.shape(X)[1:]
     groups = as_groups(labels, len(flat))

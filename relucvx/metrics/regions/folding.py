@@ -33,6 +33,13 @@ class SpaceFolding(Result):
     Notes
     -----
     Status: a record of what :func:`space_folding` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.space_folding([[0], [1], [0]])  # away and back
+    >>> found.chi, found.r1, found.r2
+    (0.5, 1, 2)
     """
 
     chi: float

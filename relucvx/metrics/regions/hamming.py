@@ -32,6 +32,13 @@ class HammingConvexity(Result):
     Notes
     -----
     Status: a record of what :func:`hamming_convex` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.hamming_convex([[0, 0], [1, 1]])
+    >>> bool(found), found.missing.astype(int).tolist()
+    (False, [1, 0])
     """
 
     convex: bool

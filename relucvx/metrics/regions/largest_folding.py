@@ -48,6 +48,13 @@ class LargestFolding(Result):
     Notes
     -----
     Status: a record of what :func:`largest_folding` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.largest_folding(rx.datasets.sawtooth(3), [[0.0], [0.5], [1.0]])
+    >>> found.n_segments, found.exhaustive, found.start.tolist(), found.end.tolist()
+    (3, True, [0.0], [1.0])
     """
 
     chi: float
@@ -116,6 +123,13 @@ def largest_folding(
 
     Source: [lewandowski-2025].
     Status: heuristic (a lower bound on the supremum; exact where ``exhaustive``).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.largest_folding(rx.datasets.sawtooth(3), [[0.0], [0.5], [1.0]])
+    >>> round(found.chi, 6) == round(1 - 3 / 7, 6)
+    True
     """
     n_segments, first = as_count(n_segments, "n_segments", least=2), as_numpy(start)
     generator, options = resolve_rng(rng), {"layers": layers, "neurons": neurons}

@@ -46,6 +46,13 @@ class LineRegions(Result):
     Notes
     -----
     Status: a record of what :func:`line_regions` finds, which states what it rests on. Source: [lewandowski-2025].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.line_regions(rx.TwoLayerReLU([[1.0], [-2.0]], [1.0, 1.0], [0.0, 1.0]), [-1.0], [1.0])
+    >>> found.n_regions, found.breakpoints.tolist(), found.codes.astype(int).tolist()
+    (3, [0.5, 0.75], [[0, 1], [1, 1], [1, 0]])
     """
 
     breakpoints: Array

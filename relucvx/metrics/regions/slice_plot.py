@@ -75,6 +75,15 @@ def plot_slice(
 
     Source: [humayun-2023].
     Status: theorem (a drawing of exact regions).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.TwoLayerReLU([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    >>> found = rx.metrics.slice_regions(network, [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    >>> ax = rx.metrics.plot_slice(found)
+    >>> len(ax.collections) > 0
+    True
     """
     as_instance(regions, SliceRegions, "regions", "slice_regions(module, polygon)")
     values, label, log = _fill(regions, color)

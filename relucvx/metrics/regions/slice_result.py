@@ -64,6 +64,14 @@ class SliceRegions(Result):
     Notes
     -----
     Status: a record of what :func:`slice_regions` finds, which states what it rests on. Source: [humayun-2023].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.TwoLayerReLU([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    >>> found = rx.metrics.slice_regions(network, [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    >>> found.codes.shape, len(found.polygons), round(float(found.areas.sum()), 9)
+    ((4, 2), 4, 4.0)
     """
 
     origin: Array

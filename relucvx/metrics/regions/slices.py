@@ -74,6 +74,14 @@ def slice_regions(
 
     Source: [humayun-2023], [berzins-2023].
     Status: theorem (exact up to float64 rounding).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.TwoLayerReLU([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    >>> found = rx.metrics.slice_regions(network, [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    >>> found.n_regions, found.areas.round(9).tolist()
+    (4, [1.0, 1.0, 1.0, 1.0])
     """
     network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
     chosen = network.select(layers)
@@ -251,6 +259,14 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     -----
     Source: [humayun-2023].
     Status: theorem (exact up to float64 rounding, wherever the code occurs).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> network = rx.TwoLayerReLU([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0])
+    >>> A, b = rx.metrics.input_map(network, [False, True])  # where only the second neuron is active
+    >>> A.tolist(), b.tolist()
+    ([[0.0], [2.0]], [0.0])
     """
     network = read_layers(module, input_shape)
     code = as_numpy(code, "code")

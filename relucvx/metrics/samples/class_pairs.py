@@ -39,6 +39,15 @@ class ConvexityNull(Result):
     -----
     Status: a record of what :func:`graph_convexity` finds, which states what it rests on.
     Source: [tetkova-2025], [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> Z = np.random.default_rng(0).standard_normal((30, 2)) + np.repeat([[0.0], [9.0]], 15, axis=0)
+    >>> found = rx.metrics.graph_convexity(Z, np.repeat([0, 1], 15), k=4, rng=0, n_permutations=30).null
+    >>> bool(found.mean < 1.0), bool(found.p_value < 0.05), found.n_permutations
+    (True, True, 30)
     """
 
     mean: float
@@ -75,6 +84,15 @@ class Convexity(Result):
     Notes
     -----
     Status: a record of what :func:`graph_convexity` finds, which states what it rests on. Source: [tetkova-2025].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> Z = np.random.default_rng(0).standard_normal((30, 2)) + np.repeat([[0.0], [9.0]], 15, axis=0)
+    >>> found = rx.metrics.graph_convexity(Z, np.repeat(["a", "b"], 15), k=4, rng=0)
+    >>> found.overall, found.per_class
+    (1.0, {'a': 1.0, 'b': 1.0})
     """
 
     overall: float
