@@ -20,6 +20,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from relucvx.errors import DataFileError, explain
+from relucvx.later import later
+
+pandas = later("pandas")
 
 CAUSES = {
     errno.ENOSPC: "the disk is full",
@@ -178,6 +181,5 @@ def write_figure(path: str | os.PathLike[str], figure: Any, dpi: float) -> Path:
 
 def as_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
     """A pandas DataFrame with one row per record."""
-    import pandas
 
     return pandas.DataFrame(rows)

@@ -17,6 +17,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from relucvx.later import later
+
+torch = later("torch")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -94,7 +98,6 @@ def _blas() -> list[tuple[Callable[[int], Any], int]]:
 
 
 def _torch() -> list[tuple[Callable[[int], Any], int]]:
-    import torch
 
     return [(torch.set_num_threads, torch.get_num_threads())]
 

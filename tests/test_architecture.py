@@ -25,6 +25,7 @@ LAYERS = (
         "references",
         "conversion",
         "labels",
+        "later",
         "validation",
         "archive",
         "deadline",
@@ -93,6 +94,8 @@ def imports_of(source: str, module: str) -> list[tuple[str, bool]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [(alias.name, node not in delayed) for alias in node.names]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "later" and isinstance(node.args[0], ast.Constant):
+            found.append((str(node.args[0].value), False))
         if isinstance(node, ast.ImportFrom):
             base = ".".join(module.split(".")[: -node.level]) if node.level else ""
             name = ".".join(word for word in (base, node.module) if word)
@@ -306,6 +309,8 @@ def test_kernels_are_compiled_in_one_way():
         ("from relucvx.training import Runs", "relucvx.report.x", "while it loads"),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import cvxpy", "relucvx.program.x", None),
         ("from relucvx.oracle import dual_norm", "relucvx.solver.x", None),
+        ("cp = later('cvxpy')", "relucvx.program.x", None),
+        ("solver = later('relucvx.solver.conic')", "relucvx.certificate.x", "not below it"),
         ("from relucvx.cli.input import Source", "relucvx.cli", None),
     ],
 )
@@ -666,3 +671,32 @@ def test_the_check_of_mirrors_can_fail():
         "solver/conic.py",
         "oracle/_kernels.py",
     ]
+
+
+LATE_IMPORTS = {"cli": 60}
+"""Imports inside functions of a folder, where they are more than a few; these numbers only fall."""
+
+FEW_LATE_IMPORTS = 28
+"""Of all other folders together: a circle that a drawer closes, kernels to compile, a package that may be missing."""
+
+
+def late_imports(source: str) -> int:
+    """Import statements inside functions."""
+    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return len({inner for f in functions for inner in ast.walk(f) if isinstance(inner, (ast.Import, ast.ImportFrom))})
+
+
+def test_imports_stand_at_the_top():
+    counts: dict[str, int] = {}
+    for file in FILES:
+        part = part_of(module_name(file))
+        counts[part] = counts.get(part, 0) + late_imports(file.read_text())
+    assert {part: n for part, n in counts.items() if n > LATE_IMPORTS.get(part, FEW_LATE_IMPORTS)} == {}
+    assert sum(n for part, n in counts.items() if part not in LATE_IMPORTS) <= FEW_LATE_IMPORTS
+
+
+def test_the_count_of_late_imports_sees_them():
+    assert (
+        late_imports("import a\ndef f():\n    import b\n    def g():\n        from c import d\nclass E:\n    import e")
+        == 2
+    )

@@ -9,8 +9,11 @@ import numpy as np
 from relucvx.conversion import as_flag, is_word, shown
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.types import Array
 from relucvx.validation import as_count, as_matrix
+
+datasets = later("sklearn.datasets")
 
 EMBEDDED = ("iris", "wine", "diabetes", "breast_cancer", "digits")
 """Names that :func:`load` knows."""
@@ -135,7 +138,6 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
 
 
 def _bunch(name: str) -> Any:
-    from sklearn import datasets
 
     if name == "diabetes":
         return datasets.load_diabetes(scaled=False)  # physical units; scikit-learn's own scaling divides by sqrt(n) too

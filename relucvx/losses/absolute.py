@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.later import later
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
 from relucvx.types import Array
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,11 @@ class Absolute(Loss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ w |f - y|."""
-        import cvxpy as cp
 
         return cp.sum(cp.multiply(W, cp.abs(fit - Y)))
 
     def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
         """|f - y| <= t, entering linearly."""
-        import clarabel
 
         N = Y.size
         y, eye = Y.ravel() / sy, sp.identity(N, format="csc")

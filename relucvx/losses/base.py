@@ -18,12 +18,15 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector
+from relucvx.later import later
 from relucvx.losses.cones import LossCones, cones_of_expression
 from relucvx.losses.constants import best_constant, binary_grid, decayed_constant, shifted_to_zero
 from relucvx.losses.numpy_torch import numpy_entries, numpy_slopes
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
+
+cp = later("cvxpy")
 
 TINY = np.finfo(np.float64).tiny
 """The smallest normal float64: logarithms are cut here, and no underflow loses more than this."""
@@ -327,7 +330,6 @@ class Loss(ABC):
         InvalidInputError
             When the two are different functions.
         """
-        import cvxpy as cp
 
         W = np.broadcast_to(w.reshape((-1,) + (1,) * (Y.ndim - 1)), Y.shape)
         probe = np.asarray(Y) + np.cos(np.arange(Y.size, dtype=float)).reshape(Y.shape) * (1.0 + np.abs(Y))

@@ -9,10 +9,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from relucvx.errors import UnsupportedError, explain
+from relucvx.later import later
 from relucvx.types import Array
 
 if TYPE_CHECKING:
     from relucvx.losses.base import Loss
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
 
 
 @dataclass
@@ -61,8 +65,6 @@ def cones_of_expression(loss: Loss, Y: Array, w: Array, sy: float) -> LossCones:
     UnsupportedError
         For a loss whose expression needs cones beyond linear, second-order, exponential and power cones.
     """
-    import clarabel
-    import cvxpy as cp
 
     fit = cp.Variable(Y.size)
     F = cp.reshape(sy * fit, Y.shape, order="C")

@@ -21,12 +21,17 @@ from scipy.special import logsumexp, softmax
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, numbered, read_labels
+from relucvx.later import later
 from relucvx.losses.base import TINY, Loss
 from relucvx.losses.cones import LossCones
 from relucvx.losses.constants import binary_grid
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
+torch = later("torch")
 
 INSIDE = 8.0 * EPS
 """Dual points stay this share of Y away from T = 0 where Y > 0: rounding then cannot leave the simplex."""
@@ -252,13 +257,11 @@ class CrossEntropy(Loss):
     # ------------------------------------------------------------------ conic programs and torch
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ_i w_i (log Σ_k exp(f_ik) - y_i·f_i)."""
-        import cvxpy as cp
 
         return cp.sum(cp.multiply(W[:, 0], cp.log_sum_exp(fit, axis=1) - cp.sum(cp.multiply(Y, fit), axis=1)))
 
     def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
         """w_i (t_i - y_i·f_i) with Σ_k exp(f_ik - t_i) <= 1: variables (t (n), a (n c)), exp(f_ik - t_i) <= a_ik."""
-        import clarabel
 
         n, c = Y.shape
         N = n * c
@@ -278,12 +281,10 @@ class CrossEntropy(Loss):
 
     def torch_entries(self, F: Any, Y: Any) -> Any:
         """One summand per sample, (..., 1, n)."""
-        import torch
 
         return Y.sum(-2, keepdim=True) * torch.logsumexp(F, -2, keepdim=True) - (Y * F).sum(-2, keepdim=True)
 
     def torch_slopes(self, F: Any, Y: Any) -> Any:
         """As :meth:`_slopes`."""
-        import torch
 
         return Y.sum(-2, keepdim=True) * torch.softmax(F, -2) - Y

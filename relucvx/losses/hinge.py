@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.later import later
 from relucvx.losses.cones import LossCones
 from relucvx.losses.labels import LabelLoss
 from relucvx.types import Array
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
+functional = later("torch.nn.functional")
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,6 @@ class Hinge(LabelLoss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ w (1 - y f)₊."""
-        import cvxpy as cp
 
         return cp.sum(cp.multiply(W, cp.pos(1.0 - cp.multiply(Y, fit))))
 
@@ -64,7 +68,6 @@ class Hinge(LabelLoss):
 
     def torch_entries(self, F: Any, Y: Any) -> Any:
         """As :meth:`_entries`."""
-        from torch.nn import functional
 
         return functional.relu(1.0 - Y * F)
 
@@ -75,7 +78,6 @@ class Hinge(LabelLoss):
 
 def slack_cones(Y: Array, quadratic: Array, linear: Array) -> LossCones:
     """Slack s >= 1 - y f, s >= 0, with the terms in which it enters: linearly (hinge) or squared (squared hinge)."""
-    import clarabel
 
     N, y = Y.size, Y.ravel()
     eye = sp.identity(N, format="csc")

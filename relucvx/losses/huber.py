@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.later import later
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
 from relucvx.losses.constants import extremes
 from relucvx.types import Array
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,11 @@ class Huber(Loss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """½ Σ w huber(f - y): CVXPY has it without the ½."""
-        import cvxpy as cp
 
         return 0.5 * cp.sum(cp.multiply(W, cp.huber(fit - Y, 1.0)))
 
     def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
         """h(r) = min over s of (r - s)²/2 + delta |s|: variables (a, s, t) with f - y = a + s, |s| <= t."""
-        import clarabel
 
         N, delta = Y.size, 1.0 / sy
         weight, y = np.repeat(w, Y.shape[1]), Y.ravel() / sy

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from relucvx.later import later
 from relucvx.losses.base import TINY
 from relucvx.losses.cones import LossCones
 from relucvx.losses.labels import LabelLoss
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+clarabel = later("clarabel")
+cp = later("cvxpy")
+torch = later("torch")
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,11 @@ class Logistic(LabelLoss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ w log(1 + exp(-y f))."""
-        import cvxpy as cp
 
         return cp.sum(cp.multiply(W, cp.logistic(-cp.multiply(Y, fit))))
 
     def cones(self, Y: Array, w: Array, sy: float) -> LossCones:
         """log(1 + exp(-y f)) <= t as exp(-t) + exp(-y f - t) <= 1: variables (t, a, b), a + b <= 1."""
-        import clarabel
 
         N, y, weight = Y.size, Y.ravel(), np.repeat(w, Y.shape[1])
         rows_f, rows_e, offset = sp.lil_matrix((6 * N, N)), sp.lil_matrix((6 * N, 3 * N)), np.zeros(6 * N)
@@ -92,14 +95,12 @@ class Logistic(LabelLoss):
 
     def torch_entries(self, F: Any, Y: Any) -> Any:
         """As :meth:`_entries`."""
-        import torch
 
         t = -Y * F
         return t.clamp(min=0.0) + torch.log1p(torch.exp(-t.abs()))
 
     def torch_slopes(self, F: Any, Y: Any) -> Any:
         """As :meth:`_slopes`."""
-        import torch
 
         return -Y * torch.sigmoid(-Y * F)
 

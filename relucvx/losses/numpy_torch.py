@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.types import Array
 
 if TYPE_CHECKING:
+    import torch
+
     from relucvx.losses.base import Loss
+else:
+    torch = later("torch")
 
 
 def numpy_entries(loss: Loss, F: Any, Y: Any) -> Any:
     """Summands h of fits F (..., c, n), differentiable in F."""
-    import torch
 
     class Entries(torch.autograd.Function):
         @staticmethod
@@ -36,7 +40,6 @@ def numpy_slopes(loss: Loss, F: Any, Y: Any) -> Any:
 
 def _apply(formula: Any, F: Any, Y: Any) -> Any:
     """A formula of (N, c) arrays on tensors (..., c, n) of whatever precision and device."""
-    import torch
 
     shape = torch.broadcast_shapes(F.shape, Y.shape)
     fit, targets = (_rows(t.expand(shape)) for t in (F, Y))

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
 from relucvx.losses.constants import extremes
 from relucvx.types import Array
+
+cp = later("cvxpy")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,6 @@ class Squared(Loss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """½ Σ w (f - y)²."""
-        import cvxpy as cp
 
         return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(W), fit - Y))
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.losses.cones import LossCones
 from relucvx.losses.hinge import slack_cones
 from relucvx.losses.labels import LabelLoss
 from relucvx.types import Array
+
+cp = later("cvxpy")
+functional = later("torch.nn.functional")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,6 @@ class SquaredHinge(LabelLoss):
 
     def expression(self, fit: Any, Y: Array, W: Array) -> Any:
         """Σ w (1 - y f)₊²."""
-        import cvxpy as cp
 
         return cp.sum_squares(cp.multiply(np.sqrt(W), cp.pos(1.0 - cp.multiply(Y, fit))))
 
@@ -57,12 +60,10 @@ class SquaredHinge(LabelLoss):
 
     def torch_entries(self, F: Any, Y: Any) -> Any:
         """As :meth:`_entries`."""
-        from torch.nn import functional
 
         return functional.relu(1.0 - Y * F) ** 2
 
     def torch_slopes(self, F: Any, Y: Any) -> Any:
         """As :meth:`_slopes`."""
-        from torch.nn import functional
 
         return -2.0 * Y * functional.relu(1.0 - Y * F)

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
+
+svm = later("sklearn.svm")
 
 
 @dataclass(frozen=True)
@@ -271,9 +274,8 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
 
 def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
     """Mean accuracy of a linear support vector machine on the two sides of the held-out samples; ties count half."""
-    from sklearn.svm import SVC
 
-    model = SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)
+    model = svm.SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)
     model.fit(features[train], side[train])
     trained, value = model.decision_function(features[train]), model.decision_function(features[test])
     undecided = np.abs(value) <= 1e-7 * float(np.abs(trained).max())

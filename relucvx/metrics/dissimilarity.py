@@ -9,10 +9,13 @@ from scipy.spatial.distance import pdist
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.metrics.neighbours import TIE
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.types import Array
 from relucvx.validation import as_matrix
+
+stats = later("scipy.stats")
 
 DISTANCES = ("euclidean", "sqeuclidean", "correlation", "cosine", "cityblock")
 METHODS = ("pearson", "spearman", "kendall")
@@ -130,6 +133,5 @@ def _pearson(x: Array, y: Array) -> float:
 
 
 def _kendall(x: Array, y: Array) -> float:
-    from scipy.stats import kendalltau
 
-    return np.nan if min(np.ptp(x), np.ptp(y)) == 0.0 else float(kendalltau(x, y).statistic)
+    return np.nan if min(np.ptp(x), np.ptp(y)) == 0.0 else float(stats.kendalltau(x, y).statistic)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from relucvx.later import later
 from relucvx.types import Array
+
+figures = later("matplotlib.figure")
 
 
 def new_panels(count: int, across: int, size: tuple[float, float]) -> list[Any]:
     """Axes of a new figure, at most ``across`` in a row, of a width and height in inches each."""
-    from matplotlib.figure import Figure
 
     columns = min(count, across)
     rows = -(-count // columns)
-    figure = Figure(figsize=(size[0] * columns + 0.3, size[1] * rows + 0.2), layout="constrained")
+    figure = figures.Figure(figsize=(size[0] * columns + 0.3, size[1] * rows + 0.2), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for spare in panels[count:]:
         spare.remove()

@@ -11,9 +11,13 @@ import numpy as np
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result
 from relucvx.validation import as_count, as_matrix, as_positive
+
+exceptions = later("sklearn.exceptions")
+linear_model = later("sklearn.linear_model")
 
 MODELS = ("logistic", "ridge")
 
@@ -182,8 +186,6 @@ def _test_set(Z: Any, labels: Any, p: int, groups: Groups) -> tuple[Array, Indic
 
 def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -> tuple[Indices, bool]:
     """Class of each test sample, and whether the fit converged."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
     size = np.abs(train).max(axis=0)
     size = np.where(size > 0, size, 1.0)
@@ -193,15 +195,15 @@ def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -
         return np.full(len(test), np.bincount(wanted).argmax(), dtype=np.intp), True
     train, test = ((rows[:, varies] / size[varies] - middle[varies]) / spread[varies] for rows in (train, test))
     if model == "ridge":
-        classifier = RidgeClassifier(alpha=1.0 / C, solver="svd")
+        classifier = linear_model.RidgeClassifier(alpha=1.0 / C, solver="svd")
     else:
-        classifier = LogisticRegression(C=C, max_iter=5000, tol=1e-6)
+        classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always", exceptions.ConvergenceWarning)
         classifier.fit(train, wanted)
     converged = True
     for warning in caught:
-        if issubclass(warning.category, ConvergenceWarning):
+        if issubclass(warning.category, exceptions.ConvergenceWarning):
             converged = False
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -13,12 +13,15 @@ from __future__ import annotations
 import numpy as np
 
 from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
+from relucvx.later import later
 from relucvx.program.backend import CLARABEL, failures, options, quiet
 from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import sign_constraints
 from relucvx.types import Array
+
+cp = later("cvxpy")
 
 MOST_SAMPLES = 24
 """Up to this many samples the program takes seconds at most."""
@@ -55,7 +58,6 @@ def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     """The multiplier S of the sign constraints, from CLARABEL."""
     if deadline.passed():
         return None
-    import cvxpy as cp
 
     Q = cp.Variable((lifting.size, lifting.size), PSD=True)
     signs = sign_constraints(lifting, Q)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.types import Array, BoolArray
 
 if TYPE_CHECKING:
     import cvxpy as cp
+else:
+    cp = later("cvxpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,6 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     target : (n,) array, optional
         Demand this fit and drop the loss (interpolation).
     """
-    import cvxpy as cp
 
     Xa, k = problem.inputs, problem.penalized
     gates = problem.activation.gate(patterns).T

@@ -18,6 +18,7 @@ from relucvx.arrangement.equilibrium import missing_width
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import BackendError, UnsupportedError, explain
 from relucvx.kernel import spike_free
+from relucvx.later import later
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.lifting import Lifting, is_one_sided, is_whitened, lifted_dual_norm, tightest_lifting
 from relucvx.program.model import check_same_inputs
@@ -33,6 +34,8 @@ from relucvx.program.relaxed_form import (
 )  # fmt: skip
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result
+
+cp = later("cvxpy")
 
 NEW_PATTERNS = 24
 """Patterns added per round of the nuclear-norm bound."""
@@ -200,7 +203,6 @@ def _nuclear_round(
     deadline: Deadline,
 ) -> tuple[Relaxation, Array]:
     """The program over some gates, with the bound its dual point proves against all of them, and that point."""
-    import cvxpy as cp
 
     shape = (problem.n_inputs, problem.n_outputs)
     blocks = [cp.Variable(shape) for _ in chosen]
@@ -289,7 +291,6 @@ def doubly_nonnegative_bound(problem: Problem, *, backend: str = "CLARABEL", tim
     >>> print(f"{bound.lower:.4f} {rx.solve(data.X, data.Y, 0.2).objective:.4f}")
     0.5257 0.5257
     """
-    import cvxpy as cp
 
     deadline = check_options(problem, backend, time_limit)
     start = time.perf_counter()

@@ -11,6 +11,7 @@ import numpy as np
 from relucvx.conversion import as_instance, is_word
 from relucvx.deadline import Deadline, Limit, seconds_left
 from relucvx.errors import BackendError, InvalidInputError, UnsupportedError, explain
+from relucvx.later import later
 from relucvx.program.backend import CLARABEL, INACCURATE, OPTIMAL, SCS, failures, options, solve
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
@@ -20,6 +21,8 @@ from relucvx.types import Array
 
 if TYPE_CHECKING:
     import cvxpy as cp
+else:
+    cp = later("cvxpy")
 
 LEVELS: dict[str, tuple[float, ...]] = {CLARABEL: (1e-9, 1e-7, 1e-5), SCS: (1e-7, 1e-5)}
 """Conic backends and the tolerances tried in turn: degenerate optima stall, and a poor point still proves something."""
@@ -50,7 +53,6 @@ def network_program(
     scaled: Scaled, output: Any, penalty: Any, constraints: list[Any]
 ) -> tuple[cp.Problem, cp.Variable, Any]:
     """``min loss(fit) + penalty`` with ``fit == output (+ bias)``; the fit, and the link whose multiplier is N."""
-    import cvxpy as cp
 
     problem = scaled.problem
     fit = cp.Variable(problem.Y.shape)

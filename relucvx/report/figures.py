@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.report.comparison import Comparison
+
+figures = later("matplotlib.figure")
+ticker = later("matplotlib.ticker")
 
 OPTIMUM, RUN, FLOOR = "#1b4f8a", "#c8641e", "#8c1d40"
 """Colours of the optimum, the prediction, the runs and the certified bound in every figure."""
@@ -19,9 +23,8 @@ QUIET = "#8a8f98"
 
 def new_axes(width: float = 6.0, height: float = 4.0, columns: int = 1) -> Any:
     """Axes of a new figure that pyplot does not know; an array of them for several columns."""
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = figures.Figure(figsize=(width, height), layout="constrained")
     return figure.subplots(1, columns)
 
 
@@ -130,13 +133,12 @@ def _order(comparison: Comparison) -> tuple[np.ndarray, list[int]]:
 
 def _plain_ticks(axis: Any) -> None:
     """Ticks such as 20 and 300 on a logarithmic axis that spans less than two decades or so."""
-    from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     low, high = axis.get_view_interval()
     if low > 1e-3 and high < 1e5 and high / low < 300:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(StrMethodFormatter(""))
+        axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(ticker.StrMethodFormatter(""))
 
 
 def _clean(ax: Any) -> Any:

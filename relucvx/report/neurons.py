@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import UnsupportedError, explain
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.comparison import Comparison
 from relucvx.report.figures import FLOOR, OPTIMUM, QUIET, RUN, new_axes
 from relucvx.tolerances import DEAD
 from relucvx.types import Array
+
+patheffects = later("matplotlib.patheffects")
 
 WALLS = 80
 """Most samples whose walls {w : x·w = 0} are drawn."""
@@ -188,7 +191,6 @@ def _graticule(ax: Any, problem: Problem) -> None:
             lw=0.5 if abs(longitude) < 3 else 1.0,
             zorder=2,
         )
-    from matplotlib.patheffects import withStroke
 
     names = _names(problem)
     for text, x, y, where in (
@@ -198,7 +200,7 @@ def _graticule(ax: Any, problem: Problem) -> None:
         (f"−{names[1]}", -1.49, 0.03, ("left", "bottom")),
     ):  # fmt: skip
         label = ax.text(x, y, text, ha=where[0], va=where[1], color="#22262c", fontsize=9.5, zorder=6)
-        label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+        label.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
     ax.set_aspect("equal")
     ax.set_axis_off()
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.types import Array
+
+cp = later("cvxpy")
 
 
 def planar_optimum(X: Any, Y: Any, beta: float) -> float:
@@ -31,7 +34,6 @@ def planar_optimum(X: Any, Y: Any, beta: float) -> float:
     -----
     Source: [sahiner-2021]. Status: theorem (exact in the plane), to the accuracy of the backend.
     """
-    import cvxpy as cp
 
     X, Y = np.asarray(X, dtype=float), np.asarray(Y, dtype=float)
     c = Y.shape[1]

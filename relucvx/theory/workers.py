@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from multiprocessing import active_children
 from typing import Any
 
+from relucvx.later import later
+
+joblib = later("joblib")
+
 
 @contextmanager
 def in_processes(
@@ -19,12 +23,13 @@ def in_processes(
     -----
     Source: [relucvx]. Status: theorem (a definition).
     """
-    from joblib import Parallel, delayed
 
     others = set(active_children())
     found: Any = None
     try:
-        found = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(function)(*a) for a in arguments)
+        found = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+            joblib.delayed(function)(*a) for a in arguments
+        )
         yield found
     except BaseException:
         _close(found)

@@ -13,6 +13,7 @@ from relucvx.conversion import as_list
 from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import interruptible, listening
 from relucvx.labels import read_labels
+from relucvx.later import later
 from relucvx.metrics.abstraction import FactorScore
 from relucvx.metrics.convexity import Convexity
 from relucvx.metrics.layers.cut import suggested_cut
@@ -26,6 +27,8 @@ from relucvx.validation import as_count
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+pd = later("pandas")
 
 
 @dataclass(frozen=True)
@@ -320,7 +323,6 @@ def _apply(score: Score, layer: Representation, samples: Samples, found: _Found)
 
 
 def _frame(rows: list[Representation], found: list[_Found], scores: Sequence[Score], keep: bool) -> DataFrame:
-    import pandas as pd
 
     names = [layer.name for layer in rows]
     wanted = [column for score in scores for column in score.columns]

@@ -11,12 +11,15 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
+from relucvx.later import later
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folding import walk_folding
 from relucvx.metrics.regions.lines import line_regions
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix
+
+cluster = later("sklearn.cluster")
 
 BLOCK = 1000
 """Paths traced at a time, which bounds the memory."""
@@ -228,9 +231,8 @@ def _centroids(part: Array, k: int, rng: np.random.Generator) -> Array:
     different = np.unique(part, axis=0)
     if len(different) <= k:
         return different
-    from sklearn.cluster import KMeans
 
-    found = KMeans(k, n_init=4, random_state=int(rng.integers(2**31))).fit(part)
+    found = cluster.KMeans(k, n_init=4, random_state=int(rng.integers(2**31))).fit(part)
     return np.asarray(found.cluster_centers_, dtype=float)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
+from relucvx.later import later
 from relucvx.metrics import (
     ccgp,
     cover_count,
@@ -20,6 +21,8 @@ from relucvx.metrics import (
 )
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array, BoolArray
+
+svm = later("sklearn.svm")
 
 
 # ---------------------------------------------------------------------- factors
@@ -67,11 +70,10 @@ def _measure_parallelism(instance: Instance, predicted: Predicted) -> list[Devia
 
 def _machine(Z: Array, side: BoolArray, train: BoolArray, test: BoolArray) -> float:
     """Mean accuracy on the two sides of the test rows of a linear machine that has seen the training rows."""
-    from sklearn.svm import SVC
 
     Z = Z - Z.mean(axis=0)
     Z = Z / np.sqrt((Z**2).sum(axis=1).mean())
-    machine = SVC(kernel="linear", C=1.0, class_weight="balanced", tol=1e-9).fit(Z[train], side[train])
+    machine = svm.SVC(kernel="linear", C=1.0, class_weight="balanced", tol=1e-9).fit(Z[train], side[train])
     value, size = machine.decision_function(Z[test]), np.abs(machine.decision_function(Z[train])).max()
     right = np.where(np.abs(value) <= 1e-7 * size, 0.5, (value > 0) == side[test])
     return float(np.mean([right[side[test] == s].mean() for s in (False, True)]))

@@ -6,6 +6,7 @@ from math import erfc, sqrt
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.metrics import (
     condition_averages,
     effective_rank,
@@ -19,6 +20,8 @@ from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, agree, close
 from relucvx.types import Array
 
+stats = later("scipy.stats")
+
 
 # ---------------------------------------------------------------------- spectra and neighbours
 def _draw_spectrum(rng: np.random.Generator, size: int) -> Instance:
@@ -28,7 +31,6 @@ def _draw_spectrum(rng: np.random.Generator, size: int) -> Instance:
 
 
 def _predict_spectrum(instance: Instance) -> Predicted:
-    from scipy.stats import chi2
 
     Z = np.asarray(instance["Z"])
     centred = Z - Z.mean(axis=0)
@@ -48,7 +50,7 @@ def _predict_spectrum(instance: Instance) -> Predicted:
     kept = x[: min(N - int(0.1 * N), N - 1)]
     fit = -np.log(1 - np.arange(1, len(kept) + 1) / N)
     out["two-NN dimension"] = N / sum(logs)
-    out["two-NN interval"] = np.array([chi2.ppf(q, 2 * N) / (2 * sum(logs)) for q in (0.025, 0.975)])
+    out["two-NN interval"] = np.array([stats.chi2.ppf(q, 2 * N) / (2 * sum(logs)) for q in (0.025, 0.975)])
     out["two-NN by a fit"] = float((kept @ fit) / (kept @ kept))
     return out
 

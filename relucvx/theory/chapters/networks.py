@@ -13,12 +13,15 @@ from relucvx._api import optimal_set, solve
 from relucvx.arrangement import enumerate_patterns
 from relucvx.arrangement.counting import count_patterns
 from relucvx.certificate import Uniqueness
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
 from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
 from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value, optimum
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.types import Array
+
+torch = later("torch")
 
 
 # ---------------------------------------------------------------------- patterns
@@ -155,7 +158,6 @@ def _predict_trained(instance: Instance) -> Predicted:
 
 
 def _measure_trained(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    import torch
 
     from relucvx.training.objective import BatchedObjective, Shape
 

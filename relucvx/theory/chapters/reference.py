@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from relucvx.later import later
 from relucvx.theory.definition import Instance
 from relucvx.types import ACTIVATIONS, Array, Bias
+
+cp = later("cvxpy")
 
 LOSSES = ("squared", "huber", "logistic", "hinge", "squared_hinge", "cross_entropy")
 """Losses whose optima are known here."""
@@ -111,7 +114,6 @@ def cells(rows: Array) -> Array:
 def optimum(instance: Instance, cones: bool = True) -> float:
     """Optimal value of the training problem, by CLARABEL: over all cells (one output), or a program that is exact in the
     plane (several). Without ``cones`` neurons may leave their cells: the gated, or nuclear-norm, relaxation."""
-    import cvxpy as cp
 
     Y = np.asarray(instance["Y"], dtype=float)
     bias, beta = bias_of(instance), float(instance["beta"])
@@ -132,7 +134,6 @@ def optimum(instance: Instance, cones: bool = True) -> float:
 
 def least_norm(instance: Instance) -> float:
     """Least Σ_j ||w_j|| |v_j| (and b²/2 where an output bias is decayed) of a network that fits one output exactly."""
-    import cvxpy as cp
 
     fit, cost, constraints = _one_output(instance)
     bias = bias_of(instance)
@@ -146,7 +147,6 @@ def least_norm(instance: Instance) -> float:
 
 def _free_blocks(instance: Instance, outputs: int) -> tuple[Any, Any, list[Any]]:
     """Σ_i diag(slopes in cell i) Xa V_i and Σ_i of the nuclear norms of V_i."""
-    import cvxpy as cp
 
     rows, _ = augmented(instance)
     below, above = slopes(str(instance["activation"]))
@@ -159,7 +159,6 @@ def _free_blocks(instance: Instance, outputs: int) -> tuple[Any, Any, list[Any]]
 
 
 def _data_term(loss: str, F: Any, Y: Array, weight: Array) -> Any:
-    import cvxpy as cp
 
     w = np.repeat(weight[:, None], Y.shape[1], axis=1)
     if loss == "squared":
@@ -178,7 +177,6 @@ def _data_term(loss: str, F: Any, Y: Array, weight: Array) -> Any:
 
 def _one_output(instance: Instance) -> tuple[Any, Any, list[Any]]:
     """Σ_i diag(slopes in cell i) Xa (u_i - v_i), Σ_i ||u_i|| + ||v_i||, and u_i, v_i in cell i."""
-    import cvxpy as cp
 
     rows, counted = augmented(instance)
     below, above = slopes(str(instance["activation"]))
@@ -194,7 +192,6 @@ def _one_output(instance: Instance) -> tuple[Any, Any, list[Any]]:
 def _several_outputs(instance: Instance) -> tuple[Any, Any, list[Any]]:
     """In the plane: neurons R a of a cell with rays R and a >= 0, through the moments of (a, v); see
     :func:`relucvx.theory.planar.planar_optimum`."""
-    import cvxpy as cp
 
     rows, counted = augmented(instance)
     below, above = slopes(str(instance["activation"]))
