@@ -323,8 +323,8 @@ DIMENSION = (
     Fault(
         "two-NN interval with one degree too few",
         "metrics.intrinsic:_likelihood",
-        "chi2.ppf(q, 2 * used)",
-        "chi2.ppf(q, used)",
+        "gammaincinv(used, q)",
+        "gammaincinv(used / 2, q)",
         "verify dimension-metrics",
     ),
     Fault(
