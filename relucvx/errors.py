@@ -13,6 +13,15 @@ class RelucvxError(Exception):
     """Base of every error raised by relucvx.
 
     Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> try:
+    ...     rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=-1.0)
+    ... except rx.RelucvxError as error:  # a ValueError too
+    ...     print(error.explanation.expected, "|", error.explanation.received)
+    beta to be a finite number > 0 | -1.0
     """
 
     @property
@@ -70,6 +79,15 @@ class Interrupted(KeyboardInterrupt):
     Notes
     -----
     Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> try:
+    ...     raise rx.Interrupted("what there was")  # as a solve does after Ctrl-C
+    ... except rx.Interrupted as stop:
+    ...     stop.result
+    'what there was'
     """
 
     def __init__(self, result: Any = None) -> None:

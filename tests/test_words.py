@@ -106,6 +106,20 @@ def test_names_options_and_files_on_a_page_exist(page):
         assert (WRITTEN[page].parent / target).exists(), target
 
 
+def imported(source):
+    """(module, name) of what a source takes from the package."""
+    nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom) and "relucvx" in (n.module or "")]
+    return [(node.module, alias.name) for node in nodes for alias in node.names]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT.parent / "docs").rglob("*.py")), ids=lambda f: f.name)
+def test_what_builds_the_site_finds_what_it_imports(file):
+    assert [
+        pair for pair in imported(file.read_text()) if not resolves(pair[1], importlib.import_module(pair[0]))
+    ] == []
+    assert imported("from relucvx.references import nothing") == [("relucvx.references", "nothing")]
+
+
 def test_the_table_of_metrics_names_metrics():
     text = PAGES["docs/guide/metrics.md"].read_text()
     shown = set(re.findall(r"`([a-z_]+)`", text.split("| question")[1].split("```python")[0]))

@@ -23,13 +23,16 @@ def escape(text):
 
 
 def plain(app, what, name, obj, options, lines):
-    """Escape every line that is prose: not an example, not a table, not a block of literal text."""
+    """Escape every line that is prose: no example with its output, no type of a parameter, no block of literal text."""
     literal = None  # indentation of the paragraph whose "::" opened a block
+    example = False
     for k, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if literal is not None and line.strip() and indent <= literal:
             literal = None
-        if literal is None and not line.lstrip().startswith((">>>", "...", "==", "..")):
+        typed = re.match(r"\s*[\w, ]+ : ", line)
+        if literal is None and not example and not typed and not line.lstrip().startswith(("==", "..")):
             opens = line.rstrip().endswith("::")
             lines[k] = escape(line)
             literal = indent if opens else None

@@ -5,7 +5,7 @@ import importlib
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from relucvx.references import references
+from relucvx.references import REFERENCES
 from relucvx.theory import claims
 from relucvx.theory.registry import MODULES
 
@@ -15,7 +15,7 @@ def entry(claim):
     term = nodes.term("", "", nodes.literal(text=claim.id))
     said = nodes.paragraph(text=claim.statement)
     words = [("Assumes", ", ".join(a.name for a in claim.assumptions) or "nothing further"), ("Status", claim.status)]
-    words.append(("Source", " ".join(references(claim.source))))
+    words.append(("Source", " ".join(REFERENCES[key.strip()] for key in claim.source.split(","))))
     if claim.corrected_by:
         words.append(("Right is", claim.corrected_by))
     rest = nodes.paragraph()
