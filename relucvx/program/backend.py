@@ -124,8 +124,11 @@ def check_mosek() -> None:
 
 
 # ---------------------------------------------------------------------- CLARABEL without CVXPY
-def clarabel_settings(tol: float, deadline: Deadline) -> Any:
-    """One thread, a tolerance on gap and residuals, and the time left."""
+def run_clarabel(data: tuple[Any, ...], tol: float, deadline: Deadline, long: bool) -> object | None:
+    """CLARABEL's answer to (P, q, A, b, cones), on one thread; None when it gave none in time.
+
+    A ``long`` solve is run aside, so that Ctrl-C and the deadline are heard meanwhile.
+    """
     import clarabel
 
     settings = clarabel.DefaultSettings()
@@ -135,22 +138,12 @@ def clarabel_settings(tol: float, deadline: Deadline) -> Any:
     settings.time_limit = seconds_left(deadline).get("time_limit", settings.time_limit)
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tol
     settings.reduced_tol_gap_abs = settings.reduced_tol_gap_rel = settings.reduced_tol_feas = REDUCED
-    return settings
-
-
-def run_clarabel(data: tuple[Any, ...], deadline: Deadline, long: bool) -> object | None:
-    """CLARABEL's answer to (P, q, A, b, cones, settings); None when it gave none in time.
-
-    A ``long`` solve is run aside, so that Ctrl-C and the deadline are heard meanwhile.
-    """
-    import clarabel
-
     if not long:
-        return clarabel.DefaultSolver(*data).solve()
+        return clarabel.DefaultSolver(*data, settings).solve()
     stopped: list[bool] = []
 
     def work() -> object:
-        solver = clarabel.DefaultSolver(*data)
+        solver = clarabel.DefaultSolver(*data, settings)
         solver.set_termination_callback(lambda info: bool(stopped))
         return solver.solve()
 

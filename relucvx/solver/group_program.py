@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
 from relucvx.losses import LossCones
-from relucvx.program.backend import clarabel_settings, run_clarabel, usable
+from relucvx.program.backend import run_clarabel, usable
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
@@ -122,8 +122,7 @@ class GroupProgram:
         began = time.perf_counter()
         # Pushed past what the program allows the interior point breaks down: then ask for less, in other units.
         for level, gain in ((tol, self.gain), (100 * tol, self.gain), (100 * tol, 1.0), (1e4 * tol, self.gain)):
-            settings = clarabel_settings(level, deadline)
-            out = run_clarabel((P * gain, q * gain, A, b, cones, settings), deadline, self.predicted >= QUICK)
+            out = run_clarabel((P * gain, q * gain, A, b, cones), level, deadline, self.predicted >= QUICK)
             status = getattr(out, "status", "MaxTime")
             x, z = np.array(getattr(out, "x", [np.nan])), np.array(getattr(out, "z", [])) / gain
             if usable(out, x) or deadline.passed():
