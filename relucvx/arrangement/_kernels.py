@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.arrangement._cells import CellArrays, grow, match
 from relucvx.arrangement._least_norm import least_norm
 from relucvx.compiled import compiled
 
 THIN = 1e-7
 """Witnesses nearer to a wall than this are moved to the middle of their cell."""
-
-CellArrays = tuple[Any, Any, Any, Any]  # packed bits (N, W), hash keys (N,), witnesses (N, D), their margins (N,)
 
 
 @compiled
@@ -41,6 +40,7 @@ def _widen(P: Any, j: int, out: Any, margin: float) -> float:
     G = np.empty((k, dim))
     b, x, w = np.empty(k), np.empty(k), np.empty(dim)
     for i in range(k):
+        # unit rows towards the witness's side; b asks for |P_i·w| >= 1, in distances of the space around the flat
         value, square = 0.0, 0.0
         for a in range(dim):
             value += P[i, a] * out[a]
@@ -49,10 +49,12 @@ def _widen(P: Any, j: int, out: Any, margin: float) -> float:
         b[i] = abs(scale)
         for a in range(dim):
             G[i, a] = scale * P[i, a]
+    # the shortest w with all products at least b has the largest margin once it is of unit length
     least_norm(G, dim, b, x, w)
     square, nearest = 0.0, np.inf
     for a in range(dim):
         square += w[a] * w[a]
+    # the margin it really has: the solver may have stopped early, and then the old witness stays
     for i in range(k):
         value = 0.0
         for a in range(dim):
@@ -73,6 +75,7 @@ def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
     keys = np.zeros(1, dtype=np.uint64)
     witness = np.ones((1, 1))
     margin = np.empty(1)
+    # only cells on the positive side of row 0 are listed: the others are their negatives
     if P[0, 0] < 0:
         witness[0, 0] = -1.0
     margin[0] = np.inf
@@ -91,6 +94,7 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """Cells of a plane: walls sorted by angle in the half-plane of row 0, slivers up to tol dropped."""
     k = P.shape[0]
     words = (k + 63) >> 6
+    # angles from row 0's direction: its half-plane is the interval (-π/2, π/2), and each other wall one angle in it
     norm = np.sqrt(P[0, 0] ** 2 + P[0, 1] ** 2)
     c0, s0 = P[0, 0] / norm, P[0, 1] / norm
     angles = np.empty(k)
@@ -103,12 +107,14 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
     for i in range(1, k):
         a = P[i, 0] * c0 + P[i, 1] * s0
         b = P[i, 1] * c0 - P[i, 0] * s0
+        # the pattern at the lower end of the interval: rows turned around here are positive there
         if b < 0 or (b == 0 and a < 0):
             a, b = -a, -b
             current[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
             key ^= zobrist[i]
         rows[i, 0], rows[i, 1] = a, b
         angles[i] = np.arctan2(-a, b)
+    # one sweep over the angles: between two neighbours lies a cell, with its witness in the middle
     order = np.argsort(angles)
     bits = np.empty((k, words), dtype=np.uint64)
     keys = np.empty(k, dtype=np.uint64)
@@ -128,6 +134,7 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
             witness[n, 0] = c0 * c - s0 * s
             witness[n, 1] = s0 * c + c0 * s
             margins[n] = margin if margin > THIN else _widen(P, k - 1, witness[n], margin)
+        # a sliver is no cell, but its wall is still crossed
         if high - low > tol and margins[n] > tol:
             bits[n] = current
             keys[n] = key
@@ -145,6 +152,7 @@ def _householder(p: Any) -> tuple[Any, float]:
     """(v, beta) with (I - beta v vᵀ) p parallel to the first axis."""
     norm = np.sqrt(np.sum(p * p))
     v = p / norm
+    # away from cancellation
     v[0] += 1.0 if v[0] >= 0 else -1.0
     return v, 2.0 / np.sum(v * v)
 
@@ -158,6 +166,7 @@ def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, boo
         dot = 0.0
         for a in range(dim):
             dot += v[a] * P[i, a]
+        # the reflected row without its first coordinate is the row on the wall, shorter the flatter the two walls meet
         square = 0.0
         for a in range(1, dim):
             q = P[i, a] - beta * dot * v[a]
@@ -173,6 +182,7 @@ def _unfold(g: Any, v: Any, beta: float) -> Any:
     """Witnesses on wall j back in the coordinates of the flat around it."""
     m, inner = g.shape
     out = np.empty((m, inner + 1))
+    # a point with first coordinate 0 in reflected coordinates, reflected back
     for c in range(m):
         dot = 0.0
         for a in range(inner):
@@ -192,6 +202,7 @@ def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
         rho += P[j, a] * P[j, a]
     rho = np.sqrt(rho)
     step = 1.0
+    # distances to the other walls change at constant rates along the step: it ends where one is as near as wall j
     for i in range(j):
         here, rate = 0.0, 0.0
         for a in range(dim):
@@ -202,6 +213,7 @@ def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
             here, rate = -here, -rate
         if here < step * (rho - rate):
             step = here / (rho - rate)
+    # back to unit length, by which margins are distances
     square = 0.0
     for a in range(dim):
         out[a] = g[a] + step * side * P[j, a] / rho
@@ -214,69 +226,11 @@ def _step_off(P: Any, j: int, g: Any, side: float, out: Any) -> float:
 
 
 @compiled
-def _build_table(keys: Any) -> Any:
-    """Open-addressing hash table of indices; -1 marks an empty slot."""
-    size = 4
-    while size < 2 * len(keys):
-        size *= 2
-    table = np.full(size, -1, dtype=np.int64)
-    mask = np.uint64(size - 1)
-    for m in range(len(keys)):
-        slot = keys[m] & mask
-        while table[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        table[slot] = m
-    return table
-
-
-@compiled
-def _grow(cells: CellArrays, need: int) -> CellArrays:
-    """The same cells in arrays with room for at least `need`."""
-    bits, keys, witness, margin = cells
-    n = len(keys)
-    if need <= n:
-        return cells
-    size = max(need, n + (n >> 1))
-    new_bits = np.zeros((size, bits.shape[1]), dtype=np.uint64)
-    new_keys = np.empty(size, dtype=np.uint64)
-    new_witness = np.empty((size, witness.shape[1]))
-    new_margin = np.empty(size)
-    new_bits[:n] = bits
-    new_keys[:n] = keys
-    new_witness[:n] = witness
-    new_margin[:n] = margin
-    return new_bits, new_keys, new_witness, new_margin
-
-
-@compiled
-def _match(cells: CellArrays, n: int, wall: CellArrays) -> Any:
-    """For each cell the index of its trace on the wall, or -1: looked up by hash, confirmed bit by bit."""
-    bits, keys, _, _ = cells
-    w_bits, w_keys, _, _ = wall
-    hit = np.full(n, -1, dtype=np.int64)
-    if len(w_keys) == 0:
-        return hit
-    table = _build_table(w_keys)
-    mask = np.uint64(len(table) - 1)
-    words = w_bits.shape[1]
-    for c in range(n):
-        slot = keys[c] & mask
-        while table[slot] >= 0 and hit[c] < 0:
-            m = table[slot]
-            same = w_keys[m] == keys[c]
-            for w in range(words):
-                same = same and w_bits[m, w] == bits[c, w]
-            if same:
-                hit[c] = m
-            slot = (slot + np.uint64(1)) & mask
-    return hit
-
-
-@compiled
 def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: float, zobrist: Any, trial: Any) -> None:
     """Split cell c at the point g of wall j: c keeps the side of its witness, cell `new` gets the other."""
     bits, keys, witness, margin = cells
     word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
+    # both sides inherit the cell's bits; the one beyond the wall gets a witness by stepping off the wall
     side = 1.0 if value > 0 else -1.0
     for w in range(bits.shape[1]):
         bits[new, w] = bits[c, w]
@@ -287,6 +241,7 @@ def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: flo
     margin[new] = _step_off(P, j, g, -side, trial)
     for a in range(P.shape[1]):
         witness[new, a] = trial[a]
+    # the cell's own witness may have come to lie next to the new wall: then the point off the wall serves it better
     kept = min(margin[c], abs(value))
     if kept < 0.25 * margin[c]:
         other = _step_off(P, j, g, side, trial)
@@ -301,6 +256,7 @@ def _cut(P: Any, j: int, cells: CellArrays, c: int, new: int, g: Any, value: flo
 def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int, zobrist: Any, trial: Any) -> None:
     """Append as cells n and n + 1 the two sides of trace m, whose cell is not listed (dropped before as too thin)."""
     bits, keys, witness, margin = cells
+    # the wall says that a cell is there: it was thinner than the tolerance in the flat around, and comes back whole
     for new in (n, n + 1):
         bits[new] = 0
         bits[new, : wall[0].shape[1]] = wall[0][m]
@@ -316,12 +272,13 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
     """Add wall j: cut exactly the cells that `wall`, the arrangement restricted to wall j, names."""
     dim = P.shape[1]
     word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
-    hit = _match(cells, n, wall)
+    # which cells the wall cuts is not decided by distances, which rounding blurs, but by their traces on the wall
+    hit = match(cells, n, wall)
     seen = np.zeros(len(wall[1]), dtype=np.bool_)
     point, trial = np.empty(dim), np.empty(dim)
     rho2 = np.sum(P[j] * P[j])
     # Room for every cell cut, and for both sides of every trace whose cell is not listed.
-    cells = _grow(cells, n + 2 * len(seen))
+    cells = grow(cells, n + 2 * len(seen))
     bits, keys, witness, margin = cells
     for c in range(n):  # cells appended below are already on their side of the wall
         value = 0.0
@@ -338,14 +295,16 @@ def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: 
         if margin[c] > 8.0 * tol and value * value < 0.25 * rho2 * margin[c] * margin[c]:
             for a in range(dim):
                 point[a] = witness[c, a] - (value / rho2) * P[j, a]
-            cells = _grow(cells, n + 1 + 2 * len(seen))
+            cells = grow(cells, n + 1 + 2 * len(seen))
             bits, keys, witness, margin = cells
             _cut(P, j, cells, c, n, point, value, zobrist, trial)
             n += 1
             continue
+        # not cut: the whole cell is on the witness's side
         if value > 0:
             bits[c, word] |= bit
             keys[c] ^= zobrist[j]
+        # the witness's ball ends at the nearest wall; a witness too near to one is moved to the middle
         if abs(value) < margin[c]:
             margin[c] = abs(value)
             if margin[c] < THIN:
@@ -371,6 +330,7 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
         return _line(P, tol, zobrist)
     if dim == 2:
         return _plane(P, tol, zobrist)
+    # room for general position, which is the most there can be; what rounding adds makes it grow
     room = half_count(k, dim)
     words = (k + 63) >> 6
     cells = (
@@ -379,6 +339,7 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
         np.empty((room, dim)),
         np.empty(room),
     )
+    # one row: one cell, with the row itself as witness
     norm = np.sqrt(np.sum(P[0] * P[0]))
     cells[0][0, 0] = np.uint64(1)
     cells[1][0] = zobrist[0]
@@ -386,6 +347,7 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
     cells[3][0] = norm
     n = 1
     for j in range(1, k):
+        # the rows before j, restricted to wall j, one dimension lower
         v, beta = _householder(P[j])
         Q, distinct = _restrict(P, j, v, beta, tol)
         if distinct:

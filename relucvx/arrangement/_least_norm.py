@@ -24,6 +24,7 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
     top = b.max()
     if top <= 0.0:
         return
+    # each round: the worst violated row becomes an equation, and equations whose multiplier falls below 0 go
     for _ in range(3 * min(size, p + 1) + 6):
         worst, pick = 1e-14 * top, -1
         for k in range(size):
@@ -43,6 +44,7 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
                 for k in range(size):
                     x[k] = max(0.0, x[k])
                 return
+            # from the multipliers x towards s, the solution of the equations, as far as all stay non-negative
             step = 1.0
             for k in range(size):
                 if passive[k] and s[k] <= 0.0:
@@ -50,8 +52,10 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
             for k in range(size):
                 if passive[k]:
                     x[k] = max(0.0, x[k] + step * (s[k] - x[k]))
+            # all of the way: w is that of s, and the next violated row is looked for
             if step >= 1.0:
                 break
+            # stopped by a multiplier that is zero now: its row is no equation any more
             for k in range(size):
                 if passive[k] and x[k] <= 1e-14 * top:
                     passive[k] = False
@@ -74,10 +78,12 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
         s[k] = 0.0
         if not passive[k]:
             continue
+        # p independent rows span everything
         if count == p:
             return False
         for j in range(p):
             Q[count, j] = G[k, j]
+        # twice is enough: what the first pass leaves in nearly dependent rows is taken away by the second
         for _ in range(2):
             for a in range(count):
                 along = 0.0
@@ -95,6 +101,7 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
         for j in range(p):
             Q[count, j] /= norm
         R[count, count] = norm
+        # forward substitution for w = Σ y_a q_a while the factors are made
         total = b[k]
         for a in range(count):
             total -= R[a, count] * y[a]
@@ -105,6 +112,7 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
         w[j] = 0.0
         for a in range(count):
             w[j] += y[a] * Q[a, j]
+    # backward substitution for the multipliers of the rows themselves
     for a in range(count - 1, -1, -1):
         total = y[a]
         for e in range(a + 1, count):

@@ -18,8 +18,10 @@ def merge_coincident(rows: Any, order: Any, position: Any, tol: float) -> Any:
     for i in order:
         owner[i] = i
         q = count - 1
+        # rows come in order of a projection that two with one wall share: only those next in line can be the same
         while q >= 0 and position[i] - position[owners[q]] <= tol:
             p = owners[q]
+            # opposite rows have one wall, too
             plus, minus = 0.0, 0.0
             for a in range(rows.shape[1]):
                 plus += (rows[i, a] + rows[p, a]) ** 2

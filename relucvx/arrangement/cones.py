@@ -152,8 +152,10 @@ def project_onto_cone(c: Any, X: Any, pattern: Any) -> ConeProjection:
     mu = np.zeros(len(data))
     if size == 0.0 or len(B) == 0:
         return ConeProjection(point, mu)
+    # Moreau: what the walls push back with is the multiplier of each, in units of c
     multipliers = nonnegative_combination(B, -point / size)
     projection = size * (point / size + multipliers @ B)
+    # multipliers for the rows as they are, whose squares may leave float64
     lengths = np.abs(data[keep]).max(axis=1)
     lengths = lengths * np.linalg.norm(data[keep] / lengths[:, None], axis=1)
     mu[keep] = np.where(multipliers > 0, size * multipliers / lengths, 0.0)
@@ -219,11 +221,13 @@ def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int =
     gate = _unit(gate)
     values = rows @ gate
     near = np.flatnonzero(nonzero & (np.abs(values) <= tol))
+    # nearest walls first, one for all rows on it: 2^k choices are made
     walls, owner = _distinct_walls(rows, near[np.argsort(np.abs(values[near]), kind="stable")])
     walls = walls[:max_walls]
     held = np.flatnonzero(nonzero & ~np.isin(owner, walls))
     own = np.where(values[walls] >= 0, 1.0, -1.0)
     found = []
+    # a choice of sides counts only if some point strictly inside its cell is found
     for flips in itertools.product((1.0, -1.0), repeat=len(walls)):
         point = _step_into(gate, rows[walls], own * np.array(flips), rows[held])
         if point is not None:
@@ -248,6 +252,7 @@ def _step_into(gate: Array, walls: Array, signs: Array, others: Array) -> Array 
     """A unit point strictly on the given sides of the walls, and on the gate's side of the others; or None."""
     kept = np.where(others @ gate >= 0, 1.0, -1.0)[:, None] * others
     B = signs[:, None] * walls
+    # the nearest point on the near walls, and from there as far inward as the other walls leave room
     start = gate + nonnegative_combination(B, -gate) @ B if len(B) else gate
     inward = _inward(B)
     room = float((kept @ start).min()) if len(kept) else 1.0
@@ -267,6 +272,7 @@ def _inward(B: Array) -> Array:
     """Unit direction of (nearly) the largest ``min_i B_i·u``: the shortest vector of the hull of the rows of B."""
     if len(B) == 0:
         return np.zeros(B.shape[1])
+    # the hull's shortest vector, as non-negative least squares: a last row of ones makes the weights sum to one
     lifted = np.concatenate([B, np.ones((len(B), 1))], axis=1)
     weights = nonnegative_combination(lifted, np.append(np.zeros(B.shape[1]), 1.0))
     return _unit(weights @ B)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.arrangement._kernels import CellArrays, _add_wall, _householder, _restrict, _unfold, half_arrangement
+from relucvx.arrangement._cells import CellArrays
+from relucvx.arrangement._kernels import _add_wall, _householder, _restrict, _unfold, half_arrangement
 from relucvx.arrangement._rows import merge_coincident, nearest_wall, read_off
 from relucvx.arrangement.counting import count_patterns, count_up_to
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
@@ -88,19 +89,23 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000, *, deadline: Deadl
     """
     data = as_matrix(X, "X")
     limit = as_count(max_patterns, "max_patterns", fix="max_patterns=1_000_000")
+    # in units in which every row and column counts alike, one row for each wall, in the space the rows span
     rows, nonzero, exponents = equilibrate(data)
     walls, coordinates, basis = reduce_rows(rows[nonzero])
     _refuse_if_too_many(len(walls), len(basis), data.shape, limit)
     if len(basis) == 0:
         return Arrangement.enumerated(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
+    # random words by which cells are hashed: the key of a pattern is the exclusive or of its positive rows'
     keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
     _, _, witnesses, margins = _in_pieces(coordinates, keys, deadline or Deadline())
     found = len(witnesses)
+    # nothing is listed on the kernels' word: margins and patterns are computed afresh from the witnesses
     generators = _confirm(rows[nonzero] @ basis.T, witnesses, margins) @ basis
     patterns = np.empty((2 * len(generators), len(data)), dtype=bool)
     read_off(rows, generators, patterns[: len(generators)])
     kept = distinct(np.packbits(patterns[: len(generators)], axis=1))
     doubt = ""
+    # some witness was no cell of its own, and Cover's count is not reached: rounding may have lost another
     if len(kept) < found and 2 * len(kept) != count_patterns(len(walls), len(basis)):
         repaired = _exactly(rows[nonzero][walls], coordinates, basis)
         if repaired is not None:
@@ -109,6 +114,7 @@ def enumerate_patterns(X: Any, max_patterns: int = 1_000_000, *, deadline: Deadl
             read_off(rows, generators, patterns[: len(generators)])
         elif len(kept) < len(generators):
             doubt = "rows so nearly dependent that cells were found twice: others may be missing"
+    # the other half are the opposite cells; zero rows count as True in both
     half = len(kept)
     patterns[:half] = patterns[kept]
     patterns = patterns[: 2 * half]
@@ -136,6 +142,7 @@ def _exactly(rows: Array, coordinates: Array, basis: Array) -> Array | None:
         return None
     cells = exact_cells(whole_rows(rows), rows.shape[1])
     generators = []
+    # cells as thin as the tolerance are left out, as everywhere: the integers only decide which cells there are
     for bits, witness in cells.items():
         if not bits & 1:
             continue
@@ -156,6 +163,7 @@ def _in_pieces(P: Array, keys: NDArray[np.uint64], deadline: Deadline) -> CellAr
     if dim <= 2 or room * P.size <= _QUICK:
         deadline.check()
         return half_arrangement(P, _INNER, keys)
+    # the loop of the kernel, wall by wall, with each restriction a piece that may be divided again
     cells = half_arrangement(P[:1], _INNER, keys)
     n = len(cells[1])
     bits = np.zeros((n, (k + 63) >> 6), dtype=np.uint64)
@@ -227,6 +235,7 @@ def center(rows: Array, g: Array, positive: BoolArray | None = None) -> tuple[Ar
     """
     signed = np.where(rows @ g >= 0 if positive is None else positive, 1.0, -1.0)[:, None] * rows
     best, margin = g, float((signed @ g).min()) / float(np.linalg.norm(g))
+    # the most violated wall joins the active ones, on which all distances are then equal
     active: NDArray[np.intp] = np.empty(0, dtype=np.intp)
     multipliers, w = np.empty(0), g
     for _ in range(8 * rows.shape[1]):
@@ -235,6 +244,7 @@ def center(rows: Array, g: Array, positive: BoolArray | None = None) -> tuple[Ar
             break
         active, multipliers = _exchange(signed, np.append(active, worst), np.append(multipliers, 0.0))
         w = np.asarray(np.linalg.lstsq(signed[active], np.ones(len(active)), rcond=1e-15)[0], dtype=np.float64)
+        # a step may lower the margin on the way to the best; the best so far is what counts
         reached = float((signed @ w).min()) / float(np.linalg.norm(w))
         if reached > margin:
             best, margin = w, reached
@@ -253,6 +263,7 @@ def _exchange(signed: Array, active: NDArray[np.intp], multipliers: Array) -> tu
             w = np.linalg.lstsq(walls, np.ones(len(active)), rcond=1e-15)[0]
             direction = np.linalg.lstsq(walls.T, w, rcond=1e-15)[0] - multipliers
             limit = 1.0
+        # the first multiplier to reach zero ends the step, and its wall is no longer active
         falling = direction < 0
         reach = np.full(len(active), np.inf)
         reach[falling] = multipliers[falling] / -direction[falling]

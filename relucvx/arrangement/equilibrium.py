@@ -33,6 +33,7 @@ def column_exponents(X: Array) -> NDArray[np.int64]:
     size = np.frexp(X)[1].astype(np.float64)
     mask = used.astype(np.float64)
     per_row = np.maximum(mask.sum(axis=1), 1.0)
+    # rows eliminated first: what is left is a system in the columns alone, singular along common shifts
     rest = np.where(used, size - ((size * mask).sum(axis=1) / per_row)[:, None], 0.0)
     normal = np.diag(mask.sum(axis=0) + 1e-6) - mask.T @ (mask / per_row[:, None])
     columns = np.linalg.solve(normal, -rest.sum(axis=0))
@@ -44,6 +45,7 @@ def column_exponents(X: Array) -> NDArray[np.int64]:
         columns[present] = -(size - rows).max(axis=0)[present]
     columns[present] -= columns[present].max()
     columns[~present] = 0.0
+    # columns of about one size are left alone, so that ordinary data keep their coordinates
     if columns.min() >= -SPREAD:
         columns[:] = 0.0
     return np.round(columns).astype(np.int64)
@@ -54,6 +56,7 @@ def equilibrate(X: Array) -> tuple[Array, BoolArray, NDArray[np.int64]]:
     exponents = column_exponents(X)
     if not exponents.any():
         return (*unit_rows(X), exponents)
+    # exponents of rows and columns in one step: neither alone may leave float64
     size = np.frexp(X)[1] + exponents
     top = np.where(X == 0.0, np.iinfo(np.int32).min // 2, size).max(axis=1, keepdims=True)
     return (*unit_rows(np.ldexp(X, np.clip(exponents - top, -4000, 4000).astype(np.int64))), exponents)
@@ -79,6 +82,7 @@ def missing_width(arrangement: Arrangement) -> float:
     rows = X[X.any(axis=1)]
     if not len(rows):
         return 0.0
+    # exactly equal and opposite rows once, by the sign of their first entry; nearly equal ones are not the same
     leading = np.take_along_axis(rows, (rows != 0.0).argmax(axis=1)[:, None], axis=1)
     walls = len(np.unique(np.where(leading < 0, -rows, rows) + 0.0, axis=0))
     if len(arrangement) == count_patterns(walls, min(walls, X.shape[1])):

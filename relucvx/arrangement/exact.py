@@ -31,6 +31,7 @@ def exact_cells(rows: Sequence[Vector], dim: int) -> dict[int, Vector]:
         if k == 0:
             cells = {1: list(row), 0: [-value for value in row]}
             continue
+        # a cell is cut exactly if it has a trace on the wall; else its witness says on which side it is
         traces = _on_wall(rows[:k], row)
         split: dict[int, Vector] = {}
         for bits, witness in cells.items():
@@ -46,10 +47,12 @@ def exact_cells(rows: Sequence[Vector], dim: int) -> dict[int, Vector]:
 def _on_wall(rows: Sequence[Vector], wall: Vector) -> dict[int, Vector]:
     """Cells of the rows restricted to the wall, with witnesses on it; none where a row has the same wall."""
     dim = len(wall)
+    # eliminate the coordinate with the largest entry of the wall: whole numbers stay whole
     a = max(range(dim), key=lambda i: abs(wall[i]))
     others = [i for i in range(dim) if i != a]
     sign = 1 if wall[a] > 0 else -1
     inner = [_coprime([sign * (row[i] * wall[a] - row[a] * wall[i]) for i in others]) for row in rows]
+    # a row vanishes on the wall: both have one wall, and nothing new is cut
     if not all(any(row) for row in inner):
         return {}
     traces = {}
@@ -64,10 +67,12 @@ def _on_wall(rows: Sequence[Vector], wall: Vector) -> dict[int, Vector]:
 
 def _step_off(rows: Sequence[Vector], wall: Vector, point: Vector, side: int) -> Vector:
     """A point of the cell on one side of the wall that touches it at the given point."""
+    # so small a step that no other row changes side
     far = 1
     for row in rows:
         far = max(far, abs(_dot(row, wall)) // abs(_dot(row, point)) + 1)
     exact = [2 * far * value + side * step for value, step in zip(point, wall, strict=True)]
+    # numbers grow with every wall: the witness is cut to few bits where it still is inside
     size = max(abs(value) for value in exact).bit_length()
     for bits in SHORT:
         cut = max(size - bits, 0)

@@ -131,6 +131,7 @@ def row_space(rows: Array, tol: float) -> Array:
     The rank is read off the rows' own distances, not off the singular values, because the distance of a row to the
     subspace is what moves its wall.
     """
+    # directions of the smallest singular values go first, as long as no row is moved by more than the tolerance
     _, _, Vt = np.linalg.svd(np.linalg.qr(rows, mode="r"), full_matrices=False)
     beyond = np.zeros(len(rows))
     rank = len(Vt)

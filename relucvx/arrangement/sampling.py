@@ -75,11 +75,13 @@ def _collect(walls: Array, rows: Array, basis: Array, wanted: int, rng: np.rando
     known: dict[bytes, Array] = {}
     barren = rounds = 0
     while len(known) < wanted and barren < _BARREN_ROUNDS:
+        # by solid angle and by vertices in turn: neither finds all kinds of cells quickly
         draw = _gaussian_gates if rounds % 2 == 0 or len(basis) < 2 else _vertex_gates
         gates = draw(walls, batch, rng) @ basis
         gates /= np.linalg.norm(gates, axis=1, keepdims=True)
         values = gates @ rows.T
         before = len(known)
+        # gates next to a wall are no witnesses, whatever their pattern
         good = np.flatnonzero(np.abs(values).min(axis=1) > float(PATTERN) + 1e-14)
         for c, code in zip(good, np.packbits(values[good] > 0, axis=1), strict=True):
             known.setdefault(code.tobytes(), gates[c])
@@ -101,6 +103,7 @@ def _vertex_gates(walls: Array, count: int, rng: np.random.Generator) -> Array:
     chosen = rng.integers(0, m, (count, r - 1))  # repeated or dependent walls: any ray of their intersection will do
     meeting = walls[chosen]
     _, _, Vt = np.linalg.svd(meeting, full_matrices=True)
+    # the ray on which the chosen walls meet, and a direction that leaves each of them to a random side
     vertex = Vt[:, -1] * rng.choice((-1.0, 1.0), (count, 1))
     sides = rng.choice((-1.0, 1.0), (count, r - 1, 1))
     inward = (np.linalg.pinv(meeting, rcond=1e-8) @ sides)[:, :, 0]

@@ -90,15 +90,19 @@ def find_active(
     if form.trivial:
         zero = delta is not None and delta * problem_reach(problem) < problem.beta
         return ActiveSet(empty, np.zeros(0), np.zeros(0), zero, 1.0 if zero else 0.0, False, False, 0)
+    # by how much the value of a direction may differ between N and the optimal dual point
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     needed = 0.0 if delta is None else steepest * delta * form.reach
+    # where that is a good part of beta every direction could be active: only a search is left
     if needed > HOPELESS * problem.beta:
         needed, delta = 0.0, None
     share = REACHED if delta is not None else LOOSELY_REACHED
     cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
+    # a sample counts as concave only if its N_i keeps its sign whatever N* is
     kink_error = abs(problem.activation.hinge) * (delta or 0.0) * np.sqrt(1.0 if form.counts is None else form.counts)
     finder = _Finder(form, kink_error, cut)
     starts = random_directions(form, STARTS, rng)
+    # where optima have neurons is known already; search finds what other optima may use
     own = [form.to_reduced(w) for w in problem.directions(network)[0]]
     points, values = local_maxima(
         form,
@@ -107,6 +111,7 @@ def find_active(
         limit=1000,
         deadline=deadline.share(0.3),
     )
+    # the largest value of what is not active: the threshold of the proof must lie above it
     second = 0.0
     for w, value in zip([*own, *points], [np.inf] * len(own) + list(values), strict=True):
         if deadline.passed() and np.isfinite(value):
@@ -125,6 +130,7 @@ def _prove(finder: _Finder, second: float, needed: float, beta: float, deadline:
     threshold too, so it is raised above the largest bound of a region without an active direction.
     """
     narrow = max(needed, 1e-6 * beta)
+    # a wide margin is proven with few cones, if it can be; later ones are given more of the time
     for margin in (0.01 * beta, narrow, narrow, narrow):
         idle = [region.bound for region in finder.regions.values() if region.bound < finder.cut]
         finder.threshold = finder.cut - min(0.25 * (finder.cut - max([second, *idle])), margin)
@@ -156,8 +162,10 @@ class _Finder:
         """The region of a reduced direction; None when it is known already."""
         form = self.form
         z = form.X @ w
+        # F has one sign next to a direction above the cut; of that sign it is concave where no convex kink is crossed
         sign = 1.0 if form.M[:, 0] @ np.maximum(z, 0.0) + form.L[:, 0] @ w >= 0 else -1.0
         convex = (sign * form.M[:, 0] >= -self.kink_error) & (self.lengths > 0)
+        # without kinks F is linear, and no side matters
         if not form.M.any():
             convex[:] = False
         sides = np.where(convex, np.where(z >= 0, 1.0, -1.0), 0.0)
@@ -188,8 +196,10 @@ class _Finder:
                 self.form, sides, np.array([r.sign for r in known]), self.threshold, deadline=deadline
             )  # fmt: skip
             self.cones += out.cones
+            # proven, or out of budget
             if out.outcome != "witness":
                 return out.outcome == "proved"
+            # what lies above the threshold outside the regions belongs to one that search has missed: it and its peak
             points, _ = local_maxima(self.form, out.witness[None], iterations=300, limit=1)
             new = [self.add(w) for w in (out.witness, *points)]
             if all(region is None for region in new):
@@ -203,6 +213,7 @@ class _Finder:
         kept: list[tuple[Array, float, float]] = []
         ambiguous, flat = self.on_edge(), False
         alive = [r for r in self.regions.values() if r.bound >= self.cut]
+        # largest first: a direction seen from two regions is kept with the region of the larger bound
         for region in sorted(alive, key=lambda r: -r.bound):
             for w in self._points(region):
                 unit = self.form.to_original(w)
@@ -237,14 +248,17 @@ def region_maximum(
     """
     X, p = form.X, form.penalized
     lengths = np.linalg.norm(X[:, :p], axis=1) + form.bias_range
+    # samples far from their wall at `near` keep their gate at the maximum too, or the bound is a little loose
     z = X @ near / max(float(np.linalg.norm(near[:p])), 1e-300)
     pull = sign * form.M[:, 0]
     close = (np.abs(z) <= NEAR * lengths) & (lengths > 0)
     on = np.where(sides != 0, sides > 0, z > 0)
     fixed = ~close | (sides != 0)
     c = sign * form.L[:, 0] + X.T @ np.where(fixed & on, pull, 0.0)
+    # close samples have a gate to choose (concave ones) or a wall that pushes back (those held on their side)
     gates, walls = np.flatnonzero(close & (sides == 0) & (pull != 0)), np.flatnonzero(close & (sides != 0))
     columns = np.concatenate([pull[gates, None] * X[gates], sides[walls, None] * X[walls]]).T
+    # the norm leaves a free bias out, so that its pull must vanish: weighted up, then made exact below
     weight = np.ones(X.shape[1])
     weight[p:] = BIAS_WEIGHT
     rest = c
@@ -258,8 +272,10 @@ def region_maximum(
         if form.free_bias:
             x = _without_bias_pull(columns / scale, c, x, top * scale)
         rest = c + (columns / scale) @ x
+    # any choice of gates and multipliers bounds the maximum by the length of what is left
     lead = float(np.linalg.norm(rest[:p]))
     bound = lead + form.bias_range * float(np.abs(rest[p:]).sum())
+    # F vanishes on the region; or the bias is free, and has a maximiser (perhaps many) of its own
     if lead <= 0.0:
         return bound, np.asarray(near), None
     if not form.free_bias:
@@ -275,7 +291,9 @@ def _without_bias_pull(A: Array, c: Array, x: Array, top: Array) -> Array:
     size = float(row @ row)
     if size <= EPS**2:
         return x
+    # only entries strictly between their bounds can move both ways, so the others stay what they are
     held = c + A[:, ~free] @ x[~free]
+    # a point on the hyperplane where the last row vanishes, then least squares along it
     start = -row * held[-1] / size
     moves = np.linalg.svd(row[None])[2][1:].T
     step = np.linalg.lstsq(A[:-1, free] @ moves, -(held[:-1] + A[:-1, free] @ start), rcond=1e-12)[0]
@@ -286,6 +304,7 @@ def _without_bias_pull(A: Array, c: Array, x: Array, top: Array) -> Array:
 
 def _best_bias(form: Form, sides: Array, sign: float, w: Array) -> tuple[float, tuple[float, float] | None]:
     """Maximise the concave b -> sign·F(w, b) over the region; with the interval of maximisers when it is not a point."""
+    # between the biases at which a sample changes side F is linear, so a maximum lies at one of them
     joints = -form.X[:, :-1] @ w
     low = max(-form.bias_range, float(joints[sides > 0].max(initial=-np.inf)))
     high = min(form.bias_range, float(joints[sides < 0].min(initial=np.inf)))
@@ -295,6 +314,7 @@ def _best_bias(form: Form, sides: Array, sign: float, w: Array) -> tuple[float, 
     points = np.concatenate([np.tile(w[:, None], len(knots)), knots[None]])
     values = sign * (form.M[:, 0] @ np.maximum(form.X @ points, 0.0) + form.L[:, 0] @ points)
     top = float(values.max())
+    # a flat top: the optimum does not say what the bias is
     best = knots[values >= top - 1e-10 * abs(top)]
     flat = (float(best[0]), float(best[-1])) if best[-1] - best[0] > FLAT * form.bias_range else None
     return float(knots[int(values.argmax())]), flat

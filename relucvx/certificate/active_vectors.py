@@ -46,6 +46,7 @@ def find_active_vectors(
     if form.trivial:
         return ActiveSet(empty, np.zeros((0, problem.n_outputs)), np.zeros(0), False, 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    # how much the value may differ for the optimal dual point; more than a permille of beta says nothing
     doubt = 0.0 if delta is None else min(steepest * delta * form.reach, 1e-3 * problem.beta)
     points, values = local_maxima(
         form, random_directions(form, STARTS, rng), iterations=300, limit=MOST, deadline=deadline.share(0.3)
@@ -65,6 +66,7 @@ def find_active_vectors(
         if len(chosen) < MOST and (not chosen or float(np.max(unit[chosen] @ unit[j])) < 1.0 - same):
             chosen.append(j)
     W = W[chosen]
+    # once w is known the output vector is: along Nᵀ phi(Xw)
     pull = problem.activation(W @ problem.inputs.T) @ N
     size = np.linalg.norm(pull, axis=1)
     keep = size > 0
@@ -78,10 +80,12 @@ def vector_polytope(
     hidden = problem.activation(active.directions @ problem.inputs.T)
     atoms = np.einsum("kn,kc->knc", hidden, active.signs)
     target = F - problem.neurons(network)[2] if problem.bias.decays_output else F
+    # an output bias takes up any constant, so that only what is centred counts
     if problem.bias.is_free:
         atoms, target = atoms - atoms.mean(axis=1, keepdims=True), target - target.mean(axis=0)
     if problem.loss.shift_invariant:
         atoms, target = atoms - atoms.mean(axis=2, keepdims=True), target - target.mean(axis=1, keepdims=True)
+    # several outputs: the dual point fixes the whole fit where a sample has weight, and nothing elsewhere
     used = np.repeat(problem.sample_weight > 0, problem.n_outputs)
     free = np.full(F.size, np.inf)
     columns = np.ascontiguousarray(atoms.reshape(len(atoms), -1).T)

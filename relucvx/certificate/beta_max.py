@@ -78,6 +78,7 @@ def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float
     """
     none = np.zeros((0, problem.n_samples))
     total = 0.0 if problem.bias.is_free else None
+    # one output at a time: of several the norm is not linear in N, but no less than that of each
     half = deadline.share(0.5)
     outputs = [dataclasses.replace(problem, Y=problem.Y[:, [k]]) for k in range(problem.n_outputs)]
     found = [cutting_planes(output, none, total, minimise_norm=True, deadline=half) for output in outputs]
@@ -168,6 +169,7 @@ class _DecayedBias:
             return self._kinked()
         hi, N, upper = self._top()
         step = 1.0
+        # the bound on D at hi may lie well below it: then the null network stays optimal further down
         while hi > 0.0 and step > 1e-3 and not self.deadline.passed() and hi - upper > 0.25 * WIDTH * hi:
             # D stays at most the bound over [trial, hi], so the null network is optimal all the way down to trial.
             trial = hi - step * (hi - upper)
@@ -181,6 +183,7 @@ class _DecayedBias:
 
     def _refuted_below(self, hi: float) -> float:
         """The beta closest below hi, on a ladder, at which a neuron is certain to pay; 0 without one."""
+        # from close below hi on downwards: the first that is refuted is the tightest
         for share in (*(1.0 - 10.0**-power for power in range(12, 0, -1)), 0.7, 0.4, 0.2, 0.1, 0.05):
             beta = hi * share
             if beta > 0 and not self.deadline.passed() and self.norm(self.dual_at(beta))[0] > beta:
@@ -201,6 +204,7 @@ class _DecayedBias:
             hi = 0.5 * (upper + float(np.sqrt(upper**2 + 4.0 * slope))) * (1.0 + 1e-9)
             N = self.dual_at(hi) if hi > 0 else start
             return hi, N, self.norm(N)[1] if hi > 0 else 0.0
+        # the bias moves from 0 (beta large) to the best constant (beta small), and the residual with it
         best = self.problem.loss.best_constant(self.problem.Y, self.problem.sample_weight)
         # With labels of one kind the best constant is infinite and the residual there is zero.
         end = self.residual_at(best) if np.isfinite(best).all() else np.zeros_like(start)
@@ -218,6 +222,7 @@ class _DecayedBias:
             return 0.0, self._largest()
         if low >= total or self.problem.n_outputs > 1:
             return low if low >= total else 0.0, hi
+        # the sum of the multipliers is beta b, which the cutting planes are given: each beta is a program of its own
         for power in range(30, 0, -3):
             beta = hi * (1.0 - 0.5**power)
             trial = dataclasses.replace(self.problem, beta=beta)

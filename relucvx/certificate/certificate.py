@@ -219,9 +219,12 @@ def certify_network(
         check_same_inputs(problem, arrangement)
     check_network(problem, network)
     problem, network = centred(problem, network)  # an equal problem whose numbers cancel less
+    # above: the network's own objective, in its own scaling, with every rounding of its evaluation
     upper, upper_balanced = objectives_from_above(problem, network)
+    # patterns that may not be all of them prove nothing about the others, and are left to the end
     complete = arrangement if arrangement is not None and arrangement.complete else None
     N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
+    # below: a dual point in the domain, a bound on its dual norm, and what is left of it once scaled by that bound
     point = balance_dual(problem, _as_dual(problem, N))
     bound = dual_norm(
         problem, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
@@ -267,6 +270,7 @@ def _own_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline) -> Ar
 
 def _target(problem: Problem, network: TwoLayerReLU, point: Array, upper: float, tol: float) -> float:
     """Dual norm up to which the gap stays within ``tol``."""
+    # scaling a dual point down costs about its share of the penalty: so much may the bound exceed beta
     penalty = balanced_objective(problem, network) - problem.loss_at(fit(problem, network))
     if not np.isfinite(penalty) or penalty <= 0:
         return problem.beta
@@ -279,6 +283,7 @@ def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, dead
         return None
     lifted, exponent = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
     form = form_of(problem, lifted)
+    # the largest value on the given cells, each closed up to the tolerance by which patterns are told apart
     upper = 0.0
     if not form.trivial:
         upper, _, _ = bound_patterns(form, arrangement.patterns, 0.0, PATTERN.value, deadline)

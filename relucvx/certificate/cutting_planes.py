@@ -75,6 +75,7 @@ class _Planes:
     def __init__(self, problem: Problem, total: float | None, minimise_norm: bool) -> None:
         self.problem, self.total, self.minimise = problem, total, minimise_norm
         y, w = problem.Y, problem.sample_weight
+        # the box of the subdifferential; the wider one, of fits next to a kink, is what a bound must hold for
         if minimise_norm:
             self.lo, self.hi = _minus_slopes(problem, 0.0)
             self.wide = _minus_slopes(problem, KINK)
@@ -82,10 +83,12 @@ class _Planes:
                 self.lo, self.hi = self.wide
         else:
             self.lo, self.hi = (b[:, 0] for b in problem.loss.dual_bounds(y, w))
+        # a dual function that bends is replaced by tangents, over a box that is finite
         linear = minimise_norm or problem.loss.linear_dual
         self.tangents = None if linear else Tangents(problem)
         if self.tangents is not None:
             self.lo, self.hi = self.tangents.bounded(self.lo, self.hi)
+        # entries in units of their side of the box: the program's tolerances are absolute
         size = np.maximum(np.abs(self.lo), np.abs(self.hi))
         self.size = np.where(size > 0, size, 1.0)
 
@@ -93,12 +96,15 @@ class _Planes:
         problem, rng = self.problem, np.random.default_rng(0)
         N = balance_dual(problem, np.clip(np.zeros_like(problem.Y), self.lo[:, None], self.hi[:, None]))
         proven = -np.inf if self.minimise else problem.beta
+        # each round: the best point for the atoms known, then the atoms that it violates
         for _ in range(ROUNDS):
             out, stretch = self._program(atoms, deadline)
             if out.x is None or out.status != 0:
                 break  # what was solved before is what counts
+            # whether the tangents are the function at the point found; otherwise there is more to cut off
             touched = self.tangents is None or self.tangents.refine(self._unscaled(out.x))
             N = balance_dual(problem, self._restored(self._unscaled(out.x)[: len(N)])[:, None])
+            # what max |N·atom| may be: beta, or (minimising it) what the program says it can be
             level = problem.beta
             if self.minimise:
                 level = stretch * float(out.x[len(N)])
@@ -120,6 +126,7 @@ class _Planes:
     def _program(self, atoms: Array, deadline: Deadline) -> tuple[Any, float]:
         """The solution in units of the box, and the unit of the level."""
         n, y = len(self.lo), self.problem.Y[:, 0]
+        # unknowns: N, the level, and with tangents one summand of the dual function each
         stretch = _power(atoms * self.size)
         rows = np.concatenate([atoms, -atoms]) / stretch
         A = np.column_stack([rows, np.full(len(rows), -1.0 if self.minimise else 0.0)])
@@ -144,6 +151,7 @@ class _Planes:
     def _restored(self, N: Array) -> Array:
         """N in the box, with the sum that it should have where the box allows it."""
         N = np.clip(N, self.lo, self.hi)
+        # moved within the box in proportion to the room there is, so that no entry leaves it
         if self.total is not None:
             excess = float(N.sum()) - self.total
             room = N - self.lo if excess > 0 else self.hi - N
@@ -153,6 +161,8 @@ class _Planes:
 
     def _proven(self, atoms: Array, out: Any, stretch: float) -> float:
         """What the multipliers prove: the least of N·g over the box and the sum, g = Σ λ_k (± atom_k), Σ λ_k <= 1."""
+        # multipliers of the violated atoms are a convex combination g of atoms: no N of the box has a smaller maximum
+        # than the least of N·g, whatever the program's accuracy
         lo, hi = self.wide
         share = np.maximum(-np.asarray(out.ineqlin.marginals)[: 2 * len(atoms)], 0.0)
         share = share / max(float(share.sum()) * (1.0 + 4.0 * len(share) * EPS), 1e-300)

@@ -46,6 +46,7 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
         return _refined(problem, network, N, deadline) if problem.loss.smooth else N
+    # a decayed output bias sums the multipliers to beta b, a free one to zero
     total = problem.output_decay * float(problem.neurons(network)[2][0])
     atoms, _ = _unit_atoms(problem, network)
     N, _ = cutting_planes(problem, atoms, total if problem.bias.has_output else None, deadline=deadline)
@@ -58,6 +59,7 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadli
     rng = np.random.default_rng(0)
     best, value = N, -np.inf
     bias = problem.neurons(network)[2]
+    # each round: how much does the point prove, as far as search can tell, and what keeps it from proving more
     for round_ in range(REFITS + 1):
         point = balance_dual(problem, N)
         form = form_of(problem, point)
@@ -70,6 +72,7 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadli
         directions = directions[norms > problem.beta * (1 + REFINED)]
         if round_ == REFITS or not len(directions) or deadline.passed():
             break
+        # violating directions enter the refit, whose residual keeps them at beta
         fresh = problem.activation(np.array([form.to_original(d) for d in directions]) @ problem.inputs.T)
         atoms, V = np.concatenate([atoms, fresh]), np.concatenate([V, np.zeros((len(fresh), V.shape[1]))])
         refit = _refit if problem.n_outputs == 1 else _refit_outputs
@@ -84,6 +87,7 @@ def _refit_outputs(
     k, c = V.shape
     has_bias = problem.bias.has_output
     decay = problem.output_decay
+    # v = a u with |a| = ||u|| makes the norm smooth: a²/2 + ||u||²/2 is ||v|| at its least
     size = np.linalg.norm(V, axis=1)
     pull = atoms @ residual(problem, atoms.T @ V + bias)
     # silent atoms start small, along their pull
@@ -92,6 +96,7 @@ def _refit_outputs(
     root = np.where(size > 0, np.sqrt(size), 0.03 * np.sqrt(size.max(initial=0.0) or 1.0))
     u = start / length[:, None] * root[:, None]
 
+    # objective and gradient in (a, u, b)
     def value(t: Array) -> tuple[float, Array]:
         a, U, b = t[:k], t[k : k + k * c].reshape(k, c), t[k + k * c :]
         W = a[:, None] * U
@@ -119,6 +124,7 @@ def _refit(
     has_bias = problem.bias.has_output
     decay = problem.output_decay
 
+    # a = a₊ - a₋ with both >= 0 makes |a| linear, which bounded L-BFGS can handle
     def value(t: Array) -> tuple[float, Array]:
         F = (atoms.T @ (t[:k] - t[k : 2 * k]) + t[-1])[:, None]
         G = problem.loss.gradient(F, problem.Y, problem.sample_weight)[:, 0]

@@ -45,6 +45,7 @@ def network_of(
     root = np.sqrt(c[alive])[:, None]
     W = directions[alive] * root
     outputs = (signs[alive] if signs.ndim == 2 else signs[alive, None]) * root
+    # the output bias is a coordinate of the polytope, or what the fit leaves to it, or fixed as in the network at hand
     bias_out = like.bias_out
     if polytope.free:
         bias_out = x[-1:]
@@ -87,6 +88,7 @@ class Optima:
         """Vertices for each coefficient, down and up, and for random costs."""
         if not self.points:
             return
+        # each coefficient at its least and its most; random costs reach vertices that these leave out
         k = self.polytope.size
         reached = [self._visit(sign * e, deadline) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
         for cost in rng.standard_normal((COSTS, k)):
@@ -98,6 +100,7 @@ class Optima:
         x = None if deadline.passed() else self.polytope.vertex(cost, self.points[0], deadline)
         if x is None:
             return False
+        # a vertex whose objective differs is a vertex of rounding, not another optimum
         network, value = self._at(x)
         if abs(value - self.value) > ROUNDED * self.scale:
             return False

@@ -32,7 +32,6 @@ MAX_REL_GAP = 1e-3
 INDEPENDENT = 1e-6
 """Smallest singular value of the normalised atoms that counts as independence, well above rounding (1e-15)."""
 
-
 SHARP = 1e-8
 """Relative gap up to which directions count as active rather than nearly so, and two networks as two optima."""
 
@@ -208,6 +207,7 @@ def optimal_set_of(
     certificate = prove_again(problem, network, certificate, deadline.share(PROOF_SHARE))
     _check(problem, certificate)
     generator = resolve_rng(rng)
+    # where the optimal dual point is: what can be active, and which fits are optimal, follows from it
     delta = dual_error(problem, certificate.gap)
     N = certificate.dual
     find = find_active if problem.n_outputs == 1 else find_active_vectors
@@ -223,6 +223,7 @@ def optimal_set_of(
     if reproduced:
         polytope = polytope.through(x)
     found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
+    # independent atoms have one solution; otherwise other vertices are looked at
     if reproduced and least < INDEPENDENT:
         found.explore(generator, deadline)
     verdict, reason, fixed_fit = _verdict(problem, certificate, active, polytope, least, found, delta)
@@ -266,6 +267,7 @@ def dual_error(problem: Problem, gap: float) -> float | None:
 
 def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU) -> Polytope:
     """Which coefficients are optimal: rows where N is inside its box fix the fit, the others bound it from one side."""
+    # -N* is a slope of the loss at the fit: strictly inside its box it names the fit, at an end only a side of it
     lo, hi = (b[:, 0] for b in problem.loss.dual_bounds(problem.Y, problem.sample_weight))
     n, used = N[:, 0], problem.sample_weight > 0
     margin = delta + 1e-9 * problem.sample_weight
@@ -303,6 +305,7 @@ def _verdict(
         "float64 does not decide it." if followed else "try: relucvx.solve(X, Y, beta, tol=1e-12, start=solution)."
     )
     sharp = certificate.rel_gap <= SHARP
+    # a second optimum is its own proof, whatever else is not known
     second = found.second() if sharp else None
     if second is not None:
         apart = abs(second[1] - found.value)
@@ -313,6 +316,7 @@ def _verdict(
             fixed_fit,
         )
     undecided = Uniqueness.UNDECIDED
+    # from here on uniqueness is what is to be shown, and each missing piece is named in the order in which it is needed
     if delta is None:
         return (
             undecided,
@@ -334,6 +338,7 @@ def _verdict(
             else f"the atoms are nearly dependent (smallest singular value {least:.1e}), and no second one was found; {tighter}"
         )
         return undecided, reason, fixed_fit
+    # the polytope is unique over the directions found; are there others?
     if not active.complete:
         reason = (
             f"it is not proven that no other direction is active (rel_gap {certificate.rel_gap:.1e}, "
@@ -382,11 +387,13 @@ def _width_lower(
         # a neuron adds rank one to the fit, beyond what an output bias gives
         centred = F - F.mean(axis=0) if problem.bias.has_output else F
         return min(int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum()), found.smallest.width)
+    # neurons of one output sign give one sign to the fit where the activation is of one sign
     signed = act.slope_neg * act.slope_pos <= 0.0
     if problem.bias.has_output:
         needed = int(np.ptp(F) > tol)
     else:
         needed = int(F.max() > tol) + int(F.min() < -tol) if signed else int(np.abs(F).max() > tol)
+    # a coefficient that is positive at every vertex belongs to a neuron of every optimum
     if active.complete and found.explored and verdict is Uniqueness.NOT_UNIQUE and not active.flat:
         ranges = found.ranges()
         needed = max(needed, int((ranges[:, 0] > 1e-6 * ranges[:, 1].max(initial=0.0)).sum()))

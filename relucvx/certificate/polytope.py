@@ -64,6 +64,7 @@ class Polytope:
     def point(self) -> Array:
         """Some x with exactly this fit, in the least-squares sense: the coefficients are non-negative."""
         A = self.columns()
+        # a free bias has either sign: as the difference of two non-negative columns it fits into the same program
         if self.free:
             A = np.column_stack([A, -np.ones(len(A))])
         size = np.maximum(np.linalg.norm(A, axis=0), 1e-300)
@@ -83,6 +84,7 @@ class Polytope:
     def null_space(self) -> Array:
         """Orthonormal basis (k or k + 1, q) of the moves that change no fixed row, for normalised columns."""
         A = self.columns()[self.fixed]
+        # columns of one length, so that singular values compare directions and not sizes
         size = self._sizes()
         _, s, Vt = np.linalg.svd(A / size)
         rank = int((s > DEPENDENT * s.max(initial=1e-300)).sum())
@@ -100,6 +102,7 @@ class Polytope:
         A, k = self.columns(), self.size
         loose = ~self.fixed
         upper, lower = loose & np.isfinite(self.high), loose & np.isfinite(self.low)
+        # one-sided rows as inequalities, fixed ones as equations in the unit of the fit
         rows = np.concatenate([A[upper], -A[lower]])
         bounds = [(0.0, None)] * k + [(None, None)] * self.free
         full = np.append(cost, 0.0) if self.free else cost
@@ -112,16 +115,19 @@ class Polytope:
         )  # fmt: skip
         if out.x is None or out.status != 0:
             return None
+        # HiGHS leaves 1e-10: the support is believed, its coefficients are solved for again
         x = np.asarray(out.x)
         clean = self._refit(x, x[:k] > SUPPORT * x[:k].max(initial=0.0))
         if self.misfit(clean) <= FITS:
             return clean
+        # no clean solution on that support: from the start towards it, as far as the exact null space allows
         moved = self._moved(start, x)
         return moved if self.misfit(moved) <= FITS else None
 
     def _refit(self, x: Array, support: BoolArray) -> Array:
         """Least squares on a support; x itself where that makes a coefficient negative or fits worse."""
         keep = np.append(support, True) if self.free else support
+        # only a correction is solved for, so that what is already right keeps its digits
         A = self.columns()
         target = np.where(self.fixed, self.fit, A @ x)
         size = np.maximum(np.linalg.norm(A[:, keep], axis=0), 1e-300)
@@ -139,6 +145,7 @@ class Polytope:
         null = self.null_space() * self._sizes()[:, None] if self.size else np.zeros((len(start), 0))
         step = (goal - start) * self._sizes()
         step = (null @ (null.T @ step)) / self._sizes()
+        # the first coefficient to reach zero ends the move
         falling = step[: self.size] < 0
         ratios = start[: self.size][falling] / -step[: self.size][falling]
         moved = start + min(1.0, float(ratios.min(initial=1.0))) * step

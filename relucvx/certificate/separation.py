@@ -46,6 +46,7 @@ class Separation:
 @compiled
 def inside(Z: Any, ids: Any, M: Any, LG: Any, sides: Any, sign: float, ztol: Any) -> bool:
     """Whether every generator keeps the sides (±1; 0 is free) and has sign·F >= 0: then so does the whole cone."""
+    # sides and sign are linear conditions on a cone without a wall of F inside it: the generators decide for all
     for k in range(ids.shape[0]):
         total = LG[k]
         for i in range(sides.shape[0]):
@@ -66,6 +67,7 @@ def sweep(
 ) -> Any:  # fmt: skip
     """Depth first over the stack ``nodes[:size]``; return (size, cones done, outcome)."""
     n, dim = X.shape
+    # scratch, made once for thousands of cones
     G = np.empty((dim, dim))
     Z = np.empty((dim, n))
     LG = np.empty(dim)
@@ -78,6 +80,7 @@ def sweep(
     while size > 0 and done < steps and size + 2 <= nodes.shape[0]:
         size -= 1
         done += 1
+        # depth first, for nothing is asked of the cones but whether all of them can be closed
         G[:] = nodes[size]
         for k in range(dim):
             LG[k] = 0.0
@@ -88,6 +91,7 @@ def sweep(
                 for j in range(dim):
                     total += X[i, j] * G[k, j]
                 Z[k, i] = total
+        # inside a region F has its one maximiser already: such a cone need not stay below the threshold
         known = False
         for r in range(sides.shape[0]):
             if inside(Z, ids, M, LG, sides[r], signs[r], ztol):
@@ -95,10 +99,12 @@ def sweep(
                 break
         if known:
             continue
+        # elsewhere it must: either its bound says so, or it is split
         mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
         if cone_bound(G, p, a, rho, prune, point) <= prune:
             continue
         k, l = split_point(G, Z, p, mnorm, mixed, heavy, share, wall_share, middle)
+        # F at the point of the split: above the threshold it contradicts the proof, unless a region claims it
         value = 0.0
         for j in range(dim):
             value += L[j, 0] * middle[j]
@@ -119,6 +125,7 @@ def sweep(
             if not known:
                 witness[:] = middle
                 return size, done, WITNESS
+        # two halves, each with the middle in place of one end of the edge
         nodes[size] = G
         nodes[size, k] = middle
         nodes[size + 1] = G
@@ -152,10 +159,12 @@ def separate(
     Status: certified numerically (rounding is taken off the threshold). Source: [relucvx]
     """
     dim = form.X.shape[1]
+    # rounding is taken off the threshold once, so that the sweep compares plain numbers
     prune = threshold - rounding_slack(form, 10**7)
     witness = np.zeros(dim)
     if dim > MAX_DIMENSION or prune <= 0.0:
         return Separation("budget", witness, 0)
+    # on a line there are two directions, and no cone
     if dim == 1:
         for w in (np.ones(1), -np.ones(1)):
             value = float(form.values(w[:, None])[0])
@@ -170,9 +179,11 @@ def separate(
     nodes = np.empty((len(start) + 4096, dim, dim))
     nodes[: len(start)] = start
     size, cones, deadline = len(start), 0, deadline or Deadline(SECONDS)
+    # chunks that take about a tenth of a second, between which the clock and Ctrl-C are heard
     chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * (dim + len(sides))), 1, 20_000))
     mnorm = np.abs(form.M[:, 0])
     ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
+    # the stack grows between chunks, never within one: compiled code does not allocate it
     while True:
         if size + 2 > len(nodes):
             nodes = np.concatenate([nodes, np.empty_like(nodes)])

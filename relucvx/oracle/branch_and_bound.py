@@ -104,22 +104,29 @@ def branch_and_bound(
     """
     dim, deadline = form.X.shape[1], deadline or Deadline()
     best_point = np.zeros(dim) if witness is None else np.array(witness, dtype=float)
+    # the cones' own generators are the first directions tried: a good value from below drops cones early
     nodes = starting_cones(form)
     generators = np.unique(nodes.reshape(-1, dim), axis=0)
     values = form.values(generators.T)
     if values.max() > lower:
         lower, best_point = float(values.max()), generators[int(values.argmax())].copy()
+    # on a line two directions are all there are
     if dim == 1:
         return Search(lower + rounding_slack(form, 1), lower, best_point, 2, "proved")
+    # nothing is known of a starting cone, so each is split at least once
     size = len(nodes)
     bounds = np.full(size, np.inf)
     mnorm = np.linalg.norm(form.M, axis=1)
+    # rounding of x_i·g, where a sample cannot be told to be on one side
     ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
     cap = int(max(4 * size, FRONTIER_BYTES // (8 * dim * dim)))
     cones, dropped, depth_first, outcome = size, 0.0, False, "budget"
     chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * dim), 1, 5_000))
+    # chunks of a few hundredths of a second: in between the clock, the callback and Ctrl-C are heard
     while True:
         steps = int(min(chunk, max_cones - cones))
+        # best first wants all open cones in memory; before they outgrow it the rest is done last in, first out,
+        # loosest cones on top
         if not depth_first and size + steps + 2 > cap:
             order = np.argsort(bounds[:size])
             nodes, bounds, depth_first = nodes[order], bounds[order], True
@@ -132,6 +139,7 @@ def branch_and_bound(
             float(target), float(stop_above), WALL_SHARE, steps, lower, best_point, dropped,
         )  # fmt: skip
         cones += 2 * done
+        # every direction lies in a dropped cone, an open one, or has the value that was reached
         peak = bounds[:size].max() if depth_first and size else (bounds[0] if size else 0.0)
         upper = max(dropped, peak, lower) + rounding_slack(form, cones)
         state = Search(float(upper), float(lower), best_point, cones, outcome)

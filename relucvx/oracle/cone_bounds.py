@@ -27,6 +27,7 @@ def least_norm_majorant(G: Any, p: int, b: Any, point: Any) -> float:
     x = np.empty(G.shape[0])
     w = np.empty(p)
     least_norm(G, p, b, x, w)
+    # where the majorant touches b: the direction in the cone that is most worth a look from below
     for j in range(G.shape[1]):
         point[j] = 0.0
         for k in range(G.shape[0]):
@@ -48,6 +49,7 @@ def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
         for k in range(size):
             mean[j] += G[k, j] / size
     shift = 0.0
+    # generators have products >= 0 with each other, so a step along their mean raises every g_k·w
     for k in range(size):
         along = 0.0
         slack = b[k]
@@ -55,6 +57,7 @@ def repaired_norm(G: Any, p: int, b: Any, w: Any) -> float:
             along += G[k, j] * mean[j]
             slack -= G[k, j] * w[j]
         if slack > 0.0:
+            # orthogonal to the mean to rounding: no step helps
             if along <= 1e-12:
                 return np.inf
             shift = max(shift, slack / along)
@@ -77,6 +80,7 @@ def entrywise_bound(G: Any, p: int, a: Any, rho: Any) -> float:
         for o in range(c):
             total += a[k, o] * a[k, o]
         norms[k] = np.sqrt(total)
+    # with both sides as quadratic forms in α >= 0, entries that are larger on the right make the form larger
     best = 0.0
     for k in range(size):
         best = max(best, (norms[k] + rho[k]) ** 2)
@@ -102,9 +106,12 @@ def cone_bound(G: Any, p: int, a: Any, rho: Any, threshold: float, point: Any) -
     """
     point[:] = 0.0
     size, c = a.shape
+    # cheap, and enough for most cones of a search that nears its end
     bound = entrywise_bound(G, p, a, rho)
     if bound <= threshold:
         return bound
+    # one output: the modulus is the larger of two linear forms, each with its own majorant, which knows of
+    # cancellation between generators; several: the norms ||a_k|| are what is majorised
     signs = 2 if c == 1 else 1
     b = np.empty(size)
     refined = 0.0
@@ -118,6 +125,7 @@ def cone_bound(G: Any, p: int, a: Any, rho: Any, threshold: float, point: Any) -
                 for o in range(c):
                     total += a[k, o] * a[k, o]
                 b[k] = np.sqrt(total) + rho[k]
+        # a vector w with g_k·w >= b_k bounds the form by ||w|| on the cone
         majorant = least_norm_majorant(G, p, b, trial)
         if majorant > refined:
             refined = majorant
@@ -135,6 +143,7 @@ def spectral_on_cell(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, p: int, z
     n, dim = X.shape
     c = M.shape[1]
     Q = L.copy()
+    # no sample is mixed here: one generator off the wall says on which side the cell is
     for i in range(n):
         high = -np.inf
         for k in range(ids.shape[0]):
@@ -145,6 +154,7 @@ def spectral_on_cell(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, p: int, z
                     Q[j, o] += M[i, o] * X[i, j]
     if p < dim:
         return np.inf
+    # c x c, whatever the dimension; the share added to the root covers its rounding
     values, vectors = np.linalg.eigh(np.ascontiguousarray(Q.T) @ Q)
     along = 0.0
     for j in range(dim):
@@ -153,6 +163,7 @@ def spectral_on_cell(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, p: int, z
             point[j] += Q[j, o] * vectors[o, c - 1]
         for k in range(ids.shape[0]):
             along += point[j] * G[k, j]
+    # a singular vector has no sign: the one on the cone's side
     if along < 0.0:
         for j in range(dim):
             point[j] = -point[j]

@@ -113,6 +113,7 @@ def spectral_bound(form: Form) -> float:
     if form.trivial:
         return form.rounding()
     X = form.X
+    # the norm of X over the penalised coordinates, and what a bias in its range may add
     lead = float(principal_axes(X[:, : form.penalized])[0][0])
     if form.free_bias:
         lead += form.bias_range * np.sqrt(len(X))  # of distinct rows, whose N are added up
@@ -230,6 +231,7 @@ def dual_norm(
         raise InvalidInputError(explain(f"a method among {', '.join(METHODS)}", repr(method)))
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
+    # in units in which no square leaves float64: the bound is proportional to N, and is brought back at the end
     N, lift = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
     target, stop_above = (float(np.ldexp(value, lift)) for value in (target, stop_above))
     form = form_of(problem, N)
@@ -238,20 +240,24 @@ def dual_norm(
         return DualNormBound(
             0.0, unlifted(form.rounding(), lift, up=True), zero, "spectral", Scope.ALL_PATTERNS, 0, 0.0, "proved"
         )
+    # from below: what local search finds is a value that is reached, and often already a violation
     deadline = Deadline.of(time_limit)
     lower, witness = _search(form, starts, n_starts, resolve_rng(rng), deadline.share(SEARCH_SHARE))
+    # from above: valid whatever follows, so that running out of time leaves a bound
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
     if method == "semidefinite":
         upper = min(upper, _semidefinite(problem, form, N, deadline))
     free = method == "auto"
     if free:
         method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above, deadline)
+    # the cells may take too long to list, or leave out slivers too wide for a tight bound: then cones do the work
     if method == "enumeration" and lower <= stop_above:
         arrangement = _cells(problem, form, arrangement, deadline)
         if arrangement is None:
             method = "spectral"  # there was no time to list the cells
         elif free and not (arrangement.complete and missing_width(arrangement) <= WIDEST):
             method = "branch_and_bound" if form.X.shape[1] <= MAX_DIMENSION else "spectral"
+    # what was asked for is there, or one of the methods bounds the maximum for all patterns
     if lower > stop_above:
         outcome = "violated"
     elif method == "enumeration":
@@ -271,8 +277,10 @@ def dual_norm(
         lower, witness, cones, outcome = found.lower, found.witness, found.cones, found.outcome
         scope = Scope.ALL_PATTERNS if outcome == "proved" or found.upper < upper else Scope.RELAXED
         upper = min(upper, found.upper)
+    # without a kink the spectral bound is the maximum itself, and below the goal any bound proves it
     elif not form.M.any() or upper <= max(target, lower):
         scope, outcome = Scope.ALL_PATTERNS, "proved"
+    # values round too: the lower end is taken down by what rounding may have added
     lower = max(0.0, lower - form.rounding())
     upper = unlifted(max(upper, lower), lift, up=True)
     return DualNormBound(
@@ -295,6 +303,7 @@ def _choose(
     if lower > stop_above or upper <= goal:
         return "spectral", upper
     exact = choose_method(form)
+    # few samples in many dimensions: cones cannot be made small there, and a semidefinite program is quick
     few = len(form.X) <= MOST_SAMPLES and form.X.shape[1] >= SEMIDEFINITE_FROM
     if exact == "enumeration" or not few or form.free_bias or not form.M.any():
         return exact, upper
@@ -312,6 +321,7 @@ def _search(
 ) -> tuple[float, Array]:
     """Best value by local ascent from given and random directions."""
     points = random_directions(form, n_starts, rng)
+    # the network's own neurons first: at an optimum they are where the maximum is attained
     if starts is not None and len(starts):
         points = np.concatenate([np.array([form.to_reduced(w) for w in starts]), points])
     directions, values = local_maxima(form, points, limit=1, deadline=deadline)

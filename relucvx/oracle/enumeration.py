@@ -49,22 +49,27 @@ def bound_cells(
     point = np.empty(dim)
     trial = np.empty(dim)
     weight = np.ones(dim)
+    # the projection shall leave next to no pull on the unpenalised coordinate: it is weighted up, within digits
     for j in range(p, dim):
         weight[j] = BIAS_WEIGHT * max(reach, 1e-300)  # c has the units of N x there, and of N here
     upper = 0.0
     for cell in range(patterns.shape[0]):
+        # on this cell the form is c·w
         for j in range(dim):
             c[j] = L[j, 0]
         for i in range(n):
             if patterns[cell, i]:
                 for j in range(dim):
                     c[j] += M[i, 0] * X[i, j]
+        # |c·w| is the larger of two linear forms
         for side in range(2):
             if side == 1:
                 for j in range(dim):
                     c[j] = -c[j]
+            # without its walls the cell's bound is a norm: enough for most cells once a good value is known
             bound = seminorm(c, p, reach)
             if bound > max(prune, lower):
+                # walls as unit rows, weighted like c, and what each must make up for: b > 0 where c violates it
                 for i in range(n):
                     sign = 1.0 if patterns[cell, i] else -1.0
                     length = 0.0
@@ -76,9 +81,11 @@ def bound_cells(
                     for j in range(dim):
                         B[i, j] /= length
                         b[i] -= B[i, j] * c[j] * weight[j]
+                # the multiplier of the unpenalised coordinate, which must have no pull left at the maximum
                 shift = 0.0
                 for _ in range(1 if p == dim else MULTIPLIER_STEPS):
                     least_norm(B, dim, b, x, w)
+                    # c + Bᵀμ in the weighted and in the own coordinates; μ >= 0 in any case, so its seminorm is a bound
                     slack = 0.0
                     w[:] = 0.0
                     for i in range(n):
@@ -96,6 +103,7 @@ def bound_cells(
                         point[p] = weight[p] * weight[p] * shift
                         for i in range(n):
                             b[i] -= B[i, p] * trial[p] * weight[p]
+                # what the projection ends at is a direction of the cell: a value from below
                 lead = seminorm(point, p, 0.0)
                 for j in range(p, dim):
                     point[j] = min(max(point[j], -reach * lead), reach * lead)

@@ -84,6 +84,7 @@ class Form:
     @property
     def reach(self) -> float:
         """Upper bound of ||phi(Xw)|| over all samples, per unit of the penalised norm and slope (biases in their range)."""
+        # a merged row stands for several samples
         root = np.ones(len(self.X)) if self.counts is None else np.sqrt(self.counts)
         lead = principal_axes(self.X[:, : self.penalized] * root[:, None])[0][0] if self.penalized else 0.0
         return float(lead + self.bias_range * np.linalg.norm(root))
@@ -150,14 +151,17 @@ class Geometry:
         order = np.argsort(first)  # in the order of the data
         self.rows, self.counts = first[order], counts[order].astype(float)
         self.group = np.argsort(order)[group.ravel()]
+        # the ones column of a free bias is put back at the end: it has no part in the axes
         X = inputs[self.rows, : inputs.shape[1] - free_bias]
         # Without a centre as without a shift: a free bias absorbs it, and the rows get as short as they can.
         self.centre = X.mean(axis=0) if free_bias else np.zeros(X.shape[1])
         X = X - self.centre
+        # directions that no row has add nothing: every oracle works in as few dimensions as the rows span
         s, Vt = principal_axes(X)
         self.rank = int((s > RANK.value * s[0]).sum()) if s.size and s[0] > 0 else 0
         self.basis = np.ascontiguousarray(Vt[: self.rank].T)
         reduced = X @ self.basis
+        # what dropping them loses is bounded row by row, and added to every bound
         self.row_norm = np.linalg.norm(X, axis=1)
         self.lost = np.linalg.norm(X - reduced @ self.basis.T, axis=1)
         self.bias_range = float(self.row_norm.max()) * (1 + 8 * EPS) if free_bias else 0.0
@@ -172,9 +176,11 @@ class Geometry:
     def form(self, N: Array, activation: Activation) -> Form:
         """The form of a dual point N (n, c), whose columns must sum to zero when the bias is free."""
         dual_norm = np.bincount(self.group, np.linalg.norm(N, axis=1), len(self.rows))
+        # equal rows have equal activity, so that their rows of N add up
         if len(self.rows) < len(N):
             N = np.stack([np.bincount(self.group, column, len(self.rows)) for column in N.T], axis=1)
         N, dropped = _output_space(N)
+        # rounding is counted against the sum of what is added up, not against the sum itself
         gain = abs(activation.linear) + abs(activation.hinge)
         reach = self.row_norm + self.bias_range
         merged = len(self.group) > len(self.rows)

@@ -23,10 +23,12 @@ def lift_dual(inputs: Array, N: Array, *, free_bias: bool) -> tuple[Array, int]:
     length = np.linalg.norm(X, axis=1)
     if free_bias:
         length = length + length.max()
+    # zero rows do not count: a huge entry there must not set the unit of the others
     seen = np.where(length[:, None] > 0.0, N, 0.0)
     top = float(np.abs(seen).max(initial=0.0))
     if top == 0.0:
         return N, 0
+    # entries of order one first, so that the size of the form itself can be computed
     exponent = -int(np.frexp(top)[1])
     size = float(np.abs(np.ldexp(seen, exponent)).sum(axis=1) @ length)
     if USUAL[0] <= size * 2.0 ** max(-exponent, -1000) <= USUAL[1]:

@@ -39,12 +39,15 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
     trial = np.empty(dim)
     for s in range(starts.shape[0]):
         w = starts[s]
+        # 0 marks a start whose ascent ended in an earlier call
         if steps[s] == 0.0:
             continue
         value = value_along(X, M, L, p, w, z)
         step = steps[s]
+        # assumed over, unless the iterations run out below
         steps[s] = 0.0
         for _ in range(iterations):
+            # Nᵀ phi(Xw) at this point; z holds Xw
             for o in range(c):
                 total[o] = 0.0
                 for j in range(dim):
@@ -53,6 +56,7 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
                 if z[i] > 0.0:
                     for o in range(c):
                         total[o] += M[i, o] * z[i]
+            # the gradient of its squared norm, up to a factor: gates are those of this cell
             for j in range(dim):
                 grad[j] = 0.0
                 for o in range(c):
@@ -67,13 +71,16 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
             norm = 0.0
             for j in range(dim):
                 norm += grad[j] * grad[j]
+            # nothing pulls: a stationary point, or a cell on which F vanishes
             if norm <= 0.0:
                 break
             norm = np.sqrt(norm)
+            # a step along the gradient, shortened until the value rises after the point is back at unit norm
             improved = False
             for _ in range(12):
                 for j in range(dim):
                     trial[j] = w[j] + step * grad[j] / norm
+                # the bias is free: beyond its range F is constant, and it would run away there
                 if p < dim:
                     lead = 0.0
                     for j in range(p):
@@ -81,12 +88,14 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
                     lead = np.sqrt(lead)
                     trial[dim - 1] = min(max(trial[dim - 1], -reach * lead), reach * lead)
                 new = value_along(X, M, L, p, trial, z)
+                # a rise of rounding size is none: without this the loop creeps on for all its iterations
                 if new > value * (1.0 + 1e-13):
                     improved = True
                     break
                 step *= 0.5
             if not improved:
                 break
+            # longer steps after a success: starts are far from their maximum, and F is piecewise smooth
             w[:] = trial
             value = new
             step = min(2.0 * step, 16.0)
@@ -106,6 +115,7 @@ def random_directions(form: Form, count: int, rng: np.random.Generator) -> Array
     if len(rms) and rms.max() > UNEVEN * rms.min() > 0.0:
         starts[::2, : form.penalized] *= rms.min() / rms
     if form.free_bias:
+        # each direction's wall then passes through a sample, so that sides differ; far biases all look alike
         lead = starts[:, : form.penalized]
         rows = form.X[rng.integers(len(form.X), size=count), : form.penalized]
         starts[:, -1] = -np.einsum("kj,kj->k", lead, rows)
@@ -145,6 +155,7 @@ def local_maxima(
     points = np.array(starts, dtype=float, order="C")
     values = np.zeros(len(points))
     _ascend_in_chunks(form, points, iterations, values, deadline or Deadline())
+    # best first: of maxima next to each other the largest stands for all
     unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-300)
     chosen: list[int] = []
     for i in np.argsort(-values):

@@ -47,6 +47,7 @@ def semidefinite_bound(problem: Problem, N: Array, deadline: Deadline | None = N
     size = float(np.linalg.norm(N, 2))
     if scale == 0.0 or size == 0.0:
         return 0.0
+    # the backend wants entries of order one; powers of two are taken out of the bound exactly
     unit_x, unit_n = power_of_two(scale), power_of_two(size)
     M = N / unit_n
     lifting = tightest_lifting(problem.inputs / unit_x, problem.activation)
@@ -59,6 +60,7 @@ def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     if deadline.passed():
         return None
 
+    # what is maximised is the value; what is believed are the multipliers of the sign constraints alone
     Q = cp.Variable((lifting.size, lifting.size), PSD=True)
     signs = sign_constraints(lifting, Q)
     A = lifting.J.T @ N

@@ -32,6 +32,7 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
     """
     size, dim = G.shape
     n, c = M.shape
+    # the linear part is exact at the generators, and nothing is lost by it
     for k in range(size):
         rho[k] = 0.0
         for o in range(c):
@@ -43,6 +44,8 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
     for i in range(n):
         if mnorm[i] == 0.0:
             continue  # without weight in the dual point a wall bends nothing, and no split need resolve it
+        # a sample's sign on the whole cone follows from its signs at the generators; what is within ztol of a wall
+        # counts as on it, for which the caller's rounding slack pays
         positive = 0.0
         negative = 0.0
         for k in range(size):
@@ -51,14 +54,18 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
                 positive += z
             elif z < -ztol[i]:
                 negative -= z
+        # off on the whole cone: adds nothing
         if positive == 0.0:
             continue
+        # on on the whole cone: linear, adds to the centre alone
         if negative == 0.0:
             for k in range(size):
                 z = Z[ids[k], i]
                 for o in range(c):
                     a[k, o] += M[i, o] * z
             continue
+        # the wall crosses the cone: relu lies between the chord over the generators and a line through 0, whose slope
+        # is the one that loses less where both ends weigh the same
         mixed += 1
         slope = 1.0 if positive > negative else 0.0
         for k in range(size):
@@ -68,6 +75,7 @@ def relax(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, mnorm: Any, ztol: An
             rho[k] += mnorm[i] * 0.5 * (chord - low)
             for o in range(c):
                 a[k, o] += M[i, o] * 0.5 * (chord + low)
+        # how much the relaxation pays for this wall: what a split along it would win back
         loss = mnorm[i] * min(positive, negative)
         weight += loss
         if loss > heaviest:
@@ -86,6 +94,8 @@ def split_point(
     the costs underflow, it is the longest edge.
     """
     size, dim = G.shape
+    # one wall carries much of the loss: the edge from its highest to its lowest generator is split on it, and cones
+    # come to lie inside cells, where the bound is exact
     if heavy >= 0 and share >= wall_share:
         k = l = 0
         for q in range(size):
@@ -97,6 +107,7 @@ def split_point(
         for j in range(dim):
             out[j] = G[k, j] * (-zl / (zk - zl)) + G[l, j] * (zk / (zk - zl))
     else:
+        # no wall stands out: halve the edge along which walls cost most in all
         k, l, worst = 0, 1, 0.0
         if mixed > 0:
             for q in range(size):
@@ -107,6 +118,7 @@ def split_point(
                             cost += mnorm[i] * min(abs(Z[q, i]), abs(Z[s, i]))
                     if cost > worst:
                         k, l, worst = q, s, cost
+        # no cost to compare (no mixed sample, or products that underflow): make the cone rounder
         if worst == 0.0:
             for q in range(size):
                 for s in range(q):
@@ -117,6 +129,7 @@ def split_point(
                         k, l, worst = q, s, cost
         for j in range(dim):
             out[j] = 0.5 * (G[k, j] + G[l, j])
+    # generators have unit penalised norm, by which bounds of different cones can be compared
     norm = 0.0
     for j in range(p):
         norm += out[j] * out[j]
@@ -135,6 +148,7 @@ def value_at(X: Any, M: Any, L: Any, g: Any, z: Any) -> float:
     for o in range(c):
         for j in range(dim):
             total[o] += L[j, o] * g[j]
+    # z is wanted by the caller: of a new generator it says on which side of every wall it lies
     for i in range(n):
         s = 0.0
         for j in range(dim):
@@ -166,6 +180,7 @@ def value_along(X: Any, M: Any, L: Any, p: int, point: Any, z: Any) -> float:
 @compiled
 def heap_push(bounds: Any, nodes: Any, size: int, bound: float, G: Any) -> int:
     """Append a cone and sift it up (largest bound on top); bounds[slot] and nodes[slot] move together."""
+    # bounds and generators lie in two arrays: they move together, and only on the way up
     slot = size
     while slot > 0:
         parent = (slot - 1) // 2
@@ -183,6 +198,7 @@ def heap_push(bounds: Any, nodes: Any, size: int, bound: float, G: Any) -> int:
 def heap_pop(bounds: Any, nodes: Any, size: int, G: Any) -> int:
     """Copy the top cone into G and restore the heap."""
     G[:] = nodes[0]
+    # the last cone fills the gap at the top, and sinks
     size -= 1
     bound = bounds[size]
     slot = 0
@@ -215,6 +231,7 @@ def run(
     """
     n, dim = X.shape
     c = M.shape[1]
+    # scratch, made once: a call splits thousands of cones, and allocation would cost more than the arithmetic
     G = np.empty((dim, dim))
     child = np.empty((dim, dim))
     Z = np.empty((dim + 1, n))
@@ -228,17 +245,20 @@ def run(
     while done < steps:
         if size == 0:
             return size, done, best, dropped, EMPTY
+        # a stack: the frontier no longer fits into memory, so the last cone is finished first against the target alone
         if depth_first:
             size -= 1
             G[:] = nodes[size]
             if bounds[size] <= max(prune, best):
                 dropped = max(dropped, bounds[size])
                 continue
+        # a heap: when its largest bound is no more than what is reached (or asked for), no cone can hold more
         elif bounds[0] <= max(prune, best * (1.0 + 1e-12)):
             return size, done, best, dropped, EMPTY
         else:
             size = heap_pop(bounds, nodes, size, G)
         done += 1
+        # products of this cone's generators with the samples; row `dim` of Z is for the generator in the middle
         for k in range(dim):
             for i in range(n):
                 total = 0.0
@@ -247,12 +267,15 @@ def run(
                 Z[k, i] = total
         for k in range(dim):
             ids[k] = k
+        # the cone was bounded when it was made: this time only where to split it is asked
         mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
         k, l = split_point(G, Z, p, mnorm, mixed, heavy, share, wall_share, middle)
+        # every split point is a direction, and so a value from below
         value = value_at(X, M, L, middle, Z[dim])
         if value > best:
             best = value
             witness[:] = middle
+        # the halves: each has the middle in place of one end of the edge
         for side in range(2):
             child[:] = G
             for q in range(dim):
@@ -261,8 +284,12 @@ def run(
             child[replaced] = middle
             ids[replaced] = dim
             child_mixed, _, _ = relax(X, M, L, child, Z, ids, mnorm, ztol, a, rho)
+            # a cone whose bound is below this needs no look any more; the share above `best` keeps rounding from
+            # splitting the cone around the maximum for ever
             cut = max(prune, best * (1.0 + 1e-12))
             bound = cone_bound(child, p, a, rho, cut, point)
+            # inside one cell the form is linear: with several outputs its norm there is bounded by a singular value,
+            # and the point that bound is attained at is worth a look from below
             if bound > cut and child_mixed == 0:
                 if c > 1:
                     bound = min(bound, spectral_on_cell(X, M, L, child, Z, ids, p, ztol, point))
@@ -271,6 +298,7 @@ def run(
                     best = value
                     witness[:] = point
                     cut = max(prune, best * (1.0 + 1e-12))
+            # dropped cones stay in the result: the largest bound among them is part of the upper bound
             if bound <= cut:
                 dropped = max(dropped, bound)
             elif depth_first:
@@ -279,6 +307,7 @@ def run(
                 size += 1
             else:
                 size = heap_push(bounds, nodes, size, bound, child)
+        # the caller wants a violated constraint more than a bound, and has one
         if best > stop_above:
             return size, done, best, dropped, VIOLATED
     return size, done, best, dropped, RUNNING

@@ -87,6 +87,7 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     link = fit == output
     constraints = [link]
     norms = cp.sum(cp.norm(positive[:k], axis=0))
+    # blocks of both output signs stay in their cells, which is what makes them neurons
     if negative is not None:
         signs = np.where(patterns, 1.0, -1.0).T
         constraints += [cp.multiply(signs, Xa @ block) >= 0 for block in (positive, negative)]

@@ -38,9 +38,11 @@ def dual_objective(problem: Problem, N: Array) -> float:
     Status: theorem (weak duality). Source: [ergen-pilanci-2021]
     """
     value = problem.loss.dual_value(N, problem.Y, problem.sample_weight)
+    # a decayed bias b costs beta b²/2 and earns b·Σ N: its best is Σ N / beta
     if problem.bias.decays_output:
         total = N.sum(axis=0)
         value -= float(total @ total) / (2.0 * problem.beta)
+    # a free one makes the dual function -inf unless the columns sum to zero, which rounding must not decide
     if problem.bias.is_free and np.any(np.abs(N.sum(axis=0)) > len(N) * EPS * np.abs(N).sum(axis=0)):
         return -math.inf
     return value
@@ -116,6 +118,7 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
     # exact_zero_sums moves each column by at most 2 n grid steps, each below 2 n max|N| 2^-52. A move dN changes the
     # dual norm by at most Σ_i ||dN_i|| · max ||phi(xa_i w)||, so that much is added to the bound before scaling.
     bound = dual_norm_upper * (1.0 + 8.0 * EPS) + _rounding_of_norm(problem, N)
+    # feasible is every s up to beta / bound; the best of them, for the dual function is concave along the ray
     s = _best_scale(problem, N, problem.beta / bound if bound > 0.0 else math.inf)
     if s <= 0.0:
         return zero, 0.0
@@ -123,6 +126,7 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
     scaled = loss.round_dual(s * N, Y, w)
     if problem.bias.is_free:
         scaled = loss.exact_zero_sums(scaled, Y, w)
+    # a bound of 0 is always there: losses are not negative, and a worse one proves nothing
     lower = _dual_from_below(problem, scaled)
     return (scaled, lower) if lower > 0.0 else (zero, 0.0)
 
@@ -161,12 +165,14 @@ def _best_scale(problem: Problem, N: Array, s_max: float) -> float:
     total = N.sum(axis=0) if problem.bias.decays_output else np.zeros(N.shape[1])
     quadratic = float(total @ total) / problem.beta
 
+    # the derivative along the ray, at the point that rounding into the domain makes of it
     def slope(s: float) -> float:
         at = loss.round_dual(s * N, Y, w)
         return float(np.sum(loss.dual_gradient(at, Y, w) * N)) - s * quadratic
 
     if s_max <= 0.0 or slope(0.0) <= 0.0:
         return 0.0
+    # s = 1 is the point as given, near the best where it is the residual of an optimum
     end = min(s_max, 1.0)
     while slope(end) > 0.0:
         if end >= s_max:
@@ -201,8 +207,10 @@ def norm_that_proves(problem: Problem, N: Array, upper: float, penalty: float, t
 
     Status: heuristic (what is proven is computed from the bound). Source: [relucvx]
     """
+    # part of the gap for scaling; the rest is the network's own distance from its optimum
     allowed = SCALING_SHARE * tol * upper
     slack = min(allowed / penalty, (0.1 * tol) ** 0.5, 0.1) if penalty > 0.0 else tol
+    # measured, not assumed: what scaling by that much would cost at this very point
     exact = scale_dual(problem, N, problem.beta)[1]
     cost = exact - scale_dual(problem, N, problem.beta * (1.0 + slack))[1]
     if cost > allowed:

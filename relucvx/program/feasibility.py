@@ -59,13 +59,16 @@ def check_feasible(problem: Problem) -> None:
     """
     act, X, Y = problem.activation, problem.X, problem.Y
     linear = act.hinge == 0.0
+    # with a bias different rows are on different lines: only equal ones can contradict each other
     if problem.bias.has_hidden:
         _check_equal_rows(problem)
+        # a linear activation fits what is linear; else only pairs of opposite rays tie rows of different lines together
         if linear:
             centre = X.mean(axis=0)
             left = _left(X - centre, Y - Y.mean(axis=0))
             _decide(problem, np.column_stack([X, np.ones(len(X))]), left)
         return
+    # without one a zero row has fit 0, whatever the network
     wrong = np.flatnonzero(~X.any(axis=1) & (np.abs(Y).max(axis=1) > allowance(problem, PATTERN.value)))
     if len(wrong):
         i = int(wrong[0])
@@ -144,6 +147,7 @@ def _ratio(x: Array, z: Array) -> Fraction | None:
 def _check_pairs(problem: Problem, rows: NDArray[np.intp], lead: Array, line: NDArray[np.intp]) -> None:
     """x_j = -t x_i, t > 0: y_i - y_j / t is linear in x_i, because the even parts of the two are the same multiple."""
     ray, first = np.unique(2 * line + (lead > 0), return_index=True)
+    # lines with rows on both rays, one row of each
     at = np.flatnonzero(ray[1:] // 2 == ray[:-1] // 2)
     one, two = rows[first[at]], rows[first[at + 1]]
     if not len(one):
@@ -156,6 +160,7 @@ def _check_pairs(problem: Problem, rows: NDArray[np.intp], lead: Array, line: ND
         slack = allowance(problem) * (1.0 + 1.0 / t) / size[:, 0]
     if not np.isfinite(B).all():
         return  # nothing that float64 could contradict
+    # one linear system over all of them: the difference of the two rays is linear in the row
     A = X[one] / size
     left = _left(A, B)
     if (np.abs(left).max(axis=1) <= slack).all():
@@ -185,6 +190,7 @@ def _left(A: Array, B: Array) -> Array:
     """What least squares leaves of B; columns of A in units of their own."""
     u, s, _ = np.linalg.svd(_even(A), full_matrices=False)
     basis = u[:, s > max(A.shape) * EPS * s.max(initial=0.0)]
+    # twice, so that what is left is orthogonal to rounding
     left = B - basis @ (basis.T @ B)
     return np.asarray(left - basis @ (basis.T @ left))
 
@@ -209,6 +215,7 @@ def _refuse(
     ``exact`` gives b in rationals, or None if it has no exact value, and ``noise`` what rounding may have done to the floats
     in b, in units of EPS times their largest.
     """
+    # by singular values where they are clear of rounding; else in integers, where that is quick
     certain = _independent(A, b, noise) and exact() is not None
     if not certain and len(A) * min(A.shape) * A.shape[1] <= MOST_EXACT:
         values = exact()
@@ -240,6 +247,7 @@ def _independent(A: Array, b: Array, noise: float) -> bool:
 def _contradicts(A: Array, b: list[Fraction]) -> bool:
     """Whether A W = b has no solution: fraction-free elimination in integers."""
     left = []
+    # each row in integers; eliminating with exact divisions keeps their digits few
     for row, value in zip(A, b, strict=True):
         entries = [*map(Fraction, row), value]
         unit = lcm(*(e.denominator for e in entries))

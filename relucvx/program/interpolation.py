@@ -93,12 +93,14 @@ def _fits_basis(program: ConvexProgram) -> Array:
     start = np.ones((n, 1)) if problem.bias.has_output else np.zeros((n, 0))
     span = start / max(1.0, float(np.linalg.norm(start)))
     scale = float(np.linalg.norm(Xa, 2)) * max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    # as many patterns at a time as a square matrix holds
     batch = max(1, 4 * n // Xa.shape[1])
     for first in range(0, len(gates), batch):
         columns = np.concatenate([g[:, None] * Xa for g in gates[first : first + batch]], axis=1)
         columns = columns - span @ (span.T @ columns)
         u, s, _ = np.linalg.svd(columns, full_matrices=False)
         span = np.linalg.qr(np.hstack([span, u[:, s > RANK.value * scale]]))[0]
+        # everything is reachable: no further pattern can add to it
         if span.shape[1] >= n:
             break
     return span

@@ -104,11 +104,13 @@ def split_lifting(inputs: Array, activation: Activation) -> Lifting:
     """
     n, d = inputs.shape
     X, basis, lost, reach = inputs, np.eye(d), np.zeros(n), 1.0
+    # neurons may be taken from the row space: what else they have costs and does nothing
     if d > n:
         basis = np.linalg.svd(inputs, full_matrices=False)[2]
         X = inputs @ basis.T
         lost = 8.0 * d * EPS * np.linalg.norm(inputs, axis=1)
         reach = 1.0 + 64.0 * d * EPS  # the rows of the basis are orthonormal up to rounding
+    # one coordinate for all rows on a line: relu(a r·w) is a multiple of relu(r·w), or of relu(-r·w)
     lines, line_of, factor = _lines(X)
     gain = max(abs(activation.slope_neg), abs(activation.slope_pos))
     on_line = factor[:, None] * lines[line_of]
@@ -118,6 +120,7 @@ def split_lifting(inputs: Array, activation: Activation) -> Lifting:
     # relu(-r.w) = relu(r.w) - r.w for rows that point backwards along their line
     behind = np.where(factor < 0.0, factor, 0.0)[:, None] * lines[line_of]
     J = np.hstack([activation.linear * on_line + activation.hinge * behind, activation.hinge * picked])
+    # s >= 0 and s - Rw >= 0, of which one is zero in every row
     eye = np.eye(p)
     E = np.block([[np.zeros((p, k)), eye], [-lines, eye]])
     pairs = np.column_stack([np.arange(p), p + np.arange(p)])
@@ -129,6 +132,7 @@ def _lines(X: Array) -> tuple[Array, Array, Array]:
     size = np.linalg.norm(X, axis=1)
     lines: list[Array] = []
     line_of, factor = np.zeros(len(X), dtype=int), np.zeros(len(X))
+    # longest first, so that a line's direction is as accurate as a row can make it
     for i in np.argsort(-size):
         if size[i] == 0.0 and lines:
             continue
@@ -176,6 +180,7 @@ def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
     smallest eigenvalue falls short of, with its rounding. Status: certified numerically. Source: [relucvx]
     """
     S = 0.5 * (S + S.T)
+    # any such multiplier proves a bound: what the backend got wrong makes it looser, never false
     S = np.where(lifting.free(), S, np.maximum(S, 0.0))
     A, E = lifting.J.T @ N, lifting.E
     R = A @ A.T + E.T @ S @ E

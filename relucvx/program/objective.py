@@ -23,6 +23,7 @@ def check_network(problem: Problem, net: TwoLayerReLU) -> None:
         When the number of features or outputs or the activation differ, or when the network has a bias that the
         problem lacks.
     """
+    # a network that does not fit gets an answer that looks like one: each way in which that happens is named
     for what, theirs, ours in (
         ("features", net.n_features, problem.n_features),
         ("outputs", net.n_outputs, problem.n_outputs),
@@ -41,6 +42,7 @@ def check_network(problem: Problem, net: TwoLayerReLU) -> None:
                 f"activation={net.activation.name!r} in the problem",
             )
         )
+    # a bias that the problem lacks would be free of charge: the objective could fall below every bound
     extra = []
     if net.bias_in is not None and not problem.bias.has_hidden:
         extra.append("hidden bias (bias_in)")
@@ -140,6 +142,7 @@ def objectives_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, f
     check_network(problem, net)
     problem, net = centred(problem, net)
     with np.errstate(over="ignore", invalid="ignore"):
+        # overflow is no error here: an infinite objective is an upper bound, too
         F, error = _fit_and_error(problem, net)
         loss = problem.loss_at(F)
         loss += problem.loss.value_error(F, problem.Y, problem.sample_weight, error)
@@ -159,6 +162,7 @@ def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:
     X, W, V = problem.X, net.weights_in, net.weights_out
     H = np.asarray(net.hidden(X))
     F, summed = H @ V, np.abs(H) @ np.abs(V)
+    # each preactivation is off by its own roundings, which the slopes and the output weights carry on
     within = np.abs(X) @ np.abs(W.T)
     if net.bias_in is not None:
         within = within + np.abs(net.bias_in)
@@ -197,6 +201,7 @@ def _gradient_size(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
     G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
     H = _hidden(problem, net)
     slope = problem.activation.gate(np.asarray(net.preactivations(problem.X)) > 0)
+    # what each entry adds up, and the sum of its absolute terms: cancellation is the only scale there is
     back = slope * (G @ net.weights_out.T)
     back_size = np.abs(slope) * (np.abs(G) @ np.abs(net.weights_out).T)
     ones = np.ones((1, problem.n_samples))

@@ -140,6 +140,7 @@ def _middle(problem: Problem) -> Array:
     Y = problem.Y
     if not problem.bias.is_free or not problem.loss.translation_invariant:
         return np.zeros(problem.n_outputs)
+    # the middle of the range, not the mean: it is what makes all differences exact
     low, high = Y.min(axis=0), Y.max(axis=0)
     middle = low + 0.5 * (high - low)
     # within a factor of two of each other numbers have exact differences
@@ -165,10 +166,12 @@ def merged_rows(problem: Problem) -> Reduction | None:
     Losses that average their targets merge all equal rows of X, others those with equal targets as well.
     """
     X, Y, w = problem.X, problem.Y, problem.sample_weight
+    # without a bias a zero row has fit 0 whatever the network: it only adds a constant
     kept = np.arange(len(X)) if problem.bias.has_hidden else np.flatnonzero(X.any(axis=1))
     if not len(kept):
         return None  # nothing but zero rows: there is no smaller problem
     averages = problem.loss.averages_targets
+    # equal rows have equal fits; where the loss averages targets their mean stands for all of them
     key = X[kept] if averages else np.column_stack([X[kept], Y[kept]])
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
     group = group.ravel()
@@ -178,6 +181,7 @@ def merged_rows(problem: Problem) -> Reduction | None:
     group = np.argsort(order)[group]
     rows = kept[first[order]]
     weight: Array = np.bincount(group, w[kept], len(rows)).astype(np.float64)
+    # rows without weight keep their place, but have no share
     share = np.divide(w[kept], weight[group], where=weight[group] > 0, out=np.zeros(len(kept)))
     # a mean of equal targets is that target, whatever rounding says
     mean = np.stack([np.bincount(group, share * column, len(rows)) for column in Y[kept].T], axis=1)
@@ -185,6 +189,7 @@ def merged_rows(problem: Problem) -> Reduction | None:
     targets: Array = np.where(weight[:, None] > 0, np.clip(mean.astype(np.float64), low, high), Y[rows])
     small = dataclasses.replace(problem, X=X[rows], Y=targets if averages else Y[rows], sample_weight=weight)
 
+    # a merged row's multiplier is the sum of theirs, each row's part following from its own target
     def dual(N: Array) -> Array:
         out = -problem.loss.gradient(np.zeros_like(Y), Y, w)  # at a zero row the fit is 0
         out[kept] = share[:, None] * N[group]
@@ -218,6 +223,7 @@ def own_units(problem: Problem) -> Reduction | None:
     loss of degree p at Y / t is t^-p times what it was: beta becomes beta t^(1 - p), and outputs are divided by t.
     """
     free = problem.bias.is_free
+    # a free bias costs nothing, so that rows may be centred: shorter rows, tighter bounds
     centre = problem.X.mean(axis=0) if free else np.zeros(problem.n_features)
     X = problem.X - centre
     s = 1.0 if problem.bias.decays_hidden else _unit(X)
@@ -244,6 +250,7 @@ def own_units(problem: Problem) -> Reduction | None:
         out = None if net.bias_out is None else net.bias_out * t
         return dataclasses.replace(net, weights_in=weights, bias_in=bias, weights_out=net.weights_out * t, bias_out=out)
 
+    # the same objective times t^p in other weights, for which beta follows
     small = dataclasses.replace(problem, X=X / s, Y=problem.Y / t, beta=problem.beta / s * t ** (1 - p))
     note = f"units: X / {s:g}, Y / {t:g}" + (", rows centred" if centre.any() else "")
     return Reduction(small, note, forward, backward, lambda N: N * t ** (p - 1), gain=t**p)
@@ -258,9 +265,11 @@ def even_rows(problem: Problem) -> Reduction | None:
     degree, sizes = problem.loss.homogeneity, np.abs(problem.X).max(axis=1)
     if problem.bias.has_hidden or degree is None or not sizes.any():
         return None
+    # by the median: one long row must not make all others look short
     ratio = sizes / np.median(sizes[sizes > 0])
     odd = ratio > EVEN
     t = np.where(odd, 2.0 ** np.round(np.log2(np.where(odd, ratio, 1.0))), 1.0)
+    # the loss of the row is that of the shorter one times t^p, if that is a number
     weight = problem.sample_weight * t**degree
     if not odd.any() or not (np.isfinite(weight).all() and (weight[problem.sample_weight > 0] > 0).all()):
         return None
@@ -321,6 +330,7 @@ def principal_axes(X: Array) -> tuple[Array, Array]:
     """
     dim = X.shape[1]
     block = 2 * dim
+    # each block of rows becomes its triangle: the same products, a fraction of the rows
     while dim and len(X) > 2 * block:
         whole = len(X) // block * block
         triangles = np.asarray(np.linalg.qr(X[:whole].reshape(-1, block, dim), mode="r")).reshape(-1, dim)
@@ -333,6 +343,7 @@ def row_space(problem: Problem) -> Reduction | None:
     """Features in the coordinates of the row space, when that has fewer dimensions; None otherwise."""
     X = problem.X
     s, Vt = principal_axes(X)
+    # what is dropped is of the size of the rounding of the rows themselves
     rank = max(int((s > max(X.shape) * EPS * s[0]).sum()), 1)
     if rank == problem.n_features:
         return None

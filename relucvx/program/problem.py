@@ -193,6 +193,7 @@ def _check_magnitudes(X: Array, Y: Array, weight: Array, activation: Activation)
     rows = np.abs(X).max(axis=1)
     slopes = np.array([activation.slope_neg, activation.slope_pos])
     smallest = MAGNITUDES[0]
+    # one line for each kind of number that bounds multiply, with what to type about it
     for name, values, fix in (
         ("every non-zero row of X with a largest entry", rows, f"X = numpy.where(abs(X) < {smallest:g}, 0.0, X)"),
         ("Y with a largest entry", np.abs(Y).max(keepdims=True), "Y = Y / abs(Y).max() (and beta accordingly)"),
@@ -211,6 +212,7 @@ def _check_magnitudes(X: Array, Y: Array, weight: Array, activation: Activation)
         bad = used[(used < smallest) | (used > MAGNITUDES[1])]
         if not bad.size:
             continue
+        # all rows in one unit far off: then a single division helps, and says so
         if (values is rows and bad.max() > MAGNITUDES[1]) or (values is rows and rows.max() < smallest):
             fix = f"X = X / {rows.max():g} (and beta accordingly)"
         raise InvalidInputError(
@@ -278,8 +280,10 @@ def make_problem(
     beta = as_strength(beta, fix)
     weight = as_sample_weight(sample_weight, len(X))
     phi = as_activation(activation)
+    # each argument is sound by itself; what follows is about how they go together
     _check_magnitudes(X, Y, weight, phi)
     loss.check_targets(Y)
+    # a loss of the user's own is held against its definition once, on these targets, before bounds rest on it
     if not is_built_in(loss):
         check_faces(loss, Y)
     if mode.is_free and not np.isfinite(loss.best_constant(Y, weight)).all():

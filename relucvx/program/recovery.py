@@ -52,10 +52,12 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
                 f"a point with blocks of shape {shape}", f"shape {primal.positive.shape}", "it is another program's"
             )
         )
+    # each block is one neuron: its sign is that of the output weight
     blocks = np.concatenate([primal.positive, primal.negative])
     sign = np.repeat([1.0, -1.0], len(primal.positive))
     norms = np.linalg.norm(blocks[:, : problem.penalized], axis=1)
     bias_out = np.zeros(1) if primal.bias_out is None else np.array(primal.bias_out)
+    # an interior point leaves a little in every block
     alive = norms > DEAD.value * norms.max(initial=0.0)
     if problem.bias.is_free:
         # a free bias is not in the norm: a block without weights may still carry a constant of any size
@@ -102,6 +104,7 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
     positive = np.zeros((len(program.patterns), problem.n_inputs))
     negative = np.zeros_like(positive)
     lost = []
+    # free rescaling: |v| w is the block, whatever the two sizes
     for j in np.flatnonzero(weights != 0.0):
         cell = find_cell(lifted[j], problem.inputs, program.patterns)
         if cell is None:
@@ -109,6 +112,7 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
             continue
         block = positive if weights[j] > 0 else negative
         block[cell] += abs(weights[j]) * lifted[j]
+    # none is dropped silently: the point would belong to another network
     if lost:
         names = ", ".join(str(j) for j in lost[:10]) + (", …" if len(lost) > 10 else "")
         raise LiftingError(
@@ -126,6 +130,7 @@ def find_cell(w: Array, inputs: Array, patterns: BoolArray) -> int | None:
     """Index of the first pattern whose closed cell contains w, walls within ``PATTERN`` counting for both sides."""
     t = inputs @ w
     wall = PATTERN.value * np.linalg.norm(inputs, axis=1) * np.linalg.norm(w)
+    # on a wall either side will do, so only clear signs are compared
     decided = np.abs(t) > wall
     match = np.flatnonzero((patterns[:, decided] == (t[decided] > 0)).all(axis=1))
     return int(match[0]) if len(match) else None

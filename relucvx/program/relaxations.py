@@ -166,6 +166,7 @@ def nuclear_norm_bound(
         )
     start = time.perf_counter()
     scaled = scale_problem(problem)
+    # few patterns bind: the program begins with those that pull most at zero, and grows by those that are violated
     gates = np.unique(problem.activation.gate(arrangement.patterns), axis=0)
     width = missing_width(arrangement)
     at_zero = residual(scaled.problem, np.zeros_like(problem.Y))
@@ -184,6 +185,7 @@ def nuclear_norm_bound(
             if best is None or found.lower >= best.lower
             else dataclasses.replace(best, value=found.value, fit=found.fit, status=found.status)
         )
+        # all patterns are looked at, so that the bound covers those that are not in the program, too
         sizes = _gated_norms(problem.inputs, gates, N)
         sizes[chosen] = 0.0
         new = np.argsort(-sizes)[:NEW_PATTERNS]
@@ -294,9 +296,11 @@ def doubly_nonnegative_bound(problem: Problem, *, backend: str = "CLARABEL", tim
 
     deadline = check_options(problem, backend, time_limit)
     start = time.perf_counter()
+    # the backend's tolerances are absolute: inputs and targets of order one
     scaled = scale_problem(problem)
     lifting, exact = _lift(scaled.inputs, problem)
     n, c, k = problem.n_samples, problem.n_outputs, lifting.size
+    # second moment of lifted neurons and outputs together; the penalty is half the trace of each side
     moment = cp.Variable((k + c, k + c), PSD=True)
     signs = sign_constraints(lifting, moment[:k, :k])
     squares = cp.sum(cp.multiply(lifting.cost, cp.diag(moment[:k, :k]))) + cp.trace(moment[k:, k:])
@@ -330,6 +334,7 @@ def _lift(inputs: Array, problem: Problem) -> tuple[Lifting, bool | None]:
     n = problem.n_samples
     lifting = tightest_lifting(inputs, problem.activation)
     one_sided = is_one_sided(problem.activation)
+    # whitened rows: activities are any non-negative vectors, and their second moments completely positive matrices
     if one_sided and is_whitened(inputs):
         return lifting, True if n <= EXACT_SIZE else None
     if n > EXACT_SIZE or np.linalg.matrix_rank(inputs) < n:

@@ -77,6 +77,7 @@ class SignConstraints:
         """Their multiplier S (m, m) in the lower bound's convention, upper triangle only; None where there is none."""
         if self.constraints[0].dual_value is None:
             return None
+        # only the upper triangle was constrained; the caller makes the multiplier symmetric
         pairs, size = self.lifting.pairs, len(self.lifting.E)
         S = np.zeros((size, size))
         S[self.rows, self.columns] = self.constraints[0].dual_value
@@ -89,6 +90,7 @@ class SignConstraints:
 def sign_constraints(lifting: Lifting, Q: Any) -> SignConstraints:
     """The constraints on the CVXPY expression Q (k, k)."""
     products = lifting.E @ Q @ lifting.E.T
+    # symmetric: each product once; those without a sign are left out, those that are zero get their own equation
     upper = np.triu(np.ones(products.shape, dtype=bool))
     upper[lifting.free()] = False
     rows, columns = np.nonzero(upper)
@@ -124,6 +126,7 @@ def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline
 def run_backend(cvx: cp.Problem, backend: str, deadline: Deadline) -> str:
     """Solve, and return the status; a point short of the tolerance is good enough for a bound that is recomputed."""
     status = "out of time"
+    # a looser point is no failure here: the bound is recomputed from its multipliers
     for tol in LEVELS[backend]:
         if deadline.passed():
             break

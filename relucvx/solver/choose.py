@@ -66,6 +66,7 @@ def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
     limit = seconds_left(deadline).get("time_limit")
     try:
         program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs, deadline=deadline))
+        # CVXPY neither hears Ctrl-C nor looks at the clock
         out = aside(lambda: solve_conic(program, backend="CLARABEL", time_limit=limit), deadline)
     except OutOfTime:
         return None

@@ -98,6 +98,7 @@ def active_set(
     >>> found.status.name, found.network.width
     ('CONVERGED', 2)
     """
+    # solved is a smaller problem in its own units; what comes back is stated in those of the given one
     reduction = presolve(problem)
     as_callable(callback, "callback")
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
@@ -176,6 +177,7 @@ class ColumnGeneration:
         if not state.problem.loss.smooth and state.problem.bias.has_output and self.step.affordable():
             with suppress(BackendError):
                 self.step.solve()  # the best constant sits on kinks: its multipliers are the dual point, not its residual
+        # what the first dual point lacks, before anything is solved: perhaps nothing, and the start is optimal
         columns = self._price()
         while state.running and state.round < max_rounds and not self.exhausted:
             if columns is None:
@@ -289,9 +291,11 @@ class ColumnGeneration:
         """The best network, merged, with the best proven dual point."""
         state = self.state
         self.step.finish()
+        # neurons of one direction are one neuron: the penalty is the same, and the network smaller
         merged = merge(state.network, penalize_bias=not state.problem.bias.is_free)
         if balanced_objective(state.problem, merged) <= state.upper * (1 + 1e-14):
             state.network = merged
+        # nothing was proven: then the dual point of the best network is the one to go on from
         if state.lower <= 0.0 and state.upper < state.dual_belongs_to:
             state.keep_residual()
         dual = state.proven_dual if state.lower > 0 else state.dual

@@ -30,6 +30,7 @@ def unit_pull(problem: Problem, N: Array, W: Array) -> Array:
 
 def beside(W: Array, V: Array, columns: Array, outputs: Array) -> tuple[Array, Array]:
     """Neurons W (m, D), V (m, c) and beside them new columns with their outputs, small: a descent is to make them grow."""
+    # small beside the neurons, or their fit would be lost before the descent begins
     gain = 0.03 * (np.sqrt((W**2).sum(axis=1).mean()) if len(W) else 1.0)
     return np.vstack([W, gain * columns]), np.vstack([V, gain * outputs])
 
@@ -44,6 +45,7 @@ def own_starts(problem: Problem, network: TwoLayerReLU, reduce: Callable[[Array]
         if size == 0:
             continue
         out.append(w)
+        # search climbs within cells: from a wall it must be told which side to begin on, so that both are tried
         walls = np.flatnonzero((np.abs(X @ w) <= NEAR_WALL * lengths * size) & (lengths > 0))[:3]
         for signs in itertools.product((1.0, -1.0), repeat=len(walls)):
             step = sum(s * X[i] / lengths[i] for s, i in zip(signs, walls, strict=True))
@@ -57,6 +59,7 @@ def distinct(W: Array, V: Array, size: Array) -> BoolArray:
     """Mask of one neuron, the largest, of each bundle that points nearly the same way with the same outputs."""
     unit = W / np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-300)
     chosen: list[int] = []
+    # the largest of a bundle stands for it: the others would give cells next to its own
     for i in np.argsort(-size):
         if not chosen or not ((unit[chosen] @ unit[i] > SAME_DIRECTION) & (V[chosen] @ V[i] > 0)).any():
             chosen.append(int(i))

@@ -152,6 +152,7 @@ def solve_conic(
         check_mosek()
     form = program.to_cvxpy()
     start = time.perf_counter()
+    # compiled once, and timed apart from solving
     form.problem.get_problem_data(backend)
     compiled = time.perf_counter()
     reached = _descend(form, backend, levels, time_limit, verbose, allow_inaccurate)
@@ -180,6 +181,7 @@ def _descend(
     """Try the tolerances in turn until the backend reaches one, and return it; the last failure is raised."""
     start = time.perf_counter()
     left = time_limit
+    # a looser tolerance is tried only after a failure; of the last level the failure is the answer
     for level in levels[:-1]:
         try:
             _check_status(_run(form, backend, level, left, verbose), backend, False)

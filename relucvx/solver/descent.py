@@ -43,8 +43,10 @@ def descend(
     decay_out = problem.output_decay
     unit = _units(X)  # scaling is not exact for the penalty, but L-BFGS moves in whatever coordinates are even
 
+    # blocks of rows: activities of all samples at once would not stay near the processor
     chunks = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(X), ROWS_AT_ONCE)]
 
+    # objective and gradient in one pass over the rows
     def value(t: Array) -> tuple[float, Array]:
         w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c)
         b = t[m * (dim + c) :] if has_bias else np.zeros(c)
@@ -70,6 +72,7 @@ def descend(
         )
         return float(total), np.concatenate([(grad_w / unit).ravel(), grad_v.ravel(), grad_b if has_bias else []])
 
+    # weights of columns that differ in size by orders would need steps that differ as much
     start = np.concatenate([(W * unit).ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
     options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
     t, least = lbfgs(value, start, deadline=deadline or Deadline(), options=options)
@@ -93,10 +96,12 @@ def first_neurons(
     start = random_start(problem, width, rng)
     if problem.n_samples < MANY_SAMPLES:
         return start
+    # weights scaled so that the part has about the objective of the whole
     some = rng.choice(problem.n_samples, FEW_SAMPLES, replace=False)
     weight = problem.sample_weight[some] * (problem.n_samples / FEW_SAMPLES)
     part = dataclasses.replace(problem, X=problem.X[some], Y=problem.Y[some], sample_weight=weight)
     found = descend(part, *start, 500, deadline.share(COARSE_SHARE))[:3]
+    # no iterations: just the objectives, by which the better start is taken
     values = [descend(problem, *neurons, 0)[3] for neurons in (start, found)]
     return found if values[1] < values[0] else start
 
@@ -106,6 +111,7 @@ def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tupl
     X = problem.inputs
     rms = np.sqrt((X**2).mean(axis=0))
     rms = np.where(rms > 0, rms, 1.0)
+    # weights in units of each column, so that no column is left out for its unit
     W = rng.standard_normal((width, X.shape[1])) / rms / np.sqrt(X.shape[1])
     V = rng.standard_normal((width, problem.n_outputs))
     size = float(np.abs(problem.Y).max()) or 1.0

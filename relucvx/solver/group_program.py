@@ -104,6 +104,7 @@ class GroupProgram:
         """
         import clarabel
 
+        # unknowns in this order: x, norm bounds t, output bias, fit, and what the loss needs besides
         extra = self.problem.loss.cones(self.problem.Y, self.problem.sample_weight, self.sy)
         width = self.at_extra + extra.width
         P = sp.diags(self._quadratic(extra), format="csc")
@@ -111,6 +112,7 @@ class GroupProgram:
         q[self.at_t : self.at_b] = self.problem.beta / (self.sx * self.sy)
         q[self.at_f : self.at_extra] = extra.linear_fit
         q[self.at_extra :] = extra.linear
+        # rows: the fit is what the neurons make of it; linear constraints; (t, x) in second-order cones; the loss's own
         eq, norms = self._fit_rows(width), self._norm_rows(width)
         cells = sp.hstack([self.rows, sp.csc_matrix((self.rows.shape[0], width - self.at_t))], format="csc")
         A = sp.vstack([eq, cells, norms, *extra.rows(width, self.at_f)], format="csc")
@@ -133,6 +135,7 @@ class GroupProgram:
                 f"CLARABEL stopped with status {status} on a restricted program of {self.k} cells, "
                 f"{self.n} samples; likely cause: {cause}."
             )
+        # the multiplier of the fit is minus the dual point, in units of targets
         bias_out = x[self.at_b : self.at_f] * self.sy if self.bias else np.zeros(self.c)
         dual = z[: self.n * self.c].reshape(self.n, self.c)
         return x[: self.at_t].reshape(self.k, self.q), bias_out, -dual * self.sy, time.perf_counter() - began
@@ -157,6 +160,7 @@ class GroupProgram:
         step = self.p + 1
         rows = np.arange(self.k * step)
         cols = np.empty((self.k, step), dtype=int)
+        # -I on t and x, so that b - A x is the vector that must lie in the cone
         cols[:, 0] = self.at_t + np.arange(self.k)
         cols[:, 1:] = np.arange(self.k)[:, None] * self.q + np.arange(self.p)
         return sp.csc_matrix((np.full(self.k * step, -1.0), (rows, cols.ravel())), shape=(self.k * step, width))

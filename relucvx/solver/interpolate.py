@@ -135,6 +135,7 @@ def interpolate_problem(
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
     # every reduction of the exact penalty is one of the interpolation problem, whatever K is
     reduction = presolve(interpolation_problem(problem, 1.0))
+    # reductions of the penalty form are read as reductions of the fit: beta and weights go back to ones
     small = dataclasses.replace(
         reduction.problem, beta=1.0, loss=problem.loss, sample_weight=np.ones(reduction.problem.n_samples)
     )
@@ -156,6 +157,7 @@ def interpolate_problem(
         best.status = Status.INTERRUPTED
         return stated(best)
 
+    # a cheap problem first: it tells the size of the multipliers, and gives neurons to start from
     with carrying(interrupted):
         found = _warm(small, deadline.share(WARM_TIME), told, rng)
         if found is None:
@@ -189,9 +191,11 @@ def _raised(
             exact, tol=tol, time_limit=deadline.share(1.0 - TIDY_TIME), start=found.network, callback=callback, rng=rng
         )
         rounds, history = rounds + found.rounds, history + found.history
+        # what the penalty leaves of the residual is small, and taken away exactly
         _tidy(exact, found, tol, deadline)
         if interpolates(problem, found.network) or found.status is Status.BACKEND_FAILED:
             break
+        # still no fit: the multipliers of the true interpolation are larger than those seen so far
         K *= 10.0
     found.rounds, found.history = rounds, history
     return exact, found
@@ -206,6 +210,7 @@ def _warm(
     level = dual_norm(
         unweighted, balance_dual(unweighted, problem.Y), method="spectral", time_limit=deadline.share(0.1)
     ).lower
+    # no direction pulls: the output bias alone fits, or there is nothing to fit
     reach = np.linalg.norm(problem.inputs, axis=1).max(initial=0.0)
     if level <= 1e-12 * reach * float(np.abs(problem.Y).sum()):
         return None
@@ -220,6 +225,8 @@ def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline)
     decayed = not problem.bias.is_free
     whole = merge(found.network, penalize_bias=decayed)
     size = whole.neuron_norms(decayed)
+    # dust keeps the residual from vanishing, and neurons near a wall may be meant to lie on it: which is not known,
+    # so that every cut and every distance is tried
     best, value, multipliers = found.network, balanced_objective(problem, found.network), []
     for share in DUST:
         if problem.Y.size * whole.width > MOST_PRUNED or deadline.passed():
@@ -240,6 +247,7 @@ def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline)
         if value < before:
             break
     found.network = best
+    # refined multipliers may prove more than those of the interior point; only then are they worth a proof
     if multipliers and value - found.lower > tol * value:
         lower = _proven(problem, multipliers[-1], deadline)
         if lower > found.lower:
@@ -276,6 +284,7 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     u = W * np.abs(network.weights_out)
     lengths = np.linalg.norm(X, axis=1)
     bases, columns, pulls = [], [np.zeros((len(X), 0))], [np.zeros(0)]
+    # each neuron in the subspace of its walls, inside its cell: there the fit is linear in it
     for j in range(len(u)):
         z = X @ u[j]
         walls = (np.abs(z) <= near * lengths * np.linalg.norm(u[j])) & (lengths > 0)
@@ -289,6 +298,7 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     if has_bias:
         columns.append(np.ones((len(X), 1)))
         pulls.append(bias if problem.bias.decays_output else np.zeros(1))
+    # the least change that fits, and the multipliers that balance the pull of the norm, nearest to those known
     A, pull = np.concatenate(columns, axis=1), np.concatenate(pulls)
     current = sum(c @ (b.T @ w) for c, b, w in zip(columns[1:], bases, u, strict=False)) + bias[0]
     step = np.linalg.lstsq(A, problem.Y[:, 0] - current, rcond=EPS * max(A.shape))[0]

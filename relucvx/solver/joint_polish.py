@@ -75,9 +75,11 @@ class Neurons:
             pull[:p] += problem.beta * self.W[j, :p]
             lengths = np.linalg.norm(X[rows], axis=1)
             normals = self.sides[j, rows, None] * X[rows] / lengths[:, None]
+            # on the wall the objective may fall to either side, and each has a multiplier of its own
             own = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0]
             other = -own + problem.activation.hinge * (G[rows] @ self.V[j]) * lengths
             worst = int(np.argmin(np.minimum(own, other)))
+            # released on the side where it falls, and the sample gets the slope of that side
             if min(own[worst], other[worst]) < -1e-9 * problem.beta * np.linalg.norm(self.W[j, :p]):
                 self.walls[j, rows[worst]] = False
                 self.sides[j, rows[worst]] *= 1.0 if own[worst] <= other[worst] else -1.0
@@ -110,6 +112,7 @@ def joint_polish(
         if any(np.array_equal(near, walls) for walls in seen):
             continue
         seen.append(near.copy())
+        # neurons balanced, as at every optimum, so that neither half of a neuron is much stiffer than the other
         root = np.sqrt(
             np.maximum(np.linalg.norm(V, axis=1), 1e-300) / np.linalg.norm(W[:, : problem.penalized], axis=1)
         )
@@ -148,6 +151,7 @@ class _Newton:
                 break
             g, H, noise = self.derivatives(x)
             sizes.append(float(np.abs(g).max(initial=0.0)))
+            # down to rounding, or without progress for a while: saddles are left to the caller's other guesses
             if sizes[-1] <= 0.1 * noise or min(sizes[-PATIENCE:]) > 0.5 * min(sizes[:-PATIENCE], default=np.inf):
                 break
             direction = _descent(H, g, deadline)
@@ -161,6 +165,7 @@ class _Newton:
         neurons.V = x[self.at_v : self.at_b].reshape(self.k, self.c).copy()
         if self.has_bias:
             neurons.bias = x[self.at_b :].copy()
+        # the gradient is that of a penalty beta w: small means small against beta times the weights
         scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
         return bool(sizes) and sizes[-1] <= STATIONARY * scale + noise
 
@@ -187,6 +192,7 @@ class _Newton:
         V = x[self.at_v : self.at_b].reshape(self.k, c)
         F, hidden = self.fit(x)
         G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        # Jacobian of the fit: in q through the output vectors, in V through the activity, in the bias ones
         J = np.zeros((self.n, c, len(x)))
         for j, A in enumerate(self.maps):
             J[:, :, self.cuts[j] : self.cuts[j + 1]] = A[:, None, :] * V[j][None, :, None]
@@ -198,6 +204,7 @@ class _Newton:
         g = flat.T @ G.ravel()
         noise = 64 * EPS * float((np.abs(flat).T @ np.abs(G.ravel())).max(initial=0.0))
         H = flat.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, flat)
+        # beyond the Gauss-Newton part: input and output of a neuron multiply each other, and have a mixed derivative
         for j, A in enumerate(self.maps):
             at, out = slice(self.cuts[j], self.cuts[j + 1]), slice(self.at_v + j * c, self.at_v + (j + 1) * c)
             cross = A.T @ G
@@ -217,6 +224,7 @@ def _descent(H: Array, g: Array, deadline: Deadline) -> Array:
     """-H⁻¹g where H is positive definite, else with its eigenvalues made positive; flat directions are left alone."""
     if not len(H):
         return -g
+    # at a saddle H is indefinite: there the step goes down along its negative directions, too
     try:
         return np.asarray(-scipy.linalg.cho_solve(scipy.linalg.cho_factor(H), g))
     except np.linalg.LinAlgError:

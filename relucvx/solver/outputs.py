@@ -34,6 +34,7 @@ def solve_outputs(
     """
     sx, sy, c = input_scale(problem), target_scale(problem), problem.n_outputs
     atoms = problem.activation(problem.inputs @ W.T) / sx
+    # each output of a neuron enters its own column of the fit
     design = sp.kron(sp.csc_matrix(atoms), sp.identity(c), format="csc")
     none = sp.csc_matrix((0, len(W) * c))
     program = GroupProgram(problem, design, len(W), c, c, sx, none, outputs_seconds(problem, len(W)))

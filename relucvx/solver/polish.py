@@ -59,11 +59,13 @@ class Support:
             lead = np.linalg.norm(self.W[j, : problem.penalized])
             if not len(rows) or lead == 0:
                 continue
+            # stationarity on the walls held: the pull of loss and penalty is a combination of their normals
             pull = X.T @ (self.gates[j] * (G @ self.outputs[j]))
             pull[: problem.penalized] += problem.beta * self.W[j, : problem.penalized] / lead
             normals = self.sides[j, rows, None] * X[rows]
             multipliers = np.linalg.lstsq(normals.T, pull, rcond=1e-10)[0] * np.linalg.norm(normals, axis=1)
             worst = int(np.argmin(multipliers))
+            # a wall that pulls instead of pushing is not needed; one for each neuron, for the others may change with it
             if multipliers[worst] < -1e-9 * problem.beta:
                 self.walls[j, rows[worst]] = False
                 released = True
@@ -74,6 +76,7 @@ class Support:
         problem = self.problem
         bases = [wall_basis(problem, self.walls[j], self.W[j]) for j in range(len(self.W))]
         X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
+        # one vector q of coordinates: those of each neuron in the subspace of its walls, then the output bias
         cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in bases])]).astype(int)
         maps = [
             np.einsum("nq,c->ncq", (self.gates[j][:, None] * X) @ bases[j], self.outputs[j]).reshape(n * c, -1)
@@ -85,11 +88,13 @@ class Support:
         heads = [Z[:p] for Z in bases]
         q = np.concatenate([Z.T @ self.W[j] for j, Z in enumerate(bases)] + ([self.bias] if has_bias else []))
 
+        # the restricted program on this support, whose norms are smooth as long as no neuron vanishes
         def objective(q: Array) -> float:
             norms = sum(np.linalg.norm(heads[s] @ q[cuts[s] : cuts[s + 1]]) for s in range(len(heads)))
             b = q[cuts[-1] :]
             return problem.loss_at((A @ q).reshape(n, c)) + problem.beta * float(norms) + 0.5 * decay * float(b @ b)
 
+        # what rounding alone leaves of the gradient: no smaller one can be asked for
         value, size, noise = objective(q), np.inf, 0.0
         reach = np.abs(A).T
         for _ in range(STEPS):
@@ -100,6 +105,7 @@ class Support:
             g = A.T @ slope
             noise = 64 * EPS * float((reach @ np.abs(slope)).max(initial=0.0))
             H = A.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, A)
+            # the penalty beta ||w||: its gradient w / ||w||, and the curvature across it
             for s, head in enumerate(heads):
                 at = slice(cuts[s], cuts[s + 1])
                 w = head @ q[at]
@@ -112,6 +118,7 @@ class Support:
             g[cuts[-1] :] += decay * q[cuts[-1] :]
             H[cuts[-1] :, cuts[-1] :] += decay * np.eye(len(q) - cuts[-1])
             size = float(np.abs(g).max(initial=0.0))
+            # damped: far from the optimum a full step may cross where the model holds
             direction = _newton_direction(H, g, deadline)
             found = damped(objective, q, value, direction)
             if found is None:
@@ -141,6 +148,7 @@ def polish(
     out = []
     seen: list[BoolArray] = []
     deadline = deadline or Deadline()
+    # a wall that is held wrongly, or missed, costs corrections at best: the guesses are tried from the likeliest on
     for guess in FIRST_GUESS:
         support = _support(problem, blocks, u, bias_out, guess)
         if not within_reach(problem, support.W.size, len(support.W), deadline):
@@ -158,6 +166,7 @@ def _support(problem: Problem, blocks: Blocks, u: Array, bias: Array, guess: flo
     size = np.linalg.norm(u, axis=1)
     unit = u / size[:, None]
     members: list[list[int]] = []
+    # largest first: what is parallel to a larger one is the same neuron, seen from the cell across a wall
     for j in np.argsort(-size):
         for group in members:
             lead = group[0]
@@ -182,6 +191,7 @@ def _newton_direction(H: Array, g: Array, deadline: Deadline) -> Array:
     """-H⁺g: Cholesky where possible, least norm where the optimum is not unique."""
     if not len(H):
         return -g
+    # neurons that depend on each other leave H singular to rounding: a ridge far below its digits, or least norm
     ridge = 1e-14 * max(float(np.trace(H)) / len(H), 1e-300)
     try:
         factor = scipy.linalg.cho_factor(H + ridge * np.eye(len(H)))

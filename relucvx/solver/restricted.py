@@ -55,6 +55,7 @@ class Blocks:
 
     def extend(self, patterns: BoolArray, outputs: Array) -> Blocks:
         """Append blocks that are not present yet (same pattern, output directions within 1e-9)."""
+        # by pattern first: outputs are compared only where a cell is there already
         known: dict[bytes, list[Array]] = {}
         for code, v in zip(_codes(self.patterns), self.outputs, strict=True):
             known.setdefault(code, []).append(v)
@@ -114,6 +115,7 @@ def solve_restricted(
     X, deadline = problem.inputs, deadline or Deadline()
     norms = np.linalg.norm(X, axis=1)
     seconds = 0.0
+    # of all n rows of a cell a few bind: they are added as they are violated, and most never are
     for solves in range(1, ROUNDS + 1):
         try:
             u, bias_out, dual, elapsed = _solve_once(problem, blocks, tol, deadline)
@@ -124,6 +126,7 @@ def solve_restricted(
         seconds += elapsed
         if deadline.passed():
             break
+        # rows are checked for blocks that carry something: dust is outside its cell by the interior point's accuracy
         sizes = np.linalg.norm(u, axis=1)
         size = sizes.max(initial=0.0)
         products = u @ X.T
@@ -132,6 +135,7 @@ def solve_restricted(
         added = 0
         for j in range(len(blocks)):
             fresh = set(np.flatnonzero(wrong[j]).tolist()) - blocks.rows[j]
+            # a block far outside violates most rows: those of the nearest walls are the ones that will bind
             if len(fresh) > 2 * X.shape[1] + 4:
                 order = np.argsort(-np.abs(products[j] / np.maximum(norms, 1e-300)))
                 fresh = set([i for i in order.tolist() if i in fresh][: 2 * X.shape[1] + 4])
@@ -144,6 +148,7 @@ def solve_restricted(
 
 def _solve_once(problem: Problem, blocks: Blocks, tol: float, deadline: Deadline) -> tuple[Array, Array, Array, float]:
     """One solve with the cell rows imposed so far: neurons u (k, D), output bias, dual point, seconds."""
+    # fit and inputs of order one: the backend's tolerances are absolute
     sx, sy = input_scale(problem), target_scale(problem)
     X = scaled_inputs(problem, sx)
     k, (n, dim), c = len(blocks), X.shape, problem.n_outputs

@@ -74,6 +74,7 @@ class OneOutput:
         # An interior point pushed past what the program allows ends worse than one asked for less.
         level = CONIC.value * RELAXATIONS[min(state.idle, len(RELAXATIONS) - 1)]
         out = solve_restricted(problem, self.blocks, tol=level, deadline=state.deadline)
+        # what the interior point left is dust and neurons; Newton on the neurons takes off the rest of its error
         size = np.linalg.norm(out.u[:, : problem.penalized], axis=1)
         if problem.bias.is_free:
             self._move_constants(out, size)
@@ -81,6 +82,7 @@ class OneOutput:
         best = balanced_objective(problem, candidate)
         keep = size > SUPPORT[-1] * size.max(initial=0.0)
         improved = False
+        # where the support is drawn too tightly the polished network is worse, and a wider one is tried
         for share in SUPPORT:
             mask = size > share * size.max(initial=0.0)
             for neurons in polish(problem, self.blocks.keep(mask), out.u[mask], out.bias_out, state.deadline):
@@ -91,6 +93,7 @@ class OneOutput:
             if improved:
                 keep = mask
                 break
+        # a cell without a neuron has served: at a smooth loss it would come back if it were missing
         if problem.loss.smooth or len(self.blocks) > KEPT_AT_KINKS:
             self._hold(self.blocks.keep(keep))
         state.offer(candidate)

@@ -78,6 +78,7 @@ class SeveralOutputs:
         if first:
             width = int(np.clip(self.problem.n_samples * self.problem.n_inputs // 6, 12, 80))
             W, V, b = first_neurons(self.problem, width, state.rng, state.deadline)
+        # the convex step holds directions or moves them within cells: a descent takes them across walls
         if first or state.violation > SLIDE_ABOVE:
             iterations = (600 if self.problem.n_inputs <= 6 else 3000) if first else 300
             W, V = beside(W, V, columns, state.pull(columns))
@@ -120,11 +121,14 @@ class SeveralOutputs:
         """Choose outputs and polish; where that does not succeed, alternate the two convex steps first."""
         problem, state = self.problem, self.state
         level = CONIC.value * (1.0, 1.0, 10.0, 100.0)[min(state.idle, 3)]
+        # outputs for the directions at hand, which may be all that is missing
         V, b, dual = solve_outputs(problem, self.directions, level, state.deadline)
         W, V = self._live(self.directions, V)
         state.offer(problem.network(*_balanced(W, V), b))
+        # a quick attempt at rounding first: when it succeeds, the round is over at a fraction of its price
         improved = state.idle == 0 and self._polish(W, V, b, thorough=False)
         done = improved or self._settled(dual)
+        # directions move in their cells with outputs held, then outputs again: each half is convex, the two are not
         for _ in range(0 if done else ALTERNATIONS):
             if not len(W) or state.stopped("alternating"):
                 break
@@ -145,6 +149,7 @@ class SeveralOutputs:
     def _settled(self, dual: Array) -> bool:
         """Whether search finds no direction that the dual point of the outputs step leaves out: nothing is left to move."""
         problem, state = self.problem, self.state
+        # if search finds nothing above beta at this point either, moving directions would move nothing
         N = balance_dual(problem, dual)
         form = form_of(problem, N)
         if form.trivial:
@@ -167,6 +172,7 @@ class SeveralOutputs:
         A quick attempt makes one guess of support and walls, and leaves supports of many neurons alone.
         """
         state = self.state
+        # a polished network must beat the convex steps, or it has lost neurons that count
         before = balanced_objective(self.problem, self.problem.network(W, V, b))
         guesses = FIRST_GUESS[: None if thorough else 1]
         for support in self._supports(W, V, thorough):
@@ -183,6 +189,7 @@ class SeveralOutputs:
     def _supports(self, W: Array, V: Array, thorough: bool) -> Iterator[tuple[Array, Array]]:
         """Neurons to polish: bundles as one where they are many, then the neurons above a share of the largest."""
         size = np.linalg.norm(V, axis=1)
+        # dust pulls Newton off; but the cut that is right differs from problem to problem
         for share in ALIVE if thorough else ALIVE[:1]:
             mask = size > share * size.max(initial=0.0)
             if mask.sum() > FEW:
@@ -197,6 +204,7 @@ class SeveralOutputs:
         X = self.problem.inputs
         lengths = np.linalg.norm(X, axis=1)
         blocks = Blocks.none(self.problem)
+        # 2^walls cells for each neuron: fewer walls where there are many neurons
         most = int(np.clip(np.log2(MOST_BLOCKS / len(W)), 0, NEAR_WALLS))
         for w, v in zip(W, V / np.linalg.norm(V, axis=1, keepdims=True), strict=True):
             distance = np.abs(X @ w) / np.maximum(lengths * np.linalg.norm(w), 1e-300)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relucvx.arrangement import _kernels
+from relucvx.arrangement import _cells, _kernels
 
 KEYS = np.random.default_rng(0).integers(0, 2**64, 3, dtype=np.uint64)
 AXES = np.eye(3)
@@ -51,7 +51,7 @@ def test_trace_of_a_lost_cell_brings_it_back(lost):
 
 def test_arrays_grow_without_losing_cells():
     cells = _kernels.half_arrangement(AXES, 1e-13, KEYS)
-    grown = _kernels._grow(cells, 9)
+    grown = _cells.grow(cells, 9)
     assert len(grown[1]) >= 9
     for before, after in zip(cells, grown, strict=True):
         np.testing.assert_array_equal(after[:4], before)
