@@ -28,6 +28,7 @@ html_title = f"relucvx {release}"
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_theme_options = {
     # the theme's default fonts are already those of the system; nothing here names a host
     "sidebar_hide_name": False,
