@@ -273,6 +273,41 @@ def test_the_rule_about_bias_modes_can_fail(source, asks):
     assert bool(bias_modes_by_name(source)) is asks
 
 
+def backend_calls(source: str) -> list[str]:
+    """Calls of a conic backend: CVXPY's ``solve`` with a solver named, or CLARABEL's solver and its settings."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [
+        ast.unparse(call)
+        for call in calls
+        if (
+            ast.unparse(call.func).endswith(".solve")
+            and ast.unparse(call.func) != "rx.solve"
+            and any(k.arg == "solver" for k in call.keywords)
+        )
+        or ast.unparse(call.func).split(".")[-1] in ("DefaultSolver", "DefaultSettings")
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_conic_backends_are_called_in_one_place(file):
+    """Except for second opinions of theory, which take a backend's defaults and nothing from what they judge."""
+    if file != ROOT / "program" / "backend.py" and part_of(module_name(file)) != "theory":
+        assert backend_calls(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("cvx.solve(solver='SCS', eps=1e-9)", 1),
+        ("clarabel.DefaultSolver(P, q, A, b, cones, clarabel.DefaultSettings()).solve()", 2),
+        ("solve(cvx, CLARABEL, options(CLARABEL, 1e-9, None, 0))", 0),
+        ("rx.solve(X, y, beta=1.0, solver='conic')", 0),
+    ],
+)
+def test_the_rule_about_backends_can_fail(source, calls):
+    assert len(backend_calls(source)) == calls
+
+
 def test_the_certificate_does_not_know_the_solver():
     for file in (ROOT / "certificate").rglob("*.py"):
         assert not [name for name, _ in imports_of(file.read_text(), module_name(file)) if "solver" in name]

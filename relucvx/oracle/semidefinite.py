@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
+from relucvx.deadline import Deadline, OutOfTime, seconds_left
 from relucvx.later import later
-from relucvx.program.backend import CLARABEL, failures, options, quiet
+from relucvx.program.backend import CLARABEL, failures, options, solve
 from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
@@ -69,8 +69,7 @@ def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     named = options(CLARABEL, TOL, seconds_left(deadline).get("time_limit"), 0)
     failed: tuple[type[BaseException], ...] = (*failures(CLARABEL), OutOfTime)
     try:
-        with quiet():  # an inaccurate point still has a multiplier that proves a bound
-            aside(lambda: cvx.solve(solver=CLARABEL, **named), deadline)
+        solve(cvx, CLARABEL, named, deadline=deadline)  # an inaccurate point still has a multiplier that proves a bound
     except failed:
         return None
     return signs.multiplier()  # each pair counts once here, and is halved by symmetrising

@@ -73,10 +73,24 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def solve(cvx: cp.Problem, backend: str, named: dict[str, Any], verbose: bool = False) -> str:
-    """Call a backend by name with its :func:`options`; its status. What it raises is one of :func:`failures`."""
+def solve(
+    cvx: cp.Problem, backend: str, named: dict[str, Any], verbose: bool = False, deadline: Deadline | None = None
+) -> str:
+    """Call a backend by name with its :func:`options`; its status. What it raises is one of :func:`failures`.
+
+    With a deadline it is called aside, so that Ctrl-C and the deadline are heard meanwhile.
+
+    Raises
+    ------
+    OutOfTime
+        When the deadline passes first.
+    """
+    # warnings are a matter of the whole process: they are silenced here, never in a thread that may outlive the call
     with quiet():
-        cvx.solve(solver=backend, verbose=verbose, **named)
+        if deadline is None:
+            cvx.solve(solver=backend, verbose=verbose, **named)
+        else:
+            aside(lambda: cvx.solve(solver=backend, verbose=verbose, **named), deadline)
     return str(cvx.status)
 
 
