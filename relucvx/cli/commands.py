@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+import relucvx as rx
 from relucvx.cli import output, profile, regions, theory, verify
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
 from relucvx.cli.input import (
@@ -49,9 +50,15 @@ from relucvx.cli.options import (
 from relucvx.cli.saving import Saving, check_files, checked_npz, make_path_folder, so_far
 from relucvx.errors import Interrupted
 from relucvx.interrupts import listening
+from relucvx.later import later
 
 if TYPE_CHECKING:
     from relucvx.solution import Solution
+
+enumeration = later("relucvx.arrangement.enumeration")
+equilibrium = later("relucvx.arrangement.equilibrium")
+files = later("relucvx.results")
+np = later("numpy")
 
 
 @app.command()
@@ -70,18 +77,12 @@ def patterns(
     as_json: Json = False,
 ) -> None:
     """Count the activation patterns of the data, and list them."""
-    import numpy as np
-
-    import relucvx as rx
-    from relucvx.arrangement.enumeration import reduce_rows
-    from relucvx.arrangement.equilibrium import equilibrate
-    from relucvx.results import write_arrays
 
     out = checked_npz(out)
     X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
-    rows, nonzero, _ = equilibrate(X)
-    walls, _, basis = reduce_rows(rows[nonzero])
+    rows, nonzero, _ = equilibrium.equilibrate(X)
+    walls, _, basis = enumeration.reduce_rows(rows[nonzero])
     predicted = rx.count_patterns(len(walls), len(basis))
     began = time.perf_counter()
     arr = rx.enumerate_patterns(X, max_patterns) if sample is None else rx.sample_patterns(X, sample, rng=seed)
@@ -94,7 +95,7 @@ def patterns(
     found = {"X": X, "patterns": arr.patterns, "generators": arr.generators, "complete": arr.complete}
 
     def write(path: Path) -> Path:
-        return write_arrays(path, found)
+        return files.write_arrays(path, found)
 
     if as_json:
         output.print_json({**facts, "saved": saving.save(out, write)})
@@ -118,7 +119,6 @@ def solve(
     as_json: Json = False,
 ) -> None:
     """Find the global optimum and prove it. Ctrl-C stops with the best certified result so far."""
-    import relucvx as rx
 
     out = checked_npz(out)
     first = None if start is None else stored_solution(start)
@@ -167,7 +167,6 @@ def certify(
     as_json: Json = False,
 ) -> None:
     """Prove a saved network's gap afresh. The file holds its problem; none of its stored claims is believed."""
-    import relucvx as rx
 
     stored = stored_solution(solution)
     task = pose_again(stored, solution)
@@ -246,7 +245,6 @@ def _path(
     task: Task, betas: list[float], tol: float, time_limit: float | None, callback: Any, seed: int
 ) -> Iterator[Solution]:
     """The solutions of a path up to the first that was interrupted."""
-    import relucvx as rx
 
     found = rx.beta_path(
         task.X, task.Y, betas, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed

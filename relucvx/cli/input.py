@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+import relucvx as rx
 from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.later import later
 
 if TYPE_CHECKING:
     from relucvx.datasets import Dataset
     from relucvx.solution import Solution
+
+certificates = later("relucvx.certificate")
+losses = later("relucvx.losses")
+np = later("numpy")
+validation = later("relucvx.validation")
 
 EXAMPLE = ("iris", "versicolor", "all")
 """What is solved without DATA: iris, versicolor against the rest, biases under weight decay (about 3 seconds)."""
@@ -45,13 +52,9 @@ class Source:
 
     def read(self, loss: str = "squared") -> Dataset:
         """The data set, with as many outputs as it has; several classes as the loss takes them (see ``Loss.one_hot``)."""
-        import numpy as np
 
-        from relucvx import datasets
-        from relucvx.losses import as_loss
-
-        coding = as_loss(loss).one_hot
-        embedded = self.data in datasets.EMBEDDED
+        coding = losses.as_loss(loss).one_hot
+        embedded = self.data in rx.datasets.EMBEDDED
         chosen = self.one_vs_rest
         given = {
             "target": self.target,
@@ -64,9 +67,9 @@ class Source:
         if coding and self.data.lower().endswith(".csv"):
             given["classes"] = True
         options = {name: value for name, value in given.items() if value is not None}
-        found = datasets.get(self.data, rng=self.seed, **options)
+        found = rx.datasets.get(self.data, rng=self.seed, **options)
         if self.standardize and not embedded:
-            found = replace(found, X=datasets.standardize_columns(found.X)[0], feature_names=())
+            found = replace(found, X=rx.datasets.standardize_columns(found.X)[0], feature_names=())
         if self.samples is not None and self.samples < found.n_samples:
             rows = np.linspace(0, found.n_samples - 1, self.samples).round().astype(int)
             found = replace(found, X=found.X[rows], Y=found.Y[rows], labels=None)
@@ -114,22 +117,21 @@ class Task:
 
 def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
     """Fix the strength: as given, or as a share of the lower end of beta_max (the upper, if none is found in time)."""
-    from relucvx.certificate import beta_max_interval
-    from relucvx.program import make_problem
-    from relucvx.validation import as_positive
 
     if beta is not None and fraction is not None:
         raise InvalidInputError(explain("--beta or --beta-fraction", "both", "", "one of them"))
     found = source.read(options["loss"])
     name = source.named(found)
-    problem = make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
-    lo, hi = beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
+    problem = rx.make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
+    lo, hi = certificates.beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
     if beta is not None:
         note = advice(beta, lo, hi)
         if note:
             typer.echo(note, err=True)
         return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names)
-    share = as_positive(FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02")
+    share = validation.as_positive(
+        FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02"
+    )
     if hi <= 0.0:
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
@@ -152,20 +154,16 @@ def advice(beta: float, lo: float, hi: float) -> str:
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:
     """So many strengths from the upper end of beta_max down to a share of it, equally spaced in the logarithm."""
-    import numpy as np
-
-    from relucvx.validation import as_positive
 
     top = task.beta if task.range is None else task.range[1]
-    last = top * as_positive(smallest, "--smallest", fix="--smallest 0.01")
+    last = top * validation.as_positive(smallest, "--smallest", fix="--smallest 0.01")
     return [float(b) for b in np.geomspace(top, last, count)]
 
 
 def given_strengths(text: str) -> list[float]:
     """The strengths of ``--betas``, checked before anything is printed."""
-    from relucvx.validation import as_positive
 
-    return [as_positive(beta, "beta", fix="every beta > 0") for beta in floats(text, "--betas")]
+    return [validation.as_positive(beta, "beta", fix="every beta > 0") for beta in floats(text, "--betas")]
 
 
 def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
@@ -193,7 +191,6 @@ def floats(text: str, name: str) -> list[float]:
 
 def stored_solution(path: Path) -> Solution:
     """A saved solution; pickles, and therefore torch files, are never opened."""
-    from relucvx.solution import load
 
     if path.suffix.lower() in PICKLES:
         raise DataFileError(
@@ -204,4 +201,4 @@ def stored_solution(path: Path) -> Solution:
                 "in Python: relucvx.certify(module, X, Y, beta=…)",
             )
         )
-    return load(path)
+    return rx.load(path)

@@ -6,6 +6,7 @@ Imports numpy, so commands import this module when they run.
 from __future__ import annotations
 
 import itertools
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,16 @@ import numpy as np
 
 from relucvx.cli.input import PICKLES, Source, stored_solution
 from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.later import later
 from relucvx.validation import as_count
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+bars = later("rich.progress")
+terminals = later("rich.console")
+nn = later("torch.nn")
+torch = later("torch")
 
 TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
 """Files read by torch with ``weights_only=True``: tensors come out of them, and no code runs."""
@@ -125,8 +132,6 @@ def train_mlp(X: np.ndarray, targets: np.ndarray, widths: Sequence[int], *, epoc
 
     float64, batches of 64, a progress bar on standard error when that is a terminal.
     """
-    import torch
-    from torch import nn
 
     inputs = torch.from_numpy(np.array(X, dtype=np.float64))
     classes = targets.ndim == 1
@@ -149,7 +154,6 @@ def train_mlp(X: np.ndarray, targets: np.ndarray, widths: Sequence[int], *, epoc
 
 def mlp(sizes: Sequence[int]) -> Any:
     """A float64 Sequential of Linear layers of these sizes with a ReLU between every two."""
-    from torch import nn
 
     layers: list[Any] = []
     for fan_in, fan_out in itertools.pairwise(sizes):
@@ -193,9 +197,6 @@ def load_weights(path: Path) -> Any:
 
 def _state(path: Path) -> dict[str, Any]:
     """The tensors of a torch file by name."""
-    import pickle
-
-    import torch
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -227,7 +228,6 @@ def _state(path: Path) -> dict[str, Any]:
 
 def _mlp_from_state(path: Path, state: dict[str, Any]) -> Any:
     """Linear layers in the order of the state dict, with ReLU between them."""
-    import torch
 
     layers: list[dict[str, Any]] = []
     for name, tensor in state.items():
@@ -307,7 +307,6 @@ def outputs_of(module: Any, X: np.ndarray) -> np.ndarray:
     """Outputs at the rows of X, of shape (n, c)."""
     if hasattr(module, "predict"):
         return np.asarray(module.predict(X)).reshape(len(X), -1)
-    import torch
 
     with torch.no_grad():
         return np.asarray(module(torch.from_numpy(np.array(X))).numpy())
@@ -340,10 +339,8 @@ def widths_of(text: str | None) -> list[int] | None:
 @contextmanager
 def counted(label: str, total: int, console: Console | None = None) -> Iterator[Callable[..., None]]:
     """A function ``tick(done, text)`` that draws a bar on standard error when that is a terminal."""
-    from rich.console import Console as Terminal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Terminal(stderr=True) if console is None else console
+    console = terminals.Console(stderr=True) if console is None else console
     if not console.is_terminal:
 
         def silent(done: int, text: str = "") -> None:
@@ -351,8 +348,8 @@ def counted(label: str, total: int, console: Console | None = None) -> Iterator[
 
         yield silent
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeElapsedColumn())
+    with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total)
 
         def tick(done: int, text: str = "") -> None:

@@ -13,25 +13,28 @@ from rich.console import Console
 from rich.table import Table
 
 from relucvx.cli.input import Task
+from relucvx.later import later
 
 if TYPE_CHECKING:
     from relucvx.certificate import Certificate
     from relucvx.solution import Solution
 
+bars = later("rich.progress")
+files = later("relucvx.results")
+np = later("numpy")
+types = later("relucvx.types")
+
 
 def print_json(value: Any) -> None:
     """Print strict JSON, null for NaN and infinity."""
-    from relucvx.types import strict_json
 
-    typer.echo(strict_json(value))
+    typer.echo(types.strict_json(value))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON to a file."""
-    from relucvx.results import write_text
-    from relucvx.types import strict_json
 
-    write_text(path, strict_json(value) + "\n")
+    files.write_text(path, types.strict_json(value) + "\n")
 
 
 def show(title: str, rows: dict[str, str]) -> int:
@@ -145,25 +148,21 @@ def path_facts(sol: Solution, beta_max: float) -> dict[str, Any]:
 
 def save_table(path: Path, table: list[dict[str, Any]]) -> None:
     """Write the columns of ``relucvx path`` to an .npz file."""
-    import numpy as np
-
-    from relucvx.results import write_arrays
 
     columns: dict[str, Any] = {name: np.array([row[name] for row in table]) for name in (table[0] if table else ())}
-    write_arrays(path, columns)
+    files.write_arrays(path, columns)
 
 
 @contextmanager
 def progress(label: str, tol: float, console: Console | None = None) -> Iterator[Callable[[Any], None] | None]:
     """A callback that draws a bar on standard error, when that is a terminal; None otherwise."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True) if console is None else console
     if not console.is_terminal:
         yield None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = (bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeElapsedColumn())
+    with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label)
 
         def draw(state: Any) -> None:

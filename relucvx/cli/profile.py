@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source
@@ -25,9 +26,17 @@ from relucvx.cli.options import (
 )  # fmt: skip
 from relucvx.cli.saving import Saving, check_files, so_far
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+backends = later("matplotlib.backend_bases")
+files = later("relucvx.results")
+models = later("relucvx.network")
+nets = later("relucvx.cli.network")
+np = later("numpy")
+scores = later("relucvx.metrics.layers.scores")
 
 ACROSS = 8
 """Layers side by side in a table; more of them go into further blocks."""
@@ -60,25 +69,28 @@ def profile(
 
     Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
     """
-    from relucvx.cli.network import obtain_network, widths_of
-    from relucvx.metrics.layers.profile import profile as measure
-    from relucvx.metrics.layers.scores import chosen_scores
 
     check_files(plot, csv)
     check_format(plot)
     wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
-    chosen_scores(wanted)  # here, not after the training
+    scores.chosen_scores(wanted)  # here, not after the training
     stored = weights is not None and weights.suffix.lower() == ".npz"
     name = data or ("" if stored else "digits")
     source = replace(source, data=name)
     if name:
         _check_targets(source)
-    module, X, labels, facts = obtain_network(
-        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=source.seed, weights=weights
+    module, X, labels, facts = nets.obtain_network(
+        source,
+        hidden=nets.widths_of(hidden),
+        depth=depth,
+        width=width,
+        epochs=epochs,
+        seed=source.seed,
+        weights=weights,
     )
     with layer_bar() as draw:
         frame, cut = so_far(
-            lambda: measure(
+            lambda: rx.metrics.profile(
                 _plain_network(module),
                 X,
                 labels,
@@ -104,7 +116,6 @@ def profile(
 
 def _check_targets(source: Source) -> None:
     """Refuse before the training what cannot be profiled after it."""
-    import numpy as np
 
     found = source.read("cross_entropy")
     if found.n_samples < 2:
@@ -124,9 +135,8 @@ def check_format(plot: Path | None) -> None:
     """Refuse a figure in a format that matplotlib does not write."""
     if plot is None:
         return
-    from matplotlib.backend_bases import FigureCanvasBase
 
-    known = sorted(FigureCanvasBase.filetypes)
+    known = sorted(backends.FigureCanvasBase.filetypes)
     if plot.suffix.lower().lstrip(".") not in known:
         raise InvalidInputError(
             explain(f"a figure in a format among {', '.join(known)}", f"--plot {plot}", "", "--plot profile.png")
@@ -135,17 +145,15 @@ def check_format(plot: Path | None) -> None:
 
 def _plain_network(module: Any) -> Any:
     """The network as a value of this package, whose layers are called hidden 0, hidden 1, …"""
-    from relucvx.network import DeepNetwork, is_torch_module
 
-    return DeepNetwork.from_torch(module) if is_torch_module(module) else module
+    return models.DeepNetwork.from_torch(module) if models.is_torch_module(module) else module
 
 
 @contextmanager
 def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
     """A function that draws a bar on standard error from what a profile's callback sees."""
-    from relucvx.cli.network import counted
 
-    with counted("measuring", 1000, console) as tick:
+    with nets.counted("measuring", 1000, console) as tick:
 
         def draw(state: Any) -> None:
             tick(round(1000 * state.step / max(state.total, 1)), f"{state.layer}: {state.metric.replace('_', ' ')}")
@@ -155,12 +163,12 @@ def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
 
 def save(frame: DataFrame, plot: Path | None, csv: Path | None, saving: Saving) -> list[str]:
     """Write the files asked for; an interrupted profile without a row has no figure."""
-    from relucvx.metrics.layers.profile_figure import plot_profile
-    from relucvx.results import write_figure, write_text
 
-    done = [saving.save(csv, lambda path: write_text(path, frame.to_csv()))]
+    done = [saving.save(csv, lambda path: files.write_text(path, frame.to_csv()))]
     if len(frame):
-        done.append(saving.save(plot, lambda path: write_figure(path, plot_profile(frame)[0].figure, 150)))
+        done.append(
+            saving.save(plot, lambda path: files.write_figure(path, rx.metrics.plot_profile(frame)[0].figure, 150))
+        )
     return [name for name in done if name is not None]
 
 

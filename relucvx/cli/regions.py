@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
 from relucvx.cli.input import Source
@@ -25,11 +26,18 @@ from relucvx.cli.profile import MOST_LAYERS, check_format, shape_text
 from relucvx.cli.saving import Saving, check_files
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import listening
+from relucvx.later import later
 
 if TYPE_CHECKING:
     import numpy as np
 
     from relucvx.metrics import ClassFolding, SliceRegions
+
+figures = later("relucvx.metrics.figures")
+files = later("relucvx.results")
+nets = later("relucvx.cli.network")
+np = later("numpy")
+slice_plot = later("relucvx.metrics.regions.slice_plot")
 
 
 @spelled_out
@@ -59,15 +67,11 @@ def regions(
 
     Trains a network on the data, or looks at the one of --weights.
     """
-    from relucvx.cli.network import counted, obtain_network, widths_of
-    from relucvx.metrics.figures import plain
-    from relucvx.metrics.regions.slice_plot import COLORS
-    from relucvx.results import write_figure
 
     check_files(plot)
     check_format(plot)
-    if color not in COLORS:
-        raise InvalidInputError(explain(f"--color among {', '.join(COLORS)}", repr(color)))
+    if color not in slice_plot.COLORS:
+        raise InvalidInputError(explain(f"--color among {', '.join(slice_plot.COLORS)}", repr(color)))
     if through is not None and plane is not None:
         raise InvalidInputError(explain("--through or --plane", "both", "", "one of them"))
     rows, spanned = whole_numbers(through, "--through", 3), plane_of(plane)
@@ -75,14 +79,14 @@ def regions(
     source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
     if source.data:
         check_slice(source.read("cross_entropy").X, rows, spanned)  # here, not after the training
-    module, X, labels, facts = obtain_network(
-        source, hidden=widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
+    module, X, labels, facts = nets.obtain_network(
+        source, hidden=nets.widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )
-    with counted("slicing", 1):
+    with nets.counted("slicing", 1):
         found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
     folds: tuple[ClassFolding | None, dict[str, float]] | None = None
     try:
-        with counted("between classes", 1), listening():
+        with nets.counted("between classes", 1), listening():
             folds = along_segments(module, X, labels, facts["classes"], paths, seed)
     except KeyboardInterrupt:  # the slice stands
         pass
@@ -91,8 +95,8 @@ def regions(
     def draw(path: Path) -> Path:
         ax = found.plot(color=color, **marks)
         ax.set(**axis_names(spanned, X.shape[1], through))
-        ax.set_title(plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
-        return write_figure(path, ax.figure, 150)
+        ax.set_title(figures.plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
+        return files.write_figure(path, ax.figure, 150)
 
     measured = {**where, **slice_facts(found), "segments": None if folds is None else segment_facts(folds)}
     if as_json:
@@ -156,12 +160,11 @@ def cut(
     seed: int,
 ) -> tuple[SliceRegions, dict[str, Any], dict[str, Any]]:
     """The slice asked for, how it was chosen, and what to mark in its figure."""
-    from relucvx.metrics import slice_regions
 
     check_slice(X, rows, spanned)
     if rows is None and (spanned is not None or X.shape[1] == 2):
         origin, axes, extent, text = spanning(X, [0, 1] if spanned is None else spanned)
-        found = slice_regions(module, origin=origin, axes=axes, extent=extent)
+        found = rx.metrics.slice_regions(module, origin=origin, axes=axes, extent=extent)
         inside = found.locate(found.to_plane(X)) >= 0
         marks: dict[str, Any] = {}
         if X.shape[1] == 2:  # elsewhere the samples are not on the plane
@@ -170,7 +173,7 @@ def cut(
                 marks["labels"] = [classes[k] for k in labels[inside]]
         return found, {"slice": text, "through": None}, marks
     rows = corners_of(X, labels, seed) if rows is None else rows
-    found = slice_regions(module, X[rows])
+    found = rx.metrics.slice_regions(module, X[rows])
     names = [f"{row}" if labels is None else f"{row} ({classes[labels[row]]})" for row in rows]
     text = f"the triangle through samples {', '.join(names)}"
     return found, {"slice": text, "through": rows}, {"points": found.to_plane(X[rows]), "names": names}
@@ -188,7 +191,6 @@ def axis_names(spanned: list[int] | str | None, n_columns: int, through: str | N
 
 def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.ndarray, list[float], str]:
     """Origin, axes, extent (the data's range and a tenth on every side) and a name of a plane through the mean."""
-    import numpy as np
 
     centre = X.mean(axis=0)
     if isinstance(spanned, str):
@@ -205,7 +207,6 @@ def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.nd
 
 def corners_of(X: np.ndarray, labels: np.ndarray | None, seed: int) -> list[int]:
     """Rows of three samples with an area between them, of three classes where there are as many."""
-    import numpy as np
 
     rng = np.random.default_rng(seed)
     for _ in range(100):
@@ -227,24 +228,19 @@ def along_segments(
     module: Any, X: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...], paths: int, seed: int
 ) -> tuple[ClassFolding | None, dict[str, float]]:
     """Folding between classes, and means over segments between samples of different classes."""
-    import numpy as np
-
-    from relucvx.metrics import class_folding
-    from relucvx.metrics.regions.tracking import RegionTracker
 
     count = 20 * paths if labels is None else paths * max(len(classes) * (len(classes) - 1) // 2, 1)
-    tracker = RegionTracker(module, X, labels=labels, mode="lines", n_segments=min(count, 500), rng=seed)
+    tracker = rx.metrics.RegionTracker(module, X, labels=labels, mode="lines", n_segments=min(count, 500), rng=seed)
     means = {k: v for k, v in tracker.record().items() if k not in ("step", "seconds")}
     means["segments"] = min(count, 500)
     if labels is None:
         return None, means
     names = np.array(classes, dtype=object)[labels]
-    return class_folding(module, X, [str(n) for n in names], n_pairs=paths, ordered=False, rng=seed), means
+    return rx.metrics.class_folding(module, X, [str(n) for n in names], n_pairs=paths, ordered=False, rng=seed), means
 
 
 def slice_facts(found: SliceRegions) -> dict[str, Any]:
     """Measures of a slice for JSON."""
-    import numpy as np
 
     return {
         "n_regions": found.n_regions, "per_layer": list(found.per_layer), "area": float(found.areas.sum()),

@@ -12,6 +12,9 @@ import typer
 
 from relucvx.cli.frame import BAD_INPUT, NOT_CERTIFIED
 from relucvx.errors import DataFileError, Interrupted, explain
+from relucvx.later import later
+
+files = later("relucvx.results")
 
 T = TypeVar("T")
 
@@ -21,11 +24,10 @@ SOLUTION = "solution-{:03d}.npz"
 
 def check_files(*paths: Path | None) -> None:
     """Refuse before the work what could not be written after it."""
-    from relucvx.results import check_writable
 
     for path in paths:
         if path is not None:
-            check_writable(path)
+            files.check_writable(path)
 
 
 def checked_npz(out: Path | None) -> Path | None:

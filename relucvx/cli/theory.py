@@ -8,11 +8,15 @@ from typing import Annotated
 
 import typer
 
+import relucvx as rx
 from relucvx.cli import output, report
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
 from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
 from relucvx.cli.saving import Saving, check_files, so_far
+from relucvx.later import later
+
+validation = later("relucvx.validation")
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
 Seeds = Annotated[int, typer.Option(min=1, help="train so many networks, from seeds 0, 1, …")]
@@ -48,7 +52,6 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train networks by gradients on the same objective, all seeds at once. Code 0: none was cut short."""
-    import relucvx as rx
 
     check_files(out)
     task = _task(data, source, posing)
@@ -101,11 +104,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Solve, train, and say claim by claim whether theory holds at the optimum and in the trained networks."""
-    import relucvx as rx
-    from relucvx.validation import as_positive
 
     check_files(html)
-    as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
+    validation.as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
     task = _task(data, source, posing)
     options = {
         "seeds": range(seeds), "width": width, "optimizer": optimizer, "learning_rate": learning_rate, "max_steps": max_steps,

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.options import Json, Seed
 from relucvx.cli.saving import Saving, make_folder, so_far
+from relucvx.later import later
 
 if TYPE_CHECKING:
     from relucvx.theory import Claim, Verification
+
+bars = later("rich.progress")
 
 
 def verify(
@@ -31,9 +35,8 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check the theory's claims on random problems. Code 0: every verdict is the expected one (2 otherwise)."""
-    from relucvx import theory
 
-    chosen = [theory.claim(name) for name in ids] if ids else list(theory.claims())
+    chosen = [rx.theory.claim(name) for name in ids] if ids else list(rx.theory.claims())
     if listed:
         _list(chosen, as_json)
         return
@@ -45,7 +48,7 @@ def verify(
             for result in _checked(chosen, trials, seed, quick, jobs, bar):
                 results.append(result)
                 if not as_json:
-                    echo(verdict_line(theory.claim(result.claim), result))
+                    echo(verdict_line(rx.theory.claim(result.claim), result))
                 if out is not None and result.counterexample is not None and not saving.failures:
                     saving.save(out / f"{result.claim}.npz", result.counterexample.save)
         except KeyboardInterrupt:  # between two claims: none is cut short, the others are not begun
@@ -88,7 +91,6 @@ def _checked(
     chosen: Sequence[Claim], trials: int, seed: int, quick: bool, jobs: int, bar: Callable[[str, float], None] | None
 ) -> Iterator[Verification]:
     """Results in the order of the claims, up to the first that was interrupted."""
-    from relucvx.theory import verify as check
 
     def watch(done: int) -> Any:
         return (
@@ -99,10 +101,11 @@ def _checked(
 
     options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick}
     if jobs > 1:
-        yield from so_far(lambda: check([c.id for c in chosen], callback=watch(0), n_jobs=jobs, **options))[0]
+        names = [c.id for c in chosen]
+        yield from so_far(lambda: rx.theory.verify(names, callback=watch(0), n_jobs=jobs, **options))[0]
         return
     for k, claim in enumerate(chosen):
-        result, cut = so_far(functools.partial(check, claim.id, callback=watch(k), **options))
+        result, cut = so_far(functools.partial(rx.theory.verify, claim.id, callback=watch(k), **options))
         yield result
         if cut:
             return
@@ -113,14 +116,18 @@ def claim_progress(
     total: int, console: Console | None = None
 ) -> Iterator[tuple[Callable[[str], None], Callable[[str, float], None] | None]]:
     """(print a line, move the bar to so many claims): a bar over claims on standard error, if that is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True) if console is None else console
     if not console.is_terminal:
         yield typer.echo, None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("verifying", total=total)
 
         def move(text: str, done: float) -> None:

@@ -144,7 +144,7 @@ ABSTRACTION = (
         "metrics.samples.dichotomies:count_dichotomies",
         "2 ** (n - 1)",
         "2**n",
-        "pytest tests/metrics/test_separation.py",
+        "pytest tests/metrics/samples/test_dichotomies.py",
     ),
     Fault(
         "separation on one side only",

@@ -89,7 +89,7 @@ LOSS = (
         "losses.squared:Squared.best_constant",
         "w @ Y / w.sum()",
         "Y.mean(axis=0)",
-        "pytest tests/losses/test_registry.py",
+        "pytest tests/losses/test_constants.py",
     ),
 )
 
