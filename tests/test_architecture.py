@@ -467,7 +467,8 @@ def test_the_check_of_writes_can_fail(source):
     "source",
     [
         "open(path)", "open(path, 'rb')", "path.open()", "path.open('rb')", "frame.to_csv()", "write_text(path, text)",
-        "files = later('relucvx.results')\nfiles.write_text(path, text)", "path.read_text()", "webbrowser.open()", "os.replace", "out.mkdir(exist_ok=True)", "json.dumps(x)", "sol.save(p)",
+        "path.read_text()", "webbrowser.open()", "os.replace", "out.mkdir(exist_ok=True)", "json.dumps(x)", "sol.save(p)",
+        "files = later('relucvx.results')\nfiles.write_text(path, text)",
     ],
 )  # fmt: skip
 def test_reading_and_the_one_writer_pass(source):
