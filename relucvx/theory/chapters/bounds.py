@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from relucvx.theory.chapters.reference import (
     optimum,
     slopes,
 )
-from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
-from relucvx.theory.draws import SECONDS
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, PremiseNotMet, at_most, close
+from relucvx.theory.draws import SECONDS, in_time
 from relucvx.types import Array, Bias
 
 
@@ -80,6 +81,8 @@ def _measure_dual(instance: Instance, predicted: Predicted) -> list[Deviation]:
     methods: Any = ("auto", "branch_and_bound", *(("enumeration",) if N.shape[1] == 1 else ()))
     for method in methods:
         found = dual_norm(problem, point, method=method, time_limit=SECONDS)
+        if found.outcome == "budget":
+            raise PremiseNotMet(f"a bound by {method} within {SECONDS:g} s (the machine is busy)")
         out += [
             close(f"upper bound by {method}", found.upper, value, 1e-8, value),
             close(f"value reached by {method}", found.lower, value, 1e-8, value),
@@ -103,7 +106,10 @@ def _null(instance: Instance) -> float:
 
 
 def _measure_beta_max(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    low, high = beta_max(instance["X"], instance["Y"], **posed(instance), time_limit=5.0)
+    began = time.perf_counter()
+    low, high = beta_max(instance["X"], instance["Y"], **posed(instance), time_limit=SECONDS)
+    if time.perf_counter() - began >= SECONDS:
+        raise PremiseNotMet(f"beta_max within {SECONDS:g} s (the machine is busy)")
     above, below = {**instance, "beta": 1.001 * high}, {**instance, "beta": 0.93 * low}
     nothing, something = _null(above), _null(below)
     return [
@@ -118,7 +124,10 @@ def _measure_path(instance: Instance, predicted: Predicted) -> list[Deviation]:
     """Values of the path against the program's; p* is the least of affine functions of beta, loss + beta·penalty."""
     top, values = float(instance["beta"]), predicted["optima"]
     betas = [top, 0.6 * top, 0.3 * top]
-    path = list(beta_path(instance["X"], instance["Y"], betas, **posed(instance), tol=1e-9, time_limit=SECONDS))
+    path = [
+        in_time(sol)
+        for sol in beta_path(instance["X"], instance["Y"], betas, **posed(instance), tol=1e-9, time_limit=SECONDS)
+    ]
     found = np.array([s.objective for s in path])
     chord = found[1] - (3 * found[0] + 4 * found[2]) / 7  # 0.6 = 3/7 + 4/7·0.3
     supporting = max(
@@ -188,7 +197,7 @@ def _other_fits(instance: Instance) -> list[float]:
 
 def _measure_fit(instance: Instance, predicted: Predicted) -> list[Deviation]:
     options: Any = {k: str(instance[k]) for k in ("bias", "activation")}
-    found = interpolate(instance["X"], instance["Y"], **options, tol=1e-9, time_limit=SECONDS)
+    found = in_time(interpolate(instance["X"], instance["Y"], **options, tol=1e-9, time_limit=SECONDS))
     net, norm = found.network, predicted["norm"]
     W, b, V, c = parts(net)
     below, above = slopes(str(instance["activation"]))

@@ -19,6 +19,7 @@ from relucvx.program import ConvexProgram, conventions, lift_network, recover_ne
 from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
 from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value, optimum
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
+from relucvx.theory.draws import SECONDS, in_time
 from relucvx.types import Array
 
 torch = later("torch")
@@ -111,7 +112,7 @@ def _predict_lifted(instance: Instance) -> Predicted:
 def _measure_lifted(instance: Instance, predicted: Predicted) -> list[Deviation]:
     """Lifting and recovering, balancing, merging and pruning keep the fit and never raise the balanced objective."""
     net, problem, X = _network(instance), stated_problem(instance), instance["X"]
-    program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    program = ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs))
     counted = not bias_of(instance).is_free
     W, b, V, _ = parts(net)
     doubled = TwoLayerReLU(
@@ -273,9 +274,9 @@ def _predict_set(instance: Instance) -> Predicted:
 
 def _measure_set(instance: Instance, predicted: Predicted) -> list[Deviation]:
     """Every optimum that the set names is one; UNIQUE is not refuted by a solution from another start or a planted one."""
-    options = {**posed(instance), "tol": 1e-11, "time_limit": 10.0}
+    options = {**posed(instance), "tol": 1e-11, "time_limit": SECONDS}
     ask: Any = (instance["X"], instance["Y"], float(instance["beta"]))
-    first, other = solve(*ask, **options), solve(*ask, **options, rng=1 + int(instance["seed"]))
+    first, other = (in_time(solve(*ask, **options, rng=rng)) for rng in (0, 1 + int(instance["seed"])))
     found = optimal_set(first, time_limit=5.0)
     value = predicted["value"]
     named = [found.network, *([found.second] if found.second is not None else [])]

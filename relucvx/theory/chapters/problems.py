@@ -27,7 +27,7 @@ from relucvx.theory.chapters.reference import (
     optimum,
 )
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
-from relucvx.theory.draws import SECONDS
+from relucvx.theory.draws import SECONDS, in_time
 from relucvx.types import Array, as_activation
 
 CONIC = 1e-6
@@ -50,7 +50,9 @@ def stated_problem(instance: Instance) -> Problem:
 
 def optimal(instance: Instance, tol: float = 1e-9) -> Solution:
     """Certified optimum of an instance."""
-    return solve(instance["X"], instance["Y"], float(instance["beta"]), **posed(instance), tol=tol, time_limit=SECONDS)
+    return in_time(
+        solve(instance["X"], instance["Y"], float(instance["beta"]), **posed(instance), tol=tol, time_limit=SECONDS)
+    )
 
 
 def parts(network: TwoLayerReLU) -> tuple[Array, Array, Array, Array]:
