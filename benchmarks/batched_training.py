@@ -1,7 +1,7 @@
 """What does training all seeds as one tensor program buy? The same seeds, steps and stopping rule, batched and one by one.
 
 100 networks of width 50 on iris (three one-hot classes, biases everywhere, standardised). Two other ways of going one by
-one: autograd and torch.optim (``batched=False``), and the hand-written gradient program called seed by seed. The threads
+one: autograd and torch.optim (the tests' reference), and the hand-written gradient program called seed by seed. The threads
 are torch's own for every contender (``--threads`` overrides); wall seconds are compared, CPU seconds shown beside them.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from harness import ratio, relative, save, table
 import relucvx as rx
 from relucvx import datasets
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from one_by_one import train_alone
+
 CASES = (("adam", "float32"), ("adam", "float64"), ("lbfgs", "float32"), ("lbfgs", "float64"))
 
 
@@ -29,12 +33,12 @@ def contenders(data: Any, seeds: int, width: int, options: dict[str, Any]) -> di
     """Three ways to train the same networks; each returns the list of runs."""
     common = {"width": width, "bias": "all", **options}
 
-    def train(chosen: Any, **kwargs: Any) -> list[Any]:
-        return list(rx.train(data.X, data.Y, data.beta_hint, seeds=chosen, **common, **kwargs))
+    def train(chosen: Any, how: Any = rx.train) -> list[Any]:
+        return list(how(data.X, data.Y, data.beta_hint, seeds=chosen, **common))
 
     return {
         "batched": lambda: train(range(seeds)),
-        "autograd": lambda: train(range(seeds), batched=False),
+        "autograd": lambda: train(range(seeds), train_alone),
         "by_hand": lambda: [run for seed in range(seeds) for run in train([seed])],
     }
 

@@ -45,7 +45,7 @@ def by_cvxpy(problem: Any, arrangement: Any, backend: str, limit: float) -> dict
     from relucvx.program.objective import balanced_objective
     from relucvx.solver.conic import solve_conic
 
-    program = ConvexProgram.from_problem(problem, arrangement)
+    program = ConvexProgram(problem, arrangement=arrangement)
 
     def compiled() -> Compiled:
         form = program.to_cvxpy()

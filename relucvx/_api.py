@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, cert
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried, listening
-from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm_bound import Method
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.problem import NetworkOptions, Problem, ProblemOptions, as_fit, as_problem
 from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
@@ -30,7 +29,7 @@ from relucvx.solver import (
     solve_problem,
 )
 from relucvx.tolerances import SOLVE
-from relucvx.types import Activation, Array, Rng
+from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_positive, as_strengths
 
 MOST_SECONDS = 60.0
@@ -41,19 +40,16 @@ CertifyCallback = Callable[[object], bool | None]
 
 def solve(
     X: Any,
-    Y: Any,
-    beta: float,
+    Y: Any = None,
+    beta: float | None = None,
     *,
-    loss: str | Loss = "squared",
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation = "relu",
-    sample_weight: Any = None,
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     solver: str = "auto",
     start: Solution | TwoLayerReLU | Any = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    **options: Unpack[ProblemOptions],
 ) -> Solution:
     """Global optimum of a two-layer network with weight decay, with a proof, for one output or several.
 
@@ -64,7 +60,8 @@ def solve(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
+    X : array_like, shape (n, d), or Problem
+        A problem from :func:`relucvx.make_problem` comes alone: it holds the targets, the strength and all options.
     Y : array_like, shape (n,) or (n, c)
         Targets; labels ±1 for the logistic, hinge and squared hinge losses; for the cross-entropy one-hot rows, rows of the
         simplex, or class labels (n,).
@@ -106,8 +103,7 @@ def solve(
 
     Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
     """
-    problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
-    return _solve(problem, tol, time_limit, solver, start, callback, rng)
+    return _solve(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
 
 
 def _solve(
@@ -149,14 +145,13 @@ def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
 
 def interpolate(
     X: Any,
-    Y: Any,
+    Y: Any = None,
     *,
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation = "relu",
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    **options: Unpack[NetworkOptions],
 ) -> Solution:
     """Network of least norm that fits the data exactly: the limit beta -> 0+ of :func:`solve`, with a proof.
 
@@ -165,7 +160,8 @@ def interpolate(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
+    X : array_like, shape (n, d), or Problem
+        Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part.
     Y : array_like, shape (n,) or (n, 1)
     bias, activation, tol, time_limit, callback, rng
         As in :func:`solve`.
@@ -192,7 +188,7 @@ def interpolate(
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
     """
-    data = make_problem(X, Y, 1.0, "squared", bias, activation)
+    data = as_fit(X, Y, **options)
     budget = Budget(data, tol, time_limit)
     found: tuple[Problem, SolverResult] | None = None
 
@@ -208,19 +204,16 @@ def interpolate(
 def certify(
     network: Any,
     X: Any,
-    Y: Any,
-    beta: float,
+    Y: Any = None,
+    beta: float | None = None,
     *,
-    loss: str | Loss = "squared",
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation | None = None,
-    sample_weight: Any = None,
     dual: Any = None,
     tol: float = SOLVE.value,
     method: Method = "auto",
     arrangement: Arrangement | None = None,
     time_limit: float | None = 60.0,
     callback: CertifyCallback | None = None,
+    **options: Unpack[ProblemOptions],
 ) -> Certificate:
     """Prove how far a network, from any trainer, is from the global optimum of the stated problem.
 
@@ -229,7 +222,7 @@ def certify(
     network : TwoLayerReLU, Solution or torch module
         Our own, or any module that :func:`relucvx.from_torch` reads; scaled and unbalanced ones are fine.
     X, Y, beta, loss, bias, sample_weight
-        The problem, as in :func:`solve`.
+        The problem, as in :func:`solve`: a :class:`relucvx.Problem`, or what it is made of.
     activation : optional
         Defaults to the network's own.
     dual : ndarray, shape (n, c), optional
@@ -253,7 +246,9 @@ def certify(
     Status: theorem (weak duality), certified numerically. Source: [pilanci-ergen-2020]
     """
     net = network.network if isinstance(network, Solution) else as_network(network)
-    problem = make_problem(X, Y, beta, loss, bias, net.activation if activation is None else activation, sample_weight)
+    if not isinstance(X, Problem) and options.get("activation") is None:
+        options["activation"] = net.activation
+    problem = as_problem(X, Y, beta, **options)
     tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
 
     def proven(limit: Deadline, callback: CertifyCallback | None = None) -> Certificate:
@@ -317,13 +312,10 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
 
 def beta_max(
     X: Any,
-    Y: Any,
+    Y: Any = None,
     *,
-    loss: str | Loss = "squared",
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation = "relu",
-    sample_weight: Any = None,
     time_limit: float | None = 60.0,
+    **options: Unpack[ProblemOptions],
 ) -> tuple[float, float]:
     """Certified interval (lo, hi) of the strength from which the null network is optimal.
 
@@ -333,7 +325,7 @@ def beta_max(
     Parameters
     ----------
     X, Y, loss, bias, activation, sample_weight
-        As in :func:`solve`.
+        As in :func:`solve`; the strength of a :class:`relucvx.Problem` does not matter.
     time_limit : float or None
         Seconds, about; the interval stays valid, and gets wider, when they run out.
 
@@ -345,29 +337,28 @@ def beta_max(
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020]
     """
-    problem, limit = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight), Deadline.of(time_limit)
+    problem, limit = _of_any_strength(X, Y, options), Deadline.of(time_limit)
     with carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left))):
         return beta_max_interval(problem, time_limit=limit)
 
 
 def beta_path(
     X: Any,
-    Y: Any,
+    Y: Any = None,
     betas: Iterable[float] | int = 10,
     *,
-    loss: str | Loss = "squared",
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation = "relu",
-    sample_weight: Any = None,
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    **options: Unpack[ProblemOptions],
 ) -> Iterator[Solution]:
     """Certified solutions for a sequence of strengths, each warm-started from the one before.
 
     Parameters
     ----------
+    X, Y, loss, bias, activation, sample_weight
+        As in :func:`solve`. A :class:`relucvx.Problem` comes alone, with ``betas=`` by name.
     betas : iterable of float, or int
         Strengths in the order to solve them (decreasing is fastest); an integer k asks for k values from beta_max down to
         beta_max/1000, equally spaced in the logarithm.
@@ -384,7 +375,7 @@ def beta_path(
     -----
     Status: certified numerically. Source: [mishkin-pilanci-2023]
     """
-    base = make_problem(X, Y, 1.0, loss, bias, activation, sample_weight)
+    base = _of_any_strength(X, Y, options)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with listening():
             top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
@@ -395,3 +386,8 @@ def beta_path(
     for beta in values:
         previous = _solve(dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng)
         yield previous
+
+
+def _of_any_strength(X: Any, Y: Any, options: ProblemOptions) -> Problem:
+    """The problem of a door that asks for no strength."""
+    return as_problem(X, Y, **options) if isinstance(X, Problem) else as_problem(X, Y, 1.0, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from relucvx.errors import InfeasibleError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
 from relucvx.program.feasibility import check_feasible
 from relucvx.program.model import ConvexProgram
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.problem import NetworkOptions, as_fit
 from relucvx.tolerances import RANK
-from relucvx.types import Activation, Array
+from relucvx.types import Array
 
 
 class InterpolationProgram(ConvexProgram):
@@ -39,26 +39,12 @@ class InterpolationProgram(ConvexProgram):
     arrangements infeasible means that no network of any width fits). Source: [relucvx]
     """
 
-    def __init__(
-        self,
-        X: Any,
-        Y: Any,
-        *,
-        arrangement: Arrangement,
-        bias: str | bool = "none",
-        activation: str | tuple[float, float] | Activation = "relu",
-    ) -> None:
-        problem = make_problem(X, Y, 1.0, "squared", bias, activation)
+    def __init__(self, X: Any, Y: Any = None, *, arrangement: Arrangement, **options: Unpack[NetworkOptions]) -> None:
+        problem = as_fit(X, Y, **options)
         check_feasible(problem)
-        self._bind(problem, arrangement)
+        super().__init__(problem, arrangement=arrangement)
         if not self.complete:
             self._check_span()
-
-    @classmethod
-    def from_problem(cls, problem: Problem, arrangement: Arrangement) -> InterpolationProgram:
-        """The interpolation program of a problem's data (its beta, loss and sample weights play no part)."""
-        Y = problem.Y[:, 0] if problem.scalar_output else problem.Y
-        return cls(problem.X, Y, arrangement=arrangement, bias=problem.bias, activation=problem.activation)
 
     def to_cvxpy(self) -> CvxpyForm:
         """The program in CVXPY; ``fit`` is the targets, and the multiplier of ``link`` the dual point."""

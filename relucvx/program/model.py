@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from relucvx.arrangement.patterns import Arrangement
 from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
-from relucvx.losses import Loss
 from relucvx.program.cvxpy_form import CvxpyForm, build
-from relucvx.program.problem import Problem, make_problem
-from relucvx.types import Activation, BoolArray
+from relucvx.program.problem import Problem, ProblemOptions, as_problem
+from relucvx.types import BoolArray
 
 
 def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
@@ -79,7 +78,7 @@ class ConvexProgram:
     Parameters
     ----------
     X, Y, beta, loss, bias, activation, sample_weight
-        As in :func:`~relucvx.program.problem.make_problem`; Y with one output.
+        As in :func:`~relucvx.program.problem.make_problem`, or a :class:`Problem` alone; one output.
     arrangement : Arrangement
         Of the augmented inputs: ``enumerate_patterns(X)`` without bias, else of X with a column of ones appended.
 
@@ -104,33 +103,17 @@ class ConvexProgram:
     2 True 1.800000
     """
 
-    problem: Problem
-    arrangement: Arrangement
-
     def __init__(
         self,
         X: Any,
-        Y: Any,
+        Y: Any = None,
         *,
-        beta: float,
+        beta: float | None = None,
         arrangement: Arrangement,
-        loss: str | Loss = "squared",
-        bias: str | bool = "none",
-        activation: str | tuple[float, float] | Activation = "relu",
-        sample_weight: Any = None,
+        **options: Unpack[ProblemOptions],
     ) -> None:
-        self._bind(make_problem(X, Y, beta, loss, bias, activation, sample_weight), arrangement)
-
-    @classmethod
-    def from_problem(cls, problem: Problem, arrangement: Arrangement) -> ConvexProgram:
-        """The convex program of a :class:`Problem`."""
-        program = cls.__new__(cls)
-        program._bind(problem, arrangement)
-        return program
-
-    def _bind(self, problem: Problem, arrangement: Arrangement) -> None:
-        check_arrangement(problem, arrangement)
-        self.problem = problem
+        self.problem = as_problem(X, Y, beta, **options)
+        check_arrangement(self.problem, arrangement)
         self.arrangement = arrangement
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack, get_type_hints
 
 import numpy as np
 
@@ -13,6 +15,31 @@ from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array, Bias, Result, as_activation, freeze
 from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_same_length
+
+
+class NetworkOptions(TypedDict, total=False):
+    """Which networks a problem is about: biases and activation.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+
+    bias: str | bool
+    activation: str | tuple[float, float] | Activation
+
+
+class ProblemOptions(NetworkOptions, total=False):
+    """What a problem has besides X, Y and beta; every front door that takes these takes a :class:`Problem` instead.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+
+    loss: str | Loss
+    sample_weight: Any
+
 
 MAGNITUDES = (1e-50, 1e50)
 """Range of every number a bound multiplies: the largest |entry| of Y and of each non-zero row of X, weights and slopes."""
@@ -297,3 +324,71 @@ def make_problem(
             )
         )
     return Problem(X, Y, beta, loss, mode, phi, weight, scalar_output)
+
+
+def as_problem(X: Any, Y: Any = None, beta: Any = None, **options: Unpack[ProblemOptions]) -> Problem:
+    """What a front door was given: a problem as it is, or data and options to make one of.
+
+    Raises
+    ------
+    InvalidInputError
+        For data without targets or strength, and for a problem together with what it already holds.
+    TypeError
+        For options that no problem has.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    check_options(options, ProblemOptions)
+    given = [name for name, value in (("Y", Y), ("beta", beta)) if value is not None] + list(options)
+    if isinstance(X, Problem):
+        if given:
+            raise InvalidInputError(
+                explain(
+                    "a Problem alone, or X, Y and beta with their options",
+                    f"a Problem and {', '.join(given)}",
+                    "the problem holds them already",
+                    "dataclasses.replace(problem, beta=0.1) for another strength, else relucvx.make_problem(X, Y, beta)",
+                )
+            )
+        return X
+    for name, value in (("Y", Y), ("beta", beta)):
+        if value is None:
+            raise InvalidInputError(
+                explain("X, Y and beta, or a Problem alone", f"no {name}", "", "relucvx.make_problem(X, Y, beta=0.1)")
+            )
+    return make_problem(X, Y, beta, **options)
+
+
+def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:
+    """The problem whose limit beta -> 0+ an exact fit is: squared loss, beta = 1, equal weights.
+
+    Of a :class:`Problem` the strength, the loss and the weights play no part.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    check_options(options, NetworkOptions)
+    if not isinstance(X, Problem):
+        return as_problem(X, Y, 1.0, **options)
+    as_problem(X, Y, **options)  # nothing beside it
+    Y = X.Y[:, 0] if X.scalar_output else X.Y
+    return make_problem(X.X, Y, 1.0, bias=X.bias, activation=X.activation)
+
+
+def check_options(options: Mapping[str, Any], *kinds: type) -> None:
+    """Refuse keywords that none of the given kinds of options has, as Python refuses unknown parameters.
+
+    Raises
+    ------
+    TypeError
+        Naming the keyword, and one of nearly the same name where there is one.
+    """
+    known = [name for kind in kinds for name in get_type_hints(kind)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else f"; options are {', '.join(known)}"
+            raise TypeError(f"unexpected keyword argument {name!r}{meant}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 
@@ -16,9 +16,8 @@ from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted
 from relucvx.interrupts import interruptible
 from relucvx.kernel import predict
-from relucvx.losses import Loss
 from relucvx.program.objective import fit
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.problem import Problem, ProblemOptions, as_problem
 from relucvx.report import findings as say
 from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
@@ -27,7 +26,7 @@ from relucvx.report.read import check_solution, read_factors, read_history, read
 from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
-from relucvx.types import Activation, Array, Rng, Status
+from relucvx.types import Rng, Status
 from relucvx.validation import as_positive
 
 REACH = 1e-4
@@ -46,14 +45,10 @@ LATE = 0.5
 @interruptible
 def compare(
     X: Any,
-    Y: Any,
-    beta: float,
+    Y: Any = None,
+    beta: float | None = None,
     runs: Any = None,
     *,
-    loss: str | Loss = "squared",
-    bias: str | bool = "none",
-    activation: str | tuple[float, float] | Activation = "relu",
-    sample_weight: Any = None,
     labels: Any = None,
     factors: Any = None,
     solution: Solution | None = None,
@@ -63,6 +58,7 @@ def compare(
     time_limit: float | None = None,
     rng: Rng = 0,
     callback: Callable[[Any], bool | None] | None = None,
+    **options: Unpack[ProblemOptions],
 ) -> Comparison:
     """Does theory hold at the certified optimum, and do trained networks get there?
 
@@ -71,7 +67,8 @@ def compare(
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
+    X : array_like, shape (n, d), or Problem
+        After a problem from :func:`relucvx.make_problem` come the runs: ``compare(problem, runs)``.
     Y : array_like, shape (n,) or (n, c)
     beta : float
         Weight decay, for a loss summed over samples.
@@ -123,7 +120,9 @@ def compare(
     global optimum: holds. 1.8 <= p* <= 1.8 (...), over every activation pattern
     training reaches the optimum: does not hold. 0 of 1 runs reach p* to 0.0001; ...
     """
-    problem = make_problem(X, Y, beta, loss, bias, activation, sample_weight)
+    if isinstance(X, Problem) and runs is None:
+        Y, runs = None, Y
+    problem = as_problem(X, Y, beta, **options)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
     phases = _Phases(Deadline.of(time_limit))
@@ -161,11 +160,7 @@ class _Phases:
         """The optimum, or the best found so far."""
         seconds = None if math.isinf(self.deadline.at) else SOLVER_SHARE * self.deadline.left()
         try:
-            found = solve(
-                problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias,
-                activation=problem.activation, sample_weight=problem.sample_weight, tol=tol, time_limit=seconds,
-                callback=callback, rng=rng,
-            )  # fmt: skip
+            found = solve(problem, tol=tol, time_limit=seconds, callback=callback, rng=rng)
         except KeyboardInterrupt as stop:
             return cast(Solution, self._stopped("solving", stop, Solution))
         if found.status is Status.INTERRUPTED:
@@ -180,9 +175,7 @@ class _Phases:
             return []
         try:
             runs = train(
-                problem.X, _targets(problem), problem.beta, loss=problem.loss, bias=problem.bias,
-                activation=problem.activation, sample_weight=problem.sample_weight,
-                p_star=solution.certificate.lower or None, time_limit=self.deadline.share(TRAINING_SHARE),
+                problem, p_star=solution.certificate.lower or None, time_limit=self.deadline.share(TRAINING_SHARE),
                 callback=callback, **options,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
@@ -276,7 +269,3 @@ def _predictions(problem: Problem) -> tuple[Any, ...]:
     if not problem.loss.least_squares or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
         return ()
     return tuple(predict(problem.X, problem.Y, problem.beta, bias=problem.bias, activation=problem.activation))
-
-
-def _targets(problem: Problem) -> Array:
-    return problem.Y[:, 0] if problem.scalar_output else problem.Y

@@ -65,7 +65,7 @@ def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
     """The reference's answer; None when the time is not enough for it."""
     limit = seconds_left(deadline).get("time_limit")
     try:
-        program = ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs, deadline=deadline))
+        program = ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs, deadline=deadline))
         # CVXPY neither hears Ctrl-C nor looks at the clock
         out = aside(lambda: solve_conic(program, backend="CLARABEL", time_limit=limit), deadline)
     except OutOfTime:

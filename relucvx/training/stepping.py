@@ -145,7 +145,7 @@ class FirstOrder:
         size, n = settings.batch_size, settings.problem.n_samples
         self.batches = None if size is None else [Batches(seed, n, size) for seed in seeds]
         adam = settings.optimizer == "adam"
-        self.rule: Adam | Descent = Adam(theta) if adam else Descent(theta, settings.momentum)
+        self.rule: AdamSteps | DescentSteps = AdamSteps(theta) if adam else DescentSteps(theta, settings.momentum)
 
     def keep(self, index: Any) -> None:
         """Drop every network outside ``index``."""
@@ -174,7 +174,7 @@ class FirstOrder:
         return torch.ones_like(self.stalled)
 
 
-class Descent:
+class DescentSteps:
     """Gradient descent of S networks, with momentum where asked for: ``m <- momentum m + g``, ``theta <- theta - lr m``."""
 
     def __init__(self, theta: Any, momentum: float) -> None:
@@ -193,7 +193,7 @@ class Descent:
             self.average = self.average.index_select(0, index)
 
 
-class Adam:
+class AdamSteps:
     """Adam of S networks, with torch's constants."""
 
     def __init__(self, theta: Any) -> None:

@@ -41,7 +41,7 @@ def test_what_is_edited_by_hand_is_not_complete():
         dataclasses.replace(fewer, doubt="")
     y = np.array([1.0, -1.0, 2.0])
     problem = rx.make_problem(X, y, 0.1)
-    assert not rx.ConvexProgram.from_problem(problem, fewer).complete
+    assert not rx.ConvexProgram(problem, arrangement=fewer).complete
     with pytest.raises(rx.RelucvxError, match="all activation patterns"):
         rx.GatedRelaxation(problem, fewer).lower_bound(1.0)
     with pytest.raises(rx.RelucvxError, match="all activation patterns"):
@@ -66,7 +66,7 @@ def test_patterns_of_the_wrong_shape_or_data_are_refused_at_every_door():
     for other in (enumerate_patterns(X[:2]), rx.sample_patterns(X[:2], 3), enumerate_patterns(2 * X), "patterns"):
         for door in (
             lambda a: rx.certify(problem.null_network(), X, y, 0.1, arrangement=a),
-            lambda a: rx.ConvexProgram.from_problem(problem, a),
+            lambda a: rx.ConvexProgram(problem, arrangement=a),
             lambda a: rx.GatedRelaxation(problem, a),
             lambda a: rx.nuclear_norm_bound(problem, a),
             lambda a: dual_norm(problem, problem.Y, arrangement=a),

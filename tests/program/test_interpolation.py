@@ -123,13 +123,13 @@ def test_other_bad_input():
 def test_from_problem_and_form():
     X, y = np.random.default_rng(0).normal(size=(4, 2)), np.arange(4.0)
     problem = make_problem(X, y, 0.01, bias="hidden")
-    prog = InterpolationProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    prog = InterpolationProgram(problem, arrangement=enumerate_patterns(problem.inputs))
     assert prog.problem.beta == 1.0
     assert prog.problem.scalar_output
     form = prog.to_cvxpy()
     assert form.problem.is_dcp(dpp=True)
     np.testing.assert_array_equal(form.fit.value, y)
     assert (
-        InterpolationProgram.from_problem(make_problem(X, y[:, None], 1.0), enumerate_patterns(X)).problem.scalar_output
+        InterpolationProgram(make_problem(X, y[:, None], 1.0), arrangement=enumerate_patterns(X)).problem.scalar_output
         is False
     )

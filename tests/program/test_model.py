@@ -17,7 +17,7 @@ X, y = RNG.normal(size=(5, 2)), RNG.choice([-1.0, 1.0], 5)
 
 def program(loss="squared", bias="none", activation="relu", beta=0.2):
     problem = make_problem(X, y, beta, loss, bias, activation)
-    return ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    return ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs))
 
 
 def some_patterns(arrangement, keep):
@@ -39,7 +39,7 @@ def test_constructor_and_repr():
     assert "some 3 patterns" in repr(ConvexProgram(X, y, beta=0.2, arrangement=some_patterns(arrangement, 3)))
 
 
-@pytest.mark.parametrize("kind", [ConvexProgram.from_problem, GatedRelaxation])
+@pytest.mark.parametrize("kind", [lambda p, a: ConvexProgram(p, arrangement=a), GatedRelaxation])
 def test_arrangements_of_other_inputs_are_refused(kind):
     plain, lifted = enumerate_patterns(X), enumerate_patterns(make_problem(X, y, 1.0, bias="all").inputs)
     with pytest.raises(InvalidInputError, match=r"column of ones appended; try: enumerate_patterns\(numpy.hstack"):

@@ -21,7 +21,7 @@ from relucvx.types import Bias, as_activation
 def program(X, bias="none", activation="relu", seed=0):
     y = np.random.default_rng(seed).normal(size=len(X))
     problem = make_problem(X, y, 0.4, bias=bias, activation=activation)
-    return ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    return ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs))
 
 
 def random_net(prog, rng, m=6):
@@ -83,7 +83,7 @@ def test_a_wall_neuron_goes_to_whichever_neighbour_the_program_has():
         one = dataclasses.replace(
             prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k]
         )
-        primal = lift_network(net, ConvexProgram.from_problem(prog.problem, one))
+        primal = lift_network(net, ConvexProgram(prog.problem, arrangement=one))
         np.testing.assert_array_equal(primal.positive, [[0.0, 1.0]])
 
 
@@ -91,7 +91,7 @@ def test_lifting_outside_the_patterns_names_the_neurons():
     prog = program(np.array([[1.0, 0.0], [0.0, 1.0]]))
     k = np.flatnonzero(prog.patterns.all(axis=1))
     one = dataclasses.replace(prog.arrangement, patterns=prog.patterns[k], generators=prog.arrangement.generators[k])
-    few = ConvexProgram.from_problem(prog.problem, one)
+    few = ConvexProgram(prog.problem, arrangement=one)
     net = TwoLayerReLU([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]], [1.0, 1.0, -1.0, 0.0])
     with pytest.raises(LiftingError, match="program's 1 patterns; received 2 outside: neurons 1, 2;"):
         lift_network(net, few)

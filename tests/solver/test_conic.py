@@ -39,7 +39,7 @@ def program(loss="squared", bias="none", seed=0, n=6, beta=0.2, activation="relu
     y = rng.choice([-1.0, 1.0], n) if loss in LABELS else rng.normal(size=n)
     y[:2] = 1.0, -1.0
     problem = make_problem(X, y, beta, loss, bias, activation, weights)
-    return ConvexProgram.from_problem(problem, enumerate_patterns(problem.inputs))
+    return ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs))
 
 
 def sampled_dual_norm(problem, N, rng, samples=50_000):
@@ -139,7 +139,7 @@ def test_fewer_patterns_never_lower_the_value():
     prog = program(seed=2)
     arr = prog.arrangement
     few = dataclasses.replace(arr, patterns=arr.patterns[:4], generators=arr.generators[:4])
-    assert solve_conic(ConvexProgram.from_problem(prog.problem, few)).value >= solve_conic(prog).value - 1e-9
+    assert solve_conic(ConvexProgram(prog.problem, arrangement=few)).value >= solve_conic(prog).value - 1e-9
 
 
 def test_gated_relaxation_is_below():

@@ -358,7 +358,7 @@ def test_the_absolute_loss_and_its_conjugate():
 def test_the_conic_reference_knows_the_absolute_loss():
     X, y = random_data(16, 6, 2)
     problem = rx.make_problem(X, y, 0.7, EXACT_PENALTY)
-    program = rx.ConvexProgram.from_problem(problem, rx.enumerate_patterns(X))
+    program = rx.ConvexProgram(problem, arrangement=rx.enumerate_patterns(X))
     reference = solve_conic(program, backend="CLARABEL")
     solution = rx.solve(X, y, 0.7, loss=EXACT_PENALTY)
     assert solution.certificate.rel_gap < 1e-6

@@ -101,21 +101,20 @@ def test_beyond_beta_max_networks_vanish():
     np.testing.assert_allclose(runs.objectives, 0.5 * np.sum(Y[:, 0] ** 2), rtol=1e-9)
 
 
-@pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_callback_and_interruption(optimizer, batched):
+def test_callback_and_interruption(optimizer):
     seen = []
 
     def stop(state):
         seen.append(state)
         return state.step >= 20
 
-    options = {"width": 5, "seeds": range(3), "optimizer": optimizer, "batched": batched}
+    options = {"width": 5, "seeds": range(3), "optimizer": optimizer}
     runs = rx.train(X, Y, 0.01, callback=stop, **options)
     assert runs[0].status is RunStatus.INTERRUPTED
-    assert len(runs) == (3 if batched else 1)
+    assert len(runs) == 3
     assert seen[-1].step >= 20
-    assert seen[-1].active == (3 if batched else 1)
+    assert seen[-1].active == 3
     assert runs[0].objective < runs[0].history["objective"][0]
 
     def interrupt(state):
@@ -125,25 +124,22 @@ def test_callback_and_interruption(optimizer, batched):
     with pytest.raises(KeyboardInterrupt) as stopped:
         rx.train(X, Y, 0.01, callback=interrupt, **options)
     runs = stopped.value.result
-    assert len(runs) == (3 if batched else 1)
+    assert len(runs) == 3
     assert runs[0].status is RunStatus.INTERRUPTED
     assert runs[0].objective < runs[0].history["objective"][0]
 
 
-@pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "sgd"])
-def test_a_time_limit_holds_for_all_seeds_together(optimizer, batched):
+def test_a_time_limit_holds_for_all_seeds_together(optimizer):
     def slow(state):
         time.sleep(0.05)
 
     options = {"max_steps": 100_000, "tol": 0.0, "callback": slow, "record_every": 1}
     began = time.perf_counter()
-    runs = rx.train(
-        X, Y, 0.01, width=5, seeds=range(3), optimizer=optimizer, batched=batched, time_limit=0.5, **options
-    )
+    runs = rx.train(X, Y, 0.01, width=5, seeds=range(3), optimizer=optimizer, time_limit=0.5, **options)
     assert time.perf_counter() - began < 5.0
     assert RunStatus.TIME_LIMIT in [run.status for run in runs]
-    assert len(runs) == (3 if batched else 1)
+    assert len(runs) == 3
     assert all(run.objective < run.history["objective"][0] for run in runs)
     with pytest.raises(rx.RelucvxError, match="time_limit to be a finite number > 0"):
         rx.train(X, Y, 0.01, time_limit=0)
@@ -172,9 +168,13 @@ def test_default_rates_descend():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"optimizer": "adagrad"}, InvalidInputError, "an optimizer among lbfgs, adam, gd, sgd; received 'adagrad'"),
+        (
+            {"optimizer": "adagrad"},
+            InvalidInputError,
+            "an optimizer among lbfgs, adam, gd, sgd, or an object.*received 'adagrad'",
+        ),
         ({"dtype": "float16"}, InvalidInputError, "dtype float64 or float32; received 'float16'"),
-        ({"momentum": 1.0}, InvalidInputError, r"momentum in \[0, 1\); received 1.0"),
+        ({"optimizer": "gd", "momentum": 1.0}, InvalidInputError, r"momentum in \[0, 1\); received 1.0"),
         ({"learning_rate": 0.0, "optimizer": "gd"}, InvalidInputError, "learning_rate to be a finite number > 0"),
         ({"init_scale": 0}, InvalidInputError, "init_scale to be a finite number > 0.*stationary point"),
         ({"tol": -1}, InvalidInputError, "tol to be a finite number >= 0"),
@@ -190,7 +190,7 @@ def test_default_rates_descend():
         ({"batch_size": 4}, UnsupportedError, "no batch_size with lbfgs"),
         ({"batch_size": 13, "optimizer": "sgd"}, InvalidInputError, "batch_size of at most n = 12; received 13"),
         ({"device": "abacus"}, InvalidInputError, "a torch device of this machine; received 'abacus'"),
-        ({"schedule": "linear"}, InvalidInputError, "a schedule among"),
+        ({"optimizer": "sgd", "schedule": "linear"}, InvalidInputError, "a schedule among"),
         ({"activation": "sine"}, InvalidInputError, "an activation among relu.*tanh"),
         ({"bias": "output"}, InvalidInputError, "a bias mode among"),
     ],

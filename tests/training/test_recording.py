@@ -36,7 +36,7 @@ def test_recording():
         assert history["width"].tolist() == [4, 4, 4]
         assert any(name.startswith("participation_ratio") for name in history)
     assert len(calls) == 6
-    deep = rx.train(X, Y, 0.3, width=4, depth=3, seeds=[0], max_steps=3, record={"K": "kernel"}, batched=False)
+    deep = rx.train(X, Y, 0.3, width=4, depth=3, seeds=[0], max_steps=3, record={"K": "kernel"})
     assert deep[0].history["K"].shape[1:] == (12, 12)
     anonymous = rx.train(X, Y, 0.3, width=4, seeds=[0], max_steps=3, record=lambda net: torch.ones(2))
     assert anonymous[0].history["record_0"].shape[1:] == (2,)

@@ -7,20 +7,42 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+import relucvx as rx
 from relucvx.interrupts import listening
 from relucvx.network import SmoothActivation
 from relucvx.training.batched import Callback, Outcome
 from relucvx.training.lbfgs import CURVATURE, DECREASE, MEMORY, PATIENCE, PROGRESS, SHRINKAGE, TRIALS
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.recording import History
-from relucvx.training.runs import RunStatus, TrainingProgress
+from relucvx.training.runs import Runs, RunStatus, TrainingProgress
 from relucvx.training.stepping import BETA1, BETA2, EPSILON, Batches, Settings
+
+
+def train_alone(*args: Any, **options: Any) -> Runs:
+    """:func:`relucvx.train`, one seed after the other."""
+    with mock.patch("relucvx.training.front_door.train_batched", _one_by_one):
+        return rx.train(*args, **options)
+
+
+def _one_by_one(
+    settings: Settings, seeds: Sequence[int], history: History, callback: Callback | None
+) -> tuple[list[Outcome], bool]:
+    """Every seed that was begun before the end, and whether Ctrl-C ended it."""
+    outcomes, stopped = [], False
+    for position, seed in enumerate(seeds):
+        outcome, stopped = train_single(settings, seed, position, history, callback)
+        outcomes.append(outcome)
+        if stopped or outcome.status in (RunStatus.INTERRUPTED, RunStatus.TIME_LIMIT):
+            break
+    return outcomes, stopped
 
 
 def train_single(
