@@ -171,7 +171,7 @@ def test_default_rates_descend():
         (
             {"optimizer": "adagrad"},
             InvalidInputError,
-            "an optimizer among lbfgs, adam, gd, sgd, or an object.*received 'adagrad'",
+            "among lbfgs, adam, gd, sgd, or an object.*received 'adagrad'",
         ),
         ({"dtype": "float16"}, InvalidInputError, "dtype float64 or float32; received 'float16'"),
         ({"optimizer": "gd", "momentum": 1.0}, InvalidInputError, r"momentum in \[0, 1\); received 1.0"),
