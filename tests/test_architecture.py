@@ -5,6 +5,7 @@ The order is that of DESIGN: each name may import the layers below its own, neve
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,31 @@ def test_conic_backends_are_called_in_one_place(file):
 )
 def test_the_rule_about_backends_can_fail(source, calls):
     assert len(backend_calls(source)) == calls
+
+
+def private_imports(source: str) -> list[str]:
+    """Private names of other modules that a source imports; a private module is its folder's, and may be."""
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    return [
+        f"{node.module}.{alias.name}"
+        for node in found
+        for alias in node.names
+        if re.match("_[a-z]", alias.name)
+        and (node.module or "").startswith("relucvx")
+        and not (ROOT.parent / Path(*node.module.split("."), f"{alias.name}.py")).exists()
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_nobody_imports_a_private_name(file):
+    assert private_imports(file.read_text()) == []
+
+
+def test_the_rule_about_private_names_can_fail():
+    assert private_imports("from relucvx.network.two_layer import TwoLayerReLU, _bias") == [
+        "relucvx.network.two_layer._bias"
+    ]
+    assert private_imports("from relucvx.arrangement import _kernels\nfrom relucvx import __version__") == []
 
 
 def test_the_certificate_does_not_know_the_solver():

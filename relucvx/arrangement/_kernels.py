@@ -148,7 +148,7 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
 
 
 @compiled
-def _householder(p: Any) -> tuple[Any, float]:
+def householder(p: Any) -> tuple[Any, float]:
     """(v, beta) with (I - beta v vᵀ) p parallel to the first axis."""
     norm = np.sqrt(np.sum(p * p))
     v = p / norm
@@ -158,7 +158,7 @@ def _householder(p: Any) -> tuple[Any, float]:
 
 
 @compiled
-def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, bool]:
+def restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, bool]:
     """Rows before j in coordinates of wall j; False if one of them vanishes there, that is, has the same wall."""
     dim = P.shape[1]
     Q = np.empty((j, dim - 1))
@@ -178,7 +178,7 @@ def _restrict(P: Any, j: int, v: Any, beta: float, tol: float) -> tuple[Any, boo
 
 
 @compiled
-def _unfold(g: Any, v: Any, beta: float) -> Any:
+def unfold(g: Any, v: Any, beta: float) -> Any:
     """Witnesses on wall j back in the coordinates of the flat around it."""
     m, inner = g.shape
     out = np.empty((m, inner + 1))
@@ -268,7 +268,7 @@ def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int,
 
 
 @compiled
-def _add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: float, zobrist: Any) -> Any:
+def add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: float, zobrist: Any) -> Any:
     """Add wall j: cut exactly the cells that `wall`, the arrangement restricted to wall j, names."""
     dim = P.shape[1]
     word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
@@ -348,13 +348,13 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
     n = 1
     for j in range(1, k):
         # the rows before j, restricted to wall j, one dimension lower
-        v, beta = _householder(P[j])
-        Q, distinct = _restrict(P, j, v, beta, tol)
+        v, beta = householder(P[j])
+        Q, distinct = restrict(P, j, v, beta, tol)
         if distinct:
             inner = half_arrangement(Q, tol, zobrist)
-            wall = (inner[0], inner[1], _unfold(inner[2], v, beta), inner[3])
-            cells, n = _add_wall(P, j, cells, n, wall, tol, zobrist)
+            wall = (inner[0], inner[1], unfold(inner[2], v, beta), inner[3])
+            cells, n = add_wall(P, j, cells, n, wall, tol, zobrist)
         else:
             empty = (cells[0][:0], cells[1][:0], cells[2][:0], cells[3][:0])
-            cells, n = _add_wall(P, j, cells, n, empty, tol, zobrist)
+            cells, n = add_wall(P, j, cells, n, empty, tol, zobrist)
     return cells[0][:n], cells[1][:n], cells[2][:n], cells[3][:n]

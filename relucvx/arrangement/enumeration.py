@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relucvx.arrangement._cells import CellArrays
-from relucvx.arrangement._kernels import _add_wall, _householder, _restrict, _unfold, half_arrangement
+from relucvx.arrangement._kernels import add_wall, half_arrangement, householder, restrict, unfold
 from relucvx.arrangement._rows import merge_coincident, nearest_wall, read_off
 from relucvx.arrangement.counting import count_patterns, count_up_to
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
@@ -170,14 +170,14 @@ def _in_pieces(P: Array, keys: NDArray[np.uint64], deadline: Deadline) -> CellAr
     bits[:, :1] = cells[0]
     cells = (bits, *cells[1:])
     for j in range(1, k):
-        v, beta = _householder(P[j])
-        Q, distinct = _restrict(P, j, v, beta, _INNER)
+        v, beta = householder(P[j])
+        Q, distinct = restrict(P, j, v, beta, _INNER)
         wall = tuple(part[:0] for part in cells)
         if distinct:
             inner = _in_pieces(Q, keys, deadline)
-            wall = (inner[0], inner[1], _unfold(inner[2], v, beta), inner[3])
+            wall = (inner[0], inner[1], unfold(inner[2], v, beta), inner[3])
         deadline.check()
-        cells, n = _add_wall(P, j, cells, n, wall, _INNER, keys)
+        cells, n = add_wall(P, j, cells, n, wall, _INNER, keys)
     return tuple(part[:n] for part in cells)
 
 

@@ -9,7 +9,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.network.activations import SmoothActivation, resolve_activation
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
-from relucvx.network.two_layer import TwoLayerReLU, _bias, _numbers, as_samples
+from relucvx.network.two_layer import TwoLayerReLU, as_bias_vector, as_numbers, as_samples
 from relucvx.types import ACTIVATIONS, Activation, Array, Result, freeze
 from relucvx.validation import as_matrix
 
@@ -182,7 +182,7 @@ def _matrices(weights: Any) -> tuple[Array, ...]:
         )
     out: list[Array] = []
     for k, weight in enumerate(weights):
-        w = _numbers(weight, f"weights[{k}]")
+        w = as_numbers(weight, f"weights[{k}]")
         fan_in = out[-1].shape[1] if out else None
         if w.ndim != 2 or 0 in (w.shape[0] if k == 0 else 1, w.shape[-1] if k == len(weights) - 1 else 1):
             raise InvalidInputError(explain(f"weights[{k}] of shape (fan_in, fan_out)", f"shape {w.shape}"))
@@ -210,7 +210,9 @@ def _bias_tuple(biases: Any, weights: tuple[Array, ...]) -> tuple[Array | None, 
             )
         )
     pairs = zip(biases, weights, strict=True)
-    out = tuple(_bias(b, f"biases[{k}]", w.shape[1], "one per column of its matrix") for k, (b, w) in enumerate(pairs))
+    out = tuple(
+        as_bias_vector(b, f"biases[{k}]", w.shape[1], "one per column of its matrix") for k, (b, w) in enumerate(pairs)
+    )
     return None if all(b is None for b in out) else out
 
 

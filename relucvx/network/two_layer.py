@@ -59,7 +59,7 @@ class TwoLayerReLU(Result):
     scalar_output: bool = False
 
     def __post_init__(self) -> None:
-        w = _numbers(self.weights_in, "weights_in")
+        w = as_numbers(self.weights_in, "weights_in")
         if w.ndim != 2 or w.shape[1] == 0:
             raise InvalidInputError(
                 explain(
@@ -69,7 +69,7 @@ class TwoLayerReLU(Result):
                     "weights_in[None, :] for a single neuron",
                 )
             )
-        v = _numbers(self.weights_out, "weights_out")
+        v = as_numbers(self.weights_out, "weights_out")
         v = v[:, None] if v.ndim == 1 else v
         if v.ndim != 2 or v.shape[0] != w.shape[0] or v.shape[1] == 0:
             raise InvalidInputError(
@@ -83,8 +83,10 @@ class TwoLayerReLU(Result):
         object.__setattr__(self, "activation", as_activation(self.activation))
         object.__setattr__(self, "weights_in", freeze(w))
         object.__setattr__(self, "weights_out", freeze(v))
-        object.__setattr__(self, "bias_in", _bias(self.bias_in, "bias_in", w.shape[0], "one per hidden neuron"))
-        object.__setattr__(self, "bias_out", _bias(self.bias_out, "bias_out", v.shape[1], "one per output"))
+        object.__setattr__(
+            self, "bias_in", as_bias_vector(self.bias_in, "bias_in", w.shape[0], "one per hidden neuron")
+        )
+        object.__setattr__(self, "bias_out", as_bias_vector(self.bias_out, "bias_out", v.shape[1], "one per output"))
         object.__setattr__(self, "scalar_output", as_flag(self.scalar_output, "scalar_output"))
         if self.scalar_output and v.shape[1] != 1:
             raise InvalidInputError(
@@ -203,7 +205,7 @@ def row_norms(rows: Array) -> Array:
     return scale * np.linalg.norm(rows / safe[:, None], axis=1)
 
 
-def _numbers(value: Any, name: str) -> Array:
+def as_numbers(value: Any, name: str) -> Array:
     """Finite float64 array of any shape; unlike as_matrix it lets m = 0 through."""
     raw = to_numpy(value, name)
     if raw.dtype.kind not in "biuf":
@@ -219,10 +221,11 @@ def _numbers(value: Any, name: str) -> Array:
     return out
 
 
-def _bias(value: Any, name: str, size: int, meaning: str) -> Array | None:
+def as_bias_vector(value: Any, name: str, size: int, meaning: str) -> Array | None:
+    """A bias as a read-only vector of the given size, a number as a vector of one; None stays None."""
     if value is None:
         return None
-    out = _numbers(value, name)
+    out = as_numbers(value, name)
     out = out[None] if out.ndim == 0 else out
     if out.shape != (size,):
         raise InvalidInputError(

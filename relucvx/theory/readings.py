@@ -28,7 +28,7 @@ from relucvx.theory.draws import (
     solved,
 )
 from relucvx.theory.planar import planar_optimum
-from relucvx.theory.reformulation import CONIC, ONE_OUTPUT, POSITIVE, _conic
+from relucvx.theory.reformulation import CONIC, ONE_OUTPUT, POSITIVE, conic_value
 from relucvx.types import Array
 
 WHITENED = Assumption("X X^T = I", lambda i: whitened(i["X"]))
@@ -84,7 +84,7 @@ def _measure_between(instance: Instance, predicted: Predicted) -> list[Deviation
 # ---------------------------------------------------------------------- constants
 def _lasso(instance: Instance, constant: float) -> Predicted:
     """||.||² + constant Σ ||V_i||, which is twice the package's convex program at half the constant."""
-    return {"loss": 2 * _conic({**instance, "beta": 0.5 * constant}, gated=False)}
+    return {"loss": 2 * conic_value({**instance, "beta": 0.5 * constant}, gated=False)}
 
 
 def _measure_network_loss(instance: Instance, predicted: Predicted) -> list[Deviation]:

@@ -45,7 +45,7 @@ ONE_OUTPUT = Assumption("one output", _one_output, _split_targets)
 
 
 # ---------------------------------------------------------------------- equivalence
-def _conic(instance: Instance, gated: bool) -> float:
+def conic_value(instance: Instance, gated: bool) -> float:
     """Value of the convex program over all patterns (or of its gated relaxation), by CLARABEL."""
     X, Y, beta = instance["X"], instance["Y"], instance["beta"]
     patterns = enumerate_patterns(X)
@@ -158,7 +158,11 @@ def _measure_gated(instance: Instance, predicted: Predicted) -> list[Deviation]:
     found = solved(instance)
     return [
         close(
-            "gated value against free blocks", _conic(instance, gated=True), predicted["value"], CONIC, found.objective
+            "gated value against free blocks",
+            conic_value(instance, gated=True),
+            predicted["value"],
+            CONIC,
+            found.objective,
         ),
         at_most("gated value above the optimum", predicted["value"], found.objective, CONIC, found.objective),
     ]
@@ -177,7 +181,7 @@ CLAIMS = (
         "pilanci-ergen-2020",
         "theorem (one output; the conic program in several outputs needs completely positive cones)",
         draw=regression,
-        predict=lambda i: {"value": _conic(i, gated=False)},
+        predict=lambda i: {"value": conic_value(i, gated=False)},
         measure=_measure_equivalence,
         assumptions=(ONE_OUTPUT, POSITIVE),
         seconds=0.2,
