@@ -27,12 +27,25 @@ def from_mean_loss(beta: float, n: int) -> float:
     Notes
     -----
     Status: theorem (times n). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.program.conventions import from_mean_loss
+    >>> from_mean_loss(0.01, n=150)
+    1.5
     """
     return as_positive(beta, "beta") * _count(n)
 
 
 def to_mean_loss(beta: float, n: int) -> float:
-    """The inverse of :func:`from_mean_loss`: ``beta/n``."""
+    """The inverse of :func:`from_mean_loss`: ``beta/n``.
+
+    Examples
+    --------
+    >>> from relucvx.program.conventions import to_mean_loss
+    >>> to_mean_loss(1.5, n=150)
+    0.01
+    """
     return as_positive(beta, "beta") / _count(n)
 
 
@@ -49,6 +62,12 @@ def from_mean_squared_error(decay: float, n: int) -> float:
     Notes
     -----
     Status: theorem (times n/2). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.program.conventions import from_mean_squared_error
+    >>> from_mean_squared_error(0.01, n=150)
+    1.5
     """
     return as_positive(decay, "decay") * _count(n)
 
@@ -64,6 +83,12 @@ def from_sum_of_squares(lam: float) -> float:
     Notes
     -----
     Status: theorem (times 1/2). Source: [wang-2025]
+
+    Examples
+    --------
+    >>> from relucvx.program.conventions import from_sum_of_squares
+    >>> from_sum_of_squares(0.3)
+    0.3
     """
     return as_positive(lam, "lam")
 
@@ -93,6 +118,12 @@ def from_torch_weight_decay(weight_decay: float, n: int, reduction: str = "mean"
     Notes
     -----
     Status: theorem (times n, and 1/2 where not halved). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.program.conventions import from_torch_weight_decay
+    >>> from_torch_weight_decay(0.02, n=100)  # MSELoss and SGD(weight_decay=0.02)
+    1.0
     """
     if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
         raise InvalidInputError(explain('reduction "mean" or "sum"', shown(reduction), "", 'reduction="mean"'))

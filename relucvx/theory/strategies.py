@@ -39,6 +39,13 @@ def matrices(rows: int, columns: int, span: int = 4, denominator: int = 2) -> An
     Notes
     -----
     Source: [relucvx]. Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from relucvx.theory import strategies
+    >>> find(strategies.matrices(1, 2), lambda X: X[0, 1] > X[0, 0]).shape
+    (1, 2)
     """
     st = _hypothesis()
     entries = st.lists(st.integers(-span, span), min_size=rows * columns, max_size=rows * columns)
@@ -56,6 +63,18 @@ def inputs(max_samples: int = 6, max_features: int = 3) -> Any:
     Notes
     -----
     Source: [relucvx]. Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> import relucvx as rx
+    >>> from relucvx.theory import strategies
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(strategies.inputs())
+    ... def patterns_are_few(X):
+    ...     assert len(rx.enumerate_patterns(X)) <= 2 ** len(X)
+    ...
+    >>> patterns_are_few()
     """
     st = _hypothesis()
     shapes = st.tuples(st.integers(1, max_samples), st.integers(1, max_features))
@@ -90,6 +109,17 @@ def problems(
     Notes
     -----
     Source: [relucvx]. Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from relucvx.theory import strategies
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(strategies.problems(biases=("all",)))
+    ... def the_null_network_has_an_objective(problem):
+    ...     assert problem.null_value() >= 0
+    ...
+    >>> the_null_network_has_an_objective()
     """
     st = _hypothesis()
 
@@ -115,6 +145,15 @@ def networks(problem: Problem, max_width: int = 4) -> Any:
     Notes
     -----
     Source: [relucvx]. Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from hypothesis import find
+    >>> from relucvx.theory import strategies
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> find(strategies.networks(problem), lambda network: network.width == 2).n_features
+    1
     """
     st = _hypothesis()
     d, c = problem.n_inputs, problem.n_outputs
@@ -154,6 +193,17 @@ def instances(name: str, max_size: int = MAX_SIZE) -> Any:
     Notes
     -----
     Source: [relucvx]. Status: theorem (a definition).
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from relucvx.theory import claim, strategies
+    >>> @settings(max_examples=3, deadline=None)
+    ... @given(strategies.instances("spike-free-z-matrix"))
+    ... def the_claim_holds(instance):
+    ...     assert claim("spike-free-z-matrix").check(instance).verdict.name == "HOLDS"
+    ...
+    >>> the_claim_holds()
     """
     st = _hypothesis()
     subject = claim(name)
