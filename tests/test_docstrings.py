@@ -50,6 +50,22 @@ def test_public_callables_name_their_source_and_what_they_rest_on(name):
     assert lacking(CALLABLES[name]) == []
 
 
+WITHOUT_EXAMPLE = {
+    f"relucvx.{name}" for name in ("solve", "interpolate", "optimal_set", "certify", "beta_max", "beta_path")
+}
+"""Shown together in the docstring of the package."""
+
+
+def has_example(obj):
+    return ">>> " in (inspect.getdoc(obj) or "")
+
+
+def test_public_callables_have_an_example():
+    assert {name for name, obj in CALLABLES.items() if not has_example(obj)} <= WITHOUT_EXAMPLE
+    shown = inspect.getdoc(relucvx)
+    assert {name for name in WITHOUT_EXAMPLE if f"rx.{name.removeprefix('relucvx.')}(" not in shown} == set()
+
+
 def test_there_are_many_and_the_check_can_fail():
     assert len(CALLABLES) > 180
 
@@ -62,13 +78,21 @@ def test_there_are_many_and_the_check_can_fail():
     def misquoted():
         """Compute something. Status: theorem. Source: [nobody-1999]."""
 
+    def shown():
+        """Compute something.
+
+        >>> shown()
+        """
+
+    assert has_example(shown)
+    assert not has_example(silent)
     assert lacking(silent) == ["Source", "Status"]
     assert lacking(vague) == ["a key in brackets after Source"]
     assert lacking(misquoted) == ["nobody-1999"]
 
 
 def examples(module):
-    """Examples of a module, which is looked up by its name: some functions hide a module of theirs behind their own."""
+    """Examples of a module."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     return [found for found in finder.find(importlib.import_module(module), module) if found.examples]
 
