@@ -748,7 +748,7 @@ def test_the_check_of_mirrors_can_fail():
     ]
 
 
-LATE_IMPORTS = 27
+LATE_IMPORTS = 24
 """In the whole package: circles that a drawer closes, kernels to compile, packages that may be missing. It only falls."""
 
 

@@ -15,10 +15,15 @@ import numpy as np
 
 from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
 from relucvx.errors import LicenseError, MissingPackageError, explain
+from relucvx.later import later
 from relucvx.types import Array
 
 if TYPE_CHECKING:
     import cvxpy as cp
+else:
+    cp = later("cvxpy")
+
+clarabel = later("clarabel")
 
 CLARABEL, SCS, MOSEK = "CLARABEL", "SCS", "MOSEK"
 BACKENDS = (CLARABEL, SCS, MOSEK)
@@ -55,8 +60,6 @@ def options(backend: str, tol: float, time_limit: float | None, max_iters: int) 
 
 def failures(backend: str) -> tuple[type[BaseException], ...]:
     """What CVXPY raises when the backend fails."""
-    import cvxpy as cp
-
     common: tuple[type[BaseException], ...] = (cp.error.SolverError, ArithmeticError)
     if backend != MOSEK:
         return common
@@ -143,8 +146,6 @@ def run_clarabel(data: tuple[Any, ...], tol: float, deadline: Deadline, long: bo
 
     A ``long`` solve is run aside, so that Ctrl-C and the deadline are heard meanwhile.
     """
-    import clarabel
-
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1

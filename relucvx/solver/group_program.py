@@ -16,10 +16,13 @@ import scipy.sparse as sp
 
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
+from relucvx.later import later
 from relucvx.losses import LossCones
 from relucvx.program.backend import run_clarabel, usable
 from relucvx.program.problem import Problem
 from relucvx.types import Array
+
+clarabel = later("clarabel")
 
 LARGEST_GAIN = 1e6  # where beta is tiny beside the data, the unit of the variables grows no further
 
@@ -102,8 +105,6 @@ class GroupProgram:
         BackendError
             When CLARABEL returns a status from which no usable point follows, running out of time included.
         """
-        import clarabel
-
         # unknowns in this order: x, norm bounds t, output bias, fit, and what the loss needs besides
         extra = self.problem.loss.cones(self.problem.Y, self.problem.sample_weight, self.sy)
         width = self.at_extra + extra.width
