@@ -41,6 +41,12 @@ class Optimizer:
     Notes
     -----
     Status: heuristic (gradient training; nothing is proven). Source: [relucvx]
+
+    Examples
+    --------
+    >>> from relucvx.training import Adam, Optimizer
+    >>> isinstance(Adam(max_steps=100), Optimizer), Adam().get("max_steps", None)
+    (True, 5000)
     """
 
     name: ClassVar[str]
@@ -96,7 +102,7 @@ class LBFGS(Optimizer):
     >>> from relucvx.training import LBFGS, train
     >>> runs = train([[-1.0], [1.0]], [1.0, 1.0], 0.5, width=4, seeds=[0], optimizer=LBFGS(max_steps=100))
     >>> round(runs.best.objective, 6)
-    0.875
+    0.75
     """
 
     name: ClassVar[str] = "lbfgs"
