@@ -6,17 +6,15 @@ Every result that leaves this module carries a certificate recomputed by :mod:`r
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, Unpack
-
-import numpy as np
 
 from relucvx._budget import Budget, interpolation, nothing_yet
 from relucvx.arrangement import Arrangement
-from relucvx.certificate import Certificate, OptimalSet, beta_max_interval, certify_network, optimal_set_of
+from relucvx.certificate import Certificate, OptimalSet, certify_network, optimal_set_of
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import carrying, hurried, listening
+from relucvx.interrupts import carrying, hurried
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.problem import NetworkOptions, Problem, ProblemOptions, as_fit, as_problem
@@ -29,11 +27,8 @@ from relucvx.solver import (
     solve_problem,
 )
 from relucvx.tolerances import SOLVE
-from relucvx.types import Array, Rng
-from relucvx.validation import as_count, as_positive, as_strengths
-
-MOST_SECONDS = 60.0
-"""Seconds for the beta_max that a path begins at, where there is no limit."""
+from relucvx.types import Rng
+from relucvx.validation import as_positive
 
 CertifyCallback = Callable[[object], bool | None]
 
@@ -102,11 +97,21 @@ def solve(
     is the best certified solution so far (status INTERRUPTED). A second Ctrl-C forgoes the second that its proof takes.
 
     Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]  # y = |x|
+    >>> sol = rx.solve(X, y, beta=1.0)
+    >>> print(f"{sol.status.name}: {sol.objective:.6f} with {sol.network.width} neurons, {sol.certificate.scope.name}")
+    CONVERGED: 1.800000 with 2 neurons, ALL_PATTERNS
+    >>> rx.solve(rx.make_problem(X, y, beta=1.0)).objective == sol.objective  # the same, posed once
+    True
     """
-    return _solve(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
+    return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
 
 
-def _solve(
+def solve_posed(
     problem: Problem,
     tol: float,
     time_limit: float | None,
@@ -115,6 +120,7 @@ def _solve(
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
 ) -> Solution:
+    """The certified solution of a problem that has been checked."""
     budget, first = Budget(problem, tol, time_limit), _start_network(problem, start)
     found: SolverResult | None = None
 
@@ -187,6 +193,14 @@ def interpolate(
     Notes
     -----
     Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]  # y = |x|
+    >>> sol = rx.interpolate(X, y)
+    >>> round(sol.objective, 6), sol.network.predict(X).round(6).tolist()  # two neurons, each of norm 1
+    (2.0, [2.0, 1.0, 1.0, 2.0])
     """
     data = as_fit(X, Y, **options)
     budget = Budget(data, tol, time_limit)
@@ -244,6 +258,15 @@ def certify(
     Notes
     -----
     Status: theorem (weak duality), certified numerically. Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> problem = rx.make_problem([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], beta=1.0)
+    >>> network = rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])  # fits exactly, which costs more than it saves
+    >>> proof = rx.certify(network, problem, dual=rx.solve(problem).dual)
+    >>> print(f"{proof.upper:.6f}, of which at most {proof.rel_gap:.1%} can be saved")
+    2.000000, of which at most 10.0% can be saved
     """
     net = network.network if isinstance(network, Solution) else as_network(network)
     if not isinstance(X, Problem) and options.get("activation") is None:
@@ -294,6 +317,14 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     only NOT_UNIQUE or UNDECIDED are possible.
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> found = rx.optimal_set(rx.solve(X, y, beta=1.0))
+    >>> found.verdict.name, found.width, found.fit.round(4).ravel().tolist()
+    ('UNIQUE', 2, [1.6, 0.8, 0.8, 1.6])
     """
     if not isinstance(solution, Solution):
         raise InvalidInputError(
@@ -308,86 +339,3 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
 
     with carrying(lambda _: hurried(found)):
         return found(limit)
-
-
-def beta_max(
-    X: Any,
-    Y: Any = None,
-    *,
-    time_limit: float | None = 60.0,
-    **options: Unpack[ProblemOptions],
-) -> tuple[float, float]:
-    """Certified interval (lo, hi) of the strength from which the null network is optimal.
-
-    At every beta >= hi no neuron pays (the zero network, or the best constant with an output bias, is optimal); at lo one
-    does, and for bias modes other than "all" anywhere below.
-
-    Parameters
-    ----------
-    X, Y, loss, bias, activation, sample_weight
-        As in :func:`solve`; the strength of a :class:`relucvx.Problem` does not matter.
-    time_limit : float or None
-        Seconds, about; the interval stays valid, and gets wider, when they run out.
-
-    Returns
-    -------
-    lo, hi : float
-
-    Notes
-    -----
-    Status: certified numerically. Source: [pilanci-ergen-2020]
-    """
-    problem, limit = _of_any_strength(X, Y, options), Deadline.of(time_limit)
-    with carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left))):
-        return beta_max_interval(problem, time_limit=limit)
-
-
-def beta_path(
-    X: Any,
-    Y: Any = None,
-    betas: Iterable[float] | int = 10,
-    *,
-    tol: float = SOLVE.value,
-    time_limit: float | None = None,
-    callback: Callable[[Progress], bool | None] | None = None,
-    rng: Rng = 0,
-    **options: Unpack[ProblemOptions],
-) -> Iterator[Solution]:
-    """Certified solutions for a sequence of strengths, each warm-started from the one before.
-
-    Parameters
-    ----------
-    X, Y, loss, bias, activation, sample_weight
-        As in :func:`solve`. A :class:`relucvx.Problem` comes alone, with ``betas=`` by name.
-    betas : iterable of float, or int
-        Strengths in the order to solve them (decreasing is fastest); an integer k asks for k values from beta_max down to
-        beta_max/1000, equally spaced in the logarithm.
-    time_limit : float, optional
-        Seconds for each strength, and for beta_max where ``betas`` is an integer: Ctrl-C meanwhile carries no result, and
-        an upper bound that is not tight by then starts the path higher.
-
-    Yields
-    ------
-    Solution
-        As soon as it is certified.
-
-    Notes
-    -----
-    Status: certified numerically. Source: [mishkin-pilanci-2023]
-    """
-    base = _of_any_strength(X, Y, options)
-    if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
-        with listening():
-            top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
-        values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
-    else:
-        values = as_strengths(betas)
-    previous: Solution | None = None
-    for beta in values:
-        previous = _solve(dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng)
-        yield previous
-
-
-def _of_any_strength(X: Any, Y: Any, options: ProblemOptions) -> Problem:
-    """The problem of a door that asks for no strength."""
-    return as_problem(X, Y, **options) if isinstance(X, Problem) else as_problem(X, Y, 1.0, **options)

@@ -45,6 +45,7 @@ LAYERS = (
     ("solution",),
     ("_budget",),
     ("_api",),
+    ("_strengths",),
     ("training",),
     ("theory",),
     ("report",),

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from relucvx._api import beta_max, solve
+from relucvx._api import solve
+from relucvx._strengths import beta_max
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import predict_factorial
 from relucvx.network import TwoLayerReLU

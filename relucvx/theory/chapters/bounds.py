@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import beta_max, beta_path, interpolate
+from relucvx._api import interpolate
+from relucvx._strengths import beta_max, beta_path
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm

@@ -1,0 +1,127 @@
+"""Strengths: from which one on nothing is learnt, and optima along a sequence of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Unpack
+
+import numpy as np
+
+from relucvx._api import solve_posed
+from relucvx.certificate import beta_max_interval
+from relucvx.deadline import Deadline
+from relucvx.interrupts import carrying, hurried, listening
+from relucvx.program.problem import Problem, ProblemOptions, as_problem
+from relucvx.solution import Solution
+from relucvx.solver import (
+    Progress,
+)
+from relucvx.tolerances import SOLVE
+from relucvx.types import Array, Rng
+from relucvx.validation import as_count, as_strengths
+
+MOST_SECONDS = 60.0
+"""Seconds for the beta_max that a path begins at, where there is no limit."""
+
+
+def beta_max(
+    X: Any,
+    Y: Any = None,
+    *,
+    time_limit: float | None = 60.0,
+    **options: Unpack[ProblemOptions],
+) -> tuple[float, float]:
+    """Certified interval (lo, hi) of the strength from which the null network is optimal.
+
+    At every beta >= hi no neuron pays (the zero network, or the best constant with an output bias, is optimal); at lo one
+    does, and for bias modes other than "all" anywhere below.
+
+    Parameters
+    ----------
+    X, Y, loss, bias, activation, sample_weight
+        As in :func:`solve`; the strength of a :class:`relucvx.Problem` does not matter.
+    time_limit : float or None
+        Seconds, about; the interval stays valid, and gets wider, when they run out.
+
+    Returns
+    -------
+    lo, hi : float
+
+    Notes
+    -----
+    Status: certified numerically. Source: [pilanci-ergen-2020]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> low, high = rx.beta_max(X, y)
+    >>> round(low, 6), round(high, 6)
+    (5.0, 5.0)
+    >>> rx.solve(X, y, beta=1.01 * high).network.width  # nothing pays
+    0
+    """
+    problem, limit = _of_any_strength(X, Y, options), Deadline.of(time_limit)
+    with carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left))):
+        return beta_max_interval(problem, time_limit=limit)
+
+
+def beta_path(
+    X: Any,
+    Y: Any = None,
+    betas: Iterable[float] | int = 10,
+    *,
+    tol: float = SOLVE.value,
+    time_limit: float | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
+    rng: Rng = 0,
+    **options: Unpack[ProblemOptions],
+) -> Iterator[Solution]:
+    """Certified solutions for a sequence of strengths, each warm-started from the one before.
+
+    Parameters
+    ----------
+    X, Y, loss, bias, activation, sample_weight
+        As in :func:`solve`. A :class:`relucvx.Problem` comes alone, with ``betas=`` by name.
+    betas : iterable of float, or int
+        Strengths in the order to solve them (decreasing is fastest); an integer k asks for k values from beta_max down to
+        beta_max/1000, equally spaced in the logarithm.
+    time_limit : float, optional
+        Seconds for each strength, and for beta_max where ``betas`` is an integer: Ctrl-C meanwhile carries no result, and
+        an upper bound that is not tight by then starts the path higher.
+
+    Yields
+    ------
+    Solution
+        As soon as it is certified.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [mishkin-pilanci-2023]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> [round(sol.objective, 6) for sol in rx.beta_path(X, y, [5.0, 2.0, 1.0])]
+    [5.0, 3.2, 1.8]
+    """
+    base = _of_any_strength(X, Y, options)
+    if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
+        with listening():
+            top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
+        values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
+    else:
+        values = as_strengths(betas)
+    previous: Solution | None = None
+    for beta in values:
+        previous = solve_posed(
+            dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng
+        )
+        yield previous
+
+
+def _of_any_strength(X: Any, Y: Any, options: ProblemOptions) -> Problem:
+    """The problem of a door that asks for no strength."""
+    return as_problem(X, Y, **options) if isinstance(X, Problem) else as_problem(X, Y, 1.0, **options)
