@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypedDict, cast
 
-from relucvx.conversion import is_word
+from relucvx.conversion import as_float, is_word, shown
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.training.stepping import Schedule, make_schedule
 from relucvx.validation import as_count, as_positive
@@ -242,9 +242,9 @@ def as_optimizer(optimizer: str | Optimizer, options: OptimizerOptions) -> Optim
     settings = {name: value for name, value in options.items() if value is not None}
     for name in [name for name in settings if name not in known_to(kind)]:
         value = settings.pop(name)
-        if (name, value) == ("momentum", 0.0):
+        if name == "momentum" and as_float(value) == 0.0:
             continue
         able = " or ".join(f'optimizer="{o.name}"' for o in OPTIMIZERS.values() if name in known_to(o))
         why = ", which uses all samples in every step" if name == "batch_size" else ""
-        raise UnsupportedError(explain(f"no {name} with {kind.name}{why}", f"{name}={value!r}", "", able))
+        raise UnsupportedError(explain(f"no {name} with {kind.name}{why}", f"{name}={shown(value)}", "", able))
     return kind(**cast(dict[str, Any], settings))
