@@ -1,7 +1,8 @@
 """What README and the docs print is what a reader gets: every block of Python is run, page by page, as one session."""
 
 import pytest
-from pages import PAGES, differences, in_shell, scripts
+from matplotlib.image import imread
+from pages import PAGES, ROOT, differences, in_shell, scripts
 
 END = "-- end of block --"
 SESSIONS = {name: scripts(page) for name, page in PAGES.items() if scripts(page)}
@@ -40,3 +41,12 @@ def test_every_page_that_shows_python_is_here():
 )
 def test_the_comparison_can_fail(printed, found, same):
     assert (differences(printed, found) == []) is same
+
+
+@pytest.mark.slow
+def test_the_figure_is_drawn_by_its_script(tmp_path):
+    code, _, err = in_shell(["-W", "error", ROOT / "docs" / "figures" / "floor.py", tmp_path / "floor.png"], tmp_path)
+    assert code == 0, err
+    drawn, kept = (imread(file) for file in (tmp_path / "floor.png", ROOT / "docs" / "figures" / "floor.png"))
+    assert drawn.shape == kept.shape
+    assert abs(drawn - kept).mean() < 0.02  # the same figure, up to the rounding of training
