@@ -110,7 +110,7 @@ WHOLE = (
     ),
     Fault(
         "a path of other strengths",
-        "_api:beta_path",
+        "_strengths:beta_path",
         "beta=float(beta)",
         "beta=1.01 * float(beta)",
         "verify path-is-concave",
