@@ -66,6 +66,7 @@ _PUBLIC = {
     "Comparison": "relucvx.report",
     "theory": "relucvx.theory",
     "train": "relucvx.training",
+    "training": "relucvx.training",
     "Status": "relucvx.types",
     "Scope": "relucvx.types",
     "RelucvxError": "relucvx.errors",

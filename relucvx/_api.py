@@ -27,15 +27,15 @@ from relucvx.solver import (
     solve_problem,
 )
 from relucvx.tolerances import SOLVE
-from relucvx.types import Rng
+from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_positive
 
 CertifyCallback = Callable[[object], bool | None]
 
 
 def solve(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     beta: float | None = None,
     *,
     tol: float = SOLVE.value,
@@ -150,8 +150,8 @@ def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
 
 
 def interpolate(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     *,
     tol: float = SOLVE.value,
     time_limit: float | None = None,
@@ -216,12 +216,12 @@ def interpolate(
 
 
 def certify(
-    network: Any,
-    X: Any,
-    Y: Any = None,
+    network: TwoLayerReLU | Solution | Any,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     beta: float | None = None,
     *,
-    dual: Any = None,
+    dual: Array | None = None,
     tol: float = SOLVE.value,
     method: Method = "auto",
     arrangement: Arrangement | None = None,

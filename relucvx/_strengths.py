@@ -18,7 +18,7 @@ from relucvx.solver import (
     Progress,
 )
 from relucvx.tolerances import SOLVE
-from relucvx.types import Array, Rng
+from relucvx.types import ArrayLike, Array, Rng
 from relucvx.validation import as_count, as_strengths
 
 MOST_SECONDS = 60.0
@@ -26,8 +26,8 @@ MOST_SECONDS = 60.0
 
 
 def beta_max(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     *,
     time_limit: float | None = 60.0,
     **options: Unpack[ProblemOptions],
@@ -68,8 +68,8 @@ def beta_max(
 
 
 def beta_path(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     betas: Iterable[float] | int = 10,
     *,
     tol: float = SOLVE.value,

@@ -8,9 +8,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from relucvx.conversion import as_float, shown
@@ -18,6 +19,22 @@ from relucvx.errors import InvalidInputError, explain
 
 Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+
+
+class Sparse(Protocol):
+    """What holds an array of which only some entries are stored, such as SciPy's.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
+
+    def toarray(self) -> Any:
+        """The array."""
+        ...
+
+
+ArrayLike: TypeAlias = npt.ArrayLike | Sparse
+"""What the front doors take for data: lists, NumPy, pandas, torch, SciPy's sparse matrices."""
+
 Rng: TypeAlias = int | np.random.Generator | None
 
 

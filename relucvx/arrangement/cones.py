@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from relucvx.arrangement.patterns import bits_of, unit_rows
 from relucvx.errors import InvalidInputError, explain
 from relucvx.tolerances import PATTERN, WALL
-from relucvx.types import Array, BoolArray
+from relucvx.types import Array, ArrayLike, BoolArray
 from relucvx.validation import as_count, as_matrix, as_positive
 
 
@@ -33,7 +33,7 @@ class ConeProjection(NamedTuple):
     multipliers: Array
 
 
-def pattern_of(w: Any, X: Any) -> BoolArray:
+def pattern_of(w: Any, X: ArrayLike) -> BoolArray:
     """Activation pattern ``[x_i·w >= 0]`` of one gate (d,) -> (n,), or of several (k, d) -> (k, n).
 
     Raises
@@ -62,7 +62,7 @@ def pattern_of(w: Any, X: Any) -> BoolArray:
     return bits_of(gates @ unit_rows(data)[0].T)
 
 
-def cone_margin(w: Any, X: Any, pattern: Any) -> float:
+def cone_margin(w: Any, X: ArrayLike, pattern: Any) -> float:
     """Signed distance of a gate to the nearest wall of its cone: ``min_i (2D - I)_i x_i·w / (||x_i|| ||w||)``.
 
     Over non-zero rows; negative outside the cone, 0 for w = 0, infinite if X = 0.
@@ -91,7 +91,7 @@ def cone_margin(w: Any, X: Any, pattern: Any) -> float:
     return float((rows @ gate).min()) if len(rows) else float("inf")
 
 
-def in_cone(w: Any, X: Any, pattern: Any, tol: float = float(PATTERN)) -> bool:
+def in_cone(w: Any, X: ArrayLike, pattern: Any, tol: float = float(PATTERN)) -> bool:
     """Whether ``(2D - I) X w >= 0`` up to ``tol ||x_i|| ||w||``, that is ``cone_margin(w, X, pattern) >= -tol``.
 
     Raises
@@ -112,7 +112,7 @@ def in_cone(w: Any, X: Any, pattern: Any, tol: float = float(PATTERN)) -> bool:
     return cone_margin(w, X, pattern) >= -as_positive(tol, "tol", allow_zero=True)
 
 
-def project_onto_cone(c: Any, X: Any, pattern: Any) -> ConeProjection:
+def project_onto_cone(c: Any, X: ArrayLike, pattern: Any) -> ConeProjection:
     """Euclidean projection of c onto the cone ``{w : B w >= 0}``, ``B = (2D - I) X``.
 
     By Moreau's decomposition ``projection = c + Bᵀ mu`` where ``mu`` solves the non-negative least squares problem
@@ -171,7 +171,7 @@ def nonnegative_combination(B: Array, target: Array) -> Array:
     return np.maximum(np.asarray(mu, dtype=np.float64), 0.0)
 
 
-def adjacent_patterns(w: Any, X: Any, tol: float = float(WALL), max_walls: int = 3) -> BoolArray:
+def adjacent_patterns(w: Any, X: ArrayLike, tol: float = float(WALL), max_walls: int = 3) -> BoolArray:
     """Patterns of the full-dimensional cells that touch a gate, to within a tolerance.
 
     The up to ``max_walls`` nearest walls with ``|x_i·w| <= tol ||x_i|| ||w||`` (collinear rows share a wall) are tried

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from relucvx.arrangement.patterns import Arrangement, row_space
 from relucvx.deadline import Deadline
 from relucvx.errors import TooManyPatternsError, explain
 from relucvx.tolerances import PATTERN
-from relucvx.types import Array, BoolArray
+from relucvx.types import Array, ArrayLike, BoolArray
 from relucvx.validation import as_count, as_matrix
 
 MEMORY_LIMIT = 16 * 2**30
@@ -33,7 +32,7 @@ _QUICK = 1e7  # cells times the size of the rows that one compiled call may take
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
-def enumerate_patterns(X: Any, max_patterns: int = 1_000_000, *, deadline: Deadline | None = None) -> Arrangement:
+def enumerate_patterns(X: ArrayLike, max_patterns: int = 1_000_000, *, deadline: Deadline | None = None) -> Arrangement:
     """All activation patterns of X: the full-dimensional cells of the arrangement of its non-zero rows.
 
     ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].

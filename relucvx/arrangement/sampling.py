@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from relucvx.arrangement.counting import count_up_to
@@ -11,14 +9,14 @@ from relucvx.arrangement.enumeration import reduce_rows
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.patterns import Arrangement, bits_of
 from relucvx.tolerances import PATTERN
-from relucvx.types import Array, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix
 
 _BATCH_ENTRIES = 1 << 22  # entries of gates @ rows held at a time
 _BARREN_ROUNDS = 20  # rounds of draws without a new pattern after which sampling stops
 
 
-def sample_patterns(X: Any, n_patterns: int, rng: Rng = None) -> Arrangement:
+def sample_patterns(X: ArrayLike, n_patterns: int, rng: Rng = None) -> Arrangement:
     """Up to ``n_patterns`` different activation patterns of X, drawn at random.
 
     Rounds alternate between Gaussian gates in the row space, which find a cell with a probability proportional to its

@@ -12,7 +12,7 @@ import numpy as np
 
 from relucvx.kernel.prediction import Prediction, add_note, as_one_hot, as_targets, build_prediction, whitened_condition
 from relucvx.network import DeepNetwork, TwoLayerReLU
-from relucvx.types import ACTIVATIONS, Array
+from relucvx.types import ACTIVATIONS, Array, ArrayLike
 from relucvx.validation import as_count, as_positive
 
 TIE = 1e-12
@@ -119,7 +119,7 @@ def predict_deep_linear(Y: Any, beta: float, depth: int, X: Any = None) -> Predi
     )
 
 
-def predict_deep_one_hot(labels: Any, beta: float, depth: int, X: Any = None) -> Prediction:
+def predict_deep_one_hot(labels: ArrayLike, beta: float, depth: int, X: Any = None) -> Prediction:
     """Deep ReLU network on whitened one-hot data: K_l = Σ_k s_k^(2l/L)/n_k · 1_k 1_k^T, that of the linear network.
 
     Parameters

@@ -8,14 +8,14 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU, is_torch_module
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_positive
 
 WHITENED = 1e-9
 """Largest deviation of an entry of X X^T from the identity: far above rounding, far below any effect on p*."""
 
 
-def representation_kernel(network: Any, X: Any, layer: int = -1) -> Array:
+def representation_kernel(network: Any, X: ArrayLike, layer: int = -1) -> Array:
     """Hidden kernel K = H H^T of a network on data, H the activations of one hidden layer.
 
     Parameters
@@ -64,7 +64,7 @@ def representation_kernel(network: Any, X: Any, layer: int = -1) -> Array:
     return np.asarray((kernel + kernel.T) / 2, dtype=np.float64)
 
 
-def spectrum(K: Any) -> Array:
+def spectrum(K: ArrayLike) -> Array:
     """Eigenvalues of a symmetric kernel, largest first, shape (n,); rounding may leave tiny negative ones.
 
     Raises

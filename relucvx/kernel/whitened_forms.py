@@ -21,7 +21,7 @@ from relucvx.kernel.prediction import (
     network_from_hidden,
     whitened_condition,
 )
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_positive
 
 SIGN = 1e-9
@@ -44,7 +44,7 @@ def shrunk_value(sigma: Array, beta: float) -> float:
     return float(np.where(sigma > beta, beta * sigma - beta**2 / 2, sigma**2 / 2).sum())
 
 
-def predict_one_hot(labels: Any, beta: float, X: Any = None) -> Prediction:
+def predict_one_hot(labels: ArrayLike, beta: float, X: Any = None) -> Prediction:
     """Neural collapse of any class sizes: K = Σ_k (sqrt(n_k) - beta)_+/n_k · 1_k 1_k^T for one-hot Y and X X^T = I.
 
     Parameters

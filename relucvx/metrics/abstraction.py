@@ -11,7 +11,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
 
 svm = later("sklearn.svm")
@@ -82,7 +82,9 @@ class NeuronTuning(Result):
     mean: float
 
 
-def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None) -> FactorScore:
+def parallelism_score(
+    Z: ArrayLike | None = None, factors: ArrayLike | None = None, *, kernel: Any = None
+) -> FactorScore:
     """Parallelism score: cosine between the directions in which a variable is coded in different contexts.
 
     With f(y) the average feature of a condition and v_{k,c} = f(y_k=+, c) - f(y_k=-, c) for every setting c of the
@@ -142,7 +144,9 @@ def parallelism_score(Z: Any = None, factors: Any = None, *, kernel: Any = None)
     return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
 
 
-def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1.0) -> FactorScore:
+def ccgp(
+    Z: ArrayLike | None = None, factors: ArrayLike | None = None, *, kernel: Any = None, C: float = 1.0
+) -> FactorScore:
     """Cross-condition generalisation: accuracy of a linear classifier of a variable in a context it was not trained in.
 
     For every variable and every context c (a setting of the other variables), a linear support vector machine is
@@ -199,7 +203,7 @@ def ccgp(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1
     return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
 
 
-def neuron_tuning(Z: Any, factors: Any) -> NeuronTuning:
+def neuron_tuning(Z: Any, factors: ArrayLike) -> NeuronTuning:
     """Largest absolute correlation of each neuron with a single variable: max_k |corr(z_j, y_k)|.
 
     Parameters

@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.blocks import order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import as_gram, check_same_samples
 from relucvx.metrics.samples.scaling import centred, centred_kernel, from_middle
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_positive
 
 FLAT = 1e-13
@@ -49,8 +49,8 @@ class Procrustes(Result):
 
 
 def cka(
-    Z1: Any = None,
-    Z2: Any = None,
+    Z1: ArrayLike | None = None,
+    Z2: ArrayLike | None = None,
     *,
     kernel: Literal["linear", "rbf"] = "linear",
     bandwidth: float | None = None,
@@ -127,7 +127,7 @@ def cka(
     return float(_unbiased(inner, first, second) / np.sqrt(own[0]) / np.sqrt(own[1]))
 
 
-def procrustes(Z1: Any, Z2: Any, *, scale: bool = True) -> Procrustes:
+def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procrustes:
     """Orthogonal Procrustes distance min_Q ||A - B Q||_F of two centred representations over orthogonal Q.
 
     A and B are Z1 and Z2 with the mean row removed, zero columns appended to the narrower one, and with ``scale``

@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.groups import Groups, as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.tolerances import RANK
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix
 
 
@@ -63,7 +63,7 @@ class NeuralCollapse(Result):
 
 
 def neural_collapse(
-    Z: Any, labels: Any, weights: Any = None, bias: Any = None, *, classes: Sequence[Hashable] | None = None
+    Z: Any, labels: ArrayLike, weights: Any = None, bias: Any = None, *, classes: Sequence[Hashable] | None = None
 ) -> NeuralCollapse:
     r"""Neural-collapse metrics NC1-NC4, class-distance normalised variance, and the uncentred frame.
 

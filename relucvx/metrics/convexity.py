@@ -26,7 +26,7 @@ from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_s
 from relucvx.network import is_torch_module
 from relucvx.network.layers import Affine, LayerList
 from relucvx.network.reading import read_layers
-from relucvx.types import Array, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix, as_numpy
 
 BLOCK = 4_000_000
@@ -36,7 +36,7 @@ BLOCK = 4_000_000
 @interruptible
 def graph_convexity(
     Z: Any,
-    labels: Any,
+    labels: ArrayLike,
     k: int = 10,
     n_pairs: int | None = 5000,
     rng: Rng = None,
@@ -139,7 +139,7 @@ def graph_convexity(
 @interruptible
 def euclidean_convexity(
     Z: Any,
-    labels: Any,
+    labels: ArrayLike,
     predict: Any,
     n_pairs: int | None = 5000,
     n_points: int = 10,

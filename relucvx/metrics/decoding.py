@@ -13,7 +13,7 @@ from relucvx.metrics.abstraction import held_out_accuracy
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.metrics.samples.scaling import unit_spread
-from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive
 
 
@@ -72,7 +72,7 @@ class DecodingDimension(Result):
 
 def decoding_dimension(
     Z: Any,
-    conditions: Any,
+    conditions: ArrayLike,
     *,
     folds: Any = None,
     n_folds: int = 5,

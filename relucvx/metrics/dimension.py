@@ -11,11 +11,11 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.groups import as_gram
 from relucvx.metrics.samples.scaling import centred_kernel, mean_row, scaled
 from relucvx.tolerances import EPS
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_positive
 
 
-def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True) -> float:
+def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True) -> float:
     """Participation ratio PR = (tr S)^2 / tr S^2 of the covariance S, or of the kernel: between 1 and the rank.
 
     Parameters
@@ -64,7 +64,7 @@ def participation_ratio(Z: Any = None, kernel: Any = None, centred: bool = True)
     return np.nan if trace <= 1e-26 * len(S) else trace**2 / square
 
 
-def effective_rank(Z: Any = None, kernel: Any = None, centred: bool = True) -> float:
+def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True) -> float:
     """Effective rank exp(-sum_i p_i log p_i) with p_i = s_i / sum_j s_j of the singular values s: between 1 and the rank.
 
     Parameters
@@ -109,7 +109,7 @@ def effective_rank(Z: Any = None, kernel: Any = None, centred: bool = True) -> f
 
 
 def numerical_rank(
-    Z: Any = None,
+    Z: ArrayLike | None = None,
     kernel: Any = None,
     centred: bool = True,
     *,

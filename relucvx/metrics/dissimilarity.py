@@ -12,7 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.neighbours import TIE
 from relucvx.metrics.samples.groups import check_same_samples
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix
 
 stats = later("scipy.stats")
@@ -22,8 +22,8 @@ METHODS = ("pearson", "spearman", "kendall")
 
 
 def rdm_correlation(
-    Z1: Any,
-    Z2: Any,
+    Z1: ArrayLike,
+    Z2: ArrayLike,
     *,
     distance: Literal["euclidean", "sqeuclidean", "correlation", "cosine", "cityblock"] = "euclidean",
     method: Literal["pearson", "spearman", "kendall"] = "spearman",

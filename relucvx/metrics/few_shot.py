@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.blocks import overlap
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_matrix
 
 FORMS = ("exact", "short")
@@ -150,7 +150,9 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
     return _few_shot(_Class.of(A / size), _Class.of(B / size), m, form)
 
 
-def few_shot_matrix(Z: Any, labels: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact") -> FewShotMatrix:
+def few_shot_matrix(
+    Z: Any, labels: ArrayLike, m: int = 1, *, form: Literal["exact", "short"] = "exact"
+) -> FewShotMatrix:
     """Signal-to-noise ratios and predicted errors of m-shot prototype learning between all classes.
 
     Parameters

@@ -12,14 +12,14 @@ from relucvx.metrics.samples.blocks import BLOCK, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.samples.scaling import from_middle
 from relucvx.tolerances import EPS
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_count, as_matrix
 
 TIE = 1e-12
 """Relative difference below which two distances count as equal."""
 
 
-def mutual_knn(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> float:
+def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = True) -> float:
     """Mutual nearest neighbours: mean share of the k nearest neighbours that two representations have in common.
 
     (1/n) sum_i |N1(i) and N2(i)| / k, where N(i) are the k nearest other samples in Euclidean distance.

@@ -13,7 +13,7 @@ from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_matrix, as_positive
 
 exceptions = later("sklearn.exceptions")
@@ -65,7 +65,7 @@ class LinearProbe(Result):
 
 def linear_probe(
     Z: Any,
-    labels: Any,
+    labels: ArrayLike,
     Z_test: Any = None,
     labels_test: Any = None,
     *,

@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
-from relucvx.types import Array, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy
 
 
@@ -94,7 +94,7 @@ class NoiseCorrectedKernel(Result):
         return (out + out.T) / 2.0
 
 
-def condition_averages(Z: Any, conditions: Any) -> ConditionAverages:
+def condition_averages(Z: Any, conditions: ArrayLike) -> ConditionAverages:
     """Average the trials of each condition.
 
     Parameters
@@ -132,7 +132,7 @@ def condition_averages(Z: Any, conditions: Any) -> ConditionAverages:
     return ConditionAverages(groups.means(Z), groups.names, groups.counts)
 
 
-def noise_corrected_kernel(Z: Any, conditions: Any, repeats: Any = None) -> NoiseCorrectedKernel:
+def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -> NoiseCorrectedKernel:
     """Gram matrix of condition means, estimated from products of trials of different repeats only.
 
     K_cc' is the mean of z_i . z_j over the trials i of c and j of c' that belong to different repeats. When noise is

@@ -17,7 +17,7 @@ from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.metrics.samples.scaling import exactly_scaled, mean_row, scaled
 from relucvx.tolerances import EPS, RANK
-from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix
 
 NO_MARGIN = 1e-9
@@ -220,7 +220,7 @@ def _combination(points: Array, q: Array, signs: Array, bias: bool) -> tuple[Arr
 
 def separability(
     Z: Any,
-    conditions: Any = None,
+    conditions: ArrayLike | None = None,
     *,
     balanced: bool = False,
     bias: bool = True,

@@ -10,7 +10,7 @@ from relucvx.network.activations import SmoothActivation, resolve_activation
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
 from relucvx.network.two_layer import TwoLayerReLU, as_bias_vector, as_numbers, as_samples
-from relucvx.types import ACTIVATIONS, Activation, Array, Result, freeze
+from relucvx.types import ACTIVATIONS, Activation, Array, ArrayLike, Result, freeze
 from relucvx.validation import as_matrix
 
 ACCEPTED = "a torch module of Linear layers with one kind of activation between them"
@@ -118,7 +118,7 @@ class DeepNetwork(Result):
         """Number c of outputs."""
         return int(self.weights[-1].shape[1])
 
-    def hidden(self, X: Any) -> tuple[Array, ...]:
+    def hidden(self, X: ArrayLike) -> tuple[Array, ...]:
         """Post-activation representations H_1, ..., H_{L-1}, each (n, m_l).
 
         Raises
@@ -133,7 +133,7 @@ class DeepNetwork(Result):
             layers.append(out)
         return tuple(layers)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Outputs of the network, of shape (n, c), or (n,) when ``scalar_output``."""
         layers = self.hidden(X)
         out = self._affine(self.depth - 1, layers[-1] if layers else as_matrix(X, "X"))

@@ -10,7 +10,7 @@ from relucvx.conversion import as_instance
 from relucvx.network.caratheodory import vertex_coefficients
 from relucvx.network.two_layer import TwoLayerReLU, row_norms
 from relucvx.tolerances import EPS, MERGE, Tolerance
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_positive
 
 
@@ -152,7 +152,7 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
     return _rebuild(net, rows, outs)
 
 
-def prune(net: TwoLayerReLU, X: object, penalize_bias: bool = True) -> TwoLayerReLU:
+def prune(net: TwoLayerReLU, X: ArrayLike, penalize_bias: bool = True) -> TwoLayerReLU:
     r"""Remove neurons without changing the outputs on X or raising the path norm (Carathéodory).
 
     While the matrices phi(X w_j + b_j) v_j^T, read as vectors of length n c, are linearly dependent, the

@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, to_numpy
 from relucvx.errors import InvalidInputError, explain
-from relucvx.types import ACTIVATIONS, Activation, Array, Result, as_activation, freeze
+from relucvx.types import ACTIVATIONS, Activation, Array, ArrayLike, Result, as_activation, freeze
 from relucvx.validation import as_count, as_matrix
 
 
@@ -151,11 +151,11 @@ class TwoLayerReLU(Result):
         out = X @ self.weights_in.T
         return out if self.bias_in is None else out + self.bias_in
 
-    def hidden(self, X: Any) -> Array:
+    def hidden(self, X: ArrayLike) -> Array:
         """Hidden representation phi(X W^T + b), of shape (n, m)."""
         return self.activation(self.preactivations(X))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Outputs of the network, of shape (n, c), or (n,) when ``scalar_output``."""
         out = self.hidden(X) @ self.weights_out
         if self.bias_out is not None:

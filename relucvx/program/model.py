@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
 from relucvx.program.problem import Problem, ProblemOptions, as_problem
-from relucvx.types import BoolArray
+from relucvx.types import ArrayLike, BoolArray
 
 
 def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
@@ -105,8 +105,8 @@ class ConvexProgram:
 
     def __init__(
         self,
-        X: Any,
-        Y: Any = None,
+        X: ArrayLike | Problem,
+        Y: ArrayLike | None = None,
         *,
         beta: float | None = None,
         arrangement: Arrangement,

@@ -6,14 +6,14 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypedDict, Unpack, get_type_hints
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.types import Activation, Array, Bias, Result, as_activation, freeze
+from relucvx.types import Activation, Array, ArrayLike, Bias, Result, as_activation, freeze
 from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_same_length
 
 
@@ -38,7 +38,7 @@ class ProblemOptions(NetworkOptions, total=False):
     """
 
     loss: str | Loss
-    sample_weight: Any
+    sample_weight: ArrayLike | None
 
 
 MAGNITUDES = (1e-50, 1e50)
@@ -253,13 +253,13 @@ def _check_magnitudes(X: Array, Y: Array, weight: Array, activation: Activation)
 
 
 def make_problem(
-    X: Any,
-    Y: Any,
+    X: ArrayLike,
+    Y: ArrayLike,
     beta: float,
     loss: str | Loss = "squared",
     bias: str | bool = "none",
     activation: str | tuple[float, float] | Activation = "relu",
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
 ) -> Problem:
     """Check all arguments and build a :class:`Problem`.
 
@@ -386,7 +386,7 @@ def check_options(options: Mapping[str, Any], *kinds: type) -> None:
     TypeError
         Naming the keyword, and one of nearly the same name where there is one.
     """
-    known = [name for kind in kinds for name in get_type_hints(kind)]
+    known = [name for kind in kinds for name in kind.__annotations__]
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

@@ -26,7 +26,7 @@ from relucvx.report.read import check_solution, read_factors, read_history, read
 from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
-from relucvx.types import Rng, Status
+from relucvx.types import ArrayLike, Rng, Status
 from relucvx.validation import as_positive
 
 REACH = 1e-4
@@ -44,13 +44,13 @@ LATE = 0.5
 
 @interruptible
 def compare(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | Any = None,
     beta: float | None = None,
     runs: Any = None,
     *,
-    labels: Any = None,
-    factors: Any = None,
+    labels: ArrayLike | None = None,
+    factors: ArrayLike | None = None,
     solution: Solution | None = None,
     tol: float = SOLVE.value,
     reach: float = REACH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Unpack, get_type_hints
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from relucvx.training.progress import with_progress_bar
 from relucvx.training.recording import History, make_recorders
 from relucvx.training.runs import Run, Runs
 from relucvx.training.stepping import Settings, make_schedule
-from relucvx.types import Activation
+from relucvx.types import Activation, ArrayLike
 from relucvx.validation import as_count, as_positive
 
 _TOLERANCES = {"float64": 1e-8, "float32": 1e-4}
@@ -41,7 +41,7 @@ class TrainingOptions(OptimizerOptions, total=False):
     loss: str | Loss
     bias: str | bool
     activation: str | tuple[float, float] | Activation | SmoothActivation
-    sample_weight: Any
+    sample_weight: ArrayLike | None
     init_scale: float
     dtype: str
     device: str
@@ -51,8 +51,8 @@ class TrainingOptions(OptimizerOptions, total=False):
 
 @interruptible
 def train(
-    X: Any,
-    Y: Any = None,
+    X: ArrayLike | Problem,
+    Y: ArrayLike | None = None,
     beta: float | None = None,
     *,
     width: int | Sequence[int] = 64,
@@ -153,7 +153,7 @@ def train(
 
 def _part(options: TrainingOptions, kind: type) -> Any:
     """The options of one kind."""
-    return {name: value for name, value in options.items() if name in get_type_hints(kind)}
+    return {name: value for name, value in options.items() if name in kind.__annotations__}
 
 
 def _posed(X: Any, Y: Any, beta: Any, options: TrainingOptions) -> tuple[Problem, Activation | SmoothActivation]:

@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import new_panels, plain
 from relucvx.metrics.layers.cut import check_frame, suggested_cut
+from relucvx.types import ArrayLike
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -77,7 +78,7 @@ CUTS = (
 """Rule, the column whose panel explains it, what its legend says, and the style of its line in every panel."""
 
 
-def plot_profile(frame: DataFrame, axes: Any = None) -> list[Any]:
+def plot_profile(frame: DataFrame, axes: ArrayLike | None = None) -> list[Any]:
     """Draw a profile: one panel per kind of metric, one line per column, and the suggested cuts as dotted lines.
 
     Parameters

@@ -12,7 +12,7 @@ import numpy as np
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_count, as_flat_matrix, as_matrix
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Recording:
 
 
 def layer_activations(
-    module: Any, X: Any = None, layers: Sequence[str] | None = None, *, batch_size: int = 1024
+    module: Any, X: ArrayLike | None = None, layers: Sequence[str] | None = None, *, batch_size: int = 1024
 ) -> dict[str, Array]:
     """Values of the hidden layers of a network at given inputs, one matrix (n, p) per layer.
 

@@ -16,8 +16,8 @@ from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folding import walk_folding
 from relucvx.metrics.regions.lines import line_regions
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
-from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_count, as_flat_matrix
+from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
+from relucvx.validation import as_count, as_flat_matrix, as_numpy
 
 cluster = later("sklearn.cluster")
 
@@ -143,8 +143,8 @@ class ClassFolding(Result):
 @interruptible
 def class_folding(
     module: Any,
-    X: Any,
-    labels: Any,
+    X: ArrayLike,
+    labels: ArrayLike,
     *,
     n_pairs: int | None = 400,
     centroids: int | None = None,
@@ -213,7 +213,7 @@ def class_folding(
     >>> found.overall.folded  # share of the paths that fold
     1.0
     """
-    flat, shape = as_flat_matrix(X, "X"), np.shape(X)[1:]
+    flat, shape = as_flat_matrix(X, "X"), as_numpy(X, "X").shape[1:]
     groups = as_groups(labels, len(flat))
     limit = None if n_pairs is None else math.isqrt(as_count(n_pairs, "n_pairs", optional=True))
     generator = resolve_rng(rng)

@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.lines import Code, each_line, end_points
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers
-from relucvx.types import Array, BoolArray, Result
+from relucvx.types import Array, ArrayLike, BoolArray, Result
 from relucvx.validation import as_count, as_numpy
 
 
@@ -96,8 +96,8 @@ def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
 
 def folding(
     module: Any,
-    start: Any,
-    end: Any,
+    start: ArrayLike,
+    end: ArrayLike,
     layers: int | Sequence[int] | None = None,
     symmetric: bool = False,
     method: Literal["exact", "sampled"] = "exact",

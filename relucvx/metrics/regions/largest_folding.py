@@ -13,7 +13,7 @@ from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.folding import SpaceFolding, walk_folding
 from relucvx.metrics.regions.lines import line_regions
 from relucvx.metrics.samples.groups import Indices
-from relucvx.types import Array, Result, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
 
 BATCH = 64
@@ -77,8 +77,8 @@ class LargestFolding(Result):
 @interruptible
 def largest_folding(
     module: Any,
-    start: Any,
-    end: Any = None,
+    start: ArrayLike,
+    end: ArrayLike | None = None,
     *,
     n_segments: int = 2000,
     layers: int | Sequence[int] | None = None,

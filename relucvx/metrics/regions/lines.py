@@ -17,7 +17,7 @@ from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers
-from relucvx.types import Array, BoolArray, Result
+from relucvx.types import Array, ArrayLike, BoolArray, Result
 
 if TYPE_CHECKING:
     from relucvx.metrics.regions.paths import Walk
@@ -76,8 +76,8 @@ class LineRegions(Result):
 @interruptible
 def line_regions(
     module: Any,
-    start: Any,
-    end: Any,
+    start: ArrayLike,
+    end: ArrayLike,
     layers: int | Sequence[int] | None = None,
     *,
     neurons: Neurons | None = None,

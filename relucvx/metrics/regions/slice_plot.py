@@ -15,7 +15,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import plain
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.samples.groups import as_groups
-from relucvx.types import Array
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix
 
 SLIVER = 0.2
@@ -34,9 +34,9 @@ def plot_slice(
     *,
     walls: bool = True,
     boundary: bool = True,
-    points: Any = None,
+    points: ArrayLike | None = None,
     names: Any = None,
-    labels: Any = None,
+    labels: ArrayLike | None = None,
 ) -> Any:
     """Draw the regions of a slice, the walls between them by layer, and the decision boundary.
 

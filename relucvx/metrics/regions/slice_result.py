@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
-from relucvx.types import Array, BoolArray, Result
+from relucvx.types import Array, ArrayLike, BoolArray, Result
 from relucvx.validation import as_matrix
 
 
@@ -123,7 +123,7 @@ class SliceRegions(Result):
             return float("nan")
         return float(np.linalg.norm(self.decision_boundary[:, 1] - self.decision_boundary[:, 0], axis=1).sum())
 
-    def to_input(self, points: Any) -> Array:
+    def to_input(self, points: ArrayLike) -> Array:
         """Points (n, 2) of the plane as points (n, d) of input space."""
         out: Array = self.origin + as_matrix(points, "points") @ self.axes
         return out

@@ -16,7 +16,7 @@ from relucvx.network.layers import Affine, Hidden, LayerList
 from relucvx.network.reading import read_layers
 from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
-from relucvx.types import Array, BoolArray
+from relucvx.types import Array, ArrayLike, BoolArray
 from relucvx.validation import as_matrix, as_numpy
 
 NARROW = 512
@@ -29,10 +29,10 @@ BLOCK = 4_000_000
 @interruptible
 def slice_regions(
     module: Any,
-    polygon: Any = None,
+    polygon: ArrayLike | None = None,
     *,
-    origin: Any = None,
-    axes: Any = None,
+    origin: ArrayLike | None = None,
+    axes: ArrayLike | None = None,
     extent: Any = None,
     layers: int | Sequence[int] | None = None,
     input_shape: int | Sequence[int] | None = None,

@@ -22,7 +22,7 @@ from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.network.modules import evaluating
 from relucvx.network.reading import read_layers
 from relucvx.results import as_frame
-from relucvx.types import Array, Rng, resolve_rng
+from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_numpy
 
 MODES = ("slices", "lines", "both")
@@ -112,11 +112,11 @@ class RegionTracker:
     def __init__(
         self,
         module: Any,
-        X: Any = None,
+        X: ArrayLike | None = None,
         *,
         polygons: Any = None,
         segments: Any = None,
-        labels: Any = None,
+        labels: ArrayLike | None = None,
         every: int = 1,
         mode: Literal["slices", "lines", "both"] = "slices",
         n_polygons: int = 8,
