@@ -18,7 +18,7 @@ from relucvx.solver import (
     Progress,
 )
 from relucvx.tolerances import SOLVE
-from relucvx.types import ArrayLike, Array, Rng
+from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_count, as_strengths
 
 MOST_SECONDS = 60.0
