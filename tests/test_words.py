@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pages import PAGES, commands
+from pages import ROOT as PROJECT
 from typer.main import get_command
 
 import relucvx
@@ -15,7 +16,7 @@ from relucvx.cli import app
 
 ROOT = Path(relucvx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-WRITTEN = {**PAGES, "CONTRIBUTING.md": ROOT.parent / "CONTRIBUTING.md"}
+WRITTEN = {**PAGES, "CONTRIBUTING.md": PROJECT / "CONTRIBUTING.md"}
 MADE = {"rx.metrics.sparseness", "metrics.sparseness"}
 """What the pages on adding things make."""
 VERBS = get_command(app).commands
@@ -101,7 +102,7 @@ def test_names_options_and_files_on_a_page_exist(page):
     asked = {"--mnist", "--keep-going"}  # of the examples, of Sphinx
     assert set(unknown(text, relucvx.metrics, relucvx.theory)) - asked - MADE == set()
     for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests|docs)/[\w/.]*)`", text):
-        assert path == "docs/build" or list(ROOT.parent.glob(f"{path}*")), path
+        assert path == "docs/build" or list(PROJECT.glob(f"{path}*")), path
     for target in re.findall(r"\]\(([\w/.]+)\)", text):
         assert (WRITTEN[page].parent / target).exists(), target
 
@@ -112,7 +113,7 @@ def imported(source):
     return [(node.module, alias.name) for node in nodes for alias in node.names]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT.parent / "docs").rglob("*.py")), ids=lambda f: f.name)
+@pytest.mark.parametrize("file", sorted((PROJECT / "docs").rglob("*.py")), ids=lambda f: f.name)
 def test_what_builds_the_site_finds_what_it_imports(file):
     assert [
         pair for pair in imported(file.read_text()) if not resolves(pair[1], importlib.import_module(pair[0]))
