@@ -252,7 +252,7 @@ def test_path_json_and_files(tmp_path):
 def test_an_interrupted_path_ends_there(monkeypatch):
     solutions = [rx.solve([[1.0], [2.0]], [1.0, -1.0], 0.1, callback=lambda p: True)] * 3
     assert solutions[0].status is rx.Status.INTERRUPTED
-    monkeypatch.setattr("relucvx._api.beta_path", lambda *a, **k: iter(solutions))
+    monkeypatch.setattr("relucvx._strengths.beta_path", lambda *a, **k: iter(solutions))
     code, out, _ = run("path", "planted:30x2", "--betas", "3,2,1", "--json")
     assert code == 2
     assert len(json.loads(out)["path"]) == 1

@@ -103,8 +103,8 @@ def test_runs_are_trained_when_none_are_given(monkeypatch, solved):
     data = planted()
     seen = {}
 
-    def train(X, Y, beta, **options):
-        seen.update(options, shape=np.shape(Y), beta=beta)
+    def train(problem, **options):
+        seen.update(options, problem=problem)
         return Given((SimpleNamespace(network=solved.network, seed=0, status=RunStatus.STATIONARY),))
 
     monkeypatch.setitem(
@@ -112,7 +112,9 @@ def test_runs_are_trained_when_none_are_given(monkeypatch, solved):
     )
     found = rx.compare(data.X, data.Y, BETA, solution=solved)
     assert [row.name for row in found.rows] == ["seed 0"]
-    assert (seen["shape"], seen["beta"], seen["bias"]) == ((20,), BETA, "none")
+    assert seen["problem"].beta == BETA
+    np.testing.assert_array_equal(seen["problem"].X, data.X)
+    assert seen["p_star"] == found.solution.certificate.lower
 
 
 def test_the_front_door_is_the_public_name():

@@ -5,7 +5,7 @@ import pytest
 
 from relucvx.errors import InvalidInputError
 from relucvx.training import make_schedule
-from relucvx.training.stepping import Adam, Batches, Descent
+from relucvx.training.stepping import AdamSteps, Batches, DescentSteps
 
 torch = pytest.importorskip("torch")
 
@@ -28,7 +28,7 @@ def test_rules_are_those_of_torch(name):
     start = torch.tensor(rng.standard_normal((3, 4)))
     theta, reference = start.clone(), start.clone().requires_grad_()
     momentum = 0.9 if name == "momentum" else 0.0
-    ours = Adam(theta) if name == "adam" else Descent(theta, momentum)
+    ours = AdamSteps(theta) if name == "adam" else DescentSteps(theta, momentum)
     theirs = torch.optim.Adam([reference], lr=0.1) if name == "adam" else torch.optim.SGD([reference], 0.1, momentum)
     for _ in range(20):
         grads = torch.tensor(rng.standard_normal((3, 4)))
