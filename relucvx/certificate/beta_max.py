@@ -173,6 +173,8 @@ class _DecayedBias:
         while hi > 0.0 and step > 1e-3 and not self.deadline.passed() and hi - upper > 0.25 * WIDTH * hi:
             # D stays at most the bound over [trial, hi], so the null network is optimal all the way down to trial.
             trial = hi - step * (hi - upper)
+            if trial <= 0.0:  # the residual at the null network is down to rounding: hi is, too
+                break
             M = self.dual_at(trial)
             high = self.norm(M)[1]
             if self.between(M, N, high, upper, (trial, hi)) <= trial:

@@ -141,3 +141,11 @@ def test_targets_on_the_kink_leave_a_choice(bias):
     assert hi < 1e-8 if bias == "none" else hi < float(np.abs(X.T @ np.sign(y))[0])
     null = rx.solve(X, y, max(1.01 * hi, 1e-3), loss="absolute", bias=bias, activation="linear")
     assert null.objective == pytest.approx(3.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_a_single_sample_is_fitted_by_the_decayed_output_bias_alone(loss):
+    """The pull of a neuron, |beta b| ||(x, 1)||, stays below beta for |b| ||(x, 1)|| < 1: beta_max is 0, to rounding."""
+    lo, hi = rx.beta_max([[-3.46e-09, 1.98e-08]], [0.08333407], loss=loss, bias="all")
+    assert lo == 0.0
+    assert 0.0 <= hi <= 1e-15

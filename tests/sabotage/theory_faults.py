@@ -22,7 +22,7 @@ WHOLE = (
         "program.objective:balanced_objective",
         "problem.beta * _balanced_decay",
         "0.5 * problem.beta * _balanced_decay",
-        "verify fit-unique",
+        "pytest tests/program/test_objective.py",
     ),
     Fault(
         "pruning that removes nothing",
