@@ -23,6 +23,7 @@ MODULES = (
     "chapters.problems",
     "chapters.bounds",
     "chapters.networks",
+    "chapters.optima",
     "chapters.kernels",
     "chapters.collapse",
     "chapters.decoders",

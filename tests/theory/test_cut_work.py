@@ -4,7 +4,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.theory import Verdict
-from relucvx.theory.chapters import bounds, networks, problems
+from relucvx.theory.chapters import bounds, optima, problems
 
 CLAIMS = (
     "optimum-squared", "optimum-hinge", "optimum-cross-entropy", "dual-norm-bounds", "beta-max-of-every-loss",
@@ -14,7 +14,7 @@ CLAIMS = (
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_no_verdict_from_cut_work(name, monkeypatch):
-    for chapter in (bounds, networks, problems):
+    for chapter in (bounds, optima, problems):
         monkeypatch.setattr(chapter, "SECONDS", 1e-3)
     found = rx.theory.verify(name, quick=True, trials=3, rng=0)
     assert found.verdict in (Verdict.HOLDS, Verdict.NOT_APPLICABLE), found.reason

@@ -7,7 +7,7 @@ import numpy as np
 from relucvx.datasets import factorial
 from relucvx.kernel import factorial_rotation_network
 from relucvx.network import TwoLayerReLU, prune
-from relucvx.theory.chapters.networks import planted, planted_ends
+from relucvx.theory.chapters.optima import planted, planted_ends
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import (
     any_outputs,

@@ -1,36 +1,31 @@
-"""Claims about networks and programs: patterns, lifting, rescaling, training, conversion, the set of optima."""
+"""Claims about networks and programs: patterns, lifting, rescaling, training, conversion."""
 
 from __future__ import annotations
 
 import itertools
-import time
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
 from relucvx import network as networks
-from relucvx._api import optimal_set, solve
 from relucvx.arrangement import enumerate_patterns
 from relucvx.arrangement.counting import count_patterns
-from relucvx.certificate import Uniqueness
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
-from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, posed, random_network, stated_problem
-from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value, optimum
+from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, random_network, stated_problem
+from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value
 from relucvx.theory.definition import (
     Assumption,
     Claim,
     Deviation,
     Instance,
     Predicted,
-    PremiseNotMet,
     at_most,
     close,
     same,
 )
-from relucvx.theory.draws import SECONDS, in_time
 from relucvx.types import Array
 
 torch = later("torch")
@@ -237,109 +232,6 @@ def _measure_units(instance: Instance, predicted: Predicted) -> list[Deviation]:
     ]
 
 
-# ---------------------------------------------------------------------- the set of optima
-SET_SECONDS = 5.0
-"""For the set of optima: where several are not planted, what it has found by then is looked at."""
-
-SQUARE = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-
-
-def planted(rng: np.random.Generator) -> Instance:
-    """A problem with a segment of optima: the corners of a square, each with the same target.
-
-    A neuron half way between two corners serves both, and two opposite pairs of such neurons serve all of them: two optima.
-    """
-    turn, scale, target = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.5, 2.0)), float(rng.uniform(1.0, 3.0))
-    R = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    beta = float(rng.uniform(0.1, 0.7)) * np.sqrt(2) * scale * target
-    return {"X": scale * SQUARE @ R.T, "Y": np.full(4, target), "beta": beta}
-
-
-def planted_ends(instance: Instance) -> tuple[TwoLayerReLU, TwoLayerReLU, float]:
-    """The two ends of the segment of :func:`planted`, and the optimal value.
-
-    Raises
-    ------
-    PremiseNotMet
-        For what is no square any more: a smaller counterexample is looked for among parts of one.
-
-    Notes
-    -----
-
-    With r the residual of every sample, a unit neuron half way between two samples of norm s pulls with sqrt(2) s r = beta.
-    """
-    X, target, beta = instance["X"], float(instance["Y"][0]), float(instance["beta"])
-    scale = float(np.linalg.norm(X[0]))
-    if len(X) != 4 or np.abs(X[2:] + X[:2]).max() > 1e-9 * scale or abs(X[0] @ X[1]) > 1e-9 * scale**2:
-        raise PremiseNotMet("the corners of a square")
-    residual = beta / (np.sqrt(2) * scale)
-    strength = np.sqrt(2) * (target - residual) / scale
-    middles = (X + np.roll(X, -1, axis=0)) / np.linalg.norm(X + np.roll(X, -1, axis=0), axis=1, keepdims=True)
-    ends = [TwoLayerReLU(np.sqrt(strength) * middles[k::2], np.full((2, 1), np.sqrt(strength)), scalar_output=True)
-            for k in (0, 1)]  # fmt: skip
-    return ends[0], ends[1], 2 * residual**2 + 2 * beta * strength
-
-
-def _draw_set(rng: np.random.Generator, size: int) -> Instance:
-    """A planted problem, or one of strictly convex loss with few samples, where one optimum is the rule."""
-    plain = {"loss": "squared", "bias": "none", "activation": "relu", "seed": int(rng.integers(2**31))}
-    if size % 2:
-        return {**planted(rng), **plain, "sample_weight": np.ones(4), "several": True}
-    while True:
-        instance = draw(rng, str(rng.choice(["squared", "logistic", "huber"])), BIASES[int(rng.integers(4))], 1)
-        if np.ndim(instance["Y"]) == 1 and instance["activation"] == "relu":
-            return {**instance, "several": False}
-
-
-def _predict_set(instance: Instance) -> Predicted:
-    value = planted_ends(instance)[2] if instance["several"] else optimum(instance)
-    return {"value": value, "refuted": False}
-
-
-def _measure_set(instance: Instance, predicted: Predicted) -> list[Deviation]:
-    """Every optimum that the set names is one; UNIQUE is not refuted by a solution from another start or a planted one."""
-    options = {**posed(instance), "tol": 1e-11, "time_limit": SECONDS}
-    ask: Any = (instance["X"], instance["Y"], float(instance["beta"]))
-    first, other = (in_time(solve(*ask, **options, rng=rng)) for rng in (0, 1 + int(instance["seed"])))
-    began = time.perf_counter()
-    found = optimal_set(first, time_limit=SET_SECONDS)
-    if instance["several"] and time.perf_counter() - began >= SET_SECONDS:
-        raise PremiseNotMet(f"the set of optima within {SET_SECONDS:g} s (the machine is busy)")
-    value = predicted["value"]
-    named = [found.network, *([found.second] if found.second is not None else [])]
-    rng = np.random.default_rng(int(instance["seed"]))
-    named += [found.vertex(rng.standard_normal(len(found.coefficients))) for _ in range(2) if found.complete]
-    excess = max(literal(instance, net) for net in named) - value
-    rivals = [other.network, *(planted_ends(instance)[:2] if instance["several"] else ())]
-    unique = found.verdict is Uniqueness.UNIQUE
-    far = max(_apart(instance, found.network, rival) for rival in rivals)
-    fits = np.array([np.ravel(net.predict(instance["X"])) for net in (*named, *rivals)])
-    out = [
-        at_most("excess of the optima named", excess, 0.0, 1e-6, value),
-        close("value of the first of them", found.objective, value, 1e-6, value),
-        same("UNIQUE is refuted", unique and far > 1e-2, predicted["refuted"]),
-        close("fits of all optima", fits, np.tile(np.ravel(found.fit), (len(fits), 1)), 1e-3),
-    ]
-    if instance["several"]:
-        out.append(same("two optima are found", found.verdict is Uniqueness.NOT_UNIQUE, True))
-        second = found.network if found.second is None else found.second
-        out.append(
-            at_most("distance of the second from the first", 1e-2, _apart(instance, found.network, second), 1e-9)
-        )
-    return out
-
-
-def _apart(instance: Instance, first: TwoLayerReLU, second: TwoLayerReLU) -> float:
-    """Largest difference of two networks at points between and around the samples, relative to the outputs.
-
-    Neurons in another order or scale make the same function, everywhere.
-    """
-    rng = np.random.default_rng(int(instance["seed"]))
-    points = 2.0 * np.abs(instance["X"]).max() * rng.standard_normal((50, instance["X"].shape[1]))
-    F, G = (np.asarray(net.predict(points)) for net in (first, second))
-    return float(np.abs(F - G).max() / max(np.abs(F).max(), 1e-9))
-
-
 FULL = Assumption("some row is not zero", lambda i: bool(np.any(i["X"])))
 SINGLE = Assumption("one output", lambda i: np.ndim(i["Y"]) == 1)
 
@@ -390,17 +282,5 @@ CLAIMS = (
         predict=_predict_units,
         measure=_measure_units,
         seconds=0.001,
-    ),
-    Claim(
-        "set-of-optima",
-        "All optima have one fit; those that the optimal set names are optimal; UNIQUE is not refuted by another start, and a "
-        "planted second optimum is found.",
-        "mishkin-pilanci-2023",
-        "theorem; other optima are searched for, not excluded, in each trial",
-        draw=_draw_set,
-        predict=_predict_set,
-        measure=_measure_set,
-        assumptions=(SOME_DECAY, SINGLE),
-        seconds=0.7,
     ),
 )

@@ -1,4 +1,4 @@
-"""Claims about networks and programs: patterns, lifting, rescaling, training, conversion, the set of optima."""
+"""Claims about networks and programs: patterns, lifting, rescaling, training, conversion."""
 
 import pytest
 from theory.claim_checks import CHECKS

@@ -1,0 +1,12 @@
+"""Claims about the set of optima."""
+
+import pytest
+from theory.claim_checks import CHECKS
+
+from relucvx.theory.chapters.optima import CLAIMS
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_claims(claim, check):
+    check(claim)
