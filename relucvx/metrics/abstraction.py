@@ -134,6 +134,7 @@ def parallelism_score(
     else:
         K, _ = scaled(as_gram(Z, kernel, "parallelism_score"))
         design = _design(factors, len(K))
+        # a kernel knows squared lengths to its rounding, features know them to the square of theirs
         G, floor = design.averaging @ K @ design.averaging.T, 1e-13
     scores, counts = [], []
     for k in range(design.table.shape[1]):
@@ -192,7 +193,9 @@ def ccgp(
     for k in range(design.table.shape[1]):
         above, below = design.contexts(k)
         counts.append(len(above))
+        # a fold is a context: it is tested by what was trained in all the others
         folds = [np.isin(design.condition, pair) for pair in zip(above, below, strict=True)]
+        # conditions whose counterpart does not occur belong to no context, and are not trained on
         used = np.any(folds, axis=0) if folds else np.zeros(len(features), dtype=bool)
         side = design.sides[:, k]
         accuracies = (
@@ -240,6 +243,7 @@ def neuron_tuning(Z: Any, factors: ArrayLike) -> NeuronTuning:
     Y = _numeric_factors(factors, len(Z))
     activity, norms = _unit_columns(Z)
     targets, _ = _unit_columns(Y)
+    # a constant neuron follows nothing, and its rounding must not be correlated
     varies = norms > 1e-13 * np.sqrt(len(Z))
     correlations = np.full((Z.shape[1], Y.shape[1]), np.nan)
     correlations[varies] = np.clip(activity[:, varies].T @ targets, -1.0, 1.0)
@@ -270,6 +274,7 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
         return np.nan
     inner = G[np.ix_(above, above)] - G[np.ix_(above, below)] - G[np.ix_(below, above)] + G[np.ix_(below, below)]
     squares = np.diag(inner)
+    # a context in which both conditions coincide has no direction
     if squares.min() <= floor:
         return np.nan
     cosines = inner / np.sqrt(np.outer(squares, squares))
@@ -279,9 +284,11 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
 def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
     """Mean accuracy of a linear support vector machine on the two sides of the held-out samples; ties count half."""
 
+    # sides weigh in training what they weigh in the accuracy
     model = svm.SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)
     model.fit(features[train], side[train])
     trained, value = model.decision_function(features[train]), model.decision_function(features[test])
+    # relative to values in training: those held out may all be ties
     undecided = np.abs(value) <= 1e-7 * float(np.abs(trained).max())
     right = np.where(undecided, 0.5, (value > 0) == side[test])
     return float(np.mean([right[side[test] == s].mean() for s in (False, True)]))

@@ -113,15 +113,18 @@ def cka(
     width = None if kernel == "linear" else as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
     first, second = _side(Z1, kernel1, width), _side(Z2, kernel2, width)
     check_same_samples(first.n, second.n)
+    # the factor of n alone that is left out below is 1/(n (n - 3))
     if debiased and first.n < 4:
         raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{first.n}"))
     inner, *squares = _inner_products(first, second)
     sizes = np.sqrt(squares)
+    # a constant representation is similar to nothing: what is left of it is rounding
     if sizes[0] <= first.flat or sizes[1] <= second.flat:
         return np.nan
     if not debiased:
         return min(inner / float(sizes[0]) / float(sizes[1]), 1.0)
     own = [_unbiased(square, side, side) for square, side in zip(squares, (first, second), strict=True)]
+    # unbiased, the norm of noise is zero on average and may come out negative: there is no quotient
     if min(own[0] / squares[0], own[1] / squares[1]) <= 1e-12:
         return np.nan
     return float(_unbiased(inner, first, second) / np.sqrt(own[0]) / np.sqrt(own[1]))
@@ -171,6 +174,7 @@ def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procruste
     check_same_samples(len(A), len(B))
     norms = float(np.linalg.norm(A)), float(np.linalg.norm(B))
     flat = min(norms) <= FLAT
+    # without scaling the distance is one of the data as they are: both go in the larger unit, which is put back below
     common = 1.0 if scale else max(size1, size2)
     A, B = (_narrow(M) * (1.0 if scale else size / common) for M, size in ((A, size1), (B, size2)))
     if scale:
@@ -180,6 +184,7 @@ def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procruste
     p = max(A.shape[1], B.shape[1])
     A, B = (np.pad(M, ((0, 0), (0, p - M.shape[1]))) for M in (A, B))
     U, values, Vt = np.linalg.svd(B.T @ A)
+    # from the difference itself: from norms and singular values, small distances would lose half their digits
     distance = common * float(np.linalg.norm(A - B @ (U @ Vt)))
     size = float(np.linalg.norm(A)) * float(np.linalg.norm(B))
     return Procrustes(distance, np.nan if flat or size == 0.0 else min(float(values.sum()) / size, 1.0))
@@ -214,11 +219,14 @@ def _rbf_side(Z: Any, bandwidth: float) -> _Side:
     """(K - 1) / c, centred: neither the constant nor the scale c matters, and wide kernels keep their digits."""
     rows = from_middle(as_matrix(Z, "Z"))
     n, squared = len(rows), squared_distances(rows)
+    # twice the farthest from the middle, squared: no squared distance is larger
     top = 4.0 * float(np.sum(rows**2, axis=1).max())
     lower_median = n + (n * (n - 1) // 2 - 1)  # among all n^2 entries: the diagonal comes first, every pair twice
     typical = order_statistic(lambda: map(squared, row_blocks(n, n)), lower_median, top) if n > 1 and top > 0 else 0.0
+    # half of the pairs coincide: the median is no scale, and a kernel without one is flat
     if typical <= 1e-28:
         return _Side(n, lambda s: np.zeros((len(rows[s]), n)), np.zeros(n))
+    # the unit is 1 - K at the typical distance, so that entries are of order one for wide kernels, too
     rate, unit = 0.5 / bandwidth**2 / typical, -float(np.expm1(-0.5 / bandwidth**2))
 
     def raw(s: slice) -> Array:
@@ -226,11 +234,13 @@ def _rbf_side(Z: Any, bandwidth: float) -> _Side:
         return K
 
     means = np.concatenate([raw(s).mean(axis=1) for s in row_blocks(n, n)])
+    # raw is zero on the diagonal, of which centring leaves the means
     return _Side(n, lambda s: raw(s) - means - means[s, None] + means.mean(), means.mean() - 2.0 * means)
 
 
 def _inner_products(first: _Side, second: _Side) -> tuple[float, float, float]:
     """<K, L>, <K, K>, <L, L>."""
+    # linear kernels meet in their features; of others only a block of rows is there at a time
     if first.features is not None and second.features is not None:
         A, B = first.features, second.features
         return overlap(A, B), overlap(A, A), overlap(B, B)

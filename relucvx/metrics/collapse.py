@@ -123,13 +123,16 @@ def neural_collapse(
         raise InvalidInputError(
             explain("at least two classes", f"{C} ({groups.names[0]!r})", "collapse compares classes")
         )
+    # everything but the logits is free of scale, and no square of features of size 1 over- or underflows
     unit, scale = scaled(Z)
     means = groups.means(unit)
     centred = means - mean_row(means)
     within = unit - means[groups.codes]
     nc1, quotient = _within_between(within, centred)
+    # at the simplex all cosines are -1/(C - 1); centred means that are rounding of the means have none
     equinorm, cosine = _norms_and_cosines(centred, -1.0 / (C - 1), scale=float(np.abs(means).max()))
     frame_equinorm, frame_cosine = _norms_and_cosines(means, 0.0)
+    # both targets have Frobenius norm 1, as has what is compared with them: only the shape of the means counts
     simplex = (np.eye(C) - 1.0 / C) / np.sqrt(C - 1)
     W, b = _head(weights, bias, Z.shape[1], groups)
     return NeuralCollapse(
@@ -140,6 +143,7 @@ def neural_collapse(
         nc2_etf=_distance(centred @ centred.T, simplex),
         nc3=np.nan if W is None else _misalignment(W.T, centred),
         nc3_frame=np.nan if W is None else _misalignment(W.T, means),
+        # a bias fixes the unit of the logits: weights take back what the features were divided by
         nc4=np.nan if W is None else _agreement(unit, means, W * scale, b),
         cdnv=_cdnv(within, means, groups),
         frame=_distance(means @ means.T, np.eye(C) / np.sqrt(C)),
@@ -152,9 +156,11 @@ def neural_collapse(
 def _within_between(within: Array, centred: Array) -> tuple[float, float]:
     """tr(S_W S_B^+)/C and tr S_W / tr S_B, without forming p x p matrices."""
     C, n = len(centred), len(within)
+    # centred means span at most C - 1 directions: the inverse of S_B lives on those alone
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
     if sizes[0] <= 1e-14:  # features are scaled to 1: equal means up to rounding
         return np.nan, np.nan
+    # centred means sum to zero, so the C-th singular value is rounding, however large it is beside the others
     kept = (sizes > float(RANK) * sizes[0]) & (np.arange(len(sizes)) < C - 1)
     spread = np.sum((within @ directions[kept].T) ** 2, axis=0) / n
     nc1 = float(np.sum(spread / (sizes[kept] ** 2 / C)) / C)
@@ -167,6 +173,7 @@ def _norms_and_cosines(rows: Array, target: float, scale: float = 1.0) -> tuple[
     if norms.max() <= 1e-14 * scale:
         return np.nan, np.nan
     variation = float(norms.std() / norms.mean())
+    # a mean at the origin has a norm that counts, but no direction
     if norms.min() <= float(RANK) * norms.max():
         return variation, np.nan
     units = rows / norms[:, None]
@@ -177,11 +184,13 @@ def _norms_and_cosines(rows: Array, target: float, scale: float = 1.0) -> tuple[
 def _distance(A: Array, target: Array) -> float:
     """Frobenius distance of A, scaled to norm 1, from a target of norm 1."""
     size = float(np.linalg.norm(A))
+    # A is a Gram matrix, so the limit is the square of that of the means
     return np.nan if size <= 1e-28 else float(np.linalg.norm(A / size - target))
 
 
 def _misalignment(head: Array, means: Array) -> float:
     """Squared Frobenius distance of two matrices scaled to norm 1; the head may be of any size."""
+    # largest entry first: the square of a huge or tiny head leaves float64
     head = head / (float(np.abs(head).max()) or 1.0)
     size, other = float(np.linalg.norm(head)), float(np.linalg.norm(means))
     if size == 0.0 or other <= 1e-14:
@@ -197,6 +206,7 @@ def _head(weights: Any, bias: Any, p: int, groups: Groups) -> tuple[Array | None
             raise InvalidInputError(explain("weights with the bias", "a bias alone", "", "weights=..."))
         return None, np.zeros(C)
     W = as_matrix(weights, "weights")
+    # before the shape as a whole: columns of absent classes need another remedy than a transposed matrix
     if W.shape[0] == p and W.shape[1] > C:
         raise InvalidInputError(
             explain(
@@ -224,6 +234,7 @@ def _head(weights: Any, bias: Any, p: int, groups: Groups) -> tuple[Array | None
 def _agreement(Z: Array, means: Array, W: Array, b: Array) -> float:
     """Share of rows where a class with the largest logit is also one with the nearest mean."""
     logits = Z @ W + b
+    # equal logits and equal distances differ by the rounding of their sums; in a tie every class has its say
     room = 1e-12 * (np.abs(Z) @ np.abs(W) + np.abs(b)).max(axis=1, keepdims=True)
     chosen = logits >= logits.max(axis=1, keepdims=True) - room
     # ||z - mu||^2 up to the part all classes share
@@ -237,5 +248,6 @@ def _cdnv(within: Array, means: Array, groups: Groups) -> float:
     variance = np.bincount(groups.codes, np.sum(within**2, axis=1)) / groups.counts
     i, j = np.triu_indices(len(means), 1)
     apart = np.sum((means[i] - means[j]) ** 2, axis=1)
+    # equal means: infinite where the classes spread, undefined where they do not
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.mean((variance[i] + variance[j]) / (2.0 * apart)))

@@ -115,18 +115,22 @@ def graph_convexity(
     if not is_word(ties, ("first", "mean")):
         raise InvalidInputError(explain('ties "first" or "mean"', repr(ties)))
     rng = resolve_rng(rng)
+    # drawn once, so that permuted labels are judged on the very pairs that were scored
     pairs = [draw_pairs(members, limit, rng) for members in class_members(groups)]
     counts, together = [len(p) for p in pairs], np.concatenate(pairs)
+    # a mean over shortest paths is free of the samples' order only if neighbours tied at the k-th place all stay
     graph = NeighbourGraph.of(Z, k, keep_ties=ties == "mean")
     score = first_path_scores if ties == "first" else mean_path_scores
     means = class_means(score(graph, groups.codes, together), counts)
 
     def of_rows(rows: Indices) -> Array:
+        # a half has pairs and a graph of its own: paths through samples that were left out are none of the half's
         codes = groups.codes[rows]
         chosen = [draw_pairs(np.flatnonzero(codes == c), limit, rng) for c in range(len(counts))]
         part = NeighbourGraph.of(Z[rows], k, keep_ties=ties == "mean")
         return class_means(score(part, codes, np.concatenate(chosen)), [len(p) for p in chosen])
 
+    # after the score, which is then the same for a seed whatever is asked for besides
     limits = null = None
     if confidence is not None:
         limits = half_sample_limits(groups, means, of_rows, n_resamples, confidence, rng)
@@ -222,7 +226,9 @@ def euclidean_convexity(
     if not is_word(method, ("sampled", "exact")):
         raise InvalidInputError(explain('method "sampled" or "exact"', repr(method)))
     rng = resolve_rng(rng)
+    # a segment is the same from either end: each pair counts once
     pairs = [draw_pairs(members, limit, rng, unordered=True) for members in class_members(present)]
+    # weights and piecewise-linear networks are read, and can be measured exactly; a function is a black box
     function = callable(predict) and not is_torch_module(predict)
     linear = None if function else _score_network(predict, Z.shape[1])
     if linear is None and method == "exact":
@@ -235,6 +241,7 @@ def euclidean_convexity(
             )
         )
     columns = None if linear is None else _columns(linear, present, classes)
+    # what a point takes on its way through the network limits how many may go at once
     passed = () if linear is None else (linear.n_outputs, *(layer.map.width for layer in linear.hidden))
     widest = max(Z.shape[1], *passed, 1)
 
@@ -242,6 +249,7 @@ def euclidean_convexity(
         """Scores of the pairs that the permutation ``order`` moves ours to."""
         found = []
         for code, chosen in enumerate(pairs):
+            # points move and the class asked for stays, which is what permuted labels come to
             a, b = Z[order[chosen[:, 0]]], Z[order[chosen[:, 1]]]
             if linear is not None and columns is not None and method == "exact":
                 found.append(_lengths_inside(linear, a, b, columns[code]))
@@ -251,6 +259,7 @@ def euclidean_convexity(
         return np.concatenate(found)
 
     counts, scores = [len(p) for p in pairs], score(np.arange(len(Z)))
+    # the classifier is fixed, so that a score depends on the pair's two samples alone: nothing is resampled
     limits = None if confidence is None else dyadic_limits(present, pairs, scores, confidence)
     null = [class_means(score(rng.permutation(len(Z))), counts) for _ in range(n_permutations)]
     return collect(present, counts, class_means(scores, counts), limits, confidence, np.array(null) if null else None)
@@ -313,6 +322,7 @@ def _decider(
                     "lambda points: scores(points).argmax(axis=1)",
                 )
             )
+        # dates stay what they are: tolist would make integers of those in nanoseconds
         entries = list(found) if found.dtype.kind in "mM" else found.tolist()
         return np.array([label == name for label in entries])
 
@@ -336,6 +346,7 @@ def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], 
 
 def _lengths_inside(network: LayerList, starts: Array, ends: Array, column: int) -> Array:
     """Share of each segment on which one output is the argmax."""
+    # scores are linear from end to end: the whole segment is one piece
     if not network.hidden:
         return _shares(network.outputs(starts), network.outputs(ends), column)
     out = [np.empty(0)]
@@ -353,6 +364,7 @@ def _shares(before: Array, after: Array, column: int) -> Array:
     output that ties along the whole segment wins when it comes first.
     """
     a, b = before[:, [column]] - before, after[:, [column]] - after
+    # a lead that does not change has no zero: its sign at the ends decides, and the quotient is not used
     with np.errstate(divide="ignore", invalid="ignore"):
         zero = a / (a - b)
     low = np.where(a >= 0, 0.0, np.where(b >= 0, zero, 1.0)).max(axis=1)

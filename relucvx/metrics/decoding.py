@@ -144,10 +144,12 @@ def decoding_dimension(
     threshold, C = _threshold(threshold), as_positive(C, "C")
     fold = _folds(groups, folds, n_folds)
     splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
+    # one scale for all folds, by which C means the same in each; it looks at no condition
     centred = unit_spread(Z)
     accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in splits.sides])
     decodable = accuracies >= threshold
     share = float(decodable.mean())
+    # 2^dimension counts all splits, trivial ones and both orders included; balanced ones alone do not give it
     dimension = np.nan if balanced else _log2_count(share, splits.total)
     return DecodingDimension(
         float(accuracies.mean()),
@@ -164,6 +166,7 @@ def decoding_dimension(
 
 def _log2_count(share: float, total: int) -> float:
     """log2 of 2 (share total + 1), for a total beyond the range of floats too."""
+    # for a huge total 1/total is zero, and without a share nothing is left to take a logarithm of
     if share == 0.0:
         return 1.0
     return math.log2(2.0 * (share + 1 / total)) + math.log2(total)
@@ -178,6 +181,7 @@ def _threshold(value: Any) -> float:
 def _folds(groups: Groups, folds: Any, n_folds: int) -> Indices:
     """Fold of each trial, every condition in each of them."""
     if folds is None:
+        # every fold holds every condition, so the rarest says how many there can be
         fewest = int(groups.counts.min())
         if fewest < 2:
             alone = groups.names[int(groups.counts.argmin())]
@@ -189,11 +193,13 @@ def _folds(groups: Groups, folds: Any, n_folds: int) -> Indices:
                     "separability(Z) for points without repeats",
                 )
             )
+        # dealt in turn within each condition: none is missing anywhere, and nothing is drawn
         fold = np.empty(len(groups.codes), dtype=np.intp)
         for c in range(len(groups.names)):
             rows = np.flatnonzero(groups.codes == c)
             fold[rows] = np.arange(len(rows)) % min(n_folds, fewest)
         return fold
+    # given folds are checked and not mended: a condition that one lacks would be tested in some folds only
     given = as_groups(folds, len(groups.codes), name="folds")
     table = np.zeros((len(groups.names), len(given.names)), dtype=bool)
     table[groups.codes, given.codes] = True

@@ -55,6 +55,7 @@ def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred:
         rows, _ = scaled(as_matrix(Z, "Z"))
         if as_flag(centred, "centred"):
             rows = rows - mean_row(rows)
+        # both traces are the same for Z Zᵀ and Zᵀ Z: the smaller one is formed
         S = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
     else:
         S = as_gram(Z, kernel, "participation_ratio")
@@ -101,6 +102,7 @@ def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool
     2.0
     """
     values = _singular_values(Z, kernel, centred, "effective_rank")
+    # p log p is 0 at 0
     values = values[values > 0]
     if len(values) == 0:
         return np.nan
@@ -178,10 +180,12 @@ def _singular_values(Z: Any, kernel: Any, centred: bool, wanted: str) -> Array:
         values = np.linalg.svd(rows, compute_uv=False)
         return np.where(values > floor, values, 0.0)
     K, _ = scaled(as_gram(Z, kernel, wanted))
+    # eigenvalues are squares: what a kernel shows of small singular values ends at the root of its rounding
     floor = len(K) * EPS * float(np.linalg.norm(K))
     if centred:
         K = centred_kernel(K)
     squares = np.linalg.eigvalsh(K)
+    # a little below zero is rounding; more than that is no Gram matrix, and its roots mean nothing
     if squares[0] < -max(1e-8 * squares[-1], floor):
         raise InvalidInputError(
             explain(

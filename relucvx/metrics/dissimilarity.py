@@ -82,6 +82,7 @@ def rdm_correlation(
     first, second = (_dissimilarities(rows, distance) for rows in (A, B))
     if np.isnan(first).any() or np.isnan(second).any():
         return np.nan
+    # ranks for Kendall, too: distances closer than rounding then tie exactly; Spearman is Pearson of ranks
     if method != "pearson":
         _rank(first)
         _rank(second)
@@ -96,6 +97,7 @@ def _dissimilarities(Z: Array, distance: Any) -> Array:
         top = float(out.max())
         out /= top or 1.0
         return out
+    # rows to size 1 first: norms of huge or tiny ones leave float64
     size = np.abs(Z).max(axis=1, keepdims=True)
     Z = Z / np.where(size > 0, size, 1.0)
     if distance == "correlation":
@@ -115,6 +117,7 @@ def _rank(values: Array) -> None:
     ordered, room = values[order], TIE * float(np.abs(values).max())
     ahead = np.empty(len(values), dtype=bool)
     ahead[0], ahead[1:] = True, np.diff(ordered) > room
+    # an entry per pair of samples: what is done with is let go at once
     del ordered
     starts = np.flatnonzero(ahead)
     counts = np.diff(starts, append=len(values))

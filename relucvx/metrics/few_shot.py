@@ -146,6 +146,7 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
         raise InvalidInputError(
             explain("both classes in the same features", f"{A.shape[1]} and {B.shape[1]} columns", "one is transposed")
         )
+    # one unit for both classes, which the ratio does not see
     size = max(float(np.abs(A).max()), float(np.abs(B).max())) or 1.0
     return _few_shot(_Class.of(A / size), _Class.of(B / size), m, form)
 
@@ -225,10 +226,13 @@ class _Class:
 def _few_shot(a: _Class, b: _Class, m: int, form: str) -> FewShot:
     d = a.mean - b.mean
     distance = float(d @ d)
+    # a prototype is off its mean by trace/m in the mean square, which favours the class with less spread
     mean = (distance + (b.trace - a.trace) / m) / 2.0
     variance = a.along(d) + (b.along(d) + a.square + overlap(a.rows.T, b.rows.T)) / m
+    # terms in 1/m² are the first to vanish: the short form does without them
     if form == "exact":
         variance += (a.square + b.square) / (2.0 * m**2)
+    # classes of one point have no variance: quotients are infinite or undefined, and stay so
     with np.errstate(divide="ignore", invalid="ignore"):
         snr = float(np.divide(mean, np.sqrt(variance)))
         signal, spread = np.divide([distance, b.trace], a.trace).tolist()

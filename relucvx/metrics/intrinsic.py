@@ -125,9 +125,11 @@ def two_nn(
     first, second = _two_distances(Z)
     N, copies = len(first), len(Z) - len(first)
     used = min(N - int(share * N), N - 1 if method == "fit" else N)
+    # too few different samples for a second neighbour, or for more than one ratio
     if N < 3 or used < 2:
         return TwoNN(np.nan, np.nan, np.nan, 0, 0, copies, method)
     x = np.sort(np.log(second / first))
+    # on a grid both neighbours are equally far: ties up to rounding, and not tiny ratios
     x[x <= TIE] = 0.0
     estimate = _likelihood if method == "mle" else _fit
     dimension, low, high = estimate(x, used, (1.0 - level) / 2.0)
@@ -137,6 +139,7 @@ def two_nn(
 def _likelihood(x: Array, used: int, tail: float) -> tuple[float, float, float]:
     """Maximum likelihood for exponential x of which the largest are only known to be larger; 2 d T is chi-squared."""
     total = float(x[:used].sum() + (len(x) - used) * x[used - 1])
+    # every ratio is 1, as in more dimensions than any number
     if total == 0.0:
         return np.inf, np.inf, np.inf
     low, high = (float(special.gammaincinv(used, q)) / total for q in (tail, 1.0 - tail))
@@ -150,6 +153,7 @@ def _fit(x: Array, used: int, tail: float) -> tuple[float, float, float]:
         return np.inf, np.inf, np.inf
     y = -np.log1p(-np.arange(1, used + 1) / N)
     slope = float(kept @ y / (kept @ kept))
+    # a fixed seed: the interval belongs to the data and not to the call
     rng, ratios = np.random.default_rng(0), []
     step = max(1, BLOCK // used)
     for first in range(0, DRAWS, step):
@@ -165,11 +169,13 @@ def _two_distances(Z: Array) -> tuple[Array, Array]:
     """Distances of the different samples to their nearest and second nearest."""
     # adding 0.0 makes -0.0 and 0.0 one number
     rows = from_middle(np.unique(Z + 0.0, axis=0))
+    # exact copies are gone, but rounding makes near ones: they go, until every distance says something
     while len(rows) >= 3:
         first, second, nearest = _nearest_two(rows)
         copies = first <= slack(np.linalg.norm(rows, axis=1))
         if not copies.any():
             return first, second
+        # of two copies the earlier stays; where neither is later than its nearest all go, or the loop would not end
         later = copies & (nearest < np.arange(len(rows)))
         rows = rows[~(later if later.any() else copies)]
     return np.zeros(len(rows)), np.zeros(len(rows))

@@ -76,12 +76,16 @@ def near_distances(Z: Array, k: int) -> Iterator[tuple[slice, Array]]:
     differences of rows. A sample is not its own neighbour.
     """
     squared, norms = squared_distances(Z), np.linalg.norm(Z, axis=1)
+    # what an inner product may be off by, relative to the sum of the norms squared
     lost = (Z.shape[1] + 4) * EPS
     for rows in row_blocks(len(Z), len(Z)):
         here = np.arange(len(Z))[rows]
         found, error = squared(rows), lost * (norms[rows, None] + norms) ** 2
+        # no sample is its own neighbour
         found[here - here[0], here] = np.inf
+        # at least k are nearer than the k-th upper end: what is farther by its lower end is out
         limit = np.partition(found + error, k - 1, axis=1)[:, k - 1 : k]
+        # wider by what counts as a tie to callers, whose ties are then measured exactly as well
         room = np.sqrt(limit) * (1.0 + TIE) + 2.0 * slack(norms[rows, None])
         i, j = np.nonzero(found - error <= room**2)
         out = np.full(found.shape, np.inf)
@@ -105,6 +109,7 @@ def _places(Z: Array, k: int) -> Iterator[Array]:
         room = TIE * limit + slack(norms[rows, None])
         nearer = distance < limit - room
         tied = (distance <= limit + room) & ~nearer
+        # places that the nearer ones leave are shared by those tied, so that the order of the samples does not matter
         left = k - nearer.sum(axis=1, keepdims=True)
         yield nearer + tied * (left / tied.sum(axis=1, keepdims=True))
 
@@ -112,8 +117,10 @@ def _places(Z: Array, k: int) -> Iterator[Array]:
 def _prepared(Z: Any, name: str, normalise: bool) -> Array:
     rows = as_matrix(Z, name)
     if as_flag(normalise, "normalise"):
+        # largest entry first: norms of huge or tiny rows leave float64; a row of zeros has no direction and stays
         size = np.abs(rows).max(axis=1, keepdims=True)
         rows = rows / np.where(size > 0, size, 1.0)
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(norms > 0, norms, 1.0))
+    # neighbours see neither shift nor scale, which are chosen so that inner products keep digits
     return from_middle(rows)

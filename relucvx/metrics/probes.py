@@ -181,15 +181,18 @@ def _test_set(Z: Any, labels: Any, p: int, groups: Groups) -> tuple[Array, Indic
                 "drop those rows",
             )
         )
+    # in the numbers of the training classes, which a test set without some of them would shift
     return rows, np.array([groups.names.index(name) for name in names.names], dtype=np.intp)[names.codes]
 
 
 def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -> tuple[Indices, bool]:
     """Class of each test sample, and whether the fit converged."""
 
+    # standardised by the training samples alone: those tested must not have been seen
     size = np.abs(train).max(axis=0)
     size = np.where(size > 0, size, 1.0)
     middle, spread = (train / size).mean(axis=0), (train / size).std(axis=0)
+    # what is constant in training is rounding, by which test samples must not be divided
     varies = spread > 1e-13
     if not varies.any():
         return np.full(len(test), np.bincount(wanted).argmax(), dtype=np.intp), True
@@ -198,6 +201,7 @@ def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -
         classifier = linear_model.RidgeClassifier(alpha=1.0 / C, solver="svd")
     else:
         classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
+    # a fit that stops early is part of the answer; warnings of any other kind go on to the caller
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", exceptions.ConvergenceWarning)
         classifier.fit(train, wanted)
@@ -214,6 +218,7 @@ def _collect(groups: Groups, right: list[Any], truth: Indices, converged: bool) 
     every = np.concatenate(right)
     counts = np.bincount(truth, minlength=len(groups.names))
     hits = np.bincount(truth, every, minlength=len(groups.names))
+    # a class that is not tested has no share, and no part in the balanced mean
     shares = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     return LinearProbe(
         accuracy=float(every.mean()),

@@ -185,13 +185,16 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
     groups = _conditions(conditions, len(Z))
     P = len(groups.names)
     n = groups.counts.astype(np.float64)
+    # products of all trials less those of the same repeat: sums per condition will do, and no n x n matrix is formed
     total = groups.means(Z) * n[:, None]
     same, shared = np.zeros((P, P)), np.zeros((P, P))
     if repeats is None:
+        # without repeats a trial shares its noise with itself alone
         same[np.diag_indices(P)] = np.bincount(groups.codes, np.sum(Z**2, axis=1), P)
         shared[np.diag_indices(P)] = n
     else:
         runs = as_groups(repeats, len(Z), name="repeats")
+        # within a repeat noise is shared, between conditions too: the whole block of products goes
         for r in range(len(runs.names)):
             rows = np.flatnonzero(runs.codes == r)
             hot = np.zeros((P, len(rows)))
@@ -200,6 +203,7 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
             same += sums @ sums.T
             shared += np.outer(counts, counts)
     pairs = np.outer(n, n) - shared
+    # an entry without a single pair of different repeats could only be guessed
     if pairs.min() < 1.0:
         c, d = np.argwhere(pairs < 1.0)[0]
         raise InvalidInputError(
@@ -211,6 +215,7 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
             )
         )
     K = (total @ total.T - same) / pairs
+    # symmetric up to rounding; negative eigenvalues stay, as any correction would bring a bias back
     K = (K + K.T) / 2.0
     smallest = float(np.linalg.eigvalsh(K)[0])
     return NoiseCorrectedKernel(K, groups.names, np.rint(pairs).astype(np.intp), smallest)

@@ -134,6 +134,7 @@ def layer_similarity(
         raise InvalidInputError(explain(f"a metric among {', '.join(NAMED)}, or a callable", shown(metric)))
     names1, first = _layers(layers1, "layers1")
     names2, second = (names1, first) if layers2 is None else _layers(layers2, "layers2")
+    # the named metrics are symmetric; of a callable nobody knows
     mirrored = layers2 is None and not callable(metric)
     matrix = np.empty((len(first), len(second)))
     for i, A in enumerate(first):

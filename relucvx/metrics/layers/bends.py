@@ -78,6 +78,7 @@ def find_bends(module: Any, parts: Mapping[str, Any], forward: Callable[[Any], A
     weights = {id(t): t for t in module.parameters()}
     buffers = {id(t): t for t in module.buffers()}
     passes: list[_Finder] = []
+    # once in another order and once in another number: the axis that follows both is the samples'
     for rows in ((1, 0), (0, 1, 2)):
         batch = X[[row % len(X) for row in rows]].clone()
         finder = _Finder(weights, passes[0].strangers | buffers if passes else None)
@@ -133,12 +134,14 @@ class _Finder(Watcher):
         if not leaf or not key[0]:
             return
         self.leaves.append(key)
+        # where its inside was seen, a submodule bends only if its output depends on a bend in there
         if id(value) in self.known:
             inner = set(range(began, len(self.bends)))
             if not (self.origin.get(id(value), frozenset()) & inner):
                 return
         else:  # a function that torch does not show
             inner = set()
+        # the submodule stands for its steps, but for those that weights inside of it have read
         for k in inner:
             self.bends[k].absorbed |= not self.bends[k].read
         pointwise = bool(inner) and all(self.bends[k].pointwise for k in inner)
@@ -152,6 +155,7 @@ class _Finder(Watcher):
         given = tensors_in((args, kwargs))
         data = self._data(given)
         steered = any(id(t) in self.switches for t in given)
+        # no data and nothing that depends on them: constants, or weights in another shape, which remain weights
         if not data and not steered:
             out = func(*args, **kwargs)
             made = any(id(t) in self.weights for t in given)
@@ -160,6 +164,8 @@ class _Finder(Watcher):
                 if made:
                     self.weights.setdefault(id(t), t)
             return out
+        # the shape is noted and the function tested before the call, which may write into what it is given;
+        # in the first pass nothing is tested, as constants are not known yet
         real = [t for t in data if t.is_floating_point()]
         tested = bool(real) and self.constants is not None
         bent, pointwise = _is_bent(func, args, kwargs, real) if tested else (False, False)
@@ -167,6 +173,7 @@ class _Finder(Watcher):
         shape = tuple(real[0].shape) if real else ()
         out = func(*args, **kwargs)
         results = tensors_in(out) or (tensors_in(args)[:1] if _writes(func) else [])
+        # weights of more than one axis mix entries: they read the bends before them, and a new layer begins
         weighted = any(t.is_floating_point() and t.ndim > 1 and id(t) in self.weights for t in given)
         sources = frozenset().union(*(self.origin[id(t)] for t in data)) if data else frozenset()
         if weighted:
@@ -176,6 +183,7 @@ class _Finder(Watcher):
         real_out = [t for t in results if t.is_floating_point()]
         if real_out:
             self.values[key] = real_out[0].detach().clone()
+        # a new bend stands between the earlier ones and all that follows
         if bent and real_out:
             single = len({id(t) for t in real}) == 1 and not steered
             alone = single and tuple(real_out[0].shape) == shape
@@ -185,6 +193,7 @@ class _Finder(Watcher):
             sources = frozenset({len(self.bends) - 1})
         for t in results:
             self._learn(t, sources)
+            # comparisons and positions made of data: no values, but they steer what is done with values
             if not t.is_floating_point() and (real or steered):
                 self.switches.add(id(t))
         return out
@@ -216,12 +225,14 @@ class _Finder(Watcher):
         for t in tensors:
             if id(t) in self.known or id(t) in self.weights or not hasattr(t, "detach"):
                 continue
+            # in the first pass it may be a constant as well: it is one if it comes again in the second
             if self.constants is None:
                 self.strangers[id(t)] = t
                 self._learn(t, frozenset())
                 continue
             if id(t) in self.constants:
                 continue
+            # no call seen has made it: something bent the data out of torch's sight
             self.bends.append(_Bend((self.frames[-1] if frame is None else frame, 0), False, False, False, shown=False))
             self._learn(t, frozenset({len(self.bends) - 1}))
         return [t for t in tensors if id(t) in self.origin]
@@ -250,6 +261,7 @@ def _axis(first: Any, second: Any) -> int | None:
     (axis,) = changed if len(changed) == 1 else (None,)
     if axis is None or (first.shape[axis], second.shape[axis]) != (2, 3):
         return None
+    # the same samples in other company: a call that mixes them gives itself away
     a, b = first.flip(axis).double(), second.narrow(axis, 0, 2).double()
     same = ((a - b).abs() <= SAME * max(1e-300, float(b.abs().max()) if b.numel() else 0.0)) | (a == b)
     return axis if bool((same | (a != a) & (b != b)).all()) else None
@@ -264,6 +276,7 @@ def _is_bent(func: Any, args: Any, kwargs: Any, data: list[Any]) -> tuple[bool, 
     def call(new: Mapping[int, Any]) -> list[Any]:
         return tensors_in(func(*_with(args, new), **_with(kwargs, new)))
 
+    # at the size of the values that pass and at a fixed one: a kink may be far from either
     for relative in (True, False):
         draws = []
         for seed in (0, 1):
@@ -289,6 +302,7 @@ def _commutes(call: Callable[[Mapping[int, Any]], list[Any]], given: Mapping[int
 
 def _drawn(t: Any, relative: bool, generator: Any) -> Any:
     size = float(t.detach().double().square().mean().sqrt()) if relative and t.numel() else 1.0
+    # zeros, and sizes whose multiples might leave float32
     size = size if 0.0 < size < 1e30 else 1.0
     return (ROOM * size * torch.randn(t.shape, generator=generator)).to(t.device, t.dtype)
 
@@ -310,10 +324,12 @@ def _affine(a: Any, b: Any, middle: Any) -> bool:
         return False
     if not a.is_floating_point():
         return True  # what is compared becomes a switch
+    # far above rounding, and far below what a kink leaves at the sizes drawn
     allowed = float(torch.finfo(a.dtype).eps) ** 0.5
     a, b, middle = a.double(), b.double(), middle.double()
     finite = torch.isfinite(a) & torch.isfinite(b) & torch.isfinite(middle)
     same = (a == b) & (b == middle)
+    # infinite at one point and not at another is no line
     if not bool((finite | same).all()):
         return False
     a, b, middle = a[finite], b[finite], middle[finite]

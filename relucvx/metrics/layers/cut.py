@@ -91,6 +91,7 @@ def suggested_cut(frame: DataFrame, slack: float = 0.01) -> dict[str, dict[str, 
         peak = {"layer": first, "value": float(values[first])}
     if "numerical_rank" in hidden and len(hidden) > 1:
         rank, width = hidden["numerical_rank"].to_numpy(dtype=float), hidden["width"].to_numpy(dtype=float)
+        # a layer can keep no more directions than come in, nor more than it has units: loss counts against the smaller
         most = np.minimum(rank[:-1], width[1:])
         loss = np.nan_to_num(1.0 - rank[1:] / np.where(most > 0, most, math.nan), nan=-math.inf)  # from 0 none is lost
         best = int(np.argmax(loss))

@@ -105,6 +105,7 @@ class Hooked:
 
             with self._watching(_Keeper(set(wanted), keep)):
                 out = self._forward(batch)
+            # outputs have a row for each sample in every batch, or count as none
             plain = hasattr(out, "detach") and out.ndim > 0 and len(out) == len(batch) and not out.is_complex()
             outputs = [*outputs, _numbers(out)] if plain and outputs is not None else None
         sites = tuple(Site(name, *key, shapes[key], self.bends.axes.get(key) or 0) for name, key in self._names(order))
@@ -143,6 +144,7 @@ class Hooked:
         with self._watching(last, functions=False):
             out = self._forward(self.X[:HEAD_SAMPLES])
         after = last.out
+        # equal to the last digit: anything in between would make the head another map than the layer's
         if after is None or not hasattr(out, "shape") or out.shape != after.shape or not bool((out == after).all()):
             return None
         if last.given is None or last.given.ndim != 2:
@@ -188,14 +190,18 @@ class Hooked:
     def _named(self, name: str) -> list[Key]:
         """The calls that a name stands for: of a submodule, of a function, or one of several."""
         calls = self.bends.calls
+        # every call under its label; the module itself has no name to ask for
         known = {label: [key] for label, key in self._names([(p, k) for p, n in calls.items() for k in range(n) if p])}
+        # a shared module runs under the first of its names, and is asked for by any
         first = {id(layer): path for path, layer in reversed(list(self.paths.items()))}
         path = plain_path(name)
         if path in known:
             return known[path]
         path = first[id(self.paths[path])] if path in self.paths else path
+        # a name without a number stands for all calls
         if path and calls.get(path, 0):
             return [(path, k) for k in range(calls[path])]
+        # what exists but did not run is another mistake than a name that does not exist
         if path in self.paths:
             raise InvalidInputError(
                 explain(
@@ -205,6 +211,7 @@ class Hooked:
                     "name its parts",
                 )
             )
+        # names to choose from: submodules, and functions behind which values bend
         bent = [label for label, _ in self._names(self.bends.keys) if label not in self.paths]
         some = ", ".join([*list(self.paths)[:9], *bent[:3]])
         raise InvalidInputError(
@@ -261,6 +268,7 @@ def _inputs(module: Any, X: Any) -> Any:
         )
     flat = as_matrix(raw.reshape(len(raw), -1), "X")
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
+    # no weights to follow: data keep their own precision
     if weight is None:
         weight = raw if hasattr(raw, "detach") and raw.is_floating_point() else torch.empty(0)
     whole = str(raw.dtype).removeprefix("torch.").startswith(("int", "uint"))

@@ -164,11 +164,13 @@ def profile(
     """
     scores = chosen_scores(metrics)
     rng = resolve_rng(rng)
+    # counts are used late: a wrong one would be found after every layer was recorded
     as_count(k, "k")
     as_count(n_lines, "n_lines")
     for value, name in ((n_pairs, "n_pairs"), (max_samples, "max_samples")):
         if value is not None:
             as_count(value, name, optional=True)
+    # thinned before the network runs, so that nothing is recorded of samples left out
     module, X, labels, factors, whole = _thinned(module, X, labels, factors, max_samples, rng)
     recording = record(module, X, layers, batch_size=batch_size)
     rows = _rows(recording)
@@ -185,6 +187,7 @@ def profile(
                 "labels=None for the metrics that need none",
             )
         )
+    # one seed for all layers: they are compared on the same pairs, segments and splits
     samples = Samples(
         recording=recording,
         groups=groups,
@@ -197,12 +200,14 @@ def profile(
     )
     found: list[_Found] = []
     stopped = False
+    # Ctrl-C ends the measuring alone: the rows that are whole go out with the interruption
     try:
         with listening():
             _measure(rows, scores, samples, callback, found)
     except KeyboardInterrupt:
         stopped = True
     frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
+    # input and output are rows of the table, but nothing can be cut behind them
     names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
     frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": whole}
     frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
@@ -226,6 +231,7 @@ def _thinned(
     n = max(sizes, default=0)
     if limit is None or n <= limit or len(set(sizes)) > 1:  # unequal lengths are reported where they are checked
         return module, X, labels, factors, n
+    # in the order they had, by which ties are broken and folds dealt
     rows = np.sort(rng.choice(n, limit, replace=False))
 
     def take(part: Any) -> Any:
@@ -295,6 +301,7 @@ def _measure(
         for score in scores:
             step = len(out) * len(scores) + scores.index(score)
             if callback is not None and callback(ProfileProgress(step, total, layer.name, score.columns[0])):
+                # the layer begun is dropped: its gaps would look like metrics that do not apply
                 return
             _apply(score, layer, samples, found)
         out.append(found)

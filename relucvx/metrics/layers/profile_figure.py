@@ -144,6 +144,7 @@ def _draw(ax: Any, frame: DataFrame, panel: Panel, lines: dict[str, str], cuts: 
     shown = []
     for (column, label), colour, marker in zip(lines.items(), COLOURS, "os^D", strict=False):
         values = frame[column].to_numpy(dtype=float)
+        # a logarithmic axis has no place for zeros
         values = np.where(values > 0, values, np.nan) if panel.scale == "log" else values
         shown.append(values)
         # later lines are thinner, so that two that coincide are both seen

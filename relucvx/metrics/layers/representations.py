@@ -130,6 +130,7 @@ def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_si
     batch_size = as_count(batch_size, "batch_size")
     if isinstance(layers, str):
         layers = [layers]
+    # a result carries the network it is about; a torch module may call one of its own parts so
     if not is_torch_module(module):
         module = getattr(module, "network", module)
     if isinstance(module, TwoLayerReLU):
@@ -159,6 +160,7 @@ def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representa
     biases = None if net.biases is None else net.biases[position + 1 :]
     behind = DeepNetwork(weights, biases, net.activation)
     last = None if biases is None else biases[-1]
+    # with one map left what follows is affine: the head
     head = (weights[0], np.zeros(net.n_outputs) if last is None else last) if len(weights) == 1 else None
     return Representation(name, Z, behind.predict, head)
 
@@ -189,6 +191,7 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
     head = hooked.head_input() if outputs is not None else None
     parts = [
         Representation(site.name, Z, _rest(hooked, site, Z, outputs), _head_behind(Z, head))
+        # the rest of a layer is known only if its values decide the output, a head only if it reads just them
         for site, Z in zip(found.sites, found.values, strict=True)
     ]
     if parts and parts[-1].head is None:  # what follows is no Linear module alone, but may be a map all the same
@@ -221,6 +224,7 @@ def _affine_rest(layer: Representation, outputs: Array | None) -> tuple[Array, A
         return None
     images = layer.rest(np.vstack([np.zeros((1, width)), np.eye(width)]))
     bias, weights = images[0], images[1:] - images[0]
+    # unit vectors define a map, whether there is one or not: it must also give the recorded outputs
     apart = float(np.abs(layer.Z @ weights + bias - outputs).max())
     return (weights, bias) if apart <= SAME_OUTPUTS * float(np.abs(outputs).max()) else None
 

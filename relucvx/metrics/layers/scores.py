@@ -128,11 +128,13 @@ class Samples:
             raise InvalidInputError(explain("two samples to draw a segment between", str(n)))
         rng = np.random.default_rng(self.seed)
         starts = rng.integers(n, size=self.n_lines)
+        # 1 to n - 1 places on and round the end: never the sample itself
         ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
         regions: dict[int, list[int]] = {k: [] for k in range(len(network.hidden))}
         folds: dict[int, list[float]] = {k: [] for k in regions}
         for line in regions_along(network, first.Z[starts], first.Z[ends], Code.of(network, None, None)):
             for k in regions:
+                # units up to layer k alone: regions of the network cut there
                 codes = line.codes[:, line.layer <= k]
                 regions[k].append(1 + int((codes[1:] != codes[:-1]).any(axis=1).sum()))
                 folds[k].append(space_folding(codes).chi)
@@ -183,6 +185,7 @@ def _graph(layer: Representation, samples: Samples) -> dict[str, Any]:
 
 def _graph_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
     decided = samples.decide(samples.outputs)
+    # a network without errors decides as the labels say, and has been scored
     known = samples.scored.get(("graph", layer.name)) if decided == samples.labels else None
     found = known or graph_convexity(layer.Z, decided, samples.k, samples.n_pairs, samples.seed)
     return {"graph_convexity_decisions": found}
@@ -254,6 +257,7 @@ def _ccgp(layer: Representation, samples: Samples) -> dict[str, Any]:
 
 
 def _separability(layer: Representation, samples: Samples) -> dict[str, Any]:
+    # what is split are conditions, so each is one point
     means = _conditions(samples).averaging @ layer.Z
     found = separability(means, balanced=True, n_dichotomies=DICHOTOMIES, rng=samples.seed)
     return {"separability": found.share}

@@ -76,8 +76,10 @@ def watched(module: Any, parts: Mapping[str, Any], watcher: Watcher, functions: 
         watcher.frames.pop()
         return watcher.left(watcher.next(path), (args, kwargs), out)
 
+    # hooks come off whatever a forward pass raises
     with ExitStack() as stack:
         for path, layer in names.items():
+            # the path is bound here: when a hook runs the loop is long over
             first_hook = layer.register_forward_pre_hook(
                 lambda _, a, k, path=path: before(path, a, k), with_kwargs=True
             )

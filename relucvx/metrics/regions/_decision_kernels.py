@@ -34,6 +34,7 @@ def _contenders(O: Any, D: Any, ring: Any) -> Any:
     Of outputs equal at every vertex only the first is kept.
     """
     c = O.shape[1]
+    # what stays below the least value of another output is below it everywhere, and needs no look at vertices
     floor = -np.inf
     for k in range(c):
         low = np.inf
@@ -49,6 +50,7 @@ def _contenders(O: Any, D: Any, ring: Any) -> Any:
         if high < floor:
             continue
         beaten = False
+        # asked of those kept so far alone: one too many costs time, as segments are clipped by all
         for s in range(n):
             never_above = True
             same = True
@@ -66,6 +68,7 @@ def _contenders(O: Any, D: Any, ring: Any) -> Any:
 @compiled
 def _zeros(O: Any, D: Any, ring: Any, i: int, j: int, ends: Any, shares: Any) -> bool:
     """The two places on the ring where outputs i and j cross: vertex pairs ``ends`` (2, 2) and shares of the way."""
+    # from a vertex at which the outputs differ, so that going round once meets every change of sign
     found = 0
     n = len(ring)
     begin = -1
@@ -79,10 +82,12 @@ def _zeros(O: Any, D: Any, ring: Any, i: int, j: int, ends: Any, shares: Any) ->
     for step in range(1, n + 1):
         before, here = ring[(begin + step - 1) % n], ring[(begin + step) % n]
         value = _difference(O, D, here, i, j)
+        # equal within doubt: the crossing is put at the first such vertex, not between two that rounding separates
         if value == 0.0:
             zero = here if zero < 0 else zero
             continue
         if (value > 0.0) != (sign > 0.0):
+            # faces are convex: a third change of sign is doubt, and there is no line to draw
             if found == 2:
                 return False
             if zero >= 0:
@@ -104,10 +109,12 @@ def _clip(O: Any, D: Any, ends: Any, shares: Any, kept: Any, i: int, j: int, spa
         gap = np.empty(2)
         for e in range(2):
             a, b, s = ends[e, 0], ends[e, 1], shares[e]
+            # i and j are equal here up to rounding, and neither is the truer: compared with the middle of both
             mean = 0.5 * (_difference(O, D, a, k, i) + _difference(O, D, a, k, j)) * (1.0 - s)
             gap[e] = mean + 0.5 * (_difference(O, D, b, k, i) + _difference(O, D, b, k, j)) * s
             doubt = max(D[a, k] + D[a, i] + D[a, j], D[b, k] + D[b, i] + D[b, j])
             gap[e] = 0.0 if abs(gap[e]) <= doubt else gap[e]
+        # k is nowhere below, and level at one end at most
         if gap[0] >= 0.0 and gap[1] >= 0.0 and gap[0] + gap[1] > 0.0:
             return False
         if gap[0] > 0.0:
@@ -185,6 +192,7 @@ def inside_faces(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any) -> A
                     continue
                 tied = _tied(O, D, ends, shares, kept, i)
                 over, under = _side(O, D, ring, i, j, True), _side(O, D, ring, i, j, False)
+                # where more than two are level along the segment, the leaders beside it change places and no others
                 if len(tied) > 2 and (_leader(O, D, over, tied) != i or _leader(O, D, under, tied) != j):
                     continue
                 segments, pairs = _added(segments, pairs, n, XY, ends, shares, span, i, j)
@@ -199,6 +207,7 @@ def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face:
     ends, shares, span = np.empty((2, 2), dtype=np.int64), np.zeros(2), np.empty(2)
     n = 0
     for h in range(0, len(tail), 2):
+        # beyond a side of the polygon there is no face
         if face[h] < 0 or face[h + 1] < 0:
             continue
         a, b = tail[h], tail[h + 1]
@@ -210,11 +219,13 @@ def along_edges(O: Any, D: Any, XY: Any, first: Any, tail: Any, succ: Any, face:
         for p in range(len(here)):
             for q in range(p + 1, len(here)):
                 i, j = here[p], here[q]
+                # outputs that are level on the side itself cross inside neither face
                 level = _difference(O, D, a, i, j) == 0.0 and _difference(O, D, b, i, j) == 0.0
                 if not level or not _clip(O, D, ends, shares, here, i, j, span):
                     continue
                 tied = _tied(O, D, ends, shares, here, i)
                 one, other = _leader(O, D, left, tied), _leader(O, D, right, tied)
+                # i and j lead on one side each, whichever it is: other pairs that are level here lie below
                 if min(one, other) != i or max(one, other) != j:
                     continue
                 segments, pairs = _added(segments, pairs, n, XY, ends, shares, span, i, j)

@@ -24,6 +24,7 @@ def product(H: Any, W: Any, out: Any) -> None:
     """The product H W without the columns of H that are zero: after a ReLU these are nearly half of a strip of a curve."""
     rows, width = H.shape
     outputs = W.shape[1]
+    # for the widest strip, once: packing must not cost allocations
     packed, picked = np.empty(STRIP * width), np.empty((width, outputs))
     alive, kept = np.empty(width, np.uint8), np.empty(width, np.int64)
     for a in range(0, rows, STRIP):
@@ -37,9 +38,11 @@ def product(H: Any, W: Any, out: Any) -> None:
             if alive[j] > 0:
                 kept[m] = j
                 m += 1
+        # with few zeros packing costs more than it saves
         if m > 0.8 * width:
             np.dot(H[a:b], W, out[a:b])
             continue
+        # copied side by side, as the matrix product wants them
         part = packed[: (b - a) * m].reshape((b - a, m))
         for i in range(a, b):
             for c in range(m):
@@ -63,6 +66,7 @@ def sparse_product(H: Any, pointers: Any, columns: Any, entries: Any, out: Any) 
         n = min(8, rows - a)
         given[:] = 0.0
         total[:] = 0.0
+        # transposed: the innermost loop then runs over neighbours in memory, eight at once
         for r in range(n):
             for c in range(width):
                 given[c, r] = H[a + r, c]
@@ -93,13 +97,17 @@ def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: An
             P[i, j] += bias[j]
     for p in range(len(first) - 1):
         for i in range(first[p], first[p + 1]):
+            # rows of another curve are no neighbours
             before, after = max(i - 1, first[p]), min(i + 1, first[p + 1] - 1)
             left, right = 0.0, 0.0
+            # an uncertain breakpoint moves a value by its share of the change to either side, and by all of the change
+            # where neighbours are so close that they may trade places
             if doubt[i] > 0.0:
                 gap = t[i] - t[before]
                 left = doubt[i] / gap if gap > doubt[i] else 1.0
                 gap = t[after] - t[i]
                 right = doubt[i] / gap if gap > doubt[i] else 1.0
+            # mostly no neuron is near, which one pass without branches tells
             near = 0
             for j in range(k):
                 v = P[i, j]
@@ -165,12 +173,14 @@ def find_crossings(P: Any, k: int, first: Any, counts: Any, errors: Any, total: 
             for j in range(k):
                 a, b = P[i, j], P[i + 1, j]
                 if (a > 0.0 and b < 0.0) or (a < 0.0 and b > 0.0):
+                    # the share is off by what the values are, relative to their distance
                     step = abs(a) + abs(b)
                     shares[n], who[n] = abs(a) / step, j
                     slacks[n] = 2.0 * errors[p, j] / step + EPS
                     n += 1
             order = _ranking(shares, n)
             last = -1
+            # doubts that overlap, each with the next, make one point of several crossings
             for c in order[:n]:
                 if last < 0 or shares[c] - shares[last] > slacks[c] + slacks[last]:
                     segment[points], share[points], slack[points], start[points] = i, shares[c], slacks[c], done
@@ -240,11 +250,13 @@ def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out
     r, q, points = 0, 0, len(segment)
     for p in range(len(first) - 1):
         for i in range(first[p], first[p + 1] - 1):
+            # without a crossing inside a neuron keeps its sign, and is zero at an end at most
             for j in range(k):
                 out[r, j] = (P[i, j] > 0.0) | (P[i + 1, j] > 0.0)
             done = q
             while done < points and segment[done] == i:
                 done += 1
+            # those that cross have the sign of the beginning up to their point, and that of the end behind it
             for c in range(start[q], start[done]):
                 out[r, neurons[c]] = P[i, neurons[c]] > 0.0
             r += 1
@@ -255,6 +267,7 @@ def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out
                     out[r, neurons[c]] = P[i + 1, neurons[c]] > 0.0
                 r += 1
                 q += 1
+        # no segment begins at the last row of a curve
         for j in range(k):
             out[r, j] = False
         r += 1
@@ -262,6 +275,7 @@ def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out
 
 @compiled(fastmath={"reassoc"})
 def _square(row: Any) -> float:
+    # norms go into bounds on errors alone, so the sum may be taken in any order
     total = 0.0
     for j in range(len(row)):
         total += row[j] * row[j]
@@ -294,6 +308,7 @@ def activate(
                     row[j] = (1.0 - s) * P[i, j] + s * P[i + 1, j]
                 for c in range(start[q], start[q + 1]):
                     n = neurons[c]
+                    # in a cluster this is not quite the neuron's own crossing: what is taken away counts as an error
                     moved[p, n] = max(moved[p, n], abs(row[n]))
                     row[n] = 0.0
                 for j in range(k):
@@ -321,6 +336,7 @@ def mark_changes(codes: Any, first: Any, out: Any) -> None:
         out[first[p]] = True
         for r in range(first[p] + 1, first[p + 1] - 1):
             before, now = codes[r - 1], codes[r]
+            # counted to the end: a loop that may stop early is not vectorised
             differing = 0
             for j in range(len(now)):
                 differing += now[j] != before[j]

@@ -149,8 +149,10 @@ def subdivide(
     n_v, n_h, n_f = len(P), len(tail), len(first)
     parent, here = np.arange(n_f), np.empty(n_v)
     for j in range(begin, end):
+        # a line without both signs misses the complex, or runs along sides that are there already
         if not _column(P, j, n_v, here):
             continue
+        # room first: from here on arrays are filled in place
         cuts = 0
         for h in range(0, n_h, 2):
             a, b = here[tail[h]], here[tail[h + 1]]
@@ -166,6 +168,7 @@ def subdivide(
             line = _longer(line, size // 2 + 1)
         if 2 * n_f > len(first):
             first, parent = _longer(first, 4 * n_f), _longer(parent, 4 * n_f)
+        # every edge gets its vertex before any face is cut, so that neighbours share it
         for h in range(0, n_h, 2):
             a, b = tail[h], tail[h + 1]
             if (here[a] < 0.0 < here[b]) or (here[b] < 0.0 < here[a]):
@@ -173,6 +176,7 @@ def subdivide(
                 _place(P, E, D, XY, kinked, j, a, b, n_v)
                 _cut_edge(h, n_v, n_h, tail, succ, pred, face, line)
                 n_v, n_h = n_v + 1, n_h + 2
+        # a line cuts a convex face once at most: faces made in this round need no look
         for f in range(n_f):
             down, up = _crossings(here, f, first, tail, succ)
             if down < 0 or up < 0:

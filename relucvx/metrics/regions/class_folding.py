@@ -130,6 +130,7 @@ class ClassFolding(Result):
             raise InvalidInputError(explain('values "median", "mad" or "folded"', repr(values)))
         names = {"median": "median of maxima of $\\chi$", "mad": "MAD of maxima of $\\chi$", "folded": "share folded"}
         shown = getattr(self, values)
+        # a scale needs some extent, also where nothing folds
         limits = 0.0, max(float(np.nanmax([*shown.ravel(), 0.0])), 1e-12)
         ax, image = heat_map(ax, shown, self.labels, self.labels, names[values], limits, "viridis")
         ax.set(xlabel="class at the end", ylabel="class at the start")
@@ -215,12 +216,14 @@ def class_folding(
     """
     flat, shape = as_flat_matrix(X, "X"), as_numpy(X, "X").shape[1:]
     groups = as_groups(labels, len(flat))
+    # so many samples of each class that their pairs number n_pairs at most
     limit = None if n_pairs is None else math.isqrt(as_count(n_pairs, "n_pairs", optional=True))
     generator = resolve_rng(rng)
     chosen = [flat[groups.codes == k] for k in range(len(groups.names))]
     if centroids is not None:
         chosen = [_centroids(part, as_count(centroids, "centroids", optional=True), generator) for part in chosen]
     if limit is not None:
+        # the first of one permutation: with a seed, more pairs keep the samples of fewer
         chosen = [part[np.sort(generator.permutation(len(part))[:limit])] for part in chosen]
     points = [part.reshape(len(part), *shape) for part in chosen]
     return _summary(groups, _all_chi(module, points, layers, neurons, symmetric), ordered)
@@ -260,6 +263,7 @@ def _summary(groups: Groups, chi: dict[tuple[int, int], Array], ordered: bool) -
     paths = {key: block[~np.isnan(block)] for key, block in chi.items()}
     maxima = {key: _maxima(block) for key, block in chi.items()}
     if not ordered:
+        # both directions in a fixed order; from a class to itself there is only one
         both = {(a, b): {(a, b), (b, a)} for a, b in chi}
         paths = {key: np.concatenate([paths[k] for k in sorted(both[key])]) for key in chi}
         maxima = {key: np.concatenate([maxima[k] for k in sorted(both[key])]) for key in chi}

@@ -73,6 +73,7 @@ def exact_line(
         kinked = slice(0, hidden.n_kinked)
         segment, share = _crossings(P[:, kinked])
         if len(segment):
+            # row i at i, points inside segment i at i + 1/2: a stable sort keeps these in their order
             order = np.argsort(np.concatenate([np.arange(len(t)), segment + 0.5]), kind="stable")
             t, P = _refined(t[:, None], segment, share, order)[:, 0], _refined(P, segment, share, order)
             kept = [_refined(Q, segment, share, order) for Q in kept]
@@ -81,7 +82,9 @@ def exact_line(
         slopes = _rational([hidden.phi.slope_neg, hidden.phi.slope_pos])
         values = P.copy()
         values[:, kinked] *= slopes[_positive(P[:, kinked]).astype(int)]
+    # between breakpoints no sign changes: positive at either end is positive throughout
     joined = np.hstack([_positive(Q[:-1]) | _positive(Q[1:]) for Q in kept] or [np.zeros((len(t) - 1, 0), dtype=bool)])
+    # breakpoints of neurons that nobody asked for separate nothing
     changes = np.flatnonzero((joined[1:] != joined[:-1]).any(axis=1))
     return tuple(t[changes + 1]), joined[np.concatenate([[0], changes + 1])]
 
@@ -90,6 +93,7 @@ def _crossings(P: Rationals) -> tuple[NDArray[np.intp], Rationals]:
     """Segments and shares of them at which some column changes sign, sorted and without repetition."""
     before, after = P[:-1], P[1:]
     segments, columns = np.nonzero((_positive(before) & _positive(-after)) | (_positive(-before) & _positive(after)))
+    # a set: neurons that vanish at one point give one breakpoint, which only exact numbers can tell
     places = {(int(i), before[i, j] / (before[i, j] - after[i, j])) for i, j in zip(segments, columns, strict=True)}
     ordered = sorted(places)
     share: Rationals = np.array([place[1] for place in ordered], dtype=object)

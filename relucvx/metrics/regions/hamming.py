@@ -126,6 +126,7 @@ def _subcube(inside: BoolArray) -> HammingConvexity:
             flipped = start.copy()
             flipped[bit] = ~flipped[bit]
             if flipped.tobytes() not in known:
+                # the flip lies on a shortest path to every code with the other bit; the nearest gives the shortest
                 apart = inside[inside[:, bit] != start[bit]]
                 return _example(start, apart[_distances(start[None], apart)[0].argmin()], flipped)
     return HammingConvexity(True)
@@ -139,6 +140,7 @@ def _between(inside: BoolArray, candidates: BoolArray) -> HammingConvexity:
         hit = rows[:, :, None] + rows[:, None, :] == apart
         found = np.flatnonzero(hit.any(axis=(1, 2)))
         if len(found):
+            # of all pairs that it lies between, the nearest make the shortest example
             lengths = np.where(hit[found[0]], apart, np.inf)
             a, b = np.unravel_index(int(lengths.argmin()), apart.shape)
             return _example(inside[a], inside[b], candidates[begin + found[0]])
@@ -153,6 +155,7 @@ def _distances(A: BoolArray, B: BoolArray) -> Array:
 
 
 def _example(start: BoolArray, end: BoolArray, missing: BoolArray) -> HammingConvexity:
+    # first to the missing code, then on to the end
     flips = [*np.flatnonzero(start != missing), *np.flatnonzero(missing != end)]
     path = np.repeat(start[None], len(flips) + 1, axis=0)
     for step, bit in enumerate(flips):

@@ -209,6 +209,7 @@ def _among_rows(trace: _Trace, X: Any, rng: np.random.Generator) -> LargestFoldi
     best, flat = found[0], X.reshape(n, -1).astype(float)
     for begun in found[:RESTARTS]:
         current, fixed, stuck = begun, "start", 0
+        # the ends take turns; once neither finds better among what is tried, the segment stays
         while trace.left > 0 and stuck < 2 and not exhaustive:
             keep, move = (current.start, current.end) if fixed == "start" else (current.end, current.start)
             others = _near_and_far(flat, keep, move, rng)
@@ -222,6 +223,7 @@ def _among_rows(trace: _Trace, X: Any, rng: np.random.Generator) -> LargestFoldi
 
 def _near_and_far(X: Array, keep: int, move: int, rng: np.random.Generator) -> Indices:
     """Rows in place of the end that moves: its nearest neighbours, and random ones."""
+    # the nearest of all is the row itself, or a copy of it
     near = np.argsort(((X - X[move]) ** 2).sum(axis=1), kind="stable")[1 : 1 + BATCH // 2]
     both = np.unique(np.concatenate([near, rng.integers(0, len(X), BATCH // 2)]))
     return both[both != keep]
@@ -235,10 +237,12 @@ def _in_box(trace: _Trace, corners: Array, rng: np.random.Generator) -> LargestF
         current, step = begun, 0.25
         while trace.left > 0 and step > SMALLEST:
             moves = step * (high - low) * rng.standard_normal((2, BATCH, len(low)))
+            # a third moves the end alone, a third the start alone, and the rest moves both
             moves[0, : BATCH // 3] = 0.0
             moves[1, BATCH // 3 : 2 * (BATCH // 3)] = 0.0
             ends = np.clip(np.stack([current.start, current.end])[:, None] + moves, low, high)
             tried = trace(*ends)[0]
+            # shorter steps only when longer ones fail
             step = step if tried.value > current.value else step / 2
             current = max(tried, current, key=lambda segment: segment.value)
         best = max(best, current, key=lambda segment: segment.value)

@@ -108,6 +108,7 @@ class Walker:
 
     def blocks(self, starts: Array, ends: Array) -> Iterator[Walk]:
         """Walk along all segments, as many at a time as keeps the matrices small."""
+        # a few first, which tell how many breakpoints a segment gets in this network
         done, size = 0, 4
         while done < len(starts):
             walk = self.walk(starts[done : done + size], ends[done : done + size])
@@ -121,6 +122,7 @@ class Walker:
         found: list[BoolArray | None] = []
         parents: list[Indices] = []
         for position, layer in enumerate(self.layers):
+            # behind the last layer nobody may want values, which are most of the work there
             last = position == len(self.layers) - 1 and not self.want_values
             P = self._product(paths.values, layer.weight)
             paths, parent, active = self._through(paths, layer, P, self.columns.get(position), not last)
@@ -133,6 +135,7 @@ class Walker:
         parts = list(zip(found, parents, strict=True))
         at = sum(active.shape[1] for active, _ in parts if active is not None)
         codes, row = self._codes.take(rows, at), np.arange(rows)
+        # backwards, as every row knows the row of the layer before that it lies in
         for active, parent in reversed(parts):
             if active is not None:
                 at -= active.shape[1]
@@ -144,6 +147,7 @@ class Walker:
         out = self._before.take(len(values), weight.shape[1])
         if not isinstance(weight, np.ndarray):
             kernels.sparse_product(values, weight.indptr, weight.indices, weight.data, out)
+            # few rows are no strip: looking for columns of zeros would not pay
         elif len(values) < kernels.STRIP // 2 or weight.size == 0:
             np.matmul(values, weight, out=out)
         else:

@@ -87,7 +87,9 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
                 "extent=(-1, 1, -1, 1)",
             )
         )
+    # counter-clockwise in the axes given, which may turn the other way themselves
     corners = np.array([[ends[0], ends[2]], [ends[1], ends[2]], [ends[1], ends[3]], [ends[0], ends[3]]])
+    # after the numbers: in one dimension any two axes are on one line, and segments do what is wanted
     if network.n_features == 1:
         raise InvalidInputError(
             explain(
@@ -97,9 +99,11 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
                 "relucvx.metrics.line_regions(module, start, end)",
             )
         )
+    # axes may have any lengths and angle; lengths in the result's own axes are those of input space
     frame, lengths = _orthonormal(steps)
     if frame is None:
         raise InvalidInputError(explain("two axes of different directions", "axes on one line", "", "another axis"))
+    # from the axes as they were given, without the rounding of the frame
     points = start[0] + corners @ steps
     return Plane(start[0], frame, _turned(corners @ lengths), _turned_like(points, corners @ lengths))
 
@@ -148,6 +152,7 @@ def _through(points: Array) -> Plane:
         )
     corners = offsets @ frame.T
     off = float(np.abs(corners @ frame - offsets).max())
+    # far from the origin corners are rounded by their own size, and off the plane by as much
     if off > PLANE.value * float(np.abs(offsets).max() + np.abs(points[0]).max()):
         raise InvalidInputError(
             explain(
@@ -172,6 +177,7 @@ def _check_convex(corners: Array) -> None:
             explain("a polygon with an area and no corner twice", "corners on one line, or a repeated corner")
         )
     angles = np.arctan2(turns, (steps * following).sum(axis=1))
+    # a star turns one way as well, but more than once around
     if not ((turns >= -scale).all() or (turns <= scale).all()) or abs(abs(angles.sum()) - 2 * np.pi) > 1.0:
         raise InvalidInputError(
             explain(

@@ -93,12 +93,14 @@ def plot_slice(
     if sliver:  # at equal scales there is no room for what is inside, nor for names
         size = np.maximum(size, 0.5 * size.max())
     ax = _new_axes(size, values is not None) if ax is None else ax
+    # smoothed, the edges of neighbouring polygons would leave seams
     faces = PolyCollection(regions.polygons, linewidths=0.0, antialiaseds=False)
     if values is None:
         faces.set_facecolor("white" if label == "none" else _pale(regions.region))
     else:
         _scale(ax, faces, values[regions.region], label, log)
     ax.add_collection(faces)
+    # the more regions, the thinner the walls, or the figure is black
     thin = float(np.clip(25.0 / np.sqrt(len(regions.region)), 0.25, 1.2))
     if walls:
         shades, widths = _walls(regions, thin)
@@ -172,6 +174,7 @@ def _shades(count: int) -> Array:
 
 def _walls(regions: SliceRegions, thin: float) -> tuple[Array, Array]:
     depth = len(regions.per_layer)
+    # the rim of the polygon has layer -1, which is the last row
     shades = np.vstack([_shades(depth), [[0.0, 0.0, 0.0, 1.0]]])[regions.edge_layer]
     widths = thin * np.append(np.linspace(1.6, 0.7, max(depth, 2)), 1.6)[regions.edge_layer]
     return shades, widths

@@ -186,9 +186,11 @@ def measure(
     edges = cells.tail.reshape(-1, 2)
     lengths = np.linalg.norm(cells.place[edges[:, 1]] - cells.place[edges[:, 0]], axis=1)
     inner = (sides >= 0).all(axis=1)
+    # neighbours differ in the layer whose wall is between them: with all layers chosen nothing is to be joined
     region = np.arange(len(code)) if all_layers else _merged(code, sides[inner])
     n, firsts = int(region.max()) + 1, np.unique(region, return_index=True)[1]
     around = np.where(sides >= 0, region[sides], -1)
+    # sides between polygons of one region are no part of its rim
     apart = around[:, 0] != around[:, 1]
     perimeters = sum(
         np.bincount(around[here, side], lengths[here], n)
@@ -237,6 +239,7 @@ def _moments(place: Array, corners: Indices, offsets: Indices, region: Indices, 
         return np.bincount(owner, values, n).astype(np.float64)
 
     areas = 0.5 * total(cross)
+    # an area that rounds to zero has no middle and no moments
     with np.errstate(divide="ignore", invalid="ignore"):
         mx, my = total((x + xn) * cross) / (6.0 * areas), total((y + yn) * cross) / (6.0 * areas)
         xx = total((x * x + x * xn + xn * xn) * cross) / (12.0 * areas) - mx * mx
@@ -257,5 +260,6 @@ def decision_segments(cells: Any, outputs: Array, doubts: Array) -> tuple[Array,
     more, more_pairs = along_edges(outputs, doubts, cells.place, cells.first, cells.tail, cells.succ, cells.face)
     segments = np.concatenate([ends, more])
     both: Indices = np.sort(np.concatenate([pairs, more_pairs]), axis=1).astype(np.intp)
+    # a segment of one point separates nothing
     kept = (segments[:, 0] != segments[:, 1]).any(axis=1)
     return segments[kept], both[kept]

@@ -86,6 +86,7 @@ def slice_regions(
     network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
     chosen = network.select(layers)
     plane = read_plane(network, polygon, origin, axes, extent)
+    # layers behind the last one chosen cut nothing that is asked for
     last = max(chosen, default=-1) + 1
     cells, per_layer = _Cells.of(plane), []
     maps = outputs = doubts = None
@@ -94,6 +95,7 @@ def slice_regions(
         for hidden in network.hidden[:last]:
             cells = cells.through(hidden)
             per_layer.append(len(cells.first))
+        # a face has one map, and a decision, only when every layer has cut
         if last == len(network.hidden):
             maps = local_maps(network, plane, cells.codes)
             outputs, doubts = cells.values, cells.doubts
@@ -142,6 +144,7 @@ class _Cells:
         n = len(plane.corners)
         ring = np.arange(n)
         tail, succ, pred, face = (np.empty(2 * n, dtype=np.int64) for _ in range(4))
+        # half-edge 2k runs along side k inside the polygon, 2k + 1 back outside of it
         tail[::2], tail[1::2] = ring, (ring + 1) % n
         face[::2], face[1::2] = 0, -1
         succ[::2], pred[::2] = 2 * ((ring + 1) % n), 2 * ((ring - 1) % n)
@@ -158,6 +161,7 @@ class _Cells:
 
         P, E, D = self.behind(hidden.map)
         k = hidden.n_kinked
+        # within its doubt a vertex is on the line, as when lines meet in one point; what is rounded off counts as error
         near = np.abs(P[:, :k]) <= D[:, :k]
         E[:, :k] = np.where(near, np.maximum(E[:, :k], np.abs(P[:, :k])), E[:, :k])
         P[:, :k][near] = 0.0
@@ -171,6 +175,7 @@ class _Cells:
             _check_memory(*values[0].shape)
         (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
         codes = face_codes(P, k, first, tail, succ)
+        # a kink stretches errors by its steeper slope at most
         steepest = max(abs(hidden.phi.slope_neg), abs(hidden.phi.slope_pos))
         E[:, :k] *= steepest
         D[:, :k] *= steepest

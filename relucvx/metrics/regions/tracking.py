@@ -321,6 +321,7 @@ class _Draw:
         assert self.X is not None  # checked by the caller
         if self.classes is None:
             return self.rng.choice(len(self.X), size, replace=False)
+        # one sample of each of some classes; corners beyond the number of classes come from anywhere
         found = self.rng.permutation(int(self.classes.max()) + 1)[:size]
         rows = [int(self.rng.choice(np.flatnonzero(self.classes == k))) for k in found]
         while len(rows) < size:

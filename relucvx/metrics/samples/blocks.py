@@ -48,6 +48,7 @@ def squared_distances(Z: Array) -> Callable[[slice], Array]:
 
     def of(rows: slice) -> Array:
         out: Array = np.maximum(squares[rows, None] + squares - 2.0 * (Z[rows] @ Z.T), 0.0)
+        # inner products leave rounding where a row meets itself
         here = np.arange(len(Z))[rows]
         out[here - here[0], here] = 0.0
         return out
@@ -73,6 +74,7 @@ def order_statistic(blocks: Callable[[], Iterator[Array]], rank: int, top: float
     value that very many entries share is found to 1e-13 relative, or to 1e-30 of ``top``.
     """
     low, high, bins = 0.0, top, 4096
+    # a pass counts the entries in each bin and goes on with the bin of the wanted rank, until the rest can be sorted
     while True:
         below, count, counts, kept = 0, 0, np.zeros(bins + 1, dtype=np.int64), [np.zeros(0)]
         for block in blocks():
@@ -84,6 +86,7 @@ def order_statistic(blocks: Callable[[], Iterator[Array]], rank: int, top: float
             counts += np.bincount(((inside - low) * (bins / (high - low))).astype(np.intp), minlength=bins + 1)
         if count <= BLOCK:
             return float(np.partition(np.concatenate(kept), rank - below)[rank - below])
+        # equal up to rounding, and too many to hold: any of them is the answer
         if high - low <= 1e-13 * high or high <= 1e-30 * top:
             return (low + high) / 2.0
         place, width = int(np.searchsorted(np.cumsum(counts), rank - below, side="right")), (high - low) / bins

@@ -122,6 +122,7 @@ def draw_pairs(members: Indices, limit: int | None, rng: np.random.Generator, un
         i = np.where(i * (i + 1) // 2 <= number, i + 1, i)
         j = number - i * (i - 1) // 2
     else:
+        # m - 1 partners for each, the sample itself left out
         i, j = np.divmod(number, max(m - 1, 1))
         j = j + (j >= i)
     return members[np.stack([i, j], axis=1)]
@@ -202,6 +203,7 @@ def dyadic_limits(groups: Groups, pairs: Sequence[Indices], scores: Array, confi
         sizes.append(m)
     shares = np.array(counts) / max(sum(counts), 1)
     used = shares > 0
+    # pairs of different classes have no sample in common: what they add to the variance adds up
     variances.append(float(np.sum(shares[used] ** 2 * np.array(variances)[used])) if used.any() else np.nan)
     freedom = np.array([*(m - 1 for m in sizes), sum(m - 1 for m in sizes if m)])
     quantiles = special.stdtrit(np.maximum(freedom, 1), (1.0 + confidence) / 2.0)

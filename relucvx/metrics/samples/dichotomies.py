@@ -51,8 +51,10 @@ def dichotomies(n: int, balanced: bool, limit: int, rng: np.random.Generator, tr
         sides = np.stack([rng.permutation(template) for _ in range(limit)])
     else:
         sides = rng.random((limit, n)) < 0.5
+        # drawn again, which leaves the others equally likely
         while not trivial and len(again := np.flatnonzero((sides == sides[:, :1]).all(axis=1))):
             sides[again] = rng.random((len(again), n)) < 0.5
+    # condition 0 is always on the same side: a split is one, whichever side was drawn first
     return Dichotomies(sides ^ sides[:, :1], total, False)
 
 
@@ -77,6 +79,7 @@ def check_conditions(n: int, received: Any) -> None:
 
 def _subsets(n: int, balanced: bool, trivial: bool) -> Iterator[tuple[int, ...]]:
     """Subsets of conditions 1 to n - 1 that may stand against condition 0."""
+    # of an odd number the part against condition 0 may be the smaller or the larger
     sizes = sorted({n // 2, n - n // 2}) if balanced else range(0 if trivial else 1, n)
     for size in sizes:
         yield from combinations(range(1, n), size)

@@ -65,6 +65,7 @@ def as_groups(labels: Any, n: int, *, classes: Sequence[Hashable] | None = None,
         For another length, missing labels, or labels that do not match ``classes``.
     """
     values = read_labels(labels, name, n)
+    # by first appearance, which remains the order where labels cannot be sorted
     found = list(dict.fromkeys(values))
     with contextlib.suppress(TypeError):  # labels of mixed types have no order
         found.sort()

@@ -97,6 +97,7 @@ def permuted_sums(
     sums = np.zeros((len(permutations), int(codes.max()) + 1))
     for block in _blocks(graph, np.arange(len(codes))):
         for row, order in zip(sums, permutations, strict=True):
+            # the labels move, and with them the pairs: each is still one of its own class
             moved = np.empty_like(codes)
             moved[order] = codes
             chosen = block.starting(order[pairs[:, 0]])
@@ -124,6 +125,7 @@ class _Block:
         source, target = pairs.T
         row = self.position[source]
         reached = self.before[row, target] >= 0
+        # 1 for pairs that an edge joins, 0 for those without a path: the others have an interior to walk through
         scores = reached.astype(np.float64)
         walking = np.flatnonzero(reached & ~self.near[row, target])
         interior, inside = np.zeros(len(pairs)), np.zeros(len(pairs))
@@ -147,12 +149,14 @@ class _Block:
         scores = np.zeros(len(pairs))
         for start in np.unique(source):
             mine = np.flatnonzero(source == start)
+            # the kernel wants vertices by distance, and none that cannot be reached
             distance = self.distance[self.position[start]]
             order = np.argsort(distance, kind="stable")
             order = order[np.isfinite(distance[order])]
             inside = codes == codes[start]
             shares = path_means(order, edges.indptr, edges.indices, edges.data, distance, inside, TIE)
             scores[mine] = shares[target[mine]]
+        # an edge counts as in the score of the first path, also where a path around it is as short
         scores[self.near[self.position[source], target]] = 1.0
         return scores
 
