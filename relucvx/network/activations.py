@@ -85,6 +85,7 @@ _VALUES: dict[str, Callable[[Array], Any]] = {
     "tanh": np.tanh,
     "erf": special.erf,
     "sigmoid": special.expit,
+    # log(1 + e^t) as it stands overflows
     "softplus": lambda t: np.logaddexp(0.0, t),
     "gelu": lambda t: t * _normal_cdf(t),
     "silu": lambda t: t * special.expit(t),
@@ -95,6 +96,7 @@ _VALUES: dict[str, Callable[[Array], Any]] = {
 _DERIVATIVES: dict[str, Callable[[Array], Any]] = {
     "tanh": lambda t: 1.0 - np.tanh(t) ** 2,
     "erf": lambda t: 2.0 / math.sqrt(math.pi) * np.exp(-(t**2)),
+    # 1 - s(t) is s(-t), which keeps its digits where s is nearly 1
     "sigmoid": lambda t: special.expit(t) * special.expit(-t),
     "softplus": special.expit,
     "gelu": lambda t: _normal_cdf(t) + t * _DENSITY * np.exp(-0.5 * t**2),

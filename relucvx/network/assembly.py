@@ -94,10 +94,12 @@ class Assembler:
         straight = isinstance(phi, Activation) and phi.hinge == 0.0
         if isinstance(phi, Activation) and straight and not self.keep_linear:
             return value if phi.slope_pos == 1.0 else self.scale(value, phi.slope_pos)
+        # no connection skips a layer in a list: what is needed later goes along in columns without a kink
         kept = _distinct(keep)
         parts = [_explicit(v) for v in (value, *kept)]
         self._layer(parts, cast(Activation, phi), value.width, name, value.weighted)
         self._reexpress(kept, value.width)
+        # None stands for the layer as a whole, which it is only if nothing else went along
         return Value(_columns(self._width, 0, value.width) if kept else None, value.shape)
 
     def maximum(
@@ -113,11 +115,13 @@ class Assembler:
         picked = np.concatenate([np.asarray(w, dtype=np.intp) for w in windows])
         source = source.then(Affine(_selection(n_in, picked), np.zeros(len(picked)), False))
         while len(owner) > len(windows):
+            # within a window each candidate of even rank meets the next; the last of an odd number goes on unbeaten
             rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
             first = np.flatnonzero((rank % 2 == 0) & (np.append(owner[1:], -1) == owner))
             second = first + 1
             odd = np.setdiff1d(np.arange(len(owner)), np.concatenate([first, second]))
             n, k, m = len(owner), len(first), len(odd)
+            # the differences get the kink; the second of each pair and what is unpaired pass beside it
             pick = _selection(n, np.concatenate([second, odd]))
             rounds = sparse.hstack([_selection(n, first) - _selection(n, second), pick])
             self._layer([source.then(Affine(rounds, np.zeros(2 * k + m), False)), *map(_explicit, kept)], RELU, k, name)

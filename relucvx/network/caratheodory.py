@@ -61,6 +61,7 @@ def vertex_coefficients(atoms: Array, costs: Array) -> Array:
 def _null_space(columns: Array) -> Array:
     """Orthonormal basis (k, q) of the null space, with NumPy's threshold for the numerical rank."""
     rows, k = columns.shape
+    # R has the null space of the columns, and no more rows than there are columns
     core = np.linalg.qr(columns, mode="r") if rows > k else columns
     _, singular, right = np.linalg.svd(core, full_matrices=True)
     rank = int(np.sum(singular > singular[0] * max(rows, k) * EPS))
@@ -79,6 +80,7 @@ def _eliminate(weights: Array, rates: Array, null: Array) -> Array:
             size = np.abs(direction).max()
         direction = direction / size
         falling = np.flatnonzero(direction < -1e-14)
+        # only where the costs stay the same: then the way back is as good
         if falling.size == 0:
             direction, falling = -direction, np.flatnonzero(direction > 1e-14)
         steps = weights[falling] / -direction[falling]
@@ -93,6 +95,7 @@ def _drop_coordinate(null: Array, i: int) -> Array:
     """Orthonormal basis of the part of span(null) whose coordinate i is zero."""
     row = null[i]
     reflector = row.copy()
+    # away from the entry's sign, so that nothing cancels
     reflector[0] += np.copysign(np.linalg.norm(row), row[0])
     reflector /= np.linalg.norm(reflector)
     rest = (null - 2.0 * np.outer(null @ reflector, reflector))[:, 1:]

@@ -71,6 +71,7 @@ def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
     """
     wanted = "a two-layer network: a linear layer, one activation, a linear layer"
     depth = len(network.hidden)
+    # one kink makes one hidden layer: clamps and max-pooling make several, an affine map has none
     if depth != 1:
         names = ", ".join(repr(layer.name) for layer in network.hidden)
         received = f"{name} with {depth} activations ({names})" if depth else f"{name} without an activation"
@@ -90,6 +91,7 @@ def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
         raise InvalidInputError(
             explain(wanted, f"{name}, which ends with its activation {hidden.name!r}", "", "nn.Linear(m, c) behind it")
         )
+    # columns without a kink carry what passes the activation by, for which two matrices have no place
     if hidden.map.width > hidden.n_kinked:
         raise InvalidInputError(
             explain(
@@ -99,6 +101,7 @@ def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
                 "pass the part of the model without it",
             )
         )
+    # biases that no layer has stay None: zeros would be parameters that the module does not have
     first, last = hidden.map, network.head
     return TwoLayerReLU(
         first.dense.T,
@@ -193,6 +196,7 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
             )
         )
     wanted = net.activation if activation is None else as_activation(activation)
+    # slopes decide, as one activation may go by several names
     if (wanted.slope_neg, wanted.slope_pos) != (net.activation.slope_neg, net.activation.slope_pos):
         raise InvalidInputError(
             explain(

@@ -184,6 +184,7 @@ def _matrices(weights: Any) -> tuple[Array, ...]:
     for k, weight in enumerate(weights):
         w = as_numbers(weight, f"weights[{k}]")
         fan_in = out[-1].shape[1] if out else None
+        # a hidden layer may be empty; inputs and outputs may not
         if w.ndim != 2 or 0 in (w.shape[0] if k == 0 else 1, w.shape[-1] if k == len(weights) - 1 else 1):
             raise InvalidInputError(explain(f"weights[{k}] of shape (fan_in, fan_out)", f"shape {w.shape}"))
         if fan_in is not None and w.shape[0] != fan_in:
@@ -213,6 +214,7 @@ def _bias_tuple(biases: Any, weights: tuple[Array, ...]) -> tuple[Array | None, 
     out = tuple(
         as_bias_vector(b, f"biases[{k}]", w.shape[1], "one per column of its matrix") for k, (b, w) in enumerate(pairs)
     )
+    # without a single bias there is one spelling only
     return None if all(b is None for b in out) else out
 
 

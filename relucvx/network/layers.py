@@ -57,6 +57,7 @@ def compact(weight: Weight) -> Weight:
     if isinstance(weight, np.ndarray):
         return weight
     rows, columns = weight.shape
+    # only large matrices with few entries are worth what sparse products cost per entry
     if weight.nnz > 0.2 * rows * columns or rows * columns <= 4096:
         return weight.toarray()
     return sparse.csc_array(weight)
@@ -83,6 +84,7 @@ class Hidden:
         if not isinstance(self.phi, Activation):
             neurons[...] = self.phi(neurons)
         elif self.phi.slope_neg == 0.0:
+            # in place, without a matrix of gates
             np.maximum(neurons, 0.0, out=neurons)
             if self.phi.slope_pos != 1.0:
                 neurons *= self.phi.slope_pos
@@ -181,6 +183,7 @@ class LayerList:
             return tuple(range(depth))
         asked = [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")
         for layer in asked:
+            # True is a number to Python, but no position
             if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -depth <= layer < depth:
                 raise InvalidInputError(
                     explain(
@@ -204,6 +207,7 @@ class LayerList:
         """
         x = as_numpy(x)
         inner, d = x.shape[1:], self.n_features
+        # what has the shape of one input is one, however many axes that shape has
         rows = x.ndim > 1 and x.shape != self.input_shape
         batch = rows and (inner in (self.input_shape, (d,)) or (x.size != d and math.prod(inner) == d))
         if not batch and x.size != d:

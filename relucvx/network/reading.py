@@ -62,6 +62,7 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
     >>> read_layers(module).widths
     (3, 4)
     """
+    # a result carries the network it is about; a torch module may call one of its own parts so
     module = getattr(module, "network", module) if not is_torch_module(module) else module
     if isinstance(module, LayerList):
         return module

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 def _threshold(t: Any) -> Any:
     surrogate = t.clamp(-1.0, 1.0)
+    # forwards the step, backwards the slope of the clamp: the difference has no gradient
     return surrogate + ((t >= 0).to(t.dtype) - surrogate).detach()
 
 

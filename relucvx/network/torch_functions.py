@@ -26,6 +26,7 @@ OPERATIONS = (
 def functions() -> dict[Any, Rule]:
     """The rule for each function."""
     return {
+        # keyed by what is called and not by its name, as fx records it
         operator.add: _add,
         operator.iadd: _in_place(_add),
         operator.sub: _subtract,
@@ -38,6 +39,7 @@ def functions() -> dict[Any, Rule]:
         operator.matmul: _matmul,
         operator.abs: _absolute,
         **torch_shapes.OPERATORS,
+        # those that are methods of tensors, too, are listed once below
         **{getattr(torch, name): rule for name, rule in FUNCTIONS.items()},
         torch.relu_: METHODS["relu_"],
         functional.linear: _linear,
@@ -49,6 +51,7 @@ def functions() -> dict[Any, Rule]:
         functional.threshold: _threshold,
         functional.dropout: _dropout,
         functional.batch_norm: _batch_norm,
+        # from here on the layer is made and read, so that it and its function cannot differ
         functional.max_pool2d: _max_pool,
         functional.avg_pool2d: _average_pool,
         functional.adaptive_avg_pool2d: _adaptive_pool,
@@ -180,6 +183,7 @@ def _hardtanh(op: Operation, input: Any, min_val: Any = -1.0, max_val: Any = 1.0
 
 
 def _threshold(op: Operation, input: Any, threshold: Any, value: Any, inplace: bool = False) -> Value:
+    # below the threshold stands the value: without a jump only if the two are the same
     if threshold != value:
         raise op.unknown("it jumps")
     return _clamp(_overwriting(op, input, inplace), input, threshold)
@@ -203,6 +207,7 @@ def _maximum(op: Operation, input: Any, other: Any) -> Value:
     if a.shape != b.shape:
         raise op.unknown()
     apart = op.builder.add(a, op.builder.scale(b, -1.0))
+    # b is added behind the kink, and has to get there
     return op.builder.add(op.builder.kink(apart, ACTIVATIONS["relu"], [*op.keep, b], op.name), b)
 
 

@@ -40,6 +40,7 @@ def trace(module: Any, name: str) -> tuple[Any, Any]:
     InvalidInputError
         When its forward depends on the numbers that pass through, or has hooks.
     """
+    # hooks and replaced forwards leave no trace in a graph; a wrapper only hands on to what is inside
     for label, inner in module.named_modules():
         if wrapped(inner) is None:
             check_untouched(inner, ".".join(part for part in (name, label) if part))
@@ -56,9 +57,11 @@ def trace(module: Any, name: str) -> tuple[Any, Any]:
 
     class Tracer(fx.Tracer):
         def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
+            # what has a reader stays one node, and so does a wrapper, inside of which the reader looks
             known = type(m).forward in readers() or wrapped(m) is not None or isinstance(m, jit.ScriptModule)
             return known or bool(super().is_leaf_module(m, module_qualified_name))
 
+    # a forward that depends on values, or on Python that fx cannot follow, fails in any of these ways
     try:
         root = OneInput()
         return root, Tracer().trace(root)
@@ -102,6 +105,7 @@ class Walk:
             if node.op == "placeholder":
                 environment[node] = value
                 continue
+            # values that a later node uses must survive the kinks of this one
             live = [v for n, v in environment.items() if isinstance(v, Value) and last_use[n] > position]
             environment[node] = self._apply(node, environment, [*self.outer, *live])
         raise AssertionError("a graph ends with its output")  # pragma: no cover
@@ -118,6 +122,7 @@ class Walk:
             if len(args) != 1 or kwargs:
                 raise call.unknown()
             return self.reader.run(inner, label, call.tensor(args[0]), keep)
+        # numbers and weights alone: torch computes them, and they are weights again
         given = (*args, *kwargs.values())
         if any(isinstance(a, np.ndarray) for a in given) and not any(isinstance(a, Value) for a in given):
             return call.among_weights(args, kwargs)
@@ -218,6 +223,7 @@ def _first_in_graph(module: Any, name: str) -> Any:
             found = first_layer(root.get_submodule(node.target))
             if found is not None:
                 return found
+        # a product with a parameter fixes the number of inputs as a layer does
         if node.op == "call_function" and node.target is functional.linear:
             weight = node.args[1] if len(node.args) > 1 else node.kwargs.get("weight")
             if getattr(weight, "op", "") == "get_attr":
@@ -250,6 +256,7 @@ def agrees(module: Any, network: LayerList) -> None:
     with torch.no_grad(), layer_by_layer():
         expected = values(module(tensor.clone())).reshape(4, -1)
     found = network.outputs(values(tensor).reshape(4, -1))
+    # half the digits of the precision in which the module computes
     allowed = math.sqrt(torch.finfo(like.dtype).eps)
     scale = max(float(np.abs(expected).max(initial=0.0)), 1e-300)
     if found.shape != expected.shape or not bool((np.abs(found - expected) <= allowed * scale).all()):

@@ -118,6 +118,7 @@ def weighted(
     rows = math.prod(value.shape[:-1])
     shift = np.zeros(n_out) if bias is None else bias
     matrix: Any = np.ascontiguousarray(weight.T)
+    # the weight acts on the last axis: one block for each position on the others
     if rows > 1:
         matrix = sparse.kron(sparse.eye_array(rows, format="csc"), sparse.csc_array(matrix), format="csc")
     map_ = Affine(matrix, np.tile(shift, rows), bias is not None)
@@ -132,6 +133,7 @@ def _conv(layer: Layer) -> Value:
         raise layer.refuse(f"an image of {module.in_channels} channels", f"behind one of shape {layer.value.shape}")
     if module.padding_mode != "zeros":
         raise layer.refuse("padding by zeros", f"with padding_mode={module.padding_mode!r}")
+    # torch has worked out 'same' and numbers alike, last axis first
     left, right, top, bottom = module._reversed_padding_repeated_twice
     axes = []
     for k, (size, before, after) in enumerate(((height, top, bottom), (width, left, right))):
@@ -151,6 +153,7 @@ def _batch_norm(layer: Layer) -> Value:
         raise layer.refuse(
             "running statistics", "without them", "it normalises by the batch at hand", "track_running_stats=True"
         )
+    # both kinds share their forward; the check of dimensions is what tells them apart
     dimensions = {nn.BatchNorm1d._check_input_dim: (1, 2), nn.BatchNorm2d._check_input_dim: (3,)}
     allowed = dimensions.get(type(module)._check_input_dim, ())
     if len(shape) not in allowed or shape[0] != module.num_features:
@@ -176,6 +179,7 @@ def _average(layer: Layer) -> Value:
 def _adaptive(layer: Layer) -> Value:
     channels, height, width = layer.image()
     asked = _pair(layer.module.output_size)
+    # None keeps the size of an axis
     counts = (asked[0] or height, asked[1] or width)
     return layer.affine(windows.adaptive_average(channels, (height, width), counts), (channels, *counts))
 
@@ -199,6 +203,7 @@ def _prelu(layer: Layer) -> Value:
 
 def _rrelu(layer: Layer) -> Value:
     layer.need_eval()
+    # in eval mode the slope is the middle of its range
     return layer.kink(as_activation(((float(layer.module.lower) + float(layer.module.upper)) / 2, 1.0)))
 
 
@@ -217,6 +222,7 @@ def clipped(
 ) -> Value:
     """min(max(t, low), high), one kink for each bound that there is."""
     if low is not None:
+        # low + relu(t - low)
         value = builder.shift(builder.kink(builder.shift(value, -np.asarray(low)), RELU, keep, name), low)
     if high is not None:  # high - relu(high - t)
         below = builder.shift(builder.scale(value, -1.0), high)
@@ -257,6 +263,7 @@ def _unflatten(layer: Layer) -> Value:
 
 
 def _dropout(layer: Layer) -> Value:
+    # with p = 0 nothing is dropped in training either
     if layer.module.p > 0.0:
         layer.need_eval()
     return layer.value
@@ -274,6 +281,7 @@ def flattened(shape: Shape, start: int, end: int) -> Shape | None:
 def _pool_axes(layer: Layer, sizes: tuple[int, int]) -> tuple[windows.Axis, windows.Axis]:
     module = layer.module
     kernel, padding = _pair(module.kernel_size), _pair(module.padding)
+    # without a stride windows stand side by side
     stride = _pair(module.stride or module.kernel_size)
     dilation = _pair(getattr(module, "dilation", 1))
     axes = [

@@ -68,6 +68,7 @@ def layer_by_layer() -> Iterator[None]:
         stance = getattr(torch.compiler, "set_stance", None)  # torch 2.6
         if stance is not None:
             stack.enter_context(stance("force_eager"))
+        # attention's fast path passes over the modules inside it
         fused = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
@@ -89,6 +90,7 @@ def check_untouched(layer: Any, name: str) -> None:
                 "run one forward pass first",
             )
         )
+    # hooks that make weights of weights may run; of any other nobody knows what it does
     before = list(layer._forward_pre_hooks.values())
     own = [hook for hook in before if _makes_weights(hook)]
     if layer._forward_hooks or len(own) < len(before) or "forward" in vars(layer):

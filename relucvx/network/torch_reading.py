@@ -55,6 +55,7 @@ def read_torch(
         reader = Reader(math.prod(shape), smooth, keep_linear)
         network = reader.builder.finish(reader.run(module, "", reader.builder.start(shape), []))
         _check_finite(network)
+        # layers are read for what they are; only what was traced may have hidden something
         if reader.traced:
             agrees(module, network)
     return network
@@ -131,8 +132,10 @@ def _shape_of_input(module: Any, like: Any) -> Shape:
         raise _unreadable(layer, next(name for name, part in module.named_modules() if part is layer))
     given: Shape = () if like is None else tuple(np.shape(like))
     image = isinstance(layer, (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d))
+    # in three axes it would normalise sequences, whose length it does not fix
     if isinstance(layer, nn.BatchNorm1d) and len(given) < 3:
         return (int(layer.num_features),)
+    # inputs at hand may be one or a batch
     sizes = {3: given, 4: given[1:]} if image else {1: given, 2: given[1:]}
     if isinstance(layer, nn.Flatten) and len(given) > 2:
         return given[1:]

@@ -54,9 +54,11 @@ def _reshape(op: Operation, input: Any, *shape: Any) -> Value:
     value = op.tensor(input)
     entries = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else list(shape)
     first, rest = (entries[0], entries[1:]) if entries else (None, [])
+    # the first axis is the samples, and stays it for any number of them
     if first not in (BATCH, -1) or any(not isinstance(n, int) for n in rest):
         raise op.unknown()
     if -1 in rest and first == BATCH:
+        # the -1 itself turns the sign of the product
         known = -math.prod(rest)
         rest[rest.index(-1)] = value.width // max(known, 1)
     if math.prod(rest) != value.width or min(rest, default=1) < 1:
@@ -109,6 +111,7 @@ def _picked(op: Operation, value: Value, index: Any) -> Value:
     if not plain or index[0] != slice(None) or len(index) > len(value.shape) + 1:
         raise op.unknown()
     try:
+        # numpy indexes the positions as torch would the entries
         chosen = np.arange(value.width).reshape(value.shape)[index[1:]]
     except (IndexError, TypeError) as error:
         raise op.unknown() from error
@@ -123,6 +126,7 @@ def _same(op: Operation, input: Any, *_: Any) -> Any:
 
 def _clone(op: Operation, input: Any) -> Value:
     value = op.tensor(input)
+    # with memory of its own, so that what works in place on one leaves the other alone
     return Value(value.map, value.shape, weighted=value.weighted)
 
 

@@ -50,6 +50,7 @@ def activation_layer(phi: Activation | SmoothActivation) -> nn.Module:
     if phi.name in smooth:
         return smooth[phi.name]()
     if phi.name == "softplus":
+        # torch's default threshold of 20 is off by 2e-9
         return nn.Softplus(threshold=40.0)
     if not isinstance(phi, Activation) or phi.slope_pos != 1.0:
         raise UnsupportedError(

@@ -122,14 +122,17 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
     >>> rx.merge(rx.TwoLayerReLU([[1.0], [2.0], [-1.0]], [1.0, 1.0, 1.0])).width  # the first two point the same way
     2
     """
+    # below the rounding of unit vectors directions cannot be told apart
     tol = max(as_positive(tol, "tol", allow_zero=True), 8 * EPS)
     net = _without_dead(net, penalize_bias)
     norms = row_norms(net.lifted_in)
+    # largest entry first, so that rows whose squares leave float64 have a direction, too
     scale = np.max(np.abs(net.lifted_in), axis=1, initial=0.0)[:, None]
     unit = net.lifted_in / scale
     unit /= np.linalg.norm(unit, axis=1)[:, None]
     lifted, outer, kept = [], [], []
     for group in _groups(unit, tol):
+        # a neuron alone stays as it is, to the last digit
         if len(group) == 1:
             lifted.append(net.lifted_in[group[0]])
             outer.append(net.weights_out[group[0]])
@@ -138,6 +141,7 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
         pieces = norms[group, None] * net.weights_out[group]
         alpha = row_norms(pieces)
         total = pieces.sum(axis=0)
+        # outputs that cancel leave rounding: the group adds nothing, and goes
         if np.abs(total).max() <= 8 * EPS * len(group) * alpha.max():
             continue
         lifted.append((alpha / alpha.sum()) @ unit[group])
@@ -147,6 +151,7 @@ def merge(net: TwoLayerReLU, tol: float | Tolerance = MERGE, penalize_bias: bool
         return _rebuild(net, net.lifted_in[:0], net.weights_out[:0])
     rows, outs, merged = np.array(lifted), np.array(outer), np.array(kept)
     inner_norms = row_norms(rows if penalize_bias else rows[:, : net.n_features])
+    # without its bias a mean direction may vanish; there is then no norm to balance by
     merged &= inner_norms > 0
     rows[merged], outs[merged] = _balanced(rows[merged], outs[merged], inner_norms[merged])
     return _rebuild(net, rows, outs)
@@ -195,6 +200,7 @@ def prune(net: TwoLayerReLU, X: ArrayLike, penalize_bias: bool = True) -> TwoLay
     """
     net = balance(net, penalize_bias)
     hidden = net.hidden(X)
+    # what each neuron adds to the outputs on X, as one vector of length n c
     atoms = hidden[:, None, :] * net.weights_out.T[None, :, :]
     costs = net.neuron_norms(penalize_bias)
     coefficients = vertex_coefficients(atoms.reshape(len(hidden) * net.n_outputs, net.width), costs)
@@ -215,6 +221,7 @@ def _without_dead(net: TwoLayerReLU, penalize_bias: bool) -> TwoLayerReLU:
     as_instance(net, TwoLayerReLU, "the network", "relucvx.from_torch(module)")
     outer_alive = np.any(net.weights_out != 0, axis=1)
     alive = outer_alive & np.any(net.lifted_in != 0, axis=1)
+    # where hidden biases cost nothing, a neuron without weights is an output bias by another name
     if not penalize_bias and net.bias_in is not None:
         constant = alive & ~np.any(net.weights_in != 0, axis=1)
         alive &= ~constant
@@ -233,6 +240,7 @@ def _balanced(lifted: Array, outer: Array, inner_norms: Array) -> tuple[Array, A
     with np.errstate(over="ignore", invalid="ignore"):
         new_lifted = _scaled(lifted, inner_norms, level)
     new_outer = _scaled(outer, outer_norms, level)
+    # balanced already: scaling once more would only add rounding
     done = np.abs(inner_norms - outer_norms) <= 4 * EPS * np.maximum(inner_norms, outer_norms)
     keep = (done | ~np.isfinite(new_lifted).all(axis=1))[:, None]
     return np.where(keep, lifted, new_lifted), np.where(keep, outer, new_outer)

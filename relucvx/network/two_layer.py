@@ -60,6 +60,7 @@ class TwoLayerReLU(Result):
 
     def __post_init__(self) -> None:
         w = as_numbers(self.weights_in, "weights_in")
+        # no neurons are a network, too: m may be zero where d may not
         if w.ndim != 2 or w.shape[1] == 0:
             raise InvalidInputError(
                 explain(
@@ -70,6 +71,7 @@ class TwoLayerReLU(Result):
                 )
             )
         v = as_numbers(self.weights_out, "weights_out")
+        # a vector is one output, with one row per neuron all the same
         v = v[:, None] if v.ndim == 1 else v
         if v.ndim != 2 or v.shape[0] != w.shape[0] or v.shape[1] == 0:
             raise InvalidInputError(
@@ -80,6 +82,7 @@ class TwoLayerReLU(Result):
                     "torch stores (c, m): pass its transpose",
                 )
             )
+        # the only writes to a frozen dataclass: what is kept was checked, copied and made read-only
         object.__setattr__(self, "activation", as_activation(self.activation))
         object.__setattr__(self, "weights_in", freeze(w))
         object.__setattr__(self, "weights_out", freeze(v))

@@ -58,6 +58,7 @@ def convolution(weight: Array, bias: Array | None, rows: Axis, columns: Axis, gr
     n_in, outputs = per_group * groups, n_out // groups
     height, width = rows.count, columns.count
     parts = []
+    # tap by tap: an entry wherever one meets the image, and none for zero weights or padding
     for i, j in itertools.product(range(rows.kernel), range(columns.kernel)):
         source, target = _meeting(rows, columns, i, j)
         for g in range(groups):
@@ -95,6 +96,7 @@ def adaptive_average(channels: int, sizes: tuple[int, int], counts: tuple[int, i
             first, last = i * size // count, -(-(i + 1) * size // count)
             axis[first:last, i] = 1.0 / (last - first)
         axes.append(sparse.csc_array(axis))
+    # a mean over a window is one over its rows of means over columns
     weight = sparse.kron(sparse.eye_array(channels, format="csc"), sparse.kron(axes[0], axes[1]), format="csc")
     return Affine(weight, np.zeros(weight.shape[1]), False)
 
