@@ -188,6 +188,7 @@ def _measure_kernel(instance: Instance, predicted: Predicted) -> list[Deviation]
     Y = instance["Y"]
     net = factorial_network(instance["X"], Y, instance["beta"])
     K = _kernel(instance, net)
+    # three faces of one statement: value, kernel and certificate; any of them could be right by accident
     return [
         close("objective of the 2 d_Y neurons against p*", value_of(instance, net), predicted["value"], FORMULA),
         close("their kernel", K, predicted["kernel"], FORMULA),
@@ -250,9 +251,11 @@ def _measure_invariants(instance: Instance, predicted: Predicted) -> list[Deviat
     found, Y = _optimum(instance), instance["Y"]
     rotated = factorial_rotation_network(instance["X"], Y, instance["beta"], instance["R"])
     out = [at_most("certified gap", found.certificate.gap, 0.0, CERTIFIED, found.objective)]
+    # convexity in measures: every mixture of two optima is one, and keeps what all optima share
     for t in (0.0, 0.4, 1.0):
         net = blend(found.network, rotated, t)
         K = _kernel(instance, net)
+        # against the lower bound, not the objective: the solver's own gap would hide an excess of its size
         excess = value_of(instance, net) - found.certificate.lower
         out += [
             at_most(f"excess at t = {t}", excess, 0.0, CERTIFIED, found.objective),
@@ -267,6 +270,7 @@ def _measure_anti(instance: Instance, predicted: Predicted) -> list[Deviation]:
     X, Y, beta = instance["X"], instance["Y"], instance["beta"]
     found = _optimum(instance)
     formula = _formula(instance)
+    # two ways to refute it that share no code: its own dual point is infeasible, and something else costs less
     ratio = preactivation_certificate(X @ X.T, Y @ Y.T, beta, formula["kernel"], n_starts=16).ratio
     below = 1 - found.objective / formula["value"]
     return [

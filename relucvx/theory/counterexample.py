@@ -79,6 +79,7 @@ class Counterexample:
         about = {
             "claim": self.claim,
             "deviations": [[d.name, d.value, d.tol] for d in self.outcome.deviations],
+            # numbers and words come back as such, not as arrays of dimension zero, which claims would not know
             "plain": [k for k, v in self.instance.items() if not isinstance(v, np.ndarray)],
         }
         return write_arrays(path, {"about": np.array(json.dumps(about)), **arrays})
@@ -118,6 +119,7 @@ def load_counterexample(path: str | Path) -> Counterexample:
     'VIOLATED'
     """
     try:
+        # files of others are read: a pickle could run what it likes
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             instance: Instance = {k.removeprefix("instance:"): stored[k] for k in stored.files if k != "about"}
@@ -137,6 +139,7 @@ def smallest(
     """Make a counterexample small: redraw at smaller sizes, drop samples and features, round the numbers."""
     limit = time.perf_counter() + seconds
     found = Counterexample(claim.id, first, outcome)
+    # redrawn first: a fresh instance of small size is often smaller than any that shrinking reaches
     for candidate in _redrawn(claim, size, rng):
         better = _violates(claim, candidate)
         if better is not None:
@@ -145,6 +148,7 @@ def smallest(
         if time.perf_counter() > limit:
             break
     shrinking = True
+    # greedy: each success starts the list anew, so that nothing left can be dropped by itself
     while shrinking and time.perf_counter() < limit:
         shrinking = False
         for candidate in _smaller(found.instance):
@@ -176,6 +180,7 @@ def _violates(claim: Claim, instance: Instance) -> Outcome | None:
 
 def _smaller(instance: Instance) -> Iterator[Instance]:
     """Instances with one sample or one feature less, then with rounder numbers."""
+    # arrays with a sample axis shrink together, or the instance would contradict itself
     rows = {k: v for k, v in instance.items() if k in SAMPLE_AXIS and np.ndim(v) >= 1}
     n = len(next(iter(rows.values()))) if rows else 0
     if n > 1:
@@ -184,6 +189,7 @@ def _smaller(instance: Instance) -> Iterator[Instance]:
     if "X" in instance and np.ndim(instance["X"]) == 2 and instance["X"].shape[1] > 1:
         for j in range(instance["X"].shape[1]):
             yield {**instance, "X": np.delete(instance["X"], j, axis=1)}
+    # rounder numbers come last: they matter to the reader only once nothing can be left out
     for digits in (0, 1):
         rounded = {k: _rounded(v, digits) for k, v in instance.items()}
         if any(np.any(np.asarray(rounded[k]) != np.asarray(instance[k])) for k in instance):

@@ -106,9 +106,12 @@ def _train_linear(
 ) -> tuple[float, Any]:
     from relucvx.training import train
 
+    # arrays come as bytes, which the cache can compare
     X, Y = np.frombuffer(x).reshape(x_shape), np.frombuffer(y).reshape(y_shape)
+    # the formula's own value, not the one on trial: a mutated prediction must not change the training
     goal = predict_deep_linear(Y, beta, depth).objective or 0.0
     best, least = None, float("inf")
+    # scales in turn: a start that is too small ends in zero, a minimum of its own from three layers on
     for scale, batch in BATCHES:
         seeds = range(16 * batch, 16 * batch + 16)
         runs = train(
@@ -192,10 +195,12 @@ def _rank_one(instance: Instance, depth: int, s: float) -> DeepNetwork:
 
 def _measure_threshold(instance: Instance, predicted: Predicted) -> list[Deviation]:
     sigma, beta, X = float(instance["sigma"]), float(instance["beta"]), instance["X"]
+    # one direction of singular value sigma: the whole network is then one number per layer
     Y = np.full((len(X), 1), sigma / np.sqrt(len(X)))
     out = []
     for depth, key in ((2, "two"), (3, "three")):
         found = _grid_minimiser(sigma, beta, depth)
+        # the same objective at networks beside the claimed one, so that a wrong formula for it cannot hide
         values = [_objective(X, Y, beta, _rank_one(instance, depth, s)) for s in np.linspace(0.0, 1.5 * sigma, 61)]
         claimed = _objective(X, Y, beta, _rank_one(instance, depth, max(float(predicted[key]), 0.0)))
         out.append(close(f"minimiser on a grid, {key} layers", found, predicted[key], 1e-6, sigma))
@@ -231,6 +236,7 @@ def _trained_relu(
 
     best, least = None, float("inf")
     for _ in range(starts):
+        # large starts: from three layers on zero is a local minimum, and small ones fall into it
         start = np.concatenate([1.5 * rng.standard_normal(a * b) / np.sqrt(a) for a, b in shapes])
         end = minimize(
             value, start, jac=True, method="L-BFGS-B",

@@ -303,6 +303,7 @@ class Claim:
         Source: [relucvx]. Status: as stated by the claim.
         """
         instance = self._complete(instance)
+        # outside its assumptions a claim says nothing; forced, it shows what becomes of it there
         failed = None if force else self.failing(instance)
         if failed is not None:
             return Outcome(Verdict.NOT_APPLICABLE, failed)
@@ -311,9 +312,11 @@ class Claim:
             deviations = tuple(self.measure(instance, predicted if mutate is None else mutate(predicted)))
             holds = all(d.met for d in deviations)
             corrected = None
+            # what is known to fail is judged beside what holds in its place; mutations test the statement alone
             if self.correction is not None and mutate is None:
                 corrected = all(d.met for d in self.measure(instance, self.correction(instance)))
         except PremiseNotMet as unmet:
+            # some premises show only while measuring, such as an answer in time
             return Outcome(Verdict.NOT_APPLICABLE, str(unmet))
         return Outcome(Verdict.HOLDS if holds else Verdict.VIOLATED, "", deviations, corrected)
 

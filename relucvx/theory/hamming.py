@@ -34,14 +34,18 @@ def _found_cells(key: tuple[Any, ...]) -> Cells:
     found: Cells = {}
     for code in itertools.product([False, True], repeat=len(b1) + len(b2)):
         first = np.array(code[: len(b1)])
+        # in a cell of the first layer the second is linear: its walls there are straight
         normals = np.column_stack([W1, (W1 * first) @ W2])
         offsets = np.concatenate([b1, (b1 * first) @ W2 + b2])
         signs = np.where(code, -1.0, 1.0)  # active means normal·x + offset > 0
+        # a neuron without a normal is in one state everywhere: codes with the other state are no cells
         size = np.linalg.norm(normals, axis=0)
         flat = size == 0
         if (offsets[flat & np.array(code)] <= 0).any() or (offsets[flat & ~np.array(code)] > 0).any():
             continue
+        # unit normals: the radius of the ball below is then a distance, the same for every wall
         A, b = (signs * normals)[:, ~flat].T / size[~flat, None], (-signs * offsets)[~flat] / size[~flat]
+        # a ball inside, or rounding would make cells of lower dimension out of walls that meet
         if _radius(A, b) > INTERIOR:
             found[code] = (A, b)
     return found
@@ -66,6 +70,7 @@ def _union_is_convex(instance: Instance) -> bool:
     chosen = {tuple(code) for code in np.asarray(instance["chosen"]).tolist()}
     union = [cells[code] for code in chosen]
     k, d = len(union), len(instance["W1"])
+    # unknowns: y_i of each chosen cell, its share t_i, and how deep in the other cell the point Σ y_i lies
     scaled = np.hstack([block_diag(*[A for A, _ in union]), -block_diag(*[b[:, None] for _, b in union])])
     scaled = np.column_stack([scaled, np.zeros(len(scaled))])
     total = np.concatenate([np.zeros(k * d), np.ones(k), [0.0]])[None]
@@ -107,6 +112,7 @@ def _draw_union(rng: np.random.Generator, lines: Instance) -> Instance:
     observable = _codes(_cells(lines))
     kind, n = int(rng.integers(0, 4)), len(observable)
     inside = rng.random(n) < rng.uniform(0.2, 0.8)
+    # random sets are hardly ever convex: three in four draws fix the state of some neurons
     if kind > 0:
         sides = observable[int(rng.integers(0, n))]
         fixed = rng.random(len(sides)) < 0.5

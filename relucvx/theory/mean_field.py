@@ -41,6 +41,7 @@ def _measure_kkt(instance: Instance, predicted: Predicted) -> list[Deviation]:
     net = solved(instance).network
     K_X, K_Y, H = X @ X.T, Y @ Y.T, X @ net.weights_in.T
     K = np.asarray(representation_kernel(net, X))
+    # output weights of an optimum are those of ridge regression: the residual over beta is (beta I + K)^-1 Y
     R = (Y - np.asarray(net.predict(X)).reshape(Y.shape)) / beta
     inverse = np.linalg.inv(beta * np.eye(len(X)) + K)
     cost = float((net.weights_in**2).sum(axis=1).max())
@@ -75,11 +76,13 @@ def _measure_convex(instance: Instance, predicted: Predicted) -> list[Deviation]
     K_X, K_Y, ends = X @ X.T, Y @ Y.T, (X @ instance["W_0"], X @ instance["W_1"])
 
     def at(t: float) -> float:
+        # first and last measure are stacked, not averaged neuron by neuron: the energy is convex in measures
         return energy(K_X, K_Y, beta, np.hstack([np.sqrt(1 - t) * ends[0], np.sqrt(t) * ends[1]]), phi)
 
     first, last = at(0.0), at(1.0)
     above = max(at(t) - (1 - t) * first - t * last for t in np.linspace(0.1, 0.9, 9))
     hidden = resolve_activation(phi)(ends[0])
+    # summed over its neurons the first variation is the derivative by the mass of that end
     slopes = [first_variation(H, K_X, K_Y, beta, hidden @ hidden.T, phi).sum() for H in ends]
     tangent = first + float(slopes[1] - slopes[0])
     return [

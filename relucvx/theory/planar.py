@@ -40,9 +40,11 @@ def planar_optimum(X: Any, Y: Any, beta: float) -> float:
     rays = _rays(X)
     fit, cost, constraints = 0, 0, []
     for k in range(len(rays)):
+        # neurons of the cell are R a with a >= 0, and the block holds the moments of (a, v)
         R = np.column_stack([rays[k], rays[(k + 1) % len(rays)]])
         block = cp.Variable((2 + c, 2 + c), PSD=True)
         A, C, B = block[:2, :2], block[:2, 2:], block[2:, 2:]
+        # the sum of its rays lies inside the cell, where its gates can be read off
         fit = fit + (X * (X @ R.sum(axis=1) > 0)[:, None]) @ R @ C
         cost = cost + cp.trace((R.T @ R) @ A) + cp.trace(B)
         constraints.append(A >= 0)

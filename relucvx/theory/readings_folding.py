@@ -78,6 +78,7 @@ def _draw_network(rng: np.random.Generator, size: int) -> Instance:
             "end": rng.uniform(-3, 3, 2),
         }
         there, back = (_walk(instance, backwards, False) for backwards in (False, True))
+        # segments that fold alike both ways do not tell the readings apart
         if there.r1 != back.r1:
             return instance
 

@@ -73,7 +73,9 @@ def _measure_bound(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
     c, d = as_columns(instance["Y"]).shape[1], instance["X"].shape[1]
     networks = [found.network, *descended(instance, 6, rng, starts=3)]
+    # networks of no relation to the optimum, far narrower and far wider
     networks += [TwoLayerReLU(rng.standard_normal((m, d)), rng.standard_normal((m, c))) for m in (1, 4, 30)]
+    # and near misses of it: a bound too high by a little would be crossed by these alone
     for size in (1e-2, 1e-5, 1e-9):
         noise = 1 + size * rng.standard_normal((found.network.width, 1))
         networks.append(TwoLayerReLU(found.network.weights_in * noise, found.network.weights_out))
@@ -136,12 +138,15 @@ def _measure_balance(instance: Instance, predicted: Predicted) -> list[Deviation
 # ---------------------------------------------------------------------- fit
 def _measure_fit(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
+    # another start may end in other neurons, with the same fit
     other = solved(instance, rng=1 + int(instance["seed"]))
     networks = [other.network, prune(found.network, instance["X"]), *descended(instance, 8, rng, starts=2)]
     worst = 0.0
     for net in networks:
+        # the loss is strongly convex in the fit: an excess of e allows a distance of sqrt(2 e)
         apart = float(np.linalg.norm(as_columns(net.predict(instance["X"])) - as_columns(predicted["fit"])))
         above = max(value_of(instance, net) - found.certificate.lower, 0.0)
+        # the solution's own excess counts as well, for its fit stands for F*
         own = max(found.objective - found.certificate.lower, 0.0)
         floor = 1e-6 * float(np.linalg.norm(instance["Y"]))  # root of the rounding of an objective
         worst = max(worst, apart / (np.sqrt(2 * above) + np.sqrt(2 * own) + floor))

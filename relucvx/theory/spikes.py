@@ -15,11 +15,14 @@ def _draw_spikes(rng: np.random.Generator, size: int) -> Instance:
     n = 1 + size
     P = -rng.uniform(0.1, 1.0, (n, n))
     P = (P + P.T) / 2
+    # one positive entry is enough against an M-matrix
     if rng.random() < 0.5:
         i, j = rng.choice(n, 2, replace=False)
         P[i, j] = P[j, i] = rng.uniform(0.1, 1.0)
+    # diagonally dominant: positive definite, whatever the signs
     np.fill_diagonal(P, np.abs(P).sum(axis=1) + rng.uniform(0.1, 1.0, n))
     values, vectors = np.linalg.eigh(np.linalg.inv(P))
+    # any root of the kernel will do: a rotation of the features is no part of the claim
     root = (vectors * np.sqrt(values)) @ vectors.T
     return {"X": root @ np.linalg.qr(rng.standard_normal((n, n)))[0], "seed": int(rng.integers(2**31))}
 

@@ -24,6 +24,7 @@ def _measure_folding(instance: Instance, predicted: Predicted) -> list[Deviation
     weights = tuple(rng.standard_normal(pair) for pair in pairs)
     net = DeepNetwork(weights, tuple(rng.standard_normal(b) for _, b in pairs))
     walks = [folding(net, *(4.0 * rng.standard_normal((2, widths[0])))) for _ in range(20)]
+    # without a change of code chi is not defined
     chi = max((walk.chi for walk in walks if walk.r2 > 0), default=0.0)
     return [
         close("largest chi of 20 segments", chi, predicted["chi"], 1e-12, 1.0),

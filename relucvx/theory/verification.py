@@ -131,6 +131,7 @@ def verify(
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
         raise InvalidInputError(explain("n_jobs to be an int other than 0", repr(n_jobs), "", "n_jobs=2"))
     chosen = [claim(name)] if isinstance(name, str) else [claim(n) for n in name] if name is not None else claims()
+    # trials are drawn from this number, the claim and the trial's own: the same in any order and in any process
     seed = int(resolve_rng(rng).integers(2**32))
     wanted = min(trials, QUICK_TRIALS) if quick else trials
     run = _in_turn if n_jobs == 1 else _in_parallel
@@ -205,6 +206,7 @@ def _in_parallel(
     left = dict.fromkeys(tallies, wanted)
     blocks = [
         (subject.id, range(first, min(first + CHUNK, wanted)))
+        # the expensive ones first, or one process ends alone with them
         for subject in sorted(chosen, key=lambda c: -c.seconds)
         for first in range(0, wanted, CHUNK)
     ]
@@ -225,7 +227,9 @@ def _in_parallel(
         stopped = True
     for tally in tallies.values():
         tally.cut = (asked or stopped) and tally.wants(wanted)
+        # processes finish in any order; what is reported shall not depend on it
         tally.outcomes.sort(key=lambda pair: pair[0])
+    # after a stop, claims of which no trial ran have nothing to tell
     return [t for t in tallies.values() if t.outcomes or not (asked or stopped)], stopped
 
 
@@ -238,12 +242,15 @@ def _summary(tally: _Tally, quick: bool, hurry: bool) -> Verification:
     began, subject = time.perf_counter(), tally.subject
     applied = [(t, o) for t, o in tally.outcomes if o.verdict is not Verdict.NOT_APPLICABLE]
     missed = [(t, o) for t, o in applied if o.verdict is Verdict.VIOLATED]
+    # a run that was cut short says neither, whatever was found so far
     verdict = Verdict.VIOLATED if missed else Verdict.HOLDS if applied else Verdict.NOT_APPLICABLE
     verdict = Verdict.INTERRUPTED if tally.cut else verdict
     worst = max((d for _, o in applied for d in o.deviations), key=lambda d: d.margin, default=None)
+    # a generator of its own: the search is the same whichever other claims are checked
     rng = np.random.default_rng([tally.seed, zlib.crc32(subject.id.encode())])
     example = None
     if verdict is Verdict.VIOLATED:
+        # sizes go round with the trial's number: the smallest of the instances that fail is the best to begin with
         trial, outcome = min(missed, key=lambda pair: pair[0] % MAX_SIZE)
         instance, size = _instance_of(subject, tally.seed, trial)
         example = Counterexample(subject.id, instance, outcome)
@@ -251,6 +258,7 @@ def _summary(tally: _Tally, quick: bool, hurry: bool) -> Verification:
             example = smallest(subject, instance, outcome, size, rng, SHRINK_SECONDS / 5 if quick else SHRINK_SECONDS)
     flags = [o.corrected for _, o in applied if o.corrected is not None]
     corrected = all(flags) if flags else None
+    # beyond the assumptions: an illustration that no verdict depends on
     outside = {} if quick or hurry or tally.cut else _outside(subject, tally.seed, rng)
     failed = Counter(o.failed for _, o in tally.outcomes if o.verdict is Verdict.NOT_APPLICABLE)
     return Verification(

@@ -94,6 +94,7 @@ def _predict_collapse(instance: Instance) -> Predicted:
 
 
 def _measure_collapse(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    # a kernel is known to the root of the gap only
     found, labels = solved(instance, tol=SHARP), instance["labels"]
     Y = one_hot(labels)
     H = found.network.hidden(instance["X"])
@@ -128,6 +129,7 @@ def _measure_minority(instance: Instance, predicted: Predicted) -> list[Deviatio
     best = float((K * K_Y).sum() / (K_Y**2).sum())
     return [
         same("which classes have no representation", True, np.array_equal(activity <= 1e-7, predicted["gone"])),
+        # the wrong way round on purpose: the distance must be at least this
         at_most("distance from proportionality to K_Y", 1e-3, kernel_distance(best * K_Y, K), 1e-9),
     ]
 
@@ -146,6 +148,7 @@ def _measure_simplex(instance: Instance, predicted: Predicted) -> list[Deviation
         instance["labels"],
     )
     centre = np.eye(n) - 1.0 / n
+    # without the mean the frame of the classes becomes a simplex
     K = centre @ K @ centre
     with np.errstate(
         invalid="ignore", divide="ignore"

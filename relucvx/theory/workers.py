@@ -24,6 +24,7 @@ def in_processes(
     Source: [relucvx]. Status: theorem (a definition).
     """
 
+    # whoever ran before is not ours to end
     others = set(active_children())
     found: Any = None
     try:
@@ -32,6 +33,7 @@ def in_processes(
         )
         yield found
     except BaseException:
+        # also for Ctrl-C and for a caller that leaves early, neither of which is an Exception
         _close(found)
         for child in set(active_children()) - others:  # an interrupt while they were started leaves them to nobody
             child.kill()

@@ -59,14 +59,18 @@ def _planar_norm(instance: Instance) -> float:
 
     if counted < rows.shape[1]:
         return max(at(np.array([w, -w * x])) for w in (1.0, -1.0) for x in rows[:, 0])
+    # otherwise the circle of directions falls into arcs, at whose ends some row changes sign
     ends = np.sort(
         np.mod(np.arctan2(rows[:, 1], rows[:, 0])[:, None] + np.pi / 2 * np.array([1.0, -1.0]), 2 * np.pi).ravel()
     )
     best = 0.0
+    # the last arc goes on past 2π to the first end
     for a, b in zip(ends, np.append(ends[1:], ends[0] + 2 * np.pi), strict=True):
+        # gates are constant on an arc, so that any inner point tells them
         middle = np.array([np.cos((a + b) / 2), np.sin((a + b) / 2)])
         A = (rows * np.where(rows @ middle > 0, above, below)[:, None]).T @ N
         lead = np.linalg.eigh(A @ A.T)[1][:, -1]
+        # an eigenvector has no sign and an angle no branch: all that may fall into the arc are tried
         angle = np.arctan2(lead[1], lead[0])
         inside = [t for t in angle + np.pi * np.arange(-3, 5) if a < t < b]
         best = max([best, *(at(np.array([np.cos(t), np.sin(t)])) for t in (a, b, *inside))])
@@ -78,15 +82,19 @@ def _measure_dual(instance: Instance, predicted: Predicted) -> list[Deviation]:
     target = N[:, 0] if N.shape[1] == 1 else N
     options = {k: str(instance[k]) for k in ("bias", "activation")}
     problem = stated_problem({**instance, **options, "Y": target, "sample_weight": np.ones(len(N))})
+    # N must be feasible for the output bias before its norm means anything
     point, value, out = balance_dual(problem, N), predicted["norm"], []
+    # enumeration is for one output; branch and bound must agree with it there, and stands alone elsewhere
     methods: Any = ("auto", "branch_and_bound", *(("enumeration",) if N.shape[1] == 1 else ()))
     for method in methods:
         found = dual_norm(problem, point, method=method, time_limit=SECONDS)
+        # no bound in time says nothing about the claim
         if found.outcome == "budget":
             raise PremiseNotMet(f"a bound by {method} within {SECONDS:g} s (the machine is busy)")
         out += [
             close(f"upper bound by {method}", found.upper, value, 1e-8, value),
             close(f"value reached by {method}", found.lower, value, 1e-8, value),
+            # 1e-13: the upper bound is rigorous and may exceed the norm, never fall short of it
             at_most(f"{method}: norm above its bound", value, found.upper, 1e-13, value),
         ]
     spectral = dual_norm(problem, point, method="spectral")
@@ -111,9 +119,11 @@ def _measure_beta_max(instance: Instance, predicted: Predicted) -> list[Deviatio
     low, high = beta_max(instance["X"], instance["Y"], **posed(instance), time_limit=SECONDS)
     if time.perf_counter() - began >= SECONDS:
         raise PremiseNotMet(f"beta_max within {SECONDS:g} s (the machine is busy)")
+    # the interval is met from both sides, well outside the tolerance of its ends
     above, below = {**instance, "beta": 1.001 * high}, {**instance, "beta": 0.93 * low}
     nothing, something = _null(above), _null(below)
     return [
+        # vanishing is a matter of values: just above no neuron pays, clearly below one does
         close("optimum just above, against no neurons", optimum(above), predicted["share"] * nothing, CONIC, nothing),
         at_most("optimum below, not clearly below no neurons", optimum(below), (predicted["share"] - 1e-5) * something, 1e-9,
                 something),
@@ -183,6 +193,7 @@ def _other_fits(instance: Instance) -> list[float]:
     """Norms of networks that fit as well: output weights solved for, behind random neurons."""
     rng, found = np.random.default_rng(instance["seed"]), []
     y = np.asarray(instance["Y"])
+    # random features of growing width: a wide enough layer fits, and its norm may not be below the least
     for width in (10, 40, 200):
         W, b, _, c = parts(random_network(instance, rng, width))
         below, above = slopes(str(instance["activation"]))
@@ -190,6 +201,7 @@ def _other_fits(instance: Instance) -> list[float]:
         H = np.where(T > 0, above * T, below * T)
         v = np.linalg.lstsq(H, y - c[0], rcond=None)[0]
         if np.abs(H @ v + c[0] - y).max() < 1e-9:
+            # per neuron |v| ||w||: its penalty once both halves are balanced
             lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
             decay = float(c @ c) / 2 if bias_of(instance).decays_output else 0.0
             found.append(float(np.linalg.norm(lead, axis=1) @ np.abs(v)) + decay)
@@ -225,6 +237,7 @@ def _draw_relaxed(rng: np.random.Generator, size: int) -> Instance:
 
 def _measure_relaxed(instance: Instance, predicted: Predicted) -> list[Deviation]:
     problem, best, free = stated_problem(instance), predicted["optimum"], predicted["free blocks"]
+    # without cones the block of a cell is penalised by its norm, with several outputs by the nuclear norm
     if np.ndim(instance["Y"]) == 1:
         form = GatedRelaxation(problem, enumerate_patterns(instance["X"])).to_cvxpy()
         form.problem.solve(solver="CLARABEL")

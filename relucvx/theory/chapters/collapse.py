@@ -15,9 +15,11 @@ from relucvx.types import Array
 def labelled(rng: np.random.Generator, size: int) -> Instance:
     """Features of two to four classes of unequal sizes, and a head."""
     C, p = 2 + int(rng.integers(0, 3)), 2 + int(rng.integers(0, 2 + size))
+    # unequal sizes: means over samples and means over classes differ, and a metric that mixes them up is caught
     labels = rng.permutation(np.repeat(np.arange(C), rng.integers(2, 3 + size, C)))
     centres = 3.0 * rng.standard_normal((C, p))
     return {
+        # neither centred nor axis-aligned, or invariances would hold for nothing
         "Z": centres[labels] + rng.standard_normal((len(labels), p)) + rng.standard_normal(p),
         "labels": labels,
         "weights": rng.standard_normal((p, C)),
@@ -34,21 +36,27 @@ def _predict(instance: Instance) -> Predicted:
     names = sorted(set(labels.tolist()))
     C, n, p = len(names), *Z.shape
     means = np.array([Z[labels == c].mean(axis=0) for c in names])
+    # classes count alike in the global mean, whatever their sizes
     centre = sum(means) / C
     M = means - centre
+    # scatter inside the classes, per sample, and each class's own spread, which the pairwise ratio needs
     within, spread = np.zeros((p, p)), []
     for c, mean in zip(names, means, strict=True):
         rows = Z[labels == c] - mean
         within += rows.T @ rows / n
         spread.append(float((rows**2).sum()) / len(rows))
+    # scatter of the means, of rank C - 1 at most: the pseudo-inverse in NC1 cuts rounding off
     between = M.T @ M / C
     pairs = list(itertools.combinations(range(C), 2))
     gram, own = M @ M.T, means @ means.T
+    # the simplex as a Gram matrix of unit Frobenius norm, so that the distance to it has no unit
     simplex = (np.eye(C) - np.ones((C, C)) / C) / np.sqrt(C - 1)
+    # NC4: agreement of the head with the nearest class mean, not with the labels
     right = 0
     for z in Z:
         nearest = min(range(C), key=lambda c: float(((z - means[c]) ** 2).sum()))
         right += int(np.argmax(z @ W + b)) == nearest
+    # twice over: after centring the ideal is a simplex, before it an orthogonal frame
     sizes, lengths = np.linalg.norm(M, axis=1), np.linalg.norm(means, axis=1)
     return {
         "nc1": float(np.trace(within @ np.linalg.pinv(between, rcond=1e-10))) / C,
@@ -93,8 +101,10 @@ def _measure_axioms(instance: Instance, predicted: Predicted) -> list[Deviation]
     first = _found(instance, instance["Z"])
     moved = _found(instance, instance["scale"] * (instance["Z"] - instance["Z"][0]) @ instance["rotation"])
     C = instance["weights"].shape[1]
+    # fixed points of the theory: with repeated samples on the corners every distance from collapse is exactly zero
     corners = np.eye(C) - 1 / C
     labels = np.repeat(np.arange(C), 2)
+    # shifted by a constant: the simplex scores are about centred means
     collapsed = neural_collapse(corners[labels] + 0.7, labels, corners, None)
     ideal = neural_collapse(np.eye(C)[labels], labels, np.eye(C), None)
     at_rest = [

@@ -128,6 +128,7 @@ def _splits(n: int) -> list[Array]:
 def _predict_splits(instance: Instance) -> Predicted:
     Z, bias = np.asarray(instance["Z"]), bool(instance["has_bias"])
     n, dim = len(Z), Z.shape[1] + bias
+    # literally every split into two sides, by a linear program each
     good = [_separable(Z, s, bias) for s in _splits(n)]
     halves = [g for g, s in zip(good, _splits(n), strict=True) if abs((s > 0).sum() - n / 2) < 1]
     return {
@@ -185,6 +186,7 @@ def _predict_trials(instance: Instance) -> Predicted:
     for s in _splits(P):
         if abs((s > 0).sum() - P / 2) < 1:
             side = s[labels] > 0
+            # held out by turn: every condition has as many trials outside as any other, and none is decoded by itself
             scores.append(np.mean([_machine(Z, side, turn != t, turn == t) for t in range(T)]))
     return {
         "accuracies": np.sort(scores),

@@ -35,7 +35,9 @@ def _predict_spectrum(instance: Instance) -> Predicted:
     Z = np.asarray(instance["Z"])
     centred = Z - Z.mean(axis=0)
     out: Predicted = {}
+    # both conventions: whether the mean counts as a dimension
     for name, rows in (("", centred), (" uncentred", Z)):
+        # eigenvalues of the scatter are squares of singular values; ratios of powers need no 1/n
         squares = np.linalg.eigvalsh(rows.T @ rows)
         values = np.sqrt(np.maximum(squares, 0.0))
         shares = values / values.sum()
@@ -43,13 +45,17 @@ def _predict_spectrum(instance: Instance) -> Predicted:
         out["effective rank" + name] = float(np.prod(shares**-shares))
         out["rank above a tolerance" + name] = int((values > instance["tolerance"] * values.max()).sum())
     logs = []
+    # two-NN: only the ratio of the two nearest distances enters, by brute force over all pairs
     for i in range(len(Z)):
         apart = np.sort([float(np.linalg.norm(Z[i] - z)) for j, z in enumerate(Z) if j != i])
         logs.append(float(np.log(apart[1] / apart[0])))
     x, N = np.sort(logs), len(Z)
+    # the largest tenth is cut off as outliers; the last one always, for its log(1 - F) is infinite
     kept = x[: min(N - int(0.1 * N), N - 1)]
+    # the empirical distribution on which log ratio against -log(1 - F) is a line through the origin
     fit = -np.log(1 - np.arange(1, len(kept) + 1) / N)
     out["two-NN dimension"] = N / sum(logs)
+    # the sum of n logs of Pareto ratios is a Gamma variable, hence the chi-squared quantiles
     out["two-NN interval"] = np.array([stats.chi2.ppf(q, 2 * N) / (2 * sum(logs)) for q in (0.025, 0.975)])
     out["two-NN by a fit"] = float((kept @ fit) / (kept @ kept))
     return out
@@ -68,6 +74,7 @@ def _measure_spectrum(instance: Instance, predicted: Predicted) -> list[Deviatio
         "two-NN interval": np.array([neighbours.low, neighbours.high]),
         "two-NN by a fit": two_nn(Z, method="fit").dimension,
     }
+    # the kernel knows the spectrum: the same numbers from it alone
     from_kernel = [participation_ratio(kernel=Z @ Z.T), effective_rank(kernel=Z @ Z.T)]
     same = [predicted["participation ratio"], predicted["effective rank"]]
     return [*agree(found, predicted, 1e-7), close("from the kernel", np.array(from_kernel), np.array(same), 1e-6)]
@@ -140,6 +147,7 @@ def _predict_trials(instance: Instance) -> Predicted:
         K = np.zeros((P, P))
         for c in range(P):
             for e in range(P):
+                # a trial's product with itself would add its noise to the diagonal: left out, by trial or by repeat
                 pairs = [(i, j) for i in range(n) for j in range(n)
                          if labels[i] == c and labels[j] == e and own[i] != own[j]]  # fmt: skip
                 K[c, e] = np.mean([Z[i] @ Z[j] for i, j in pairs])

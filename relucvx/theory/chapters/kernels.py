@@ -50,11 +50,14 @@ def _predict_network(instance: Instance) -> Predicted:
         H = _phi(instance, X @ weights.T)
         return float(np.trace(Y @ Y.T @ np.linalg.inv(beta * np.eye(n) + H @ H.T)) + (weights**2).sum())
 
+    # X is square here: solving gives neurons whose preactivations are exactly h
     extra, step = (
         np.linalg.solve(X, h).T,
         1e-3,
     )  # neurons with the preactivations h; their mass is the square of the step
+    # mass is quadratic in the weights, so that the difference is taken over step², one-sided: mass cannot be negative
     change = [(mean_field(np.vstack([W, step * w])) - mean_field(W)) / step**2 for w in extra]
+    # the hidden layer as it is, bias included; the energy is about phi(X W^T) and has none
     H = _phi(instance, X @ W.T + instance["b"])
     K = H @ H.T
     return {
@@ -78,6 +81,7 @@ def _measure_network(instance: Instance, predicted: Predicted) -> list[Deviation
         "distance": kernel_distance(K, X @ X.T),
         "spectrum": spectrum(K)[: len(predicted["spectrum"])],
     }
+    # a difference quotient by 1e-3 is known to about its step
     return [*agree(found, predicted, 1e-8), *agree({"first variation": slope}, predicted, 1e-3)]
 
 
@@ -109,8 +113,11 @@ def _root(sigma: float, beta: float, depth: int) -> float:
 def _predict_forms(instance: Instance) -> Predicted:
     labels, y, beta, L = (instance[k] for k in ("labels", "y", "beta", "depth"))
     ones = one_hot(labels)
+    # classes without a sample have no part in any formula
     ones = ones[:, ones.any(axis=0)]
+    # singular values of one-hot targets: roots of the class sizes
     sizes = np.sqrt(ones.sum(axis=0))
+    # a scalar target is two nonnegative vectors, each seen by neurons of one sign
     plus, minus = np.maximum(y, 0.0), np.maximum(-y, 0.0)
     ends = [np.linalg.norm(plus), np.linalg.norm(minus)]
     out: Predicted = {
@@ -123,11 +130,13 @@ def _predict_forms(instance: Instance) -> Predicted:
     A, sigma, _ = np.linalg.svd(instance["Y"], full_matrices=False)
     out["svd value"] = _shrunk(sigma, beta)
     s = np.array([_root(float(v), beta, int(L)) for v in sigma])
+    # with balanced factors the penalty is a power 2/L of each singular value: one scalar problem each
     out["deep value"] = float(((s - sigma) ** 2 / 2 + beta * L / 2 * s ** (2 / L)).sum())
     out["deep kernels"] = np.array([(A * s ** (2 * k / L)) @ A.T for k in range(1, L)])
     n, x0, x1, x2 = 4, instance["x0"], instance["x1"], instance["x2"]
     a, b = n / (x0 + n * x1), n / (x0 + n * x2)
     gamma = a * b / (a + b) if a <= b else (a + b) / 4
+    # beta at 30 % of where the kernel vanishes, so that neither end decides
     share = 0.3 * n / (2 * np.sqrt(gamma))
     T = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     out["factorial value"] = share * 2 * (2 * np.sqrt(gamma) - 2 * gamma * share / n)
@@ -141,6 +150,7 @@ def _measure_forms(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng = np.random.default_rng(int(instance["seed"]))
     X = orthonormal_rows(n, n, rng)
     data = factorial(2, 1, x0=instance["x0"], x1=instance["x1"], x2=instance["x2"], rng=rng)
+    # the package draws its rows in an order of its own: put into that of the table T
     order = np.lexsort((-data.Y[:, 1], -data.Y[:, 0]))
     classes, scalar = predict_one_hot(instance["labels"], beta), predict_scalar(instance["y"], beta)
     deep = predict_deep_linear(instance["Y"], beta, int(instance["depth"]))
@@ -166,6 +176,7 @@ def _clear(instance: Instance) -> bool:
 
     def gain(v: float) -> float:
         s = np.linspace(0.0, 1.2 * v, 4001)
+        # away from zero: there the value at zero is the rival, and the sign of the difference decides
         interior = s > 0.2 * v
         value = (s - v) ** 2 / 2 + instance["beta"] * L / 2 * s ** (2 / L)
         return float(value[interior].min() - value[0]) / v**2

@@ -59,10 +59,13 @@ def _measure_width(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
     small = prune(found.network, instance["X"])
     scale = max(predicted["value"], 1e-12)
+    # a share of 0 leaves the other network in as neurons of zero weight: width alone must cost nothing
     padded = blend(small, descended(instance, 3, rng)[0], 0.0)
     split = blend(small, small, 0.3)
+    # every smaller width, trained: none may be below an optimum of any width
     narrower = [net for m in range(1, small.width) for net in descended(instance, m, rng, starts=2)]
     least = min((value_of(instance, net) for net in narrower), default=float("inf"))
+    # a case whose least width is known, for random targets tell only an upper bound
     known = _planted_width(instance)
     best = solved(known)
     classes = prune(blend(best.network, best.network, 0.3), known["X"])  # twice the neurons, to be halved
@@ -110,15 +113,19 @@ AWAY = Assumption(
 
 def _measure_valleys(instance: Instance, predicted: Predicted) -> list[Deviation]:
     """Prune (never uphill), then blend into the optimum as measures: a path inside the given width."""
+    # both pruned first: half of the width for the start and half for the goal, so that the blend fits into the width
     start, goal = prune(stored_network(instance), instance["X"]), prune(solved(instance).network, instance["X"])
     values = [value_of(instance, stored_network(instance))]
     values += [value_of(instance, blend(start, goal, t)) for t in np.linspace(0.0, 1.0, PATH)]
     scale = max(values[0], 1e-12)
+    # convexity in measures says more than monotone: the path lies below its chord
     chord = [values[1] + t * (values[-1] - values[1]) for t in np.linspace(0.0, 1.0, PATH)]
+    # sampled, so rises are added up: one that is spread over steps counts as much as a jump
     rises = float(np.maximum(np.diff(values), 0.0).sum())
     return [
         close("sum of all rises along the path", rises, predicted["rise"], 1e-8, scale),
         at_most("path above its chord", float((np.array(values[1:]) - chord).max()), 0.0, 1e-9, scale),
+        # a start at the bottom would pass every check
         at_most("start already at the optimum", 1e-4 * values[-1], values[0] - values[-1], 1e-9, scale),
         at_most("neurons on the path", start.width + goal.width, len(instance["weights_in"]), 0.5),
         at_most(
@@ -161,6 +168,7 @@ def _measure_connected(instance: Instance, predicted: Predicted) -> list[Deviati
     """From one known optimum to the other, and on to the one that the solver finds."""
     first, second = _ends(instance)
     found = solved(instance)
+    # the level is the certificate's lower bound, so that no point of the path is taken on trust
     optimum, t = found.certificate.lower, np.linspace(0.0, 1.0, PATH)
     values = np.array(
         [value_of(instance, blend(a, b, s)) for a, b in ((first, second), (second, found.network)) for s in t]
@@ -168,6 +176,7 @@ def _measure_connected(instance: Instance, predicted: Predicted) -> list[Deviati
     scale = max(optimum, 1e-12)
     expected = np.full(2 * PATH, predicted["level"])
     return [
+        # without this a path from an optimum to itself would pass
         at_most(
             "the two ends are one: least angle between their neurons", predicted["apart"], _nearest(first, second), 1e-9
         ),

@@ -94,13 +94,16 @@ def _draw(loss: str, rng: np.random.Generator, size: int) -> Instance:
 def _measure_optimum(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(int(instance["seed"])), optimal(instance)
     value, lower = predicted["value"], found.certificate.lower
+    # rivals at every distance, and networks of no relation to the solution
     networks = [found.network, *(near(found.network, 10.0**-k, rng) for k in (1, 2, 4, 8))]
     networks += [random_network(instance, rng, m) for m in (1, 3, 20)]
     others = [literal(instance, net) for net in networks]
     ask = functools.partial(certify, networks[1], instance["X"], instance["Y"], float(instance["beta"]))
     own, problem = _own_dual(instance, networks[1]), stated_problem(instance)
+    # poor rivals with poor dual points: a bound must hold for any of them, tight or not
     poor = ask(dual=own, **_quickly(instance))
     pull = residual(problem, np.asarray(networks[1].predict(instance["X"])).reshape(problem.Y.shape))
+    # off the optimal dual point, too, where a bound that trusted optimality would cross the optimum
     mixed = found.dual + 0.3 * np.abs(found.dual).max() * rng.standard_normal(found.dual.shape)
     guess = ask(dual=mixed, **_quickly(instance))
     return [
@@ -108,6 +111,7 @@ def _measure_optimum(instance: Instance, predicted: Predicted) -> list[Deviation
         close("minus the gradient of the loss", pull, own, 1e-5, 1.0 + float(np.linalg.norm(own))),
         close("the solution's objective against the program", found.objective, value, CONIC, value),
         close("certified lower bound against the program", lower, value, CONIC, value),
+        # 1e-12: nothing but rounding may put the bound above a network that exists
         at_most("bound above the best network", lower, min(others), 1e-12, value),
         close("upper bound of another network", poor.upper, others[1], 1e-10),
         at_most("its lower bound above the program", poor.lower, value, CONIC, value),
@@ -138,6 +142,7 @@ def _predict_objective(instance: Instance) -> Predicted:
     net = random_network(instance, np.random.default_rng(int(instance["seed"])), int(instance["width"]))
     W, b, V, c = parts(net)
     lead = np.column_stack([W, b]) if bias_of(instance).decays_hidden else W
+    # rescaling a neuron is free in the fit; its penalty is least where both halves have the same norm
     scale = np.sqrt(np.linalg.norm(V, axis=1) / np.linalg.norm(lead, axis=1))
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(instance["X"]), -1)
     F = np.asarray(net.predict(instance["X"])).reshape(Y.shape)
@@ -196,6 +201,7 @@ def _dual_point(instance: Instance, loss: str) -> Array:
 
 def _least(loss: str, t: float, y: float, w: float) -> float:
     """min over f of w h(f, y) + t f, by golden section on the convex function."""
+    # minimisers of these losses at such slopes lie well inside
     low, high, ratio = -60.0, 60.0, (5**0.5 - 1) / 2
 
     def at(f: float) -> float:
@@ -203,6 +209,7 @@ def _least(loss: str, t: float, y: float, w: float) -> float:
 
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     at_a, at_b = at(a), at(b)
+    # 0.618^90 is below rounding: the search ends on one point
     for _ in range(90):
         if at_a <= at_b:
             high, b, at_b = b, a, at_a
@@ -225,6 +232,7 @@ def _predict_dual(instance: Instance) -> Predicted:
         else:
             value = sum(_least(loss, float(N[i, k]), float(Y[i, k]), float(w[i])) for i, k in np.ndindex(*N.shape))
         found[loss] = value
+        # min over c of beta/2 |c|² + <Σ_i N_i, c>: the output bias has its own part of the dual function
         found[f"{loss}, output bias"] = value - float((N.sum(axis=0) ** 2).sum()) / (2 * beta)
     return found
 
@@ -233,6 +241,7 @@ def _measure_dual(instance: Instance, predicted: Predicted) -> list[Deviation]:
     out = []
     for loss in LOSSES:
         N, Y = _dual_point(instance, loss), _targets(loss, instance["Y"])
+        # hidden biases have no part in the dual function, so that "hidden" stands for no output bias at all
         for name, bias in ((loss, "hidden"), (f"{loss}, output bias", "all")):
             problem = make_problem(
                 instance["X"], Y, float(instance["beta"]), loss, bias, sample_weight=instance["sample_weight"]

@@ -35,6 +35,7 @@ def entry(loss: str, f: float, y: float) -> float:
     if loss == "huber":
         return (f - y) ** 2 / 2 if abs(f - y) <= 1 else abs(f - y) - 0.5
     if loss == "logistic":
+        # beyond 30 the logarithm is that number to rounding, and exp would overflow further on
         return math.log1p(math.exp(-y * f)) if y * f > -30 else -y * f
     if loss == "hinge":
         return max(0.0, 1 - y * f)
@@ -50,6 +51,7 @@ def loss_value(loss: str, F: Any, Y: Any, weight: Any) -> float:
         np.asarray(F).reshape(len(weight), -1), np.asarray(Y).reshape(len(weight), -1), weight, strict=True
     ):
         if loss == "cross_entropy":
+            # shifted by the largest, or exp overflows
             top = f.max()
             total += float(w) * float(sum(y) * (top + math.log(sum(math.exp(t - top) for t in f))) - y @ f)
         else:
@@ -101,6 +103,7 @@ def cells(rows: Array) -> Array:
     """
     n, dim = rows.shape
     found = set()
+    # in general position every cell has a ray where dim - 1 walls meet, and all their signs occur about that ray
     for walls in itertools.combinations(range(n), dim - 1):
         ray = np.linalg.svd(rows[list(walls)])[2][-1] if walls else np.ones(1)
         for sign in (1.0, -1.0):
@@ -118,6 +121,7 @@ def optimum(instance: Instance, cones: bool = True) -> float:
     Y = np.asarray(instance["Y"], dtype=float)
     bias, beta = bias_of(instance), float(instance["beta"])
     outputs = 1 if Y.ndim == 1 else Y.shape[1]
+    # an output bias of a mode without one is a constant zero: the program needs no second form
     shift = cp.Variable((1, outputs)) if bias.has_output else np.zeros((1, outputs))
     if cones:
         fit, cost, constraints = _one_output(instance) if outputs == 1 else _several_outputs(instance)
@@ -164,6 +168,7 @@ def _data_term(loss: str, F: Any, Y: Array, weight: Array) -> Any:
     if loss == "squared":
         return cp.sum(cp.multiply(w, cp.square(F - Y))) / 2
     if loss == "huber":
+        # CVXPY's Huber function is twice the usual one
         return cp.sum(cp.multiply(w, cp.huber(F - Y, 1))) / 2
     margin = cp.multiply(Y, F)
     if loss == "logistic":
@@ -181,9 +186,11 @@ def _one_output(instance: Instance) -> tuple[Any, Any, list[Any]]:
     rows, counted = augmented(instance)
     below, above = slopes(str(instance["activation"]))
     on = cells(rows).T
+    # U for neurons of positive, V for those of negative output: the outputs' sizes are absorbed
     U, V = cp.Variable((rows.shape[1], on.shape[1])), cp.Variable((rows.shape[1], on.shape[1]))
     inside = np.where(on, 1.0, -1.0)
     fit = cp.sum(cp.multiply(np.where(on, above, below), rows @ (U - V)), axis=1)
+    # a free bias is a coordinate that the norm does not count
     cost = cp.sum(cp.norm(U[:counted], 2, axis=0)) + cp.sum(cp.norm(V[:counted], 2, axis=0))
     constraints = [cp.multiply(inside, rows @ U) >= 0, cp.multiply(inside, rows @ V) >= 0]
     return cp.reshape(fit, (len(rows), 1), order="F"), cost, constraints
@@ -197,12 +204,15 @@ def _several_outputs(instance: Instance) -> tuple[Any, Any, list[Any]]:
     below, above = slopes(str(instance["activation"]))
     c = np.asarray(instance["Y"]).shape[1]
     fit, cost, constraints = np.zeros((len(rows), c)), 0, []
+    # in the plane the walls are lines, and a cell lies between two neighbouring rays
     rays = np.vstack([np.column_stack([-rows[:, 1], rows[:, 0]]), np.column_stack([rows[:, 1], -rows[:, 0]])])
     rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     rays = rays[np.argsort(np.arctan2(rays[:, 1], rays[:, 0]))]
     for first, second in zip(rays, np.roll(rays, -1, axis=0), strict=True):
         R = np.column_stack([first, second])
+        # the sum of its rays lies inside the cell, where gates can be read off
         gate = np.where(rows @ (first + second) > 0, above, below)
+        # the block holds the moments of (a, v), which a network attains in the plane
         block = cp.Variable((2 + c, 2 + c), PSD=True)
         A, C, B = block[:2, :2], block[:2, 2:], block[2:, 2:]
         fit = fit + (rows * gate[:, None]) @ R @ C
@@ -222,11 +232,13 @@ def draw(rng: np.random.Generator, loss: str, bias: str, size: int = 1) -> Insta
     X = rng.standard_normal((n, dim - Bias(bias).has_hidden))
     c = 2 + int(rng.integers(0, 2)) if several else 1
     if loss == "cross_entropy":
+        # every class occurs, and both labels below: else the optimum may run away to infinity
         Y = np.eye(c)[np.append(np.arange(c), rng.integers(0, c, n - c))]
     elif loss in LABELLED:
         Y = rng.choice([-1.0, 1.0], (n, c))
         Y[0], Y[1] = 1.0, -1.0
     else:
+        # targets off zero where an output bias can follow them
         Y = 2.0 * rng.standard_normal((n, c)) + float(Bias(bias).has_output) * rng.standard_normal(c)
     weight = rng.uniform(0.3, 3.0, n) if rng.random() < 0.5 else np.ones(n)
     named = [name for name in ("relu", "relu", "abs", "leaky_relu") if name in ACTIVATIONS]
@@ -234,6 +246,7 @@ def draw(rng: np.random.Generator, loss: str, bias: str, size: int = 1) -> Insta
         "X": X, "Y": Y[:, 0] if c == 1 else Y, "loss": loss, "bias": bias, "activation": str(rng.choice(named)),
         "sample_weight": weight, "seed": int(rng.integers(2**31)), "beta": 1.0,
     }  # fmt: skip
+    # log-uniform: small strengths, with many neurons, are drawn as often as large ones
     return {**instance, "beta": float(strongest(instance) * np.exp(rng.uniform(np.log(0.05), np.log(0.6))))}
 
 
@@ -253,15 +266,18 @@ def strongest(instance: Instance, directions: int = 300) -> float:
     rows, counted = augmented(instance)
     rng = np.random.default_rng(instance["seed"])
     Y = np.asarray(instance["Y"], dtype=float).reshape(len(rows), -1)
+    # without neurons the best constant is fitted; what is left pulls
     constant = np.zeros(Y.shape[1])
     if bias_of(instance).has_output:
         constant = best_constant(instance)
     N = -gradient(str(instance["loss"]), np.tile(constant, (len(rows), 1)), Y, instance["sample_weight"])
+    # sampled directions: a lower estimate is good enough to place beta
     W = rng.standard_normal((rows.shape[1], directions))
     W = W / np.linalg.norm(W[:counted], axis=0)
     below, above = slopes(str(instance["activation"]))
     H = rows @ W
     pull = np.linalg.norm(N.T @ np.where(H > 0, above * H, below * H), axis=0)
+    # targets that a constant fits leave no pull; beta must be positive all the same
     return max(float(pull.max()), 1e-2)
 
 
@@ -275,5 +291,6 @@ def best_constant(instance: Instance) -> Array:
         F = np.tile(b, (len(Y), 1))
         return loss_value(str(instance["loss"]), F, Y, instance["sample_weight"]) + decay / 2 * float(b @ b)
 
+    # derivative-free, for losses with kinks
     found = minimize(value, np.full(Y.shape[1], 1e-3), method="Powell", options={"xtol": 1e-9, "ftol": 1e-14})
     return np.atleast_1d(np.asarray(found.x, dtype=float))

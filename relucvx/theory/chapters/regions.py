@@ -32,6 +32,7 @@ def _predict_line(instance: Instance) -> Predicted:
 def _measure_line(instance: Instance, predicted: Predicted) -> list[Deviation]:
     found = line_regions(network(instance), instance["start"], instance["end"])
     t = np.linspace(0.0, 1.0, POINTS)
+    # within rounding of a breakpoint either code is right
     far = np.abs(t[:, None] - found.breakpoints).min(axis=1, initial=1.0) > 1e-9
     here = np.searchsorted(found.breakpoints, t)
     wrong = (found.codes[here] != predicted["codes"]).any(axis=1) & far
@@ -42,6 +43,7 @@ def _measure_line(instance: Instance, predicted: Predicted) -> list[Deviation]:
         Deviation("points whose code is another piece's", float(wrong.mean()), 1e-12),
         close("outputs, straight between breakpoints", np.interp(t, cuts, knots[:, 0]), predicted["outputs"], 1e-9,
               size * np.sqrt(POINTS)),
+        # a breakpoint at which the code stays the same is none
         Deviation("neighbouring pieces of one code", float((found.codes[1:] == found.codes[:-1]).all(axis=1).sum()), 0.5),
     ]  # fmt: skip
 
@@ -60,6 +62,7 @@ def _halves(corners: Array, values: Array) -> list[Array]:
     sides: tuple[list[Array], list[Array]] = ([], [])
     for i in range(len(corners)):
         a, b, p, q = corners[i], corners[i - 1], values[i], values[i - 1]
+        # only a side whose ends lie strictly on both sides is cut; a corner on the line belongs to both parts
         if p * q < 0:
             cut = a + p / (p - q) * (b - a)
             sides[0].append(cut)
@@ -86,8 +89,10 @@ def _eccentricity(corners: Array) -> float:
     for a, b in itertools.pairwise(corners[1:]):
         triangle = np.array([corners[0], a, b])
         area, centre = _area(triangle), triangle.mean(axis=0)
+        # second moments of a triangle about its centroid
         spread = (triangle - centre).T @ (triangle - centre) / 12
         total, first = total + area, first + area * centre
+        # moved to the common origin, and at the end to the centroid of the whole
         second = second + area * (spread + np.outer(centre, centre))
     low, high = np.linalg.eigvalsh(second / total - np.outer(first, first) / total**2)
     return float(np.sqrt(max(1 - low / high, 0.0)))
@@ -128,12 +133,16 @@ def _measure_slice(instance: Instance, predicted: Predicted) -> list[Deviation]:
     net = network(instance)
     found = slice_regions(net, instance["polygon"])
     area, outer = predicted["area"], _perimeter(np.asarray(instance["polygon"]))
+    # regions are convex, so that the mean of the corners is inside
     centres = np.array([found.to_input(polygon.mean(axis=0)[None])[0] for polygon in found.polygons])
     codes, outputs = forward(instance, centres)
+    # each region's map is tested inside that region, in coordinates of the plane
     flat = np.column_stack([np.ones(len(centres)), found.to_plane(centres)])
     by_map = np.array([row @ M for row, M in zip(flat, np.asarray(found.maps), strict=True)])
+    # and once in coordinates of the input, by the map of its code
     W, b = input_map(net, found.codes[0])
     size = 1.0 + float(np.abs(outputs).max())
+    # a subdivided polygon, without the outside, has V - E + F = 1: missing or doubled sides show
     euler = len(found.vertices) - len(found.edges) + len(found.polygons)
     out = [
         close("number of regions", found.n_regions, predicted["number"], 1e-12),
@@ -142,10 +151,12 @@ def _measure_slice(instance: Instance, predicted: Predicted) -> list[Deviation]:
         Deviation("codes at the middles of regions", float((codes != found.codes[found.region]).sum()), 0.5),
         close("outputs at the middles by the maps", by_map, outputs, 1e-9, size * np.sqrt(outputs.size)),
         close("output of the first region's map", centres[0] @ W + b, outputs[0], 1e-9, size),
+        # inner sides are met from both regions, outer ones from one
         close("sides shared and outer", 2 * found.shared.sum() + outer, found.perimeters.sum(), 1e-9),
         *_boundary(instance, found),
     ]
     for name in ("areas", "perimeters", "eccentricity"):
+        # sorted: both splitters list regions in an order of their own
         out.append(close(f"{name}, region by region", np.sort(getattr(found, name)), predicted[name], 1e-6))
     return out
 
@@ -158,6 +169,7 @@ def _boundary(instance: Instance, found: object) -> list[Deviation]:
         _, F = forward(instance, segments.reshape(-1, 2))
         gap = float(np.abs(F[:, 0] - F[:, 1]).max()) / (1 + float(np.abs(F).max()))
     else:
+        # without a boundary one decision must hold at every vertex, and so, outputs being linear in regions, everywhere
         _, F = forward(instance, found.vertices)  # type: ignore[attr-defined]
         gap = float(len(set((F[:, :1] < F @ across.T).ravel().tolist())) > 1)
     crossed = _crossings(instance, segments, np.asarray(instance["polygon"]))
@@ -172,6 +184,7 @@ def _crossings(instance: Instance, segments: Array, polygon: Array) -> float:
         end = (1 - t) * polygon[1] + t * polygon[2]
         line = polygon[0] + np.linspace(0.0, 1.0, 200)[:, None] * (end - polygon[0])
         _, F = forward(instance, line)
+        # sampled: two changes between neighbouring points are missed, so that only more changes than segments are wrong
         changes = int(np.count_nonzero(np.diff(F[:, 1] > F[:, 0])))
         met = sum(_meet(polygon[0], end, a, b) for a, b in segments)
         bad += changes > met

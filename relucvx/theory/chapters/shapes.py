@@ -40,10 +40,13 @@ def _graph_score(Z: Array, labels: Array, k: int) -> list[float]:
     length, after = np.full((n, n), np.inf), np.tile(np.arange(n), (n, 1))
     for i in range(n):
         near = [j for j in np.argsort(D[i]) if j != i][:k]
+        # an edge where either is among the other's neighbours: distances are symmetric
         length[i, near] = length[near, i] = D[i, near]
     edge = np.isfinite(length)
     np.fill_diagonal(length, 0.0)
+    # the vertex allowed on the way is the outermost loop, or paths of several vertices are missed
     for m, i, j in itertools.product(range(n), repeat=3):
+        # only clear gains: of tied paths the one found first stays
         if length[i, m] + length[m, j] < length[i, j] - 1e-12:
             length[i, j], after[i, j] = length[i, m] + length[m, j], after[i, m]
     scores: dict[Any, list[float]] = {}
@@ -51,8 +54,10 @@ def _graph_score(Z: Array, labels: Array, k: int) -> list[float]:
         if labels[i] != labels[j]:
             continue
         walk, at = [], i
+        # vertices between the ends; the ends are of the class anyway
         while np.isfinite(length[i, j]) and (at := int(after[at, j])) != j:
             walk.append(labels[at] == labels[i])
+        # neighbours have nothing between them and count as convex, unreachable ones as not at all
         value = 1.0 if edge[i, j] else 0.0 if not np.isfinite(length[i, j]) else float(np.mean(walk))
         scores.setdefault(labels[i], []).append(value)
     return [
@@ -66,6 +71,7 @@ def _segment_score(Z: Array, labels: Array, W: Array, b: Array, points: int) -> 
     scores: dict[Any, list[float]] = {}
     for i, j in itertools.combinations(range(len(Z)), 2):
         if labels[i] == labels[j]:
+            # inner points: the ends are data, whatever the head says of them
             t = np.arange(1, points + 1)[:, None] / (points + 1)
             decided = (((1 - t) * Z[i] + t * Z[j]) @ W + b).argmax(axis=1)
             scores.setdefault(labels[i], []).append(float(np.mean(decided == labels[i])))
@@ -97,8 +103,10 @@ def _measure_classes(instance: Instance, predicted: Predicted) -> list[Deviation
     head = (instance["weights"], instance["bias"])
     return [
         close("graph convexity, path by path", _scores(graph_convexity(Z, labels, k)), predicted["graph"], 1e-12),
+        # random distances have no ties, so that the mean over tied paths is the one path's value
         close("with shared ties", _scores(graph_convexity(Z, labels, k, ties="mean")), predicted["graph"], 1e-12),
         close("points of segments", _scores(euclidean_convexity(Z, labels, head)), predicted["segments"], 1e-12),
+        # a share of points known to one in DENSE at each end of an interval
         close("lengths of segments", _scores(euclidean_convexity(Z, labels, head, method="exact")), predicted["lengths"],
               2.0 / DENSE, 1.0),
     ]  # fmt: skip
@@ -118,7 +126,9 @@ def _draw_codes(rng: np.random.Generator, size: int) -> Instance:
     chosen = observable & (rng.random((SETS, len(codes))) < rng.uniform(0.2, 0.9, (SETS, 1)))
     for k in range(0, SETS, 2):
         fixed = rng.random(N) < 0.5
+        # a subcube is Hamming convex as long as all its codes are observable
         chosen[k] = (codes[:, fixed] == codes[int(rng.integers(len(codes))), fixed]).all(axis=1)
+        # every other of them lacks one code, which is what a test of convexity easily overlooks
         chosen[k, int(rng.integers(len(codes)))] &= k % 4 == 0
         observable[k] |= chosen[k]
     chosen[~chosen.any(axis=1), 0] = True
@@ -215,10 +225,12 @@ def _walks(instance: Instance) -> Array:
     """chi from every sample to every other, from codes at many points of the segment; NaN where the code never changes."""
     X, t = np.asarray(instance["X"]), np.linspace(0.0, 1.0, 301)[:, None]
     chi = np.full((len(X), len(X)), np.nan)
+    # both directions: chi counts from its start
     for i, j in itertools.permutations(range(len(X)), 2):
         ends = line_regions(network(instance), X[i], X[j])
         cuts = np.concatenate([[0.0], ends.breakpoints, [1.0]])
         middle = (cuts[1:] + cuts[:-1])[:, None] / 2
+        # a grid and the middle of every piece: pieces shorter than the grid's step have a point as well
         points = np.sort(np.concatenate([t, middle]), axis=0)
         codes, _ = forward(instance, (1 - points) * X[i] + points * X[j])
         chi[i, j] = _chi(codes, False)
@@ -232,7 +244,9 @@ def _predict_folding(instance: Instance) -> Predicted:
         block = chi[np.ix_(labels == a, labels == b)]
         if np.isfinite(block).any():
             shares[a, b] = float(np.mean(block[np.isfinite(block)] > 0))
+        # the largest chi of each sample, over samples from which some walk changes its code
         best = [float(np.nanmax(row)) for row in block if np.isfinite(row).any()]
+        # samples that fold nowhere are no part of the median; the share above tells how many there are
         best = [m for m in best if m > 0]
         medians[a, b] = float(np.median(best)) if best else -1.0
     return {

@@ -81,7 +81,9 @@ def _tau(x: Array, y: Array) -> float:
 def _predict(instance: Instance) -> Predicted:
     A, B, k, width = (instance[name] for name in ("Z", "Z2", "k", "width"))
     K, L = A @ A.T, B @ B.T
+    # place and unit taken off, as shapes have neither
     left, right = ((M - M.mean(axis=0)) / np.linalg.norm(M - M.mean(axis=0)) for M in (A, B))
+    # rotations need a common space: the narrower one gets features that are zero
     p = max(A.shape[1], B.shape[1])
     left, right = (np.pad(M, ((0, 0), (0, p - M.shape[1]))) for M in (left, right))
     Q, nuclear = orthogonal_procrustes(right, left)
@@ -95,6 +97,7 @@ def _predict(instance: Instance) -> Predicted:
     return {
         "cka": _alignment(K, L),
         "cka of rbf kernels": _alignment(_rbf(A, width), _rbf(B, width)),
+        # the unbiased estimate may be zero or negative for independent draws, and the quotient is then 0 by convention
         "debiased cka": _unbiased(K, L) / np.sqrt(_unbiased(K, K) * _unbiased(L, L)) if _defined(K, L) else 0.0,
         "procrustes distance": float(np.linalg.norm(left - right @ Q)),
         "procrustes similarity": float(nuclear),
@@ -132,6 +135,7 @@ def _measure(instance: Instance, predicted: Predicted) -> list[Deviation]:
 
 def _measure_axioms(instance: Instance, predicted: Predicted) -> list[Deviation]:
     A, B, k = instance["Z"], instance["Z2"], instance["k"]
+    # all invariances at once: place, unit and direction
     moved = 3.0 * (A - A[0]) @ instance["rotation"]
     C = np.random.default_rng(instance["seed"]).standard_normal(A.shape)
     same = [cka(A, moved), procrustes(A, moved).similarity, mutual_knn(A, moved, k, normalise=False)]
