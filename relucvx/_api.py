@@ -124,6 +124,7 @@ def solve_posed(
     budget, first = Budget(problem, tol, time_limit), _start_network(problem, start)
     found: SolverResult | None = None
 
+    # Ctrl-C: the best of the solver, else the start, else nothing, with what can be proven in a hurry
     def rescue(inner: SolverResult | None) -> Solution:
         best = inner or found or nothing_yet(problem, first)
         return Solution.build(problem, best, budget.rescued(problem, best), budget.tol)
@@ -206,6 +207,7 @@ def interpolate(
     budget = Budget(data, tol, time_limit)
     found: tuple[Problem, SolverResult] | None = None
 
+    # Ctrl-C: a network that fits, if there is one yet, and else the empty one
     def rescue(inner: tuple[Problem, SolverResult] | None) -> Solution:
         exact, best = inner or found or (interpolation_problem(data, 1.0), nothing_yet(data, None))
         return interpolation(data, exact, best, budget.rescued(exact, best), budget.tol)
@@ -269,6 +271,7 @@ def certify(
     2.000000, of which at most 10.0% can be saved
     """
     net = network.network if isinstance(network, Solution) else as_network(network)
+    # what the network is decides, unless the problem says otherwise
     if not isinstance(X, Problem) and options.get("activation") is None:
         options["activation"] = net.activation
     problem = as_problem(X, Y, beta, **options)

@@ -111,6 +111,7 @@ def beta_path(
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with listening():
             top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
+        # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
         values = as_strengths(betas)

@@ -54,9 +54,11 @@ def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.nda
         memory is taken for them.
     """
     wanted = None if names is None else set(names)
+    # what an error names: the array that is being read
     what = "the file"
     try:
         with zipfile.ZipFile(path) as archive:
+            # sizes from the directory: refused before anything is unpacked
             entries = [e for e in archive.infolist() if wanted is None or e.filename.removesuffix(".npy") in wanted]
             _check_fits(path, sum(entry.file_size for entry in entries))
             out = {}
@@ -92,6 +94,7 @@ def read_npy(path: Path) -> np.ndarray:
 
 def _read(path: Path, what: str, stream: Any, size: int) -> np.ndarray:
     """One array: its header first, which must agree with the size of what follows it."""
+    # numpy's header readers take numbers as they come; what they promise is checked before memory is taken
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -113,6 +116,7 @@ def _read(path: Path, what: str, stream: Any, size: int) -> np.ndarray:
     held = size - cast(BinaryIO, stream).tell()
     if min(shape, default=0) < 0 or expected != held:
         raise ValueError(f"shape {shape} of {dtype} takes {expected:,} bytes, the file holds {held:,}")
+    # copied below: an array over bytes could not be written to
     flat = np.frombuffer(stream.read(expected), dtype=dtype) if expected else np.empty(math.prod(shape), dtype)
     return flat.reshape(shape[::-1]).T.copy() if fortran else flat.reshape(shape).copy()
 

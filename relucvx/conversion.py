@@ -30,22 +30,26 @@ def to_numpy(value: Any, name: str) -> np.ndarray:
     InvalidInputError
         For what is no array: None, text, mappings, sets, generators, objects without an array in them.
     """
+    # before arrays, of which they are a kind: their masks would be lost
     if isinstance(value, np.ma.MaskedArray):
         return _unmasked(value)
     if isinstance(value, np.ndarray):
         return np.asarray(value)
+    # by what they can do: none of these packages is imported for it
     if hasattr(value, "detach") and hasattr(value, "layout"):
         return _tensor(value, name)
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         return _sparse(value, name)
     if hasattr(value, "to_numpy") and (hasattr(value, "dtypes") or hasattr(value, "dtype")):
         return _frame(value, name)
+    # before numpy wraps what is no array into one of objects
     _check_no_array(value, name)
     if isinstance(value, (list, tuple)):
         value = _without_masked(value)
     try:
         return np.asarray(value)
     except ValueError as error:
+        # rows of unequal length
         if isinstance(value, (list, tuple)):
             return _ragged(value)
         raise _unreadable(value, name, error) from error
@@ -169,6 +173,7 @@ def _frame(value: Any, name: str) -> np.ndarray:
     types: Any = getattr(value, "dtypes", None)
     listed: list[Any] = list(types) if hasattr(types, "__iter__") else [value.dtype]
     try:
+        # numbers throughout: nullable columns give NaN, where the plain way would give objects
         if all(str(getattr(t, "kind", "O")) in "biuf" for t in listed) and listed:
             try:
                 return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))

@@ -107,9 +107,11 @@ def aside(work: Callable[[], T], deadline: Deadline, stop: Callable[[], Any] = l
         except BaseException as error:  # noqa: BLE001 (raised again by the caller's thread)
             failed.append(error)
 
+    # a daemon: a call that never returns must not keep the process alive
     thread = threading.Thread(target=body, name="relucvx-aside", daemon=True)
     thread.start()
     try:
+        # waiting here can be interrupted, the call itself cannot
         thread.join(min(deadline.left(), threading.TIMEOUT_MAX))
     except BaseException:
         stop()

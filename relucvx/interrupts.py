@@ -45,11 +45,13 @@ def hearing() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is threading.main_thread():
         before = signal.getsignal(signal.SIGINT)
         _blocks.append(notes)
+    # a handler that takes notes already serves the blocks inside as well
     if callable(before) and not isinstance(before, _Noting):
         signal.signal(signal.SIGINT, _Noting(before))
     try:
         yield lambda: bool(notes)
     finally:
+        # by identity: lists without notes are all equal
         _blocks[:] = [other for other in _blocks if other is not notes]
         now = signal.getsignal(signal.SIGINT)
         if isinstance(now, _Noting) and now.handler is before:  # the handler of this block, not of one around it
@@ -116,6 +118,7 @@ def listening() -> Iterator[None]:
             if not isinstance(error, Interrupted) and (heard() or is_interruption(error)):
                 raise Interrupted from error
             raise
+        # somebody inside caught it: it counts all the same
         if heard():
             raise Interrupted
 

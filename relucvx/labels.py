@@ -132,6 +132,7 @@ def _check_alike(values: list[Any], name: str) -> None:
     texts = {value for value in set(values) if isinstance(value, str)}
     others = [value for value in dict.fromkeys(values) if not isinstance(value, (str, tuple))] if texts else []
     for value in others:
+        # 2.0 is the class "2" of whoever wrote the file
         spellings = {str(value)} | ({str(int(value))} if isinstance(value, float) and value.is_integer() else set())
         if spellings & texts:
             raise InvalidInputError(

@@ -53,9 +53,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     -----
     Source: [relucvx]. Status: theorem (the step that replaces is atomic where the operating system's is).
     """
+    # a link stays a link: what it points to is replaced
     target = Path(os.path.realpath(path))
     try:
         kind = _kind(target)
+        # devices and pipes have no whole to be replaced by
         if kind not in (None, stat.S_IFREG):
             with target.open("wb") as stream:
                 yield stream
@@ -66,6 +68,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 yield stream
             if kind is not None:
                 shutil.copymode(target, partial)
+            # the file is the old one or the new one, at every moment
             partial.replace(target)
         except BaseException:  # Ctrl-C too leaves nothing behind
             partial.unlink(missing_ok=True)

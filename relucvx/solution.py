@@ -81,6 +81,7 @@ class Solution(Result):
         """Join what the solver found with what the certificate proved; the latter decides CONVERGED."""
         status = found.status
         if certificate.rel_gap <= tol:
+            # an interrupted run says so even if it was done
             status = status if status is Status.INTERRUPTED else Status.CONVERGED
         elif status is Status.CONVERGED:
             status = Status.STALLED
@@ -219,6 +220,7 @@ def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss
 def _as_stored(problem: Problem, network: TwoLayerReLU, dual: Array, fields: dict[str, Any]) -> Certificate:
     """A certificate with the file's lower bound, marked as not proven, and objectives of our own."""
     (upper, balanced), lower = objectives_from_above(problem, network), as_number(fields["lower"], "lower")
+    # bounds that contradict the network in the same file
     if not 0.0 <= lower <= upper * (1.0 + CONTRADICTION):
         raise ValueError(f"a lower bound of {lower:.10g}, where the network's objective is {upper:.10g}")
     absolute, relative = gap(upper, lower)

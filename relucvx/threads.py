@@ -66,6 +66,7 @@ class SharedLimit:
             yield [value for _, value in self._before or self._read()]
             return
         with self._lock:
+            # settings of the process: the first user lowers them, the last one puts them back
             if self._users == 0:
                 self._before = self._read()
             self._users += 1

@@ -146,6 +146,7 @@ def as_activation(activation: str | tuple[float, float] | Activation) -> Activat
     if isinstance(activation, str):
         if activation in ACTIVATIONS:
             return ACTIVATIONS[activation]
+        # how activations without a name are called in files
         pair = re.fullmatch(r"piecewise\(([^,()]+),([^,()]+)\)", activation.replace(" ", ""))
         if pair is None:
             raise InvalidInputError(
@@ -157,9 +158,11 @@ def as_activation(activation: str | tuple[float, float] | Activation) -> Activat
                 )
             )
         activation = (_number(pair[1]), _number(pair[2]))
+    # a pair in any form; arrays only of shape (2,)
     two = isinstance(activation, (tuple, list)) or getattr(activation, "shape", None) == (2,)
     two = two and len(activation) == 2
     neg, pos = (as_float(slope) for slope in activation) if two else (math.nan, math.nan)
+    # a constant zero learns nothing
     if not (np.isfinite(neg) and np.isfinite(pos)) or (neg == 0.0 and pos == 0.0):
         raise InvalidInputError(
             explain(
@@ -169,6 +172,7 @@ def as_activation(activation: str | tuple[float, float] | Activation) -> Activat
                 "activation=(0.0, 1.0), which is ReLU",
             )
         )
+    # known slopes get the known name: activations are compared by value
     for known in ACTIVATIONS.values():
         if (known.slope_neg, known.slope_pos) == (neg, pos):
             return known
@@ -271,6 +275,7 @@ def freeze(array: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """A result's field as JSON-ready Python: enums by name or as their string, arrays as lists, dataclasses as dicts."""
+    # before Enum and str, both of which it is
     if isinstance(value, enum.StrEnum):
         return str(value)
     if isinstance(value, enum.Enum):

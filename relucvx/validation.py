@@ -39,6 +39,7 @@ def _not_real(raw: np.ndarray, name: str) -> InvalidInputError:
     if raw.dtype.kind != "O":
         cause, fix = CAUSES.get(raw.dtype.kind, ("an unsupported type", ""))
         return InvalidInputError(explain(f"{name} to hold real numbers", f"dtype {raw.dtype}", cause, fix.format(name)))
+    # of objects: the first entry that is no number is what the message is about
     for position, entry in np.ndenumerate(raw):
         where = f" at row {position[0]}" if position else ""
         if isinstance(entry, (list, tuple)) or getattr(entry, "ndim", 0) != 0:
@@ -50,7 +51,9 @@ def _not_real(raw: np.ndarray, name: str) -> InvalidInputError:
                     "rows of one length",
                 )
             )
+        # complex numbers are numbers to numpy, but not real
         if isinstance(entry, (bool, int, float, np.number)) and not isinstance(entry, np.complexfloating):
+            # NaN is missing, but a float: told to convert, one is then told where it is
             if entry == entry:
                 continue
             break

@@ -78,10 +78,12 @@ def patterns(
 ) -> None:
     """Count the activation patterns of the data, and list them."""
 
+    # refused before the work, not after it
     out = checked_npz(out)
     X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
     rows, nonzero, _ = equilibrium.equilibrate(X)
+    # parallel rows are one wall, and only dimensions that rows span count: Cover's count is taken of these
     walls, _, basis = enumeration.reduce_rows(rows[nonzero])
     predicted = rx.count_patterns(len(walls), len(basis))
     began = time.perf_counter()
@@ -100,6 +102,7 @@ def patterns(
     if as_json:
         output.print_json({**facts, "saved": saving.save(out, write)})
     else:
+        # shown first: a disk that is full must not cost the result
         saving.say(out, write, output.show(*output.pattern_rows(facts)))
     saving.end(CERTIFIED)
 
@@ -122,12 +125,14 @@ def solve(
 
     out = checked_npz(out)
     first = None if start is None else stored_solution(start)
+    # a saved solution holds its problem, so that it can go on without the data
     if data is None and first is not None and start is not None:
         task = pose_again(first, start, posing.beta)
     else:
         source, bias = or_example(source, data, posing.bias)
         task = posing.with_bias(bias).on(source)
     with output.progress("solving", tol) as callback:
+        # Ctrl-C gives the best network so far, with its proof
         sol, cut = so_far(
             lambda: rx.solve(
                 task.X,
@@ -149,8 +154,10 @@ def solve(
     else:
         rows = output.solution_rows(task, sol, tol)
         if sol.status is rx.Status.TIME_LIMIT:
+            # the next step in words that can be copied
             rows["time limit"] = f"{time_limit:g} s; for more: --time-limit {10 * time_limit:g}"
         saving.say(out, sol.save, output.show(task.title, rows))
+    # the proof decides about the exit code, whatever the solver says of itself
     saving.end(CERTIFIED if sol.certificate.rel_gap <= tol else NOT_CERTIFIED, cut)
 
 
@@ -171,6 +178,7 @@ def certify(
     stored = stored_solution(solution)
     task = pose_again(stored, solution)
     with output.progress("certifying", tol) as callback:
+        # the stored dual point is a proposal only: a bound by any dual point is valid
         certificate, cut = so_far(
             lambda: rx.certify(
                 stored.network, task.X, task.Y, task.beta, **task.options, dual=stored.dual, tol=tol,
@@ -208,10 +216,12 @@ def path(
     as_json: Json = False,
 ) -> None:
     """Certified optima for a sequence of strengths, one row each as soon as it is proven."""
+    # one table for all strengths, or a folder with a solution for each
     table_file = out if out is not None and out.suffix == ".npz" else None
     check_files(table_file)
     source, bias = or_example(source, data, bias)
     given = None if betas is None else given_strengths(betas)
+    # posed at the whole of beta_max, of which the strengths are shares
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
     wanted = strengths(task, count, smallest) if given is None else given
     files = [] if out is None or out is table_file else make_path_folder(out, len(wanted))
@@ -229,6 +239,7 @@ def path(
                     saving.save(files[len(table) - 1], sol.save)
         except KeyboardInterrupt:  # between two strengths, or before there was anything of the next
             pass
+    # after an interruption, too: what is proven is proven
     saving.save(table_file if table else None, lambda file: output.save_table(file, table))
     done = len(table) == len(wanted) and all(row["rel_gap"] <= tol for row in table)
     if as_json:
@@ -255,6 +266,7 @@ def _path(
             with listening():
                 sol = next(found, None)
         except Interrupted as stop:
+            # anything else was stopped before there was a solution, and there is nothing to show
             if not isinstance(stop.result, rx.Solution):
                 raise
             sol = stop.result

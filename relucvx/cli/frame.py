@@ -57,11 +57,13 @@ class _Commands(TyperGroup):
             cast(Any, error).exit_code = BAD_INPUT
             raise
         except (LicenseError, ImportError) as error:
+            # Ctrl-C in the middle of an import comes out as an ImportError
             if is_interruption(error):
                 raise
             ours = isinstance(error, RelucvxError)
             _fail(in_words_of(cast(RelucvxError, error), self._options(ctx)) if ours else str(error), MISSING)
         except TooManyPatternsError as error:
+            # its advice in Python names arguments that this command has as options
             fix = "--sample 1000 for a part of them, --samples 50 for fewer rows, or a larger --max-patterns"
             parts = error.explanation
             _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), BAD_INPUT)
@@ -93,6 +95,7 @@ def soon_gone() -> Iterator[None]:
         except SystemExit as end:
             if not heard():
                 raise
+            # os._exit waits for no thread that still computes; what an ordinary end would have done is done here
             atexit._run_exitfuncs()
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError):

@@ -60,6 +60,7 @@ class Source:
             "target": self.target,
             "columns": None if self.columns is None else [c.strip() for c in self.columns.split(",")],
             "one_vs_rest": int(chosen) if chosen is not None and chosen.isdecimal() else chosen,
+            # embedded sets standardise themselves, before components are taken; files are standardised below
             "components": self.components,
             "standardize": self.standardize if embedded else None,
             "one_hot": coding if embedded and self.data != "diabetes" and chosen is None else None,
@@ -70,6 +71,7 @@ class Source:
         found = rx.datasets.get(self.data, rng=self.seed, **options)
         if self.standardize and not embedded:
             found = replace(found, X=rx.datasets.standardize_columns(found.X)[0], feature_names=())
+        # evenly over the table, which may be sorted by class
         if self.samples is not None and self.samples < found.n_samples:
             rows = np.linspace(0, found.n_samples - 1, self.samples).round().astype(int)
             found = replace(found, X=found.X[rows], Y=found.Y[rows], labels=None)
@@ -123,6 +125,7 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
     found = source.read(options["loss"])
     name = source.named(found)
     problem = rx.make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
+    # asked for in any case: a strength means something only beside beta_max
     lo, hi = certificates.beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
     if beta is not None:
         note = advice(beta, lo, hi)

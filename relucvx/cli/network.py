@@ -77,7 +77,9 @@ def obtain_network(
     """
     began = time.perf_counter()
     loaded = None if weights is None else load_weights(weights)
+    # data that are named come before those of the solution
     if source.data or not hasattr(loaded, "problem"):
+        # read as for the cross-entropy, so that classes stay classes
         found = source.read("cross_entropy")
         name, X, Y, names = source.named(found), found.X, found.Y, found.target_names
     else:
@@ -91,6 +93,7 @@ def obtain_network(
         module = train_mlp(X, targets, widths, epochs=as_count(epochs, "--epochs"), seed=seed)
     facts: dict[str, Any] = {"data": name, "samples": X.shape[0], "features": X.shape[1], "classes": classes}
     facts |= _shape(module, weights)
+    # a first layer of another width would fail far inside, and say less
     if facts["inputs"] != X.shape[1]:
         raise InvalidInputError(
             explain(
@@ -111,10 +114,12 @@ def as_classes(Y: np.ndarray, names: Sequence[str] = ()) -> tuple[np.ndarray | N
     One-hot columns keep their order; other rows are sorted.
     """
     rows = Y.reshape(len(Y), -1)
+    # fractions are no codes of classes
     if (rows != np.round(rows)).any():
         return None, ()
     distinct, index = np.unique(rows, axis=0, return_inverse=True)
     signs = np.abs(rows).max() <= 1.0
+    # many distinct whole numbers are counts or grades rather than classes, except where all entries are 0 or ±1
     if len(distinct) < 2 or len(distinct) > MOST_CLASSES or not (signs or 2 * len(distinct) <= len(rows)):
         return None, ()
     if rows.shape[1] > 1 and ((rows == 1.0).sum(axis=1) == 1).all() and len(np.unique(rows)) == 2:
@@ -137,6 +142,7 @@ def train_mlp(X: np.ndarray, targets: np.ndarray, widths: Sequence[int], *, epoc
     classes = targets.ndim == 1
     wanted = torch.from_numpy(np.array(targets, dtype=np.int64 if classes else np.float64))
     sizes = [X.shape[1], *widths, int(targets.max()) + 1 if classes else targets.shape[1]]
+    # the caller's generator is left as it was
     with torch.random.fork_rng(devices=[]), counted("training", epochs) as tick:
         torch.manual_seed(seed)
         net = mlp(sizes)
@@ -199,6 +205,7 @@ def _state(path: Path) -> dict[str, Any]:
     """The tensors of a torch file by name."""
 
     try:
+        # tensors only: an ordinary pickle could run code
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise DataFileError(
@@ -231,14 +238,17 @@ def _mlp_from_state(path: Path, state: dict[str, Any]) -> Any:
 
     layers: list[dict[str, Any]] = []
     for name, tensor in state.items():
+        # whatever the modules are called: a layer is a weight (2-D) and the bias (1-D) of the same prefix after it
         prefix, _, kind = str(name).rpartition(".")
         wanted = {"weight": 2, "bias": 1}.get(kind)
         starts = kind == "weight"
         fits = wanted == tensor.ndim and (
             starts or bool(layers and layers[-1]["name"] == prefix and len(tensor) == len(layers[-1]["weight"]))
         )
+        # a chain: each layer takes what the one before it gives
         if fits and starts and layers and layers[-1]["weight"].shape[0] != tensor.shape[1]:
             fits = False
+        # integers of a quantised model have the shapes of weights, and would be read as such
         if fits and not tensor.is_floating_point():
             raise DataFileError(
                 explain(
@@ -262,6 +272,7 @@ def _mlp_from_state(path: Path, state: dict[str, Any]) -> Any:
             layers.append({"name": prefix, "weight": tensor, "bias": None})
         else:
             layers[-1]["bias"] = tensor
+    # the weights drawn here are overwritten; the caller's generator is left as it was
     with torch.random.fork_rng(devices=[]):
         net = mlp([layers[0]["weight"].shape[1], *(layer["weight"].shape[0] for layer in layers)])
     with torch.no_grad():

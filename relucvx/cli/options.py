@@ -115,6 +115,7 @@ def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
     groups = {name: GROUPS[p.annotation] for name, p in signature.parameters.items() if p.annotation in GROUPS}
     options = {name: inspect.signature(group, eval_str=True).parameters for name, group in groups.items()}
     spelled = [q for name, p in signature.parameters.items() for q in options.get(name, {name: p}).values()]
+    # keyword-only, or an option with a default could not stand before one without
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in spelled]
 
     @functools.wraps(command)
@@ -123,6 +124,7 @@ def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
             given[name] = group(**{option: given.pop(option) for option in options[name]})
         command(**given)
 
+    # typer reads the signature, not the code
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

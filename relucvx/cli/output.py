@@ -41,6 +41,7 @@ def show(title: str, rows: dict[str, str]) -> int:
     """Print a title and aligned rows; lines are folded only in a terminal. Returns the width of the labels."""
     width = max((len(label) for label in rows), default=0)
     console = Console(markup=False, highlight=False)
+    # a pipe gets whole lines: folded ones could not be read by a program
     if not console.is_terminal:
         typer.echo("\n".join([title, *(f"{label:<{width}}  {text}" for label, text in rows.items())]))
         return width
@@ -60,6 +61,7 @@ def certificate_rows(c: Certificate, tol: float) -> dict[str, str]:
         "scope": f"{c.scope.name}: {c.scope.help}",
         "method": f"{c.method}: dual norm <= {c.dual_norm:.10g} for beta = {c.beta:.10g}; {c.cones:,} cells or cones",
     }
+    # beyond rounding only: balanced networks are the rule
     if c.upper_balanced < c.upper * (1 - 1e-9):
         rows["balanced"] = f"rescaling the neurons alone lowers the objective to {c.upper_balanced:.10g}"
     return rows

@@ -70,11 +70,13 @@ def profile(
     Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
     """
 
+    # whatever can be refused is refused before the training
     check_files(plot, csv)
     check_format(plot)
     wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
     scores.chosen_scores(wanted)  # here, not after the training
     stored = weights is not None and weights.suffix.lower() == ".npz"
+    # a stored solution brings its own data; without it there is an example
     name = data or ("" if stored else "digits")
     source = replace(source, data=name)
     if name:

@@ -68,6 +68,7 @@ def regions(
     Trains a network on the data, or looks at the one of --weights.
     """
 
+    # whatever can be refused is refused before the training
     check_files(plot)
     check_format(plot)
     if color not in slice_plot.COLORS:
@@ -75,6 +76,7 @@ def regions(
     if through is not None and plane is not None:
         raise InvalidInputError(explain("--through or --plane", "both", "", "one of them"))
     rows, spanned = whole_numbers(through, "--through", 3), plane_of(plane)
+    # a stored solution brings its own data; without it there is an example
     stored = weights is not None and weights.suffix.lower() == ".npz"
     source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
     if source.data:
@@ -147,6 +149,7 @@ def check_slice(X: np.ndarray, rows: list[int] | None, spanned: list[int] | str 
     if isinstance(spanned, list) and max(spanned) >= X.shape[1]:
         raise InvalidInputError(explain(f"columns below {X.shape[1]} for --plane", f"{max(spanned)}"))
     if rows is None and spanned is None and X.shape[1] > 2:
+        # drawing the corners once tells whether there are any
         corners_of(X, None, 0)
 
 
@@ -165,6 +168,7 @@ def cut(
     if rows is None and (spanned is not None or X.shape[1] == 2):
         origin, axes, extent, text = spanning(X, [0, 1] if spanned is None else spanned)
         found = rx.metrics.slice_regions(module, origin=origin, axes=axes, extent=extent)
+        # samples beyond the plane's extent have no place in the figure
         inside = found.locate(found.to_plane(X)) >= 0
         marks: dict[str, Any] = {}
         if X.shape[1] == 2:  # elsewhere the samples are not on the plane
@@ -200,6 +204,7 @@ def spanning(X: np.ndarray, spanned: list[int] | str) -> tuple[np.ndarray, np.nd
         centre = np.where(axes.any(axis=0), 0.0, centre)  # coordinates on the axes are those of the columns
     spread = (X - centre) @ axes.T
     low, high = spread.min(axis=0), spread.max(axis=0)
+    # a column without spread gets a margin of one, for a plane needs two lengths
     margin = 0.1 * np.where(high > low, high - low, 1.0)
     (u0, v0), (u1, v1) = low - margin, high + margin
     return centre, axes, [float(u0), float(u1), float(v0), float(v1)], text
@@ -209,6 +214,7 @@ def corners_of(X: np.ndarray, labels: np.ndarray | None, seed: int) -> list[int]
     """Rows of three samples with an area between them, of three classes where there are as many."""
 
     rng = np.random.default_rng(seed)
+    # a hundred draws fail for repeated or collinear rows only
     for _ in range(100):
         order = rng.permutation(len(X))
         if labels is not None:  # the first of every class come first

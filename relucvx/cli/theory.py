@@ -53,6 +53,7 @@ def train(
 ) -> None:
     """Train networks by gradients on the same objective, all seeds at once. Code 0: none was cut short."""
 
+    # refused before the training, not after it
     check_files(out)
     task = _task(data, source, posing)
     with output.progress("training", 1e-6) as callback:
@@ -73,6 +74,7 @@ def train(
         )
     table, saving = report.run_rows(runs), Saving()
 
+    # the file holds the networks; the table has only their numbers
     def write(path: Path) -> None:
         output.write_json(path, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
 

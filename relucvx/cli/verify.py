@@ -101,9 +101,11 @@ def _checked(
 
     options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick}
     if jobs > 1:
+        # all claims at once, so that no process waits for the last trial of a claim; results then come together
         names = [c.id for c in chosen]
         yield from so_far(lambda: rx.theory.verify(names, callback=watch(0), n_jobs=jobs, **options))[0]
         return
+    # one after the other: each verdict is printed as soon as it is known
     for k, claim in enumerate(chosen):
         result, cut = so_far(functools.partial(rx.theory.verify, claim.id, callback=watch(k), **options))
         yield result

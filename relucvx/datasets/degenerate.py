@@ -54,7 +54,9 @@ Entry = tuple[Array, Array, str]
 def _rows(X: Array, y: Array) -> dict[str, Entry]:
     zero_row = X.copy()
     zero_row[2] = 0.0
+    # both sides of the origin, at different lengths
     ray = np.outer([1.0, 2.0, -1.0, 0.5, -3.0, 1.5], [0.6, -0.8])
+    # one degeneracy each, so that a failure names its cause; the lattice has several at once
     return {
         "zero_row": (zero_row, y, "one sample is the origin: its output is 0 whatever the network"),
         "all_zero": (np.zeros((4, 2)), y[:4], "every sample is the origin"),

@@ -78,6 +78,7 @@ def load(
     X = np.asarray(raw.data, dtype=np.float64)
     features = [str(f) for f in raw.feature_names]
     steps = []
+    # in this order: components are taken of columns in one unit
     if as_flag(standardize, "standardize"):
         X, kept = standardize_columns(X)
         features = [f for f, keep in zip(features, kept, strict=True) if keep]
@@ -88,6 +89,7 @@ def load(
         X = _principal(X, components)
         features = [f"PC{k + 1}" for k in range(components)]
         steps.append(f"{components} principal components")
+    # the only one with a number for a target
     if name == "diabetes":
         Y, labels, targets = _regression(raw, one_vs_rest, one_hot, standardize_target), None, ("progression",)
         steps.append("target standardised" if standardize_target else "raw target")
@@ -129,6 +131,7 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
     X = as_matrix(X, "X")
     centred = X - X.mean(axis=0)
     spread = centred.std(axis=0)
+    # relative to their size: constant columns differ from their mean by rounding
     kept = spread > 1e-12 * np.abs(X).max(axis=0)
     if not kept.any():
         raise InvalidInputError(
@@ -151,6 +154,7 @@ def _principal(X: Array, components: Any) -> Array:
     centred = X - X.mean(axis=0)
     _, _, loadings = np.linalg.svd(centred, full_matrices=False)
     top = loadings[:components]
+    # an SVD leaves signs open: the largest loading of each component is positive
     signs = np.sign(top[np.arange(len(top)), np.abs(top).argmax(axis=1)])
     scores: Array = centred @ (top * signs[:, None]).T
     return scores

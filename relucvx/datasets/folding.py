@@ -114,6 +114,7 @@ def cantor_function(x: Any, k: int) -> Any:
     if not exact and not np.isfinite(values).all():
         raise InvalidInputError(explain("x to be finite", "nan or inf", "", "0 <= x <= 1"))
     for _ in range(k):
+        # 0 * values, not 0: Fractions stay Fractions
         values = np.maximum(np.maximum(1 - 3 * values, 0 * values), 3 * values - 2)
     return values if isinstance(values, np.ndarray) and values.ndim else np.asarray(values).item()
 

@@ -96,6 +96,7 @@ def load_idx(
             explain(f"as many labels as images in {home}", f"{n_labels} and {n_images}", "files of different sets")
         )
     X = as_matrix(pixels.reshape(len(pixels), -1), "X")
+    # bytes only: whatever else comes is in units of its own
     if scale and pixels.dtype == np.uint8:
         X /= 255.0
     classes, index = np.unique(values, return_inverse=True)  # of the whole file, so that n_samples changes no index
@@ -142,6 +143,7 @@ def _read(path: Path, limit: int | None) -> tuple[Any, int]:
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
+            # two zeros, the type of the entries, and the number of axes
             start = file.read(4)
             dtype = np.dtype(_DTYPES[start[2]]) if len(start) == 4 and start[2] in _DTYPES else None
             if dtype is None or start[:2] != b"\0\0" or start[3] == 0:
@@ -149,12 +151,15 @@ def _read(path: Path, limit: int | None) -> tuple[Any, int]:
             sizes = file.read(4 * start[3])
             if len(sizes) < 4 * start[3]:
                 _not_idx(path, start + sizes)
+            # sizes first: they say how much may be read
             shape = struct.unpack(f">{start[3]}I", sizes)
             n = shape[0] if limit is None else min(limit, shape[0])
             want = n * math.prod(shape[1:]) * dtype.itemsize
+            # no more than is asked for, and of a whole file one byte more, which would show that it is another
             body = file.read(want)
             more = limit is None and bool(file.read(1))
     except (OSError, EOFError, zlib.error, MemoryError, OverflowError) as error:
+        # what gzip, the disk or sizes of a damaged file can raise
         cause = str(error) or type(error).__name__
         raise DataFileError(
             explain(f"a readable IDX file {path}", cause.rstrip("."), "a damaged file", "copy it again")

@@ -54,6 +54,7 @@ def planted(n: int, d: int, width: int = 3, *, noise: float = 0.1, rng: Rng = 0,
     noise = as_positive(noise, "noise", allow_zero=True)
     rng = resolve_rng(rng)
     X = rng.standard_normal((n, d))
+    # scaled so that activities and outputs are of order one at any width
     inner = rng.standard_normal((width, d)) / np.sqrt(d)
     outer = rng.standard_normal((width, c)) / np.sqrt(width)
     teacher = TwoLayerReLU(inner, outer, scalar_output=c == 1)
@@ -258,6 +259,7 @@ def inputs_from_kernel(K: Any, *, rng: Rng = None) -> Array:
                 "a kernel K without negative eigenvalues", f"smallest eigenvalue {values[0]:.3g}", "x2 too negative"
             )
         )
+    # eigenvalues below zero are rounding here
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return root if rng is None else root @ _orthonormal_rows(len(K), len(K), resolve_rng(rng))
 

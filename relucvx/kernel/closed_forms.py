@@ -56,6 +56,7 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
     """
     X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), Bias.of(bias)
     check_same_length(X, Y)
+    # closed forms know no output bias; a hidden one is a column of ones among the inputs
     closed = not mode.has_output
     ones = closed and mode.has_hidden
     inputs = np.hstack([X, np.ones((len(X), 1))]) if ones else X
@@ -67,6 +68,7 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
         predict_deep_linear(Y, beta, 2, inputs),
     ]
     name = _activation_name(activation)
+    # the last form is about linear networks
     wanted = ["relu"] * (len(found) - 1) + ["linear"]
     return [
         _finish(prediction, {f"activation {phi}": name == phi, 'bias "none" or "hidden"': closed}, ones)

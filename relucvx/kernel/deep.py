@@ -40,10 +40,13 @@ def shrink_depth(sigma: Array, beta: float, depth: int) -> Array:
     Source: [relucvx].
     Status: theorem (exact up to rounding).
     """
+    # two layers: the soft threshold, without a jump
     if depth == 2:
         return np.maximum(sigma - beta, 0.0)
+    # below the threshold zero costs less than the stationary point, however close that is
     keep = beta < scalar_threshold(sigma, depth)
     s, power = sigma[keep].copy(), 2 / depth - 1
+    # Newton from above: the condition is convex in s, so that steps fall to its larger root and never pass it
     for _ in range(100):
         slope = 1 + beta * power * s ** (power - 1)
         step = (s - sigma[keep] + beta * s**power) / slope
@@ -103,6 +106,7 @@ def predict_deep_linear(Y: Any, beta: float, depth: int, X: Any = None) -> Predi
     A, sigma, Bt = np.linalg.svd(Y, full_matrices=False)
     s = shrink_depth(sigma, beta, depth)
     limits = scalar_threshold(sigma, depth)
+    # from three layers on the threshold is a jump, with two optima at a tie
     tie = depth > 2 and bool((np.abs(limits - beta) <= TIE * beta).any())
     network = _linear_network(X, A, s, Bt, depth) if X is not None and all(conditions.values()) else None
     return build_prediction(
@@ -168,10 +172,13 @@ def predict_deep_one_hot(labels: ArrayLike, beta: float, depth: int, X: Any = No
     name = f"deep one-hot, {depth} layers"
     if Y is None:
         return build_prediction(name, conditions, note=note, status="not evaluated", **common)
+    # from three layers on the collapsed network is known to be the minimum for some class sizes only
     conditions[REACH], common["status"] = _collapse_is_optimal(Y.sum(axis=0), depth)
     if not conditions[REACH]:
         note = add_note(note, "the value of the collapsed network; low-rank networks can be better")
+    # empty classes have no direction
     present = Y.sum(axis=0) > 0
+    # a one-hot matrix is its own singular value decomposition: roots of sizes, normed indicators, unit vectors
     sigma = np.sqrt(Y.sum(axis=0)[present])
     frame, back = Y[:, present] / sigma, np.eye(Y.shape[1])[present]
     s = shrink_depth(sigma, beta, depth)
@@ -184,6 +191,7 @@ def predict_deep_one_hot(labels: ArrayLike, beta: float, depth: int, X: Any = No
         conditions,
         kernels=_layer_kernels(frame, s, depth),
         objective=_value(sigma, s, beta, depth),
+        # kernels are known to be unique for two layers only
         unique=True if depth == 2 else None,
         beta_max=scalar_threshold(sigma, depth).max(),
         network=network,
@@ -251,7 +259,9 @@ def edge_class_network(nodes: int, beta: float, depth: int) -> DeepNetwork:
     edges = np.array([(i, j) for i in range(nodes) for j in range(i)])
     B = np.zeros((len(edges), nodes))
     np.put_along_axis(B, edges, 1.0, axis=1)
+    # B (Bᵀ - 1/2): 1 for an edge itself, 0 for two edges with a shared node, -1 for others; ReLU leaves the identity
     factors = [B, *[np.eye(nodes)] * (depth - 3), B.T - 0.5, np.eye(len(edges))]
+    # factors of one norm cost least (arithmetic and geometric mean), and the product stays what it is
     norms = np.array([np.linalg.norm(W) for W in factors])
     mean = float(np.exp(np.log(norms).mean()))
     # K/2 (1 - s)² + beta L/2 mean² s^(2/L) is K times the scalar problem at beta mean²/K

@@ -103,6 +103,7 @@ def read_design(Y: Array, x0: float, x1: float, x2: float, X: Any) -> tuple[Desi
     if X is None:
         x0, x1, x2 = (as_float(v) for v in (x0, x1, x2))
         values = np.array([x0, x1, x2])
+        # eigenvalues off the design, on the targets and on the ones
         least = float(min(x0, x0 + n * x1, x0 + n * x2)) if np.isfinite(values).all() else float("nan")
         if not least >= -1e-12 * np.abs(values).max():
             raise InvalidInputError(
@@ -113,11 +114,13 @@ def read_design(Y: Array, x0: float, x1: float, x2: float, X: Any) -> tuple[Desi
     check_same_length(X, Y)
     K = X @ X.T
     size = float(np.abs(K).max())
+    # Rayleigh quotients on targets and ones; what is left of the trace belongs to the rest
     on_targets = float(((K @ Y) * Y).sum() / (n * c))
     on_ones = float(K.sum() / n)
     rest = n - 1 - c
     # two samples leave no direction besides y and 1 (rest = 0): x0 is then free, and the smaller value keeps x1, x2 >= 0
     x0 = float(np.trace(K) - c * on_targets - on_ones) / rest if rest else min(on_targets, on_ones)
+    # differences within rounding are none: the regimes depend on the signs of x1 and x2
     x1, x2 = (0.0 if abs(v - x0) <= FIT * size else (v - x0) / n for v in (on_targets, on_ones))
     fitted = x0 * np.eye(n) + x1 * (Y @ Y.T) + x2
     return Design(n, c, x0, x1, x2), bool(np.abs(K - fitted).max() <= 2 * FIT * size), X

@@ -100,8 +100,10 @@ def predict_factorial(
     beta, Y = as_positive(beta, "beta"), as_targets(Y)
     conditions = target_conditions(Y)
     common: dict[str, Any] = {"source": "wang-fusi-johnston-2025, relucvx"}
+    # without factorial targets the constants below mean nothing
     if not all(conditions.values()):
         return build_prediction("factorial", conditions, status="not evaluated", **common)
+    # read off X where it is given, so that the conditions are about data, not about what is said of them
     design, fits, X = read_design(Y, x0, x1, x2, X)
     regime = design.regime(beta)
     conditions |= {
@@ -110,12 +112,14 @@ def predict_factorial(
         "x1 >= 0": design.n * design.x1 >= -ZERO * abs(design.x0),
         "x2 >= 0": regime not in ("none", "outside"),
     }
+    # a network is shown only where it is an optimum
     network = factorial_network(X, Y, beta) if X is not None and all(conditions.values()) else None
     return build_prediction(
         "factorial",
         conditions,
         kernels=(design.scale(beta) * (design.c + Y @ Y.T),),
         objective=design.objective(beta),
+        # in one regime there is a continuum of kernels, of which this is a member
         unique=regime != "many",
         beta_max=design.beta_max,
         status=STATUS[regime],

@@ -173,6 +173,7 @@ def kernel_root(K_X: Array) -> Array:
                 "K_X without negative eigenvalues", f"smallest eigenvalue {values[0]:.3g}", "not a kernel", "X @ X.T"
             )
         )
+    # directions without inputs would have an inverse of rounding errors
     keep = values > float(RANK) * size
     root: Array = vectors[:, keep] * np.sqrt(values[keep])
     return root
@@ -182,6 +183,7 @@ def input_cost(K_X: Array, H: Array) -> Array:
     """h^T K_X^+ h for every column of H, checked to lie in the range of K_X."""
     G = kernel_root(K_X)
     w = np.linalg.lstsq(G, H, rcond=None)[0] if G.size and H.size else np.zeros((G.shape[1], H.shape[1]))
+    # what no weights produce has no finite cost
     outside = np.linalg.norm(H - G @ w, axis=0)
     sizes = np.linalg.norm(H, axis=0)
     bad = outside > RANGE * sizes

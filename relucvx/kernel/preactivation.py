@@ -164,6 +164,7 @@ def preactivation_certificate(
     slope, G, M = _slope(phi), kernel_root(K_X), curvature(K_Y, beta, K)
     if G.shape[1] == 0:
         raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
+    # starts: stationary directions for a linear activation with both signs, directions of M, and random ones
     fixed = np.linalg.eigh(G.T @ M @ G)[1]
     starts = np.hstack([fixed, -fixed, G.T @ M, rng.standard_normal((G.shape[1], as_count(n_starts, "n_starts")))])
     best, at = -np.inf, starts[:, 0]
@@ -250,6 +251,7 @@ def minimize_energy(
     beta, phi, rng = as_positive(beta, "beta"), as_function(activation), resolve_rng(rng)
     width, n_starts = as_count(width, "width"), as_count(n_starts, "n_starts")
     max_steps = as_count(max_steps, "max_steps")
+    # an infimum that is not attained would be descended to for ever
     if getattr(phi, "name", "") == "threshold":
         raise UnsupportedError(
             explain(
@@ -262,6 +264,7 @@ def minimize_energy(
     slope, G = _slope(phi), kernel_root(K_X)
     if G.shape[1] == 0:
         raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
+    # at a fixed width the energy is not convex: several starts, of which the best counts
     runs = [
         minimize(
             _energy_and_gradient, rng.standard_normal(G.shape[1] * width) / np.sqrt(width), (G, Y, beta, phi, slope),

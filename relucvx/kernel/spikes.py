@@ -98,22 +98,27 @@ def spike_free(X: Any) -> SpikeFree:
     X = as_matrix(X, "X")
     norms = np.linalg.norm(X, axis=1)
     rows = np.flatnonzero(norms > 0)
+    # lengths are no part of the question: relu is homogeneous in every row
     unit = X[rows] / norms[rows, None]
     if rows.size == 0:
         return SpikeFree(True, None, None, "X = 0")
     rank = int(np.linalg.matrix_rank(unit, tol=float(RANK) * np.linalg.norm(unit, 2)))
+    # parallel rows go together before independence is asked for
     chosen = _directions(unit) if rank < len(unit) else np.arange(len(unit))
     if len(chosen) > rank:
         return _dependent(X, unit[chosen], rank)
     R = unit[chosen]
     P = np.linalg.inv(R @ R.T)
+    # unit diagonal: entries of rows of different size compare
     scaled = P / np.sqrt(np.outer(np.diag(P), np.diag(P)))
     np.fill_diagonal(scaled, -np.inf)
     i, j = (int(k) for k in np.unravel_index(np.argmax(scaled), scaled.shape))
+    # rounding of an inverse grows with the square of the condition of R
     tol = POSITIVE + 10 * EPS * np.linalg.cond(R) ** 2
     if scaled[i, j] <= tol:
         text = "no off-diagonal entry of (X X^T)^-1 is positive"
         return SpikeFree(True, None, None, text if rank == len(X) else text.replace("X X^T", "R R^T, R the directions"))
+    # a witness needs two samples: one switched on, the other pulled below zero, the rest on their walls
     w = np.linalg.lstsq(R, _two(len(R), i, P[j, j] / P[i, j], j, -1.0), rcond=None)[0]
     reason = f"(X X^T)^-1 has a positive entry between rows {rows[chosen[i]]} and {rows[chosen[j]]}"
     return _violation(X, w, reason, float(1 / np.sqrt(1 - scaled[i, j] ** 2)))
@@ -134,14 +139,17 @@ def _dependent(X: Array, unit: Array, rank: int) -> SpikeFree:
     On range(X) the row's value is Σ c_i h_i. One c_i < 0: h_i = 1, the others 0, is positive on the left of
     relu(Σ c_i h_i) = Σ c_i relu(h_i) and not on the right. Otherwise two c_i, c_j > 0: h_i = 1/c_i, h_j = -1/(2 c_j).
     """
+    # pivots put independent rows first; the next one is a combination of them
     order = qr(unit.T, mode="economic", pivoting=True)[2]
     basis, row = unit[order[:rank]], unit[order[rank]]
     c = np.linalg.lstsq(basis.T, row, rcond=None)[0]
     i, j = (int(k) for k in np.argsort(-np.abs(c))[:2]) if rank > 1 else (0, 0)
+    # row i alone: the dependent row is pulled below zero, and relu makes 0 of what the others say is c_i
     if c.min() < -SAME:
         i = int(np.argmin(c))
         target = _two(rank, i, 1.0, i, 1.0)
     else:
+        # two rows of opposite sign: relu forgets the second, which the dependent row still counts
         target = _two(rank, i, 1 / c[i], j, -0.5 / c[j])
     w = np.linalg.lstsq(basis, target, rcond=None)[0]
     return _violation(X, w, "the rows have more directions than their rank: relu(Xw) leaves the range of X", np.inf)

@@ -94,6 +94,7 @@ def predict_one_hot(labels: ArrayLike, beta: float, X: Any = None) -> Prediction
         return build_prediction("one-hot", conditions, note=note, **common)
     sizes = Y.sum(axis=0)
     roots = np.sqrt(sizes)
+    # small classes vanish one by one, as beta passes the roots of their sizes
     gone = int(((roots <= beta) & (sizes > 0)).sum())
     if gone:
         note = add_note(note, f"minority collapse: {gone} of {int((sizes > 0).sum())} classes vanish")
@@ -201,8 +202,10 @@ def predict_svd(Y: Any, beta: float, X: Any = None) -> Prediction:
     A, sigma, _ = np.linalg.svd(Y, full_matrices=False)
     strength = np.maximum(sigma - beta, 0.0)
     kernel = (A * strength) @ A.T
+    # optimal where a non-negative factor exists, for only that is a ReLU layer's kernel
     U = _nonnegative_factor(A, sigma, strength)
     holds, why = U is not None, ""
+    # a negative entry excludes it for certain
     if U is None and kernel.min() < -SIGN * np.abs(kernel).max():
         why = "K has a negative entry, so the value is a strict lower bound"
     elif U is None:
@@ -273,16 +276,19 @@ def _nonnegative_basis(A: Array) -> Array | None:
     It exists iff the projector P = A A^T is non-negative: each irreducible block of a symmetric non-negative idempotent
     has a simple Perron eigenvalue 1 and no other, so it is x x^T with x > 0.
     """
+    # with disjoint supports column i of the projection is the basis vector of row i, times its entry there
     P = A @ A.T
     if P.min() < -SIGN:
         return None
     out: list[Array] = []
     left = np.diag(P).copy()
     while len(out) < A.shape[1]:
+        # the largest entry first, whose root has most digits
         i = int(np.argmax(left))
         x = np.maximum(P[:, i], 0.0) / np.sqrt(P[i, i])
         x[x < SIGN] = 0.0
         out.append(x)
+        # the support is taken: other rows of it would give the same vector
         left = np.where(x > 0, -np.inf, left)
     return np.stack(out, axis=1)
 

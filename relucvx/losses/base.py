@@ -289,12 +289,15 @@ class Loss(ABC):
         Rounding towards zero keeps N inside any box around 0. On a grid of 2^(ceil log2(n max|N|) - 52) all partial
         sums are exact in float64, whatever the order.
         """
+        # sums of multiples of one power of two are exact
         grid = binary_grid(N)
         if grid == 0.0:
             return np.zeros_like(N)
+        # towards zero, which every domain contains
         out = np.trunc(N / grid) * grid
         for column in out.T:
             excess = float(column.sum())
+            # the largest first and none past zero: entries that move towards it stay in the domain
             for i in np.argsort(-column * np.sign(excess), kind="stable"):
                 if excess == 0.0:
                     break
@@ -332,6 +335,7 @@ class Loss(ABC):
         """
 
         W = np.broadcast_to(w.reshape((-1,) + (1,) * (Y.ndim - 1)), Y.shape)
+        # a generic point on both sides of the targets, so that no kink or symmetry hides a wrong factor
         probe = np.asarray(Y) + np.cos(np.arange(Y.size, dtype=float)).reshape(Y.shape) * (1.0 + np.abs(Y))
         ours = self.value(probe.reshape(len(Y), -1), Y.reshape(len(Y), -1), w)
         theirs = float(self.expression(cp.Constant(probe), Y, W).value)

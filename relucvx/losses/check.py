@@ -40,11 +40,14 @@ def check_faces(loss: Loss, Y: Array) -> None:
     >>> from relucvx.losses import as_loss, check_faces
     >>> check_faces(as_loss("logistic"), np.array([[1.0], [-1.0]]))  # silent: the formulas belong together
     """
+    # a few rows, from all over the targets
     rows = np.unique(np.linspace(0, len(Y) - 1, ROWS).round().astype(int))
     Y = Y[rows]
+    # weights that differ: one that is forgotten would not show at ones
     w = np.linspace(0.5, 2.0, len(Y))
     rng = np.random.default_rng(0)
     unit = max(1.0, float(np.abs(Y).max()))
+    # near and far, about zero and about the targets, for each loss is simple somewhere
     fits = [reach * unit * rng.standard_normal(Y.shape) + Y * (k % 2) for k, reach in enumerate(REACHES * 2)]
     values = [loss.value(F, Y, w) for F in fits]
     slopes = [np.asarray(loss.gradient(F, Y, w)) for F in fits]
@@ -52,15 +55,18 @@ def check_faces(loss: Loss, Y: Array) -> None:
         raise _wrong(
             loss, "finite values, and slopes of the shape of the fit", f"shapes {[G.shape for G in slopes[:1]]}"
         )
+    # certificates count on a least value of 0
     if abs(at_zero := loss.dual_value(np.zeros_like(Y), Y, w)) > AGREE * max(values) or min(values) < 0.0:
         raise _wrong(
             loss, "a least value of 0, which is the dual function at 0", f"{at_zero:.6g}", "subtract it in _entries"
         )
+    # the dual function is taken entry by entry where outputs do not mix
     if not loss.coupled and Y.shape[1] > 1:
         moved = fits[2].copy()
         moved[:, 1:] += unit
         if not np.allclose(loss._entries(moved, Y)[:, 0], loss._entries(fits[2], Y)[:, 0], rtol=1e-12, atol=0.0):
             raise _wrong(loss, "outputs that do not mix, or coupled = True", "an entry that depends on other outputs")
+    # tangents below the function: near points test the slope, far ones convexity
     for F, value, G in zip(fits, values, slopes, strict=True):
         near = [F + step * unit * rng.standard_normal(F.shape) for step in (1e-3, -1e-3)]
         for other in (*fits, *near):
@@ -71,6 +77,7 @@ def check_faces(loss: Loss, Y: Array) -> None:
                     loss, "slopes that are those of the value, and a convex value", f"{tangent:.9g} > {reached:.9g}"
                 )
     for F, value, G in zip(fits, values, slopes, strict=True):
+        # at minus the gradient, inside the domain, and at its border; the first attains Fenchel's inequality
         for N in (-G, -0.5 * G, loss.clip_dual(-1.3 * G, Y, w)):
             bound, attained = loss.dual_value(N, Y, w), value + float(np.sum(N * F))
             wrong = bound > attained + AGREE * _size(value, attained, N * F)
@@ -80,6 +87,7 @@ def check_faces(loss: Loss, Y: Array) -> None:
                 raise _wrong(
                     loss, f"a dual function at most {attained:.9g}, and equal at minus the gradient", f"{bound:.9g}"
                 )
+    # a negative curvature would send Newton uphill
     if loss.smooth and any(np.min(loss.hessian(F, Y, w)) < 0.0 for F in fits):
         raise _wrong(loss, "curvatures >= 0", "a negative one")
 

@@ -89,6 +89,7 @@ def cones_of_expression(loss: Loss, Y: Array, w: Array, sy: float) -> LossCones:
     cones += [clarabel.NonnegativeConeT(dims.nonneg)] if dims.nonneg else []
     cones += [clarabel.SecondOrderConeT(size) for size in dims.soc]
     cones += [clarabel.ExponentialConeT()] * dims.exp + [clarabel.PowerConeT(a) for a in dims.p3d]
+    # CVXPY adds variables of its own: the fit's are told apart by their place
     first = data["param_prob"].var_id_to_col[fit.id]
     ours = np.zeros(len(data["c"]), dtype=bool)
     ours[first : first + Y.size] = True

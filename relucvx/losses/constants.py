@@ -39,12 +39,14 @@ def shifted_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
     def total(t: float) -> float:
         return float(np.clip(v - t * w, low, high).sum())
 
+    # entries without weight do not move
     used = w > 0
     ratio = v[used] / w[used]
     left, right = float(ratio.min()), float(ratio.max())
     ends = np.concatenate([v[used] - low[used], v[used] - high[used]]) / np.concatenate([w[used], w[used]])
     knots = np.unique(np.concatenate([[left, right], ends[np.isfinite(ends)]]).clip(left, right))
     first, last = 0, len(knots) - 1
+    # between knots the sum is linear in t: bisection finds the piece, one step its root
     while last - first > 1:
         middle = (first + last) // 2
         if total(float(knots[middle])) >= 0.0:
@@ -53,6 +55,7 @@ def shifted_to_zero(v: Array, lo: Array, hi: Array, w: Array) -> Array:
             last = middle
     t, end = float(knots[first]), float(knots[last])
     inside = v - 0.5 * (t + end) * w
+    # slope of the piece, from the entries that are not clipped
     slope = float(w[(low < inside) & (inside < high)].sum())
     if slope > 0.0:
         t = min(max(t + total(t) / slope, t), end)
@@ -77,10 +80,12 @@ def decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
 
 def best_constant(loss: Loss, y: Array, w: Array) -> float:
     """Sign change of the slope of loss(1 b), by bisection: it has jumps where the loss has kinks."""
+    # the minimum of a sum lies between the minima of its summands
     minimisers = loss.dual_gradient(np.zeros_like(y), y, w)[w > 0]
     far = 1e30 * max(1.0, float(np.abs(y).max()))
     left, right = (float(np.clip(m, -far, far)) for m in (minimisers.min(), minimisers.max()))
     for end, sign in ((left, -1.0), (right, 1.0)):
+        # no minimum at a finite constant: all labels are on one side
         if abs(end) == far and sign * float(np.sum(loss.gradient(np.full_like(y, end), y, w))) <= 0.0:
             return sign * math.inf
     while left < right:

@@ -208,13 +208,16 @@ class CrossEntropy(Loss):
         grid = binary_grid(N) * N.shape[1]
         if grid == 0.0:
             return np.zeros_like(N)
+        # up to a power of two, so that sums are exact
         grid = 2.0 ** math.ceil(math.log2(grid))
+        # rounded down; what rows lack goes to the class with most room in the domain
         out = np.floor(N / grid) * grid
         T = Y - self._scaled(N, w)[0]
         rows = np.arange(len(N))
         out[rows, T.argmax(axis=1)] -= out.sum(axis=1)
         out[w == 0] = 0.0
         sums = out.sum(axis=0)
+        # exchanges inside a row mend the columns and leave the row's sum
         for taker in np.flatnonzero(sums < 0):
             room = self._largest(Y, w)[:, taker] - out[:, taker]
             i = int(room.argmax())
@@ -244,6 +247,7 @@ class CrossEntropy(Loss):
         for _ in range(200):
             p = softmax(logits + b, axis=1)
             g = w @ (p - Y) + beta * b
+            # the last term fills the null space: adding a constant to all logits changes nothing
             H = np.diag(w @ p) - (p * w[:, None]).T @ p + beta * np.eye(c) + w.sum() / c**2
             step = -scipy.linalg.lstsq(H, g - g.mean())[0]
             size = float(np.abs(g - g.mean()).max())

@@ -91,6 +91,7 @@ class Huber(Loss):
 def _huber_location(y: Array, w: Array) -> float:
     knots = np.unique(np.concatenate([y - 1.0, y + 1.0]))
     low, high = 0, len(knots) - 1
+    # the slope is monotone and linear between knots: bisection finds the piece, interpolation the root
     while high - low > 1:
         middle = (low + high) // 2
         if w @ np.clip(knots[middle] - y, -1.0, 1.0) <= 0.0:

@@ -120,6 +120,7 @@ def compare(
     global optimum: holds. 1.8 <= p* <= 1.8 (...), over every activation pattern
     training reaches the optimum: does not hold. 0 of 1 runs reach p* to 0.0001; ...
     """
+    # a problem stands for X, Y and beta, so that the runs come second
     if isinstance(X, Problem) and runs is None:
         Y, runs = None, Y
     problem = as_problem(X, Y, beta, **options)
@@ -128,6 +129,7 @@ def compare(
     phases = _Phases(Deadline.of(time_limit))
     if solution is None:
         solution = phases.solve(problem, tol, callback, rng)
+    # a solution of another problem would make every number below wrong without a trace
     check_solution(problem, solution)
     seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
     proof = prove_again(solution.problem, solution.network, solution.certificate, seconds)
@@ -135,6 +137,7 @@ def compare(
     if runs is None:
         trained = phases.train(problem, solution, dict(training or {}), callback)
     else:
+        # runs of other trainers come as any list of networks
         trained = as_list(getattr(runs, "runs", runs), "runs")
     found = phases.measure(problem, solution, trained, labels, factors, tol, reach)
     if phases.interrupted:
@@ -207,17 +210,20 @@ class _Phases:
         rows: list[Row] = []
         optimum = None
         try:
+            # everything that networks are compared with, once for all of them
             against = _reference(problem, solution, predictions, unique, reach, labels, factors, self.deadline)
             facts = {"status": solution.status.name, "seconds": float(solution.stats["seconds"])}
             optimum = measure(solution.network, against, name_of(solution, tol), **facts)
             for k, (run, network) in enumerate(zip(trained, networks, strict=True)):
                 rows.append(measure(network, against, **run_facts(run, k)))
         except KeyboardInterrupt as stop:
+            # without the optimum there is nothing to compare with
             if optimum is None:
                 raise Interrupted from stop
             self.interrupted, self.cut = True, f"measuring was INTERRUPTED after {len(rows)} of {len(trained)} runs"
         if self.deadline.passed() and not self.cut:
             self.cut = "measuring reached the time limit"
+        # only runs that were measured before the stop
         trained, networks = trained[: len(rows)], networks[: len(rows)]
         return Comparison(
             problem, solution, predictions, unique, optimum, tuple(rows),
@@ -256,7 +262,9 @@ def _reference(
         problem=problem,
         lower=solution.certificate.lower,
         reach=reach,
+        # optima share their fit where the loss is strictly convex; elsewhere a distance from one of them means nothing
         fit=fit(problem, solution.network) if problem.loss.strictly_convex else None,
+        # nor does the distance from one kernel of many
         kernel=kernel_of(problem, solution.network) if unique.unique else None,
         prediction=np.asarray(best.kernel) if best is not None and best.unique and best.kernel is not None else None,
         labels=labels,

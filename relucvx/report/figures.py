@@ -37,7 +37,9 @@ def plot_kernels(comparison: Comparison, axes: Any = None) -> list[Any]:
     axes = new_axes(3.3 * len(kernels) + 0.7, 3.7, len(kernels)) if axes is None else axes
     axes = list(np.atleast_1d(axes))
     order, edges = _order(comparison)
+    # one scale for all, or kernels of different size would look alike
     top = max(float(np.abs(K).max()) for K in kernels.values()) or 1.0
+    # beyond rounding: a scale with two signs would waste half of its colours on non-negative kernels
     signed = min(float(K.min()) for K in kernels.values()) < -1e-6 * top
     style = {"cmap": "RdBu_r", "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0.0, "vmax": top}
     for ax, (name, K) in zip(axes, kernels.items(), strict=True):
@@ -62,6 +64,7 @@ def plot_curves(comparison: Comparison, ax: Any = None) -> Any:
     for k, history in enumerate(comparison.histories):
         if "objective" not in history:
             continue
+        # from 1 on, for the logarithm
         steps = np.asarray(history.get("step", np.arange(len(history["objective"]))), dtype=float) + 1.0
         best = k == comparison.best
         label = f"best run ({comparison.rows[k].name})" if best else None
@@ -70,6 +73,7 @@ def plot_curves(comparison: Comparison, ax: Any = None) -> Any:
         )
         longest = max(longest, float(steps[-1]))
     ax.axhline(lower, color=FLOOR, lw=1.6, ls="--", label=f"certified floor, {lower:.6g}")
+    # a bound of zero has no place on a logarithmic axis
     if lower > 0:
         ax.set_yscale("log")
         _plain_ticks(ax.yaxis)
@@ -85,6 +89,7 @@ def plot_gaps(comparison: Comparison, ax: Any = None) -> Any:
     """Certified relative gap of every run, sorted, against the reach up to which a run counts as optimal."""
     ax = new_axes() if ax is None else ax
     rows = sorted(comparison.rows, key=lambda row: row.rel_gap)
+    # gaps of zero have no logarithm
     floor = 1e-12
     values = np.maximum([row.rel_gap for row in rows], floor)
     colours = [OPTIMUM if row.reached else RUN for row in rows]
@@ -95,6 +100,7 @@ def plot_gaps(comparison: Comparison, ax: Any = None) -> Any:
     ax.text(0.02, 0.97, note, transform=ax.transAxes, va="top", color="#30343b")
     proof = comparison.optimum.rel_gap
     low, high = min([comparison.reach, *values]), max([comparison.reach, *values])
+    # the proof's own gap is shown where it is near enough to matter for what the runs' gaps say
     if proof > low / 100:
         low, high = min(low, proof), max(high, proof)
         ax.axhline(proof, color=FLOOR, lw=1.2, ls="--")
@@ -108,7 +114,9 @@ def plot_gaps(comparison: Comparison, ax: Any = None) -> Any:
             color=FLOOR,
         )
     ax.set_yscale("log")
+    # a logarithmic axis has its margins by factors
     ax.set_ylim(low / 12, high * 12)
+    # names as long as there is room for them
     if len(rows) <= 15:
         ax.set_xticks(range(1, len(rows) + 1), [row.name.replace("seed ", "").replace("network ", "") for row in rows])
         ax.set_xlabel("seed, best first" if rows and rows[0].seed is not None else "network, best first")
@@ -124,6 +132,7 @@ def _order(comparison: Comparison) -> tuple[np.ndarray, list[int]]:
     if comparison.factors is not None:
         keys = np.unique(np.asarray(comparison.factors), axis=0, return_inverse=True)[1].ravel()
     if keys is None:
+        # without classes the first target puts similar samples together
         return np.argsort(comparison.problem.Y[:, 0], kind="stable"), []
     codes = np.unique(keys, return_inverse=True)[1].ravel()
     order = np.argsort(codes, kind="stable")

@@ -132,6 +132,7 @@ def training_finding(rows: Sequence[Row], solution: Solution, reach: float) -> F
 def bound_finding(rows: Sequence[Row], lower: float) -> Finding:
     """No network can be below the certified bound."""
     below = [row.name for row in rows if row.objective < lower]
+    # a theorem excludes it: whoever sees this has found an error of ours
     if below:
         return Finding(
             "no network beats the bound", "does not hold", f"below {lower:.10g}: {', '.join(below)}; please report"
@@ -204,9 +205,11 @@ def _kernel_finding(
         text += (
             f"; {sum(row.kernel_to_prediction <= RUN_MATCH for row in rows)} of {len(rows)} runs match to {RUN_MATCH:g}"
         )
+    # agreement with a network that is not proven optimal decides nothing
     if off <= MATCH:
         word: Word = "holds" if proven else "undecided"
     else:
+        # disagreement refutes only a unique kernel, and only at an optimum that is known well
         word = "does not hold" if prediction.unique and solution.certificate.rel_gap <= PROVEN else "undecided"
     return Finding(f"{claim}: kernel", word, text + _note(prediction))
 

@@ -70,6 +70,7 @@ def page(comparison: Comparison, title: str | None = None, figures: bool = True)
         f"{p.n_samples} samples, {p.n_features} features, {outputs}; {p.loss.name} loss, beta = {p.beta:.6g}, bias {p.bias}, "
         f"activation {p.activation.name}"
     )
+    # escaped wherever the words are not ours
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -154,8 +155,10 @@ def _figures(comparison: Comparison) -> Iterator[str]:
     }[comparison.uniqueness.unique]
     kernels = f"Hidden kernels on one colour scale. {remark}"
     yield _figure(lambda: plot_kernels(comparison), kernels)
+    # without runs the optimum's kernels and neurons are all there is
     if comparison.rows:
         yield '<div class="pair">'
+        # networks of other trainers may come without a history
         if any("objective" in history for history in comparison.histories):
             yield _figure(
                 lambda: plot_curves(comparison, new_axes(5.6, 4.0)),
@@ -171,6 +174,7 @@ def _figures(comparison: Comparison) -> Iterator[str]:
     yield _figure(
         lambda: plot_neurons(comparison), f"Neurons; areas are ‖w‖·‖v‖, neurons within 3 degrees drawn as one{walls}."
     )
+    # maps of all directions exist up to three coordinates
     if comparison.problem.n_inputs <= 3:
         yield _figure(
             lambda: plot_landscape(comparison),

@@ -149,10 +149,13 @@ def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) 
     problem = against.problem
     value = objectives_from_above(problem, network)[0]
     absolute, relative = gap(value, against.lower)
+    # kernels have n² entries: made only where something is compared with them
     wanted = against.kernel is not None or against.prediction is not None
     kernel = kernel_of(problem, network) if wanted and not against.deadline.passed() else None
+    # rescaling a neuron is free in the fit but moves its features: measured where all networks have the same gauge
     balanced = balance(network, not problem.bias.is_free)
     size = balanced.neuron_norms(not problem.bias.is_free)
+    # neurons that carry nothing would count as dimensions
     keep = size > DEAD.value * size.max(initial=0.0)
     Z = balanced.hidden(problem.X)[:, keep]
     head = balanced.weights_out[keep], balanced.bias_out
@@ -193,6 +196,7 @@ def geometry(
 
     if labels is not None:
         names = ("nc1", "nc2_equinorm", "nc2_cosine", "nc2_etf", "nc3", "nc4")
+        # the alignment of a head with class means needs one output per class
         weights, bias = head if head[0].shape[1] == len(np.unique(labels)) else (None, None)
 
         def collapse() -> list[Any]:

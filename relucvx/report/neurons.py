@@ -63,6 +63,7 @@ def plot_neurons(comparison: Comparison, ax: Any = None) -> Any:
     project = drawing(problem, ax, sets, top)
     for name, colour, W, size in sets:
         points = project(W, size)
+        # hollow, so that what lies beneath stays visible
         hollow = colour == RUN
         style = {"facecolors": "none" if hollow else colour, "edgecolors": colour, "linewidths": 1.5 if hollow else 0.6}
         ax.scatter(points[:, 0], points[:, 1], s=25 + 160 * size / top, zorder=3 + hollow, label=name, **style)
@@ -145,6 +146,7 @@ def _on_line(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
 def _in_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
     rows = problem.inputs[:: max(1, -(-len(problem.inputs) // WALLS))]
     for x in rows[np.linalg.norm(rows, axis=1) > 0]:
+        # a sample's wall is perpendicular to it
         along = np.array([-x[1], x[0]]) / np.linalg.norm(x) * 1.12 * top
         ax.plot([-along[0], along[0]], [-along[1], along[1]], color="#d5d8dd", lw=0.6, zorder=1)
     first, second = _names(problem)
@@ -164,7 +166,9 @@ def _on_sphere(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
 
 
 def _in_principal_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
+    # the plane of the optimum's neurons, or of the run's where the optimum has none
     W, size = next(((W, size) for _, _, W, size in sets if len(W)), (np.eye(problem.n_inputs)[:2], np.ones(2)))
+    # weighted by size, so that small neurons do not turn the plane
     _, _, axes = np.linalg.svd(W * np.sqrt(size)[:, None], full_matrices=True)
     turn = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(turn), np.sin(turn), color=QUIET, lw=0.8, zorder=1)
@@ -184,6 +188,7 @@ def _graticule(ax: Any, problem: Problem) -> None:
         line = hammer(_unit(turn, np.full_like(turn, latitude)))
         ax.plot(*line.T, color="#c3c7ce", lw=0.5, zorder=1)
     for longitude in np.deg2rad([-180, -90, 0, 90, 180]):
+        # just inside ±180 degrees, which are one meridian: rounding would put points on either edge of the map
         line = hammer(_unit(np.full_like(arc, longitude * (1 - 1e-9)), arc))
         ax.plot(
             *line.T,
@@ -232,6 +237,7 @@ def _marks(comparison: Comparison) -> Array:
 
 def _circle_curve(comparison: Comparison, ax: Any) -> Any:
     problem = comparison.problem
+    # one coordinate has two directions and no curve
     if problem.n_inputs == 1:
         ax.bar([-1, 1], _scale(comparison, np.array([[-1.0], [1.0]])), width=0.5, color=OPTIMUM)
         ax.set_xticks([-1, 1], ["w < 0", "w > 0"])
@@ -254,12 +260,14 @@ def _circle_curve(comparison: Comparison, ax: Any) -> Any:
 
 
 def _free_curves(comparison: Comparison, ax: Any) -> Any:
+    # a free bias is not counted in the norm: w is ±1, and the bias is a coordinate of its own
     x = comparison.problem.X[:, 0]
     reach = np.linspace(-1.2, 1.2, 1201) * max(float(np.abs(x).max()), 1e-300)
     for sign, style in ((1.0, "-"), (-1.0, "--")):
         W = np.column_stack([np.full_like(reach, sign), reach])
         ax.plot(reach, _scale(comparison, W), style, color=OPTIMUM, lw=1.6, label=f"$w_1$ {'>' if sign > 0 else '<'} 0")
     W = _marks(comparison)
+    # neurons of a bias alone have no place on this axis
     W = W[np.abs(W[:, 0]) > 1e-12]
     ax.scatter(
         W[:, 1] / np.abs(W[:, 0]), _scale(comparison, W), color=OPTIMUM, s=46, zorder=4,
@@ -295,6 +303,7 @@ def _sphere_map(comparison: Comparison, ax: Any) -> Any:
 
 def _free_map(comparison: Comparison, ax: Any) -> Any:
     problem = comparison.problem
+    # beyond the samples the function is linear in the bias, and nothing new is seen
     reach = 1.1 * max(float(np.linalg.norm(problem.X, axis=1).max()), 1e-300)
     angle, bias = np.meshgrid(np.linspace(-np.pi, np.pi, 361), np.linspace(-reach, reach, 181))
     W = np.column_stack([np.cos(angle).ravel(), np.sin(angle).ravel(), bias.ravel()])

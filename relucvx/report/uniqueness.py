@@ -65,5 +65,6 @@ def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], deadline: 
         apart = distance(kernel_of(solution.problem, found.second), kernel_of(solution.problem, found.network))
         if apart > DIFFERENT:
             return KernelUniqueness(False, f"two optima of equal objective have kernels {apart:.2g} apart")
+        # two optima with one kernel say nothing about a third
         return KernelUniqueness(None, "there are several optima; the two found have the same kernel")
     return KernelUniqueness(None, found.reason)

@@ -60,6 +60,7 @@ class _Program:
         self.begin = time.perf_counter()
         self.settings, self.history, self.objective = settings, history, objective
         theta = settings.initial(seeds)
+        # the best on the way is what is kept: first-order steps go up as well as down
         self.best_theta, self.best_values = theta.clone(), theta.new_full((len(theta),), torch.inf)
         self.outcomes: list[Outcome | None] = [None] * len(seeds)
         self.lowest = math.inf
@@ -74,8 +75,10 @@ class _Program:
         state, count = self.state, 0
         moved = torch.ones_like(state.stalled)
         while len(state.ids):
+            # in this order: a seed that ends has its last point remembered and recorded before it leaves the batch
             self._remember()
             done = self._done()
+            # L-BFGS advances by one evaluation, first-order methods by a whole stretch between two records
             due = moved & (state.steps % self.settings.every == 0) if state.monotone else moved
             self._record(due | self._any(done))
             self._leave(done)
@@ -109,6 +112,7 @@ class _Program:
         stationary = objective.stationarity(state.theta, state.grads) <= self.settings.tol
         stationary |= objective.vanished(state.theta, state.values, state.grads)
         return {
+            # first, since a run that diverged may have stalled or come to its last step as well
             RunStatus.DIVERGED: ~torch.isfinite(state.values),
             RunStatus.STATIONARY: stationary,
             RunStatus.STALLED: state.stalled,

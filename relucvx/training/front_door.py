@@ -133,6 +133,7 @@ def train(
     1.8
     """
     begin = time.perf_counter()
+    # everything is checked before the first tensor is made
     check_options(options, TrainingOptions)
     problem, phi = _posed(X, Y, beta, options)
     as_torch_loss(problem.loss)
@@ -217,18 +218,24 @@ def _default_rate(problem: Problem, shape: Shape, optimizer: str, scale: float) 
     layers, for both ends of training.
     """
     size = float(np.linalg.norm(problem.inputs, 2))
+    # about the size of the map that fits the targets
     gain = float(np.linalg.norm(problem.Y, 2)) / max(size, np.finfo(float).tiny)
     depth = shape.depth
+    # about the spectral norms of Gaussian weights at the start
     starts = [scale * (1.0 + np.sqrt(units / columns)) for _, units, columns in shape.weights]
     weight = as_torch_loss(problem.loss).curvature * float(problem.sample_weight.max()) * size**2
+    # the curvature at balanced factors of a product of that size
     end = depth * gain ** (2 * (depth - 1) / depth)
+    # and at the start, where each layer sees the product of the others
     start = sum(np.prod([s**2 for j, s in enumerate(starts) if j != k]) for k in range(depth))
     rate = 1.0 / (weight * (end + float(start)) + problem.beta)
+    # gradients of batches are noisy
     return 0.1 * rate if optimizer == "sgd" else rate
 
 
 def _widths(width: Any, depth: Any) -> tuple[int, ...]:
     depth = as_count(depth, "depth", 2)
+    # numpy's scalars have an __iter__ and cannot be iterated
     if isinstance(width, Iterable) and getattr(width, "ndim", None) != 0:
         widths = tuple(as_count(w, "width") for w in width)
         if len(widths) != depth - 1:

@@ -77,11 +77,14 @@ class BatchedLBFGS:
         values, grads = self.evaluate(trial)
         slope = (grads * self.direction).sum(1)
         finite = torch.isfinite(values) & torch.isfinite(slope)
+        # sufficient decrease, by values while they tell anything
         low_enough = values <= self.values + DECREASE * self.length * self.slope
         equal = values <= self.values + self.rounding * self.values.abs()
+        # near a minimum values differ by rounding only: the slope at the end vouches for the decrease
         flat = equal & (slope <= (2 * DECREASE - 1) * self.slope)
         decreased = finite & (low_enough | flat)
         accepted = decreased & (slope >= CURVATURE * self.slope)
+        # bisection for both conditions: too long a step bounds from above, one that may be longer from below
         self.high = torch.where(decreased, self.high, self.length)
         self.low = torch.where(decreased, self.length, self.low)
         bounded = torch.isfinite(self.high)
@@ -98,6 +101,7 @@ class BatchedLBFGS:
             self.grads = torch.where(column, grads, self.grads)
             self.values = torch.where(moved, values, self.values)
             self._count(moved)
+        # a failed search is tried again along the gradient, without memory; only when that fails, too, is it the end
         forget = failed & (self.stored > 0)
         self.stalled |= failed & ~moved & ~forget
         if forget.any():
@@ -113,6 +117,7 @@ class BatchedLBFGS:
         At an optimum on a kink the gradient never vanishes, and steps gain ever less.
         """
         size = torch.linalg.vector_norm(self.grads, dim=1)
+        # near a minimum values run out of digits before the gradient is small: progress of either counts
         lower = self.values < self.best_value - max(self.rounding, PROGRESS) * self.best_value.abs()
         smaller = size < SHRINKAGE * self.best_size
         self.best_value = torch.where(lower, self.values, self.best_value)
@@ -133,6 +138,7 @@ class BatchedLBFGS:
         curvature = (step * change).sum(1)
         norm = torch.linalg.vector_norm
         eps = torch.finfo(step.dtype).eps
+        # only clearly positive curvature: H must stay positive definite
         mask = mask & (curvature > eps * norm(step, dim=1) * norm(change, dim=1))
         index = mask.nonzero()[:, 0]
         if not len(index):
@@ -158,6 +164,7 @@ class BatchedLBFGS:
             self._forget(bad & mask)
             direction = torch.where(bad[:, None], -self.grads, direction)
             slope = torch.where(bad, -size * size, slope)
+        # nothing is known of the scale yet: the first step has length one at most
         first = torch.minimum(1.0 / size.clamp_min(torch.finfo(size.dtype).tiny), torch.ones_like(size))
         length = torch.where(self.stored == 0, first, torch.ones_like(size))
         self.direction = torch.where(mask[:, None], direction, self.direction)
@@ -179,6 +186,7 @@ class BatchedLBFGS:
         diagonal = inner.diagonal(dim1=1, dim2=2)
         empty = (diagonal <= 0).to(self.theta.dtype)
         upper = inner.triu() + torch.diag_embed(empty)
+        # the newest pair sets the scale of H where the memory says nothing
         newest = changes[:, -1, -1]
         gamma = torch.where(newest > 0, diagonal[:, -1] / newest.clamp_min(torch.finfo(newest.dtype).tiny), 1.0)[
             :, None

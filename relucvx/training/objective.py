@@ -63,6 +63,7 @@ class Shape:
         start, weights, biases = 0, [], []
         last = len(self.sizes) - 2
         for layer, (fan_in, units) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
+            # biases of the first layer are a column of its weights, for inputs that end in ones; later ones stand alone
             columns = fan_in + (layer == 0 and self.bias.has_hidden)
             weights.append((start, units, columns))
             start += units * columns
@@ -89,6 +90,7 @@ class Shape:
                 out[bias : bias + units] = 0.0
             if start == 0:
                 columns = self.sizes[0] + 1
+                # the first layer's biases: every last column of its weights
                 out[columns - 1 : units * columns : columns] = 0.0
         return out
 
@@ -168,15 +170,18 @@ class BatchedObjective:
         self.loss = as_torch_loss(problem.loss)
         self.beta = problem.beta
         self.inputs = tensor(problem.inputs)  # (n, D)
+        # transposed once, not in every step
         self.inputs_t = self.inputs.T.contiguous()
         self.targets = tensor(problem.Y.T)  # (c, n)
         weight = problem.sample_weight
+        # None where it would only multiply by one
         self.weight = None if (weight == 1.0).all() else tensor(weight)
         decay = shape.decay()
         self.decay = None if decay.all() else tensor(decay)
         self.dtype, self.device = dtype, device
         widest = max(shape.sizes[1:])
         per_network = widest * problem.n_samples * self.inputs.element_size()
+        # small networks go through in blocks, on threads of ours; large ones leave the threads to torch
         self.small = self.inputs.device.type == "cpu" and per_network <= BLOCK_BYTES
         self.block = max(1, BLOCK_BYTES // per_network) if self.small else 10**9
         self.pool: ThreadPoolExecutor | None = None
@@ -205,6 +210,7 @@ class BatchedObjective:
         """
         values, grads = theta.new_empty(len(theta)), torch.empty_like(theta)
 
+        # blocks write into parts of their own, so that nothing needs a lock
         def work(start: int) -> None:
             part = slice(start, start + self.block)
             values[part] = self._block(theta[part], None if rows is None else rows[part], grads[part])
@@ -287,6 +293,7 @@ class BatchedObjective:
         """Post-activations (A itself is reused where possible) and what the way back needs."""
         phi = self.activation
         if not isinstance(phi, Activation):
+            # smooth activations have no slope of our own: autograd has it
             with torch.enable_grad():
                 leaf = A.detach().requires_grad_()
                 value = phi.torch(leaf)
@@ -308,6 +315,7 @@ class BatchedObjective:
             return back.mul_(gate)
         if phi.hinge == 0.0:
             return back if phi.linear == 1.0 else back.mul_(phi.linear)
+        # ReLU needs no gate: its activity is positive where it was on
         return torch.ops.aten.threshold_backward.grad_input(back, H, 0, grad_input=back)
 
     def network(self, theta: Any) -> TwoLayerReLU | DeepNetwork:

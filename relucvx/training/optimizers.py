@@ -239,9 +239,11 @@ def as_optimizer(optimizer: str | Optimizer, options: OptimizerOptions) -> Optim
             )
         )  # fmt: skip
     kind = OPTIMIZERS[str(optimizer)]
+    # None stands for what was not given
     settings = {name: value for name, value in options.items() if value is not None}
     for name in [name for name in settings if name not in known_to(kind)]:
         value = settings.pop(name)
+        # no momentum is what the others have anyway
         if name == "momentum" and as_float(value) == 0.0:
             continue
         able = " or ".join(f'optimizer="{o.name}"' for o in OPTIMIZERS.values() if name in known_to(o))

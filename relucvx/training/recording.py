@@ -110,6 +110,7 @@ class History:
 
     def add(self, seeds: Array, steps: Array, values: Array, network: Callable[[int], Any]) -> None:
         """Positions of the seeds, their steps and objectives; ``network(k)`` is the network of the k-th of them."""
+        # a seed that ends at a step that was due is recorded once
         fresh = np.flatnonzero(self.latest[seeds] < steps)
         self.latest[seeds] = steps
         self.bulk.append((seeds[fresh], steps[fresh], values[fresh]))
@@ -122,6 +123,7 @@ class History:
 
     def finish(self, position: int) -> dict[str, Array]:
         """History of one seed as arrays."""
+        # joined at the first seed that asks, once for all
         if len(self.bulk) > 1:
             seeds, steps, values = (np.concatenate(column) for column in zip(*self.bulk, strict=True))
             self.bulk = [(seeds, steps, values)]
@@ -144,6 +146,7 @@ def _columns(name: str, items: list[Any]) -> dict[str, Array]:
     out = {}
     for field in fields:
         values = [_plain(getattr(item, field)) for item in items]
+        # fields that are no numbers have no place in a history
         if all(isinstance(v, (int, float, np.ndarray, np.generic)) for v in values):
             out[f"{name}.{field}"] = np.array(values)
     return out

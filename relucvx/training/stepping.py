@@ -160,14 +160,17 @@ class FirstOrder:
         for _ in range(min(self.settings.every, self.settings.max_steps - self.taken)):
             if self.settings.deadline.passed():
                 break
+            # the schedule counts steps of the run, not of this stretch
             rate = self.settings.rate * self.settings.factor(self.taken)
             if self.batches is None:
                 self.rule.step(self.theta, self.grads, rate)
                 self.values, self.grads = self.evaluate(self.theta)
             else:
+                # each seed draws batches of its own, as if it were alone
                 rows = torch.as_tensor(np.stack([b.draw() for b in self.batches]), device=self.theta.device)
                 self.rule.step(self.theta, self.evaluate(self.theta, rows)[1], rate)
             self.taken += 1
+        # batches gave gradients only: the objective is that of all samples
         if self.batches is not None:
             self.values, self.grads = self.evaluate(self.theta)
         self.steps.fill_(self.taken)
