@@ -233,6 +233,7 @@ def _predict_scalar(instance: Instance) -> Predicted:
 
 
 def _claims() -> tuple[Claim, ...]:
+    # shared by all but one, which is not in the paper and needs a semidefinite bound
     common: dict[str, Any] = {"source": "wang-2025, relucvx", "seconds": 0.2}
     return (
         Claim(

@@ -97,7 +97,7 @@ def _predict(instance: Instance) -> Predicted:
     return {
         "cka": _alignment(K, L),
         "cka of rbf kernels": _alignment(_rbf(A, width), _rbf(B, width)),
-        # the unbiased estimate may be zero or negative for independent draws, and the quotient is then 0 by convention
+        # unbiased estimates of the norms may be zero or negative: the quotient is then 0 by convention
         "debiased cka": _unbiased(K, L) / np.sqrt(_unbiased(K, K) * _unbiased(L, L)) if _defined(K, L) else 0.0,
         "procrustes distance": float(np.linalg.norm(left - right @ Q)),
         "procrustes similarity": float(nuclear),
