@@ -25,6 +25,13 @@ WHOLE = (
         "pytest tests/program/test_objective.py",
     ),
     Fault(
+        "excess of a network with half of the penalty",
+        "theory.draws:value_of",
+        'instance["beta"])',
+        '0.5 * instance["beta"])',
+        "verify fit-unique",
+    ),
+    Fault(
         "pruning that removes nothing",
         "network.transform:prune",
         "alive = coefficients > 0",
