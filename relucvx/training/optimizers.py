@@ -57,18 +57,6 @@ class Optimizer:
         as_count(self.max_steps, "max_steps", 0)
         if self.tol is not None:
             as_positive(self.tol, "tol", allow_zero=True)
-        for name in known_to(type(self)):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if name == "learning_rate":
-                as_positive(value, name, fix="learning_rate=None chooses one")
-            elif name == "momentum" and not 0.0 <= as_positive(value, name, allow_zero=True) < 1.0:
-                raise InvalidInputError(explain("momentum in [0, 1)", repr(value), "", "momentum=0.9"))
-            elif name == "batch_size":
-                as_count(value, name)
-            elif name == "schedule":
-                make_schedule(value, self.max_steps)
 
     def get(self, name: str, default: Any) -> Any:
         """A setting, or the default where this optimizer has no such setting or leaves it open."""
@@ -110,7 +98,37 @@ class LBFGS(Optimizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam(Optimizer):
+class FirstOrderOptimizer(Optimizer):
+    """What Adam and the two kinds of gradient descent have besides.
+
+    Attributes
+    ----------
+    learning_rate : float, optional
+    schedule : {"constant", "cosine", "step"} or callable, optional
+        Factor on the learning rate; see :func:`relucvx.training.make_schedule`.
+
+    Notes
+    -----
+    Status: heuristic (gradient training; nothing is proven). Source: [relucvx]
+    """
+
+    learning_rate: float | None = None
+    schedule: Schedule = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.learning_rate is not None:
+            as_positive(self.learning_rate, "learning_rate", fix="learning_rate=None chooses one")
+        make_schedule(self.schedule, self.max_steps)
+        momentum, size = self.get("momentum", 0.0), self.get("batch_size", None)
+        if not 0.0 <= as_positive(momentum, "momentum", allow_zero=True) < 1.0:
+            raise InvalidInputError(explain("momentum in [0, 1)", repr(momentum), "", "momentum=0.9"))
+        if size is not None:
+            as_count(size, "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(FirstOrderOptimizer):
     """Adam with torch's constants.
 
     Attributes
@@ -136,12 +154,11 @@ class Adam(Optimizer):
 
     name: ClassVar[str] = "adam"
     learning_rate: float = 0.01
-    schedule: Schedule = None
     batch_size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientDescent(Optimizer):
+class GradientDescent(FirstOrderOptimizer):
     """Gradient descent on all samples.
 
     Attributes
@@ -166,14 +183,12 @@ class GradientDescent(Optimizer):
     """
 
     name: ClassVar[str] = "gd"
-    learning_rate: float | None = None
-    schedule: Schedule = None
     momentum: float = 0.0
     max_steps: int = 20000
 
 
 @dataclass(frozen=True, kw_only=True)
-class SGD(Optimizer):
+class SGD(FirstOrderOptimizer):
     """Stochastic gradient descent on minibatches.
 
     Attributes
@@ -200,8 +215,6 @@ class SGD(Optimizer):
     """
 
     name: ClassVar[str] = "sgd"
-    learning_rate: float | None = None
-    schedule: Schedule = None
     momentum: float = 0.0
     batch_size: int | None = None
 
