@@ -38,7 +38,19 @@ ArrayLike: TypeAlias = npt.ArrayLike | Sparse
 Rng: TypeAlias = int | np.random.Generator | None
 
 
-class Status(enum.Enum):
+class Explained(enum.Enum):
+    """Names whose values say in one sentence what they mean.
+
+    Status: a convention (names, no statement). Source: [relucvx].
+    """
+
+    @property
+    def help(self) -> str:
+        """What this means, in one sentence."""
+        return str(self.value)
+
+
+class Status(Explained):
     """How an algorithm stopped. What is *proven* is said by the certificate, never by the status.
 
     Status: a convention (names, no statement). Source: [relucvx].
@@ -61,13 +73,8 @@ class Status(enum.Enum):
     INTERRUPTED = "stopped by Ctrl-C or by the progress callback; this is the best certified result so far"
     BACKEND_FAILED = "the conic backend failed; the best network so far is returned with its certificate"
 
-    @property
-    def help(self) -> str:
-        """What this status means, in one sentence."""
-        return str(self.value)
 
-
-class Scope(enum.Enum):
+class Scope(Explained):
     """Over which activation patterns the dual norm was bounded.
 
     Status: a convention (names, no statement). Source: [relucvx].
@@ -86,11 +93,6 @@ class Scope(enum.Enum):
     )
     RELAXED = "every activation pattern, through a valid but loose relaxation (spectral or semidefinite)"
     GIVEN_PATTERNS = "only the program's own patterns: restricted_lower says nothing about other patterns"
-
-    @property
-    def help(self) -> str:
-        """What this scope means, in one sentence."""
-        return str(self.value)
 
 
 @dataclass(frozen=True)

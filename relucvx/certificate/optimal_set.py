@@ -7,7 +7,6 @@ are {c >= 0 : Σ c_k s_k phi(X w_k) (+ output bias) = F*}: a polytope over the a
 
 from __future__ import annotations
 
-import enum
 import time
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
-from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+from relucvx.types import Array, BoolArray, Explained, Result, Rng, resolve_rng
 
 MAX_REL_GAP = 1e-3
 """Beyond this relative gap the network's neurons say nothing about the optimum's."""
@@ -42,7 +41,7 @@ WITHIN = 1e-4
 """Largest misfit, relative to the fit, that the distance to the optimum may excuse."""
 
 
-class Uniqueness(enum.Enum):
+class Uniqueness(Explained):
     """Whether the optimum is unique, up to the order and the free rescaling of neurons.
 
     Status: certified numerically (UNIQUE, NOT_UNIQUE); UNDECIDED says nothing. Source: [mishkin-pilanci-2023].
@@ -60,11 +59,6 @@ class Uniqueness(enum.Enum):
     UNIQUE = "one optimum: no other direction can be active, and the atoms are linearly independent"
     NOT_UNIQUE = "a second optimum with the same objective is given"
     UNDECIDED = "neither could be shown; the reason and the next step are given"
-
-    @property
-    def help(self) -> str:
-        """What this verdict means, in one sentence."""
-        return str(self.value)
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from relucvx.errors import InvalidInputError, RelucvxError, explain
-from relucvx.types import Result
+from relucvx.types import Explained, Result
 
 Instance: TypeAlias = dict[str, Any]
 """Everything one trial is about, by name: arrays, numbers and texts, so that it can be saved and run again."""
@@ -26,7 +25,7 @@ MAX_SIZE = 4
 """Largest size of the random instances."""
 
 
-class Verdict(enum.Enum):
+class Verdict(Explained):
     """What became of a claim.
 
     Status: a convention (names, no statement). Source: [relucvx].
@@ -42,11 +41,6 @@ class Verdict(enum.Enum):
     VIOLATED = "the prediction was missed by more than the tolerance"
     NOT_APPLICABLE = "an assumption of the claim does not hold"
     INTERRUPTED = "cut short by Ctrl-C or the callback, before all of its trials had run: nothing is concluded"
-
-    @property
-    def help(self) -> str:
-        """What this verdict means, in one sentence."""
-        return str(self.value)
 
 
 class PremiseNotMet(RelucvxError):

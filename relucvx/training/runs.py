@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,10 @@ import numpy as np
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.results import as_frame
-from relucvx.types import Array, Result, freeze
+from relucvx.types import Array, Explained, Result, freeze
 
 
-class RunStatus(enum.Enum):
+class RunStatus(Explained):
     """How training of one seed stopped. None of these proves anything about the optimum.
 
     Status: a convention (names, no statement). Source: [relucvx].
@@ -33,11 +32,6 @@ class RunStatus(enum.Enum):
     DIVERGED = "the objective left the finite numbers; the best point before that is returned (try a smaller step)"
     TIME_LIMIT = "the time limit was reached first; the best point so far is returned"
     INTERRUPTED = "stopped by Ctrl-C or by the callback; the best point so far is returned"
-
-    @property
-    def help(self) -> str:
-        """What this status means, in one sentence."""
-        return str(self.value)
 
 
 @dataclass(frozen=True)
