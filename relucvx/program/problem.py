@@ -340,7 +340,7 @@ def as_problem(X: Any, Y: Any = None, beta: Any = None, **options: Unpack[Proble
     -----
     Status: theorem (definition). Source: [relucvx]
     """
-    check_options(options, ProblemOptions)
+    refuse_unknown(options, ProblemOptions)
     given = [name for name, value in (("Y", Y), ("beta", beta)) if value is not None] + list(options)
     if isinstance(X, Problem):
         if given:
@@ -370,7 +370,7 @@ def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:
     -----
     Status: theorem (definition). Source: [relucvx]
     """
-    check_options(options, NetworkOptions)
+    refuse_unknown(options, NetworkOptions)
     if not isinstance(X, Problem):
         return as_problem(X, Y, 1.0, **options)
     as_problem(X, Y, **options)  # nothing beside it
@@ -378,15 +378,15 @@ def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:
     return make_problem(X.X, Y, 1.0, bias=X.bias, activation=X.activation)
 
 
-def check_options(options: Mapping[str, Any], *kinds: type) -> None:
-    """Refuse keywords that none of the given kinds of options has, as Python refuses unknown parameters.
+def refuse_unknown(options: Mapping[str, Any], kind: type) -> None:
+    """Refuse keywords that a kind of options does not have, as Python refuses unknown parameters.
 
     Raises
     ------
     TypeError
         Naming the keyword, and one of nearly the same name where there is one.
     """
-    known = [name for kind in kinds for name in kind.__annotations__]
+    known = list(kind.__annotations__)
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

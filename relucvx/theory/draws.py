@@ -118,8 +118,13 @@ def in_time(found: Solution) -> Solution:
         Where the time ran out before the tolerance was proven.
     """
     if found.status is Status.TIME_LIMIT:
-        raise PremiseNotMet(f"an answer within {SECONDS:g} s (the machine is busy)")
+        raise too_late("an answer")
     return found
+
+
+def too_late(what: str, seconds: float = SECONDS) -> PremiseNotMet:
+    """What is raised where the clock cut short what a check rests on."""
+    return PremiseNotMet(f"{what} within {seconds:g} s (the machine is busy)")
 
 
 def value_of(instance: Instance, network: TwoLayerReLU, Y: Any = None) -> float:

@@ -15,7 +15,7 @@ from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
-from relucvx.program.problem import Problem, ProblemOptions, as_problem, check_options
+from relucvx.program.problem import Problem, ProblemOptions, as_problem, refuse_unknown
 from relucvx.training.batched import Callback, Outcome, train_batched
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape
@@ -134,7 +134,7 @@ def train(
     """
     begin = time.perf_counter()
     # everything is checked before the first tensor is made
-    check_options(options, TrainingOptions)
+    refuse_unknown(options, TrainingOptions)
     problem, phi = _posed(X, Y, beta, options)
     as_torch_loss(problem.loss)
     chosen_optimizer = as_optimizer(optimizer, _part(options, OptimizerOptions))

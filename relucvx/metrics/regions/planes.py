@@ -90,7 +90,18 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
     # counter-clockwise in the axes given, which may turn the other way themselves
     corners = np.array([[ends[0], ends[2]], [ends[1], ends[2]], [ends[1], ends[3]], [ends[0], ends[3]]])
     # after the numbers: in one dimension any two axes are on one line, and segments do what is wanted
-    if network.n_features == 1:
+    _check_not_a_line(network.n_features)
+    # axes may have any lengths and angle; lengths in the result's own axes are those of input space
+    frame, lengths = _orthonormal(steps)
+    if frame is None:
+        raise InvalidInputError(explain("two axes of different directions", "axes on one line", "", "another axis"))
+    # from the axes as they were given, without the rounding of the frame
+    points = start[0] + corners @ steps
+    return Plane(start[0], frame, _turned(corners @ lengths), _turned_like(points, corners @ lengths))
+
+
+def _check_not_a_line(dimensions: int) -> None:
+    if dimensions == 1:
         raise InvalidInputError(
             explain(
                 "an input space of at least two dimensions",
@@ -99,13 +110,6 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
                 "relucvx.metrics.line_regions(module, start, end)",
             )
         )
-    # axes may have any lengths and angle; lengths in the result's own axes are those of input space
-    frame, lengths = _orthonormal(steps)
-    if frame is None:
-        raise InvalidInputError(explain("two axes of different directions", "axes on one line", "", "another axis"))
-    # from the axes as they were given, without the rounding of the frame
-    points = start[0] + corners @ steps
-    return Plane(start[0], frame, _turned(corners @ lengths), _turned_like(points, corners @ lengths))
 
 
 def _orthonormal(steps: Array) -> tuple[Array | None, Array]:
@@ -125,15 +129,7 @@ def _orthonormal(steps: Array) -> tuple[Array | None, Array]:
 
 def _through(points: Array) -> Plane:
     """The plane of a polygon; inputs of two features keep their own coordinates."""
-    if points.shape[1] == 1:
-        raise InvalidInputError(
-            explain(
-                "an input space of at least two dimensions",
-                "one",
-                "",
-                "relucvx.metrics.line_regions(module, start, end)",
-            )
-        )
+    _check_not_a_line(points.shape[1])
     if points.shape[1] == 2:
         corners = points
         _check_convex(corners)

@@ -28,8 +28,8 @@ from relucvx.theory.chapters.reference import (
     optimum,
     slopes,
 )
-from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, PremiseNotMet, at_most, close
-from relucvx.theory.draws import SECONDS, in_time
+from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.draws import SECONDS, in_time, too_late
 from relucvx.types import Array, Bias
 
 
@@ -90,7 +90,7 @@ def _measure_dual(instance: Instance, predicted: Predicted) -> list[Deviation]:
         found = dual_norm(problem, point, method=method, time_limit=SECONDS)
         # no bound in time says nothing about the claim
         if found.outcome == "budget":
-            raise PremiseNotMet(f"a bound by {method} within {SECONDS:g} s (the machine is busy)")
+            raise too_late(f"a bound by {method}")
         out += [
             close(f"upper bound by {method}", found.upper, value, 1e-8, value),
             close(f"value reached by {method}", found.lower, value, 1e-8, value),
@@ -118,7 +118,7 @@ def _measure_beta_max(instance: Instance, predicted: Predicted) -> list[Deviatio
     began = time.perf_counter()
     low, high = beta_max(instance["X"], instance["Y"], **posed(instance), time_limit=SECONDS)
     if time.perf_counter() - began >= SECONDS:
-        raise PremiseNotMet(f"beta_max within {SECONDS:g} s (the machine is busy)")
+        raise too_late("beta_max")
     # the interval is met from both sides, well outside the tolerance of its ends
     above, below = {**instance, "beta": 1.001 * high}, {**instance, "beta": 0.93 * low}
     nothing, something = _null(above), _null(below)

@@ -14,7 +14,7 @@ from relucvx.arrangement.counting import count_patterns
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program import ConvexProgram, conventions, lift_network, recover_network
-from relucvx.theory.chapters.problems import SOME_DECAY, literal, parts, random_network, stated_problem
+from relucvx.theory.chapters.problems import SINGLE, SOME_DECAY, literal, parts, random_network, stated_problem
 from relucvx.theory.chapters.reference import BIASES, LOSSES, bias_of, draw, network_value
 from relucvx.theory.definition import (
     Assumption,
@@ -233,7 +233,6 @@ def _measure_units(instance: Instance, predicted: Predicted) -> list[Deviation]:
 
 
 FULL = Assumption("some row is not zero", lambda i: bool(np.any(i["X"])))
-SINGLE = Assumption("one output", lambda i: np.ndim(i["Y"]) == 1)
 
 CLAIMS = (
     Claim(

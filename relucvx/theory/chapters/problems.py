@@ -33,6 +33,7 @@ from relucvx.types import Array, as_activation
 CONIC = 1e-6
 """Relative accuracy of values that a conic backend reports."""
 
+SINGLE = Assumption("one output", lambda i: np.ndim(i["Y"]) == 1)
 SOME_DECAY = Assumption("beta > 0", lambda i: i["beta"] > 0)
 POSITIVE = Assumption("beta > 0", lambda i: i["beta"] > 0, lambda i, rng: {**i, "beta": 0.0})
 
