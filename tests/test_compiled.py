@@ -108,3 +108,21 @@ def test_processes_at_once(package):
     ]
     assert [p.communicate(timeout=300)[0].split()[0] for p in started] == ["4.0"] * 3
     assert run(package) == ["4.0", "1", "0"]
+
+
+def test_kernels_that_borrow_their_arrays_do_the_same(monkeypatch):
+    """Without counted references, and with a numba that does not know the option."""
+    import numpy as np
+
+    from relucvx import compiled as module
+
+    def doubled(x, out):
+        for i in range(len(x)):
+            out[i] = 2.0 * x[i]
+
+    x = np.arange(3.0)
+    for _ in range(2):
+        out = np.zeros(3)
+        module.compiled(counted=False)(doubled)(x, out)
+        assert out.tolist() == [0.0, 2.0, 4.0]
+        monkeypatch.setattr(module, "CPUTargetOptions", object)
