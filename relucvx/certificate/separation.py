@@ -18,7 +18,6 @@ from relucvx.deadline import Deadline
 from relucvx.oracle.branch_and_bound import (
     CHUNK_WORK,
     MAX_DIMENSION,
-    WALL_SHARE,
     ZERO_TOL,
     rounding_slack,
     starting_cones,
@@ -32,6 +31,12 @@ PROVED, WITNESS, RUNNING = 0, 1, 2
 
 SECONDS = 30.0
 """Seconds that a proof without a deadline may take."""
+
+DEEPEST = 200
+"""Splits above the cones of a search of ten million: eight for each doubling, and some to spare."""
+
+WALL_SHARE = 0.3
+"""Split at the heaviest wall when it carries at least this share of the relaxation's loss, else bisect."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def separate(
     """
     dim = form.X.shape[1]
     # rounding is taken off the threshold once, so that the sweep compares plain numbers
-    prune = threshold - rounding_slack(form, 10**7)
+    prune = threshold - rounding_slack(form, DEEPEST)
     witness = np.zeros(dim)
     if dim > MAX_DIMENSION or prune <= 0.0:
         return Separation("budget", witness, 0)

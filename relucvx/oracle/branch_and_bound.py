@@ -1,8 +1,9 @@
 """Upper bound on the dual norm by branch-and-bound over simplicial cones, for any number of outputs.
 
-The sphere is covered by the orthants of the principal axes (times the bias range, triangulated, when the bias is free);
-:mod:`relucvx.oracle.simplicial` splits and bounds. Cones are explored best first; when the frontier would outgrow memory
-the remaining ones are finished depth first against the target.
+The sphere is covered by the orthants of the principal axes (times the bias range, triangulated, when the bias is free). The
+cone with the largest bound is taken from the frontier and split depth first (:mod:`relucvx.oracle.subtree`) until its parts
+have bounds some way below; those go back to the frontier. When it would outgrow memory the remaining cones are finished
+depth first against the target.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.deadline import Deadline
-from relucvx.oracle import simplicial
+from relucvx.oracle import subtree
+from relucvx.oracle.carried import Rows, make_room, make_stack
 from relucvx.oracle.form import Form
+from relucvx.oracle.frontier import SIZE
+from relucvx.oracle.subtree import BEST, DROPPED
 from relucvx.types import Array
 
 MAX_DIMENSION = 14
@@ -25,11 +29,15 @@ FRONTIER_BYTES = 600_000_000
 ZERO_TOL = 1e-14
 """|x_i·g| <= ZERO_TOL ||x_i|| counts as on the wall; paid for in :func:`rounding_slack`."""
 
-WALL_SHARE = 0.3
-"""Split at the heaviest wall when it carries at least this share of the relaxation's loss, else bisect."""
+STACK_BYTES, MOST_SLOTS, LEAST_SLOTS = 64_000_000, 256, 4
+"""Room for the cones on the way from one cone of the frontier, which carry lists of samples; and how many those may be."""
 
-CHUNK_WORK = 4_000_000
-"""Multiplications between two looks at the clock, the callback and Ctrl-C: a few hundredths of a second."""
+CHUNK_STEPS, CHUNK_WORK = 5_000, 10_000_000
+"""Splits, and multiplications, between two looks at the clock, the callback and Ctrl-C: a few hundredths of a second."""
+
+FEW_SPLITS, MANY_SPLITS, STRIDE, LEAST_STRIDE = 8, 16, 2.0, 0.02
+"""A cone that is taken up pays for all samples once, so FEW_SPLITS to MANY_SPLITS below it on the average are worth it. How
+far below its bound that leads, as a share of the way to the target, is multiplied or divided by STRIDE until it does."""
 
 
 @dataclass
@@ -60,10 +68,52 @@ def starting_cones(form: Form) -> Array:
     return np.asarray((np.array(stairs)[None] * flip[:, None, None, :]).reshape(-1, r + 1, r + 1))
 
 
-def rounding_slack(form: Form, cones: int) -> float:
-    """What float64 can hide: rounded split points along a branch, values, and samples counted as on a wall."""
-    depth = 64 + int(8 * np.log2(2 + cones))
-    return form.rounding(depth) + 4.0 * np.sqrt(form.X.shape[1]) * ZERO_TOL * form.scale
+def rounding_slack(form: Form, depth: int) -> float:
+    """What float64 can hide in a bound over cones below ``depth`` splits.
+
+    With u = EPS/2, scale = Σ ||M_i|| (||x_i|| + R) + the linear part, n samples and D coordinates, c outputs:
+
+    1. *Cover.* A new generator is a combination of two others with non-negative floats, rounded: it lies within 2·EPS (in
+       units of scale: |x_i·δ| <= 2·EPS (||x_i|| + R)) of their edge, for ||a g_k + b g_l|| >= (a + b)/√2. Where the halves
+       leave a gap, a unit vector moves by at most 2·EPS into one of them, F by as much times scale, and its norm by as
+       much. After ``depth`` splits: 4·depth·EPS·scale.
+    2. *Walls.* A sample is taken as linear on a cone when no product lies beyond its wall by more than ztol, and so it stays
+       for all parts: on each unit vector Σ α_k g_k of the cone it errs by at most Σ α_k ztol <= √D·ztol, once a branch, since
+       it leaves the list. Parts reach out of the cone by (1), another 2·depth·EPS·scale. With
+       ztol = ZERO_TOL·||M_i|| (||x_i|| + R) that is √D·ZERO_TOL·scale in all, and rounded products differ from exact ones by
+       (D + c + 4) u scale, a small part of what a factor of 4 leaves.
+    3. *Sums.* On a branch a sample enters the aggregated map once and is then never touched, so an entry of it is a sum
+       of at most n terms in some order, and its error at most n·u times the sum of their moduli, whatever the order. A
+       generator's values add the mixed samples and multiply by its D coordinates; nothing is inherited but as it is.
+       Values and lines are off by at most (n + 2D + c + 16) u scale each, for |x_i|·|g| <= ||x_i|| + R coordinate by
+       coordinate; both together, times Σ α_k <= √D: √D (n + 2D + c + 16) EPS scale. As D <= 14, √D < 4, and
+       4(n + D) + 16·(64 + c) covers it.
+    4. *Least norm.* What is left of g_k·w >= b_k is measured, with an error of (D + 2) u (||w|| + |b_k|) on each row, and
+       charged; the norm, the products and the root round by D·EPS of the bound, and the entrywise comparison by D²·EPS. A bound
+       above scale is above F in any case, so these count against scale too, and 16·64 covers them.
+
+    ``form.rounding`` adds 4(n + D) + 16 for each split; (1) and the rest of (2) take 6 of the 16. With a free bias a generator
+    of unit norm has a bias of up to √D·R, as |b| <= R ||w||_1 on the cones, and what is counted against R counts √D times.
+    """
+    dim, c = form.L.shape
+    spread = np.sqrt(dim) if form.free_bias else 1.0
+    rounding = form.rounding(64 + c + depth) - form.truncation
+    return float(form.truncation + spread * rounding + 4.0 * np.sqrt(dim) * ZERO_TOL * form.scale)
+
+
+def weighted_rows(form: Form) -> Rows:
+    """Samples times the norm of their weight, those without weight left out; one output: those that bend up come first."""
+    weight = np.linalg.norm(form.M, axis=1)
+    kept = np.flatnonzero(weight > 0.0)
+    down = form.M[kept, 0] < 0.0 if form.M.shape[1] == 1 else np.zeros(len(kept), bool)
+    kept = kept[np.argsort(down, kind="stable")]
+    X = np.ascontiguousarray(form.X[kept] * weight[kept, None])
+    unit = np.ascontiguousarray(form.M[kept] / weight[kept, None])
+    reach = np.linalg.norm(form.X[kept, : form.penalized], axis=1) + form.bias_range
+    return Rows(
+        X, np.ascontiguousarray(X.T), unit, ZERO_TOL * weight[kept] * reach, np.ascontiguousarray(form.L),
+        int((~down).sum()), form.penalized,
+    )  # fmt: skip
 
 
 def branch_and_bound(
@@ -112,42 +162,71 @@ def branch_and_bound(
         lower, best_point = float(values.max()), generators[int(values.argmax())].copy()
     # on a line two directions are all there are
     if dim == 1:
-        return Search(lower + rounding_slack(form, 1), lower, best_point, 2, "proved")
-    # nothing is known of a starting cone, so each is split at least once
-    size = len(nodes)
-    bounds = np.full(size, np.inf)
-    mnorm = np.linalg.norm(form.M, axis=1)
-    # rounding of x_i·g, where a sample cannot be told to be on one side
-    ztol = ZERO_TOL * (np.linalg.norm(form.X[:, : form.penalized], axis=1) + form.bias_range)
-    cap = int(max(4 * size, FRONTIER_BYTES // (8 * dim * dim)))
-    cones, dropped, depth_first, outcome = size, 0.0, False, "budget"
-    chunk = int(np.clip(CHUNK_WORK // (len(form.X) * dim * dim), 1, 5_000))
-    # chunks of a few hundredths of a second: in between the clock, the callback and Ctrl-C are heard
+        return Search(lower + rounding_slack(form, 0), lower, best_point, 2, "proved")
+    frontier = _Frontier(form, nodes, lower, best_point)
     while True:
-        steps = int(min(chunk, max_cones - cones))
-        # best first wants all open cones in memory; before they outgrow it the rest is done last in, first out,
-        # loosest cones on top
-        if not depth_first and size + steps + 2 > cap:
-            order = np.argsort(bounds[:size])
-            nodes, bounds, depth_first = nodes[order], bounds[order], True
-        if size + steps + 2 > len(bounds):
-            grow = max(len(bounds), steps + 2)
-            nodes = np.concatenate([nodes, np.empty((grow, dim, dim))])
-            bounds = np.concatenate([bounds, np.empty(grow)])
-        size, done, lower, dropped, code = simplicial.run(
-            form.X, form.M, form.L, form.penalized, mnorm, ztol, bounds, nodes, size, depth_first,
-            float(target), float(stop_above), WALL_SHARE, steps, lower, best_point, dropped,
+        steps = int(min(CHUNK_STEPS, max_cones - frontier.cones))
+        code = frontier.search(float(target), float(stop_above), steps)
+        state = Search(frontier.upper(form), float(frontier.record[BEST]), best_point, frontier.cones, "budget")
+        if code != subtree.RUNNING:
+            state.outcome = "proved" if code == subtree.EMPTY else "violated"
+            return state
+        if frontier.cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
+            return state
+
+
+class _Frontier:
+    """The open cones as plain arrays, which any search can take a part of, and what one thread needs to split them."""
+
+    def __init__(self, form: Form, nodes: Array, lower: float, witness: Array) -> None:
+        # nothing is known of a starting cone
+        self.nodes, self.bounds, self.depths = nodes, np.full(len(nodes), np.inf), np.zeros(len(nodes), dtype=np.int64)
+        self.cones, self.heap, self.stride = len(nodes), True, 1.0
+        self.tally, self.record = np.zeros(5, dtype=np.int64), np.array([lower, 0.0])
+        self.tally[SIZE] = len(nodes)
+        self.witness, self.grace = witness, form.rounding()
+        self.rows = weighted_rows(form)
+        n, (dim, c) = len(self.rows.X), form.L.shape
+        slots = int(np.clip(STACK_BYTES // (8 * (n + 1) * (dim + 2)), LEAST_SLOTS, MOST_SLOTS))
+        self.stack = make_stack(slots, n, dim, c + 1, c)
+        self.room = make_room(n, dim, c + 1, c, form.penalized)
+        self.cap = int(max(4 * len(nodes), FRONTIER_BYTES // (8 * dim * dim)))
+
+    def search(self, target: float, stop_above: float, steps: int) -> int:
+        """One chunk of a few hundredths of a second: in between the clock, the callback and Ctrl-C are heard."""
+        self._make_room(2 * steps + len(self.stack.bound))
+        self.tally[[subtree.SPLITS, subtree.WORK, subtree.PLACED]] = 0
+        code = subtree.run(
+            self.rows, self.stack, self.bounds, self.nodes, self.depths, self.tally, self.heap, self.stride, target,
+            self.grace, stop_above, steps, CHUNK_WORK, self.record, self.witness, self.room,
         )  # fmt: skip
-        cones += 2 * done
-        # every direction lies in a dropped cone, an open one, or has the value that was reached
-        peak = bounds[:size].max() if depth_first and size else (bounds[0] if size else 0.0)
-        upper = max(dropped, peak, lower) + rounding_slack(form, cones)
-        state = Search(float(upper), float(lower), best_point, cones, outcome)
-        if code == simplicial.EMPTY:
-            state.outcome = "proved"
-            return state
-        if code == simplicial.VIOLATED:
-            state.outcome = "violated"
-            return state
-        if cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
-            return state
+        splits, placed = int(self.tally[subtree.SPLITS]), int(self.tally[subtree.PLACED])
+        self.cones += 2 * splits
+        if splits > MANY_SPLITS * placed:
+            self.stride = max(LEAST_STRIDE, self.stride / STRIDE)
+        elif splits < FEW_SPLITS * placed:
+            self.stride = min(1.0, self.stride * STRIDE)
+        return int(code)
+
+    def upper(self, form: Form) -> float:
+        """Every direction lies in a dropped cone, an open one, or has the value that was reached."""
+        size = int(self.tally[SIZE])
+        peak = 0.0 if not size else self.bounds[0] if self.heap else self.bounds[:size].max()
+        slack = rounding_slack(form, int(self.tally[subtree.DEEPEST]))
+        return float(max(self.record[DROPPED], peak, self.record[BEST])) + slack
+
+    def _make_room(self, more: int) -> None:
+        """Places for more cones; before they outgrow memory the frontier becomes a stack, loosest cones on top.
+
+        Best first wants all open cones in memory; last in, first out leaves a few for each split above.
+        """
+        size = int(self.tally[SIZE])
+        if self.heap and size + more > self.cap:
+            order = np.argsort(self.bounds[:size])
+            self.nodes, self.bounds, self.depths = self.nodes[order], self.bounds[order], self.depths[order]
+            self.heap = False
+        if size + more > len(self.bounds):
+            grow = max(len(self.bounds), more)
+            self.nodes = np.concatenate([self.nodes, np.empty((grow, *self.nodes.shape[1:]))])
+            self.bounds = np.concatenate([self.bounds, np.empty(grow)])
+            self.depths = np.concatenate([self.depths, np.zeros(grow, dtype=np.int64)])

@@ -134,34 +134,23 @@ def cone_bound(G: Any, p: int, a: Any, rho: Any, threshold: float, point: Any) -
 
 
 @compiled
-def spectral_on_cell(X: Any, M: Any, L: Any, G: Any, Z: Any, ids: Any, p: int, ztol: Any, point: Any) -> float:
-    """||Lᵀ + Σ_on M_i x_iᵀ||₂ over the penalised coordinates, for a cone on which no sample is mixed (c > 1).
+def spectral_on_map(lines: Any, G: Any, p: int, point: Any) -> float:
+    """||A||₂ over the penalised coordinates of the linear map A (c, D) that F is the norm of on a cone (c > 1).
 
     Infinite when a coordinate is unpenalised: then the operator norm is not the maximum. ``point`` receives the right
     singular direction, a candidate for the lower side.
     """
-    n, dim = X.shape
-    c = M.shape[1]
-    Q = L.copy()
-    # no sample is mixed here: one generator off the wall says on which side the cell is
-    for i in range(n):
-        high = -np.inf
-        for k in range(ids.shape[0]):
-            high = max(high, Z[ids[k], i])
-        if high > ztol[i]:
-            for j in range(dim):
-                for o in range(c):
-                    Q[j, o] += M[i, o] * X[i, j]
+    c, dim = lines.shape
     if p < dim:
         return np.inf
     # c x c, whatever the dimension; the share added to the root covers its rounding
-    values, vectors = np.linalg.eigh(np.ascontiguousarray(Q.T) @ Q)
+    values, vectors = np.linalg.eigh(lines @ np.ascontiguousarray(lines.T))
     along = 0.0
     for j in range(dim):
         point[j] = 0.0
         for o in range(c):
-            point[j] += Q[j, o] * vectors[o, c - 1]
-        for k in range(ids.shape[0]):
+            point[j] += lines[o, j] * vectors[o, c - 1]
+        for k in range(G.shape[0]):
             along += point[j] * G[k, j]
     # a singular vector has no sign: the one on the cone's side
     if along < 0.0:

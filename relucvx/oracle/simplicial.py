@@ -1,4 +1,4 @@
-"""Compiled kernels of the branch-and-bound over simplicial cones.
+"""Compiled relaxation of F on one simplicial cone from all samples, where to split it, and values from below.
 
 A cone is spanned by D generators g_k (rows of G), each of unit norm in its leading ``p`` (penalised) coordinates, and
 w = Σ_k α_k g_k with α >= 0. With z_ik = x_i·g_k, a sample whose z_ik all have one sign is linear on the cone; a *mixed*
@@ -10,6 +10,7 @@ difference of the two (both linear in α),
 The right-hand side is bounded over ||Σ_k α_k g_k||_p <= 1 in three ways (entrywise, least-norm majorant, spectral), and
 a cone is split either at a wall that crosses it (so that cones come to lie inside cells, where the bound is exact) or at
 the middle of its worst edge. Every function works on plain arrays, so it can be tested against literal definitions.
+:mod:`relucvx.oracle.subtree` searches faster, with what cones carry down the tree.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ from typing import Any
 import numpy as np
 
 from relucvx.compiled import compiled
-from relucvx.oracle.cone_bounds import cone_bound, spectral_on_cell
-
-RUNNING, EMPTY, VIOLATED = 0, 1, 2
 
 
 @compiled
@@ -175,139 +173,3 @@ def value_along(X: Any, M: Any, L: Any, p: int, point: Any, z: Any) -> float:
     for j in range(point.shape[0]):
         point[j] /= norm
     return value_at(X, M, L, point, z)
-
-
-@compiled
-def heap_push(bounds: Any, nodes: Any, size: int, bound: float, G: Any) -> int:
-    """Append a cone and sift it up (largest bound on top); bounds[slot] and nodes[slot] move together."""
-    # bounds and generators lie in two arrays: they move together, and only on the way up
-    slot = size
-    while slot > 0:
-        parent = (slot - 1) // 2
-        if bounds[parent] >= bound:
-            break
-        bounds[slot] = bounds[parent]
-        nodes[slot] = nodes[parent]
-        slot = parent
-    bounds[slot] = bound
-    nodes[slot] = G
-    return size + 1
-
-
-@compiled
-def heap_pop(bounds: Any, nodes: Any, size: int, G: Any) -> int:
-    """Copy the top cone into G and restore the heap."""
-    G[:] = nodes[0]
-    # the last cone fills the gap at the top, and sinks
-    size -= 1
-    bound = bounds[size]
-    slot = 0
-    while True:
-        child = 2 * slot + 1
-        if child >= size:
-            break
-        if child + 1 < size and bounds[child + 1] > bounds[child]:
-            child += 1
-        if bounds[child] <= bound:
-            break
-        bounds[slot] = bounds[child]
-        nodes[slot] = nodes[child]
-        slot = child
-    if size > 0:
-        bounds[slot] = bound
-        nodes[slot] = nodes[size]
-    return size
-
-
-@compiled
-def run(
-    X: Any, M: Any, L: Any, p: int, mnorm: Any, ztol: Any, bounds: Any, nodes: Any, size: int, depth_first: bool,
-    prune: float, stop_above: float, wall_share: float, steps: int, best: float, witness: Any, dropped: float,
-) -> Any:  # fmt: skip
-    """Split up to ``steps`` cones; return (size, steps done, best value, largest dropped bound, outcome).
-
-    ``bounds[:size]``, ``nodes[:size]`` hold the open cones, as a heap or (depth_first) as a stack. The maximum over the
-    sphere is at most max(dropped, bounds[:size]) plus the caller's rounding slack, at every moment between two calls.
-    """
-    n, dim = X.shape
-    c = M.shape[1]
-    # scratch, made once: a call splits thousands of cones, and allocation would cost more than the arithmetic
-    G = np.empty((dim, dim))
-    child = np.empty((dim, dim))
-    Z = np.empty((dim + 1, n))
-    a = np.empty((dim, c))
-    rho = np.empty(dim)
-    ids = np.arange(dim)
-    middle = np.empty(dim)
-    point = np.empty(dim)
-    scratch = np.empty(n)
-    done = 0
-    while done < steps:
-        if size == 0:
-            return size, done, best, dropped, EMPTY
-        # a stack: the frontier no longer fits into memory, so the last cone is finished first against the target alone
-        if depth_first:
-            size -= 1
-            G[:] = nodes[size]
-            if bounds[size] <= max(prune, best):
-                dropped = max(dropped, bounds[size])
-                continue
-        # a heap: when its largest bound is no more than what is reached (or asked for), no cone can hold more
-        elif bounds[0] <= max(prune, best * (1.0 + 1e-12)):
-            return size, done, best, dropped, EMPTY
-        else:
-            size = heap_pop(bounds, nodes, size, G)
-        done += 1
-        # products of this cone's generators with the samples; row `dim` of Z is for the generator in the middle
-        for k in range(dim):
-            for i in range(n):
-                total = 0.0
-                for j in range(dim):
-                    total += X[i, j] * G[k, j]
-                Z[k, i] = total
-        for k in range(dim):
-            ids[k] = k
-        # the cone was bounded when it was made: this time only where to split it is asked
-        mixed, heavy, share = relax(X, M, L, G, Z, ids, mnorm, ztol, a, rho)
-        k, l = split_point(G, Z, p, mnorm, mixed, heavy, share, wall_share, middle)
-        # every split point is a direction, and so a value from below
-        value = value_at(X, M, L, middle, Z[dim])
-        if value > best:
-            best = value
-            witness[:] = middle
-        # the halves: each has the middle in place of one end of the edge
-        for side in range(2):
-            child[:] = G
-            for q in range(dim):
-                ids[q] = q
-            replaced = k if side == 0 else l
-            child[replaced] = middle
-            ids[replaced] = dim
-            child_mixed, _, _ = relax(X, M, L, child, Z, ids, mnorm, ztol, a, rho)
-            # a cone whose bound is below this needs no look any more; the share above `best` keeps rounding from
-            # splitting the cone around the maximum for ever
-            cut = max(prune, best * (1.0 + 1e-12))
-            bound = cone_bound(child, p, a, rho, cut, point)
-            # inside one cell the form is linear: with several outputs its norm there is bounded by a singular value,
-            # and the point that bound is attained at is worth a look from below
-            if bound > cut and child_mixed == 0:
-                if c > 1:
-                    bound = min(bound, spectral_on_cell(X, M, L, child, Z, ids, p, ztol, point))
-                value = value_along(X, M, L, p, point, scratch)
-                if value > best:
-                    best = value
-                    witness[:] = point
-                    cut = max(prune, best * (1.0 + 1e-12))
-            # dropped cones stay in the result: the largest bound among them is part of the upper bound
-            if bound <= cut:
-                dropped = max(dropped, bound)
-            elif depth_first:
-                nodes[size] = child
-                bounds[size] = bound
-                size += 1
-            else:
-                size = heap_push(bounds, nodes, size, bound, child)
-        # the caller wants a violated constraint more than a bound, and has one
-        if best > stop_above:
-            return size, done, best, dropped, VIOLATED
-    return size, done, best, dropped, RUNNING

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oracle.small_instances import assert_agreement, small_form
 from oracle.test_dual_norm_bound import case
 from oracle.test_simplicial import form_for
 
@@ -32,21 +33,26 @@ def test_starting_cones_cover_the_sphere_and_the_bias_range(bias, d):
     assert len(cones) == 2**p * (p if bias == "free" else 1)
 
 
+def spied(monkeypatch):
+    """Whether each chunk of the search worked on a stack."""
+    calls, original = [], bnb.subtree.run
+
+    def spy(*args):
+        calls.append(not args[6])
+        return original(*args)
+
+    monkeypatch.setattr(bnb, "FRONTIER_BYTES", 1)
+    monkeypatch.setattr(bnb, "CHUNK_WORK", 1)
+    monkeypatch.setattr(bnb.subtree, "run", spy)
+    return calls
+
+
 def test_depth_first_finish(monkeypatch):
     """A frontier that outgrows memory is finished depth first, with the same result."""
     for bias in ("none", "free"):
         problem, N = case(bias, d=5 if bias == "none" else 3, n=40, c=2)
         free = dual_norm(problem, N, method="branch_and_bound", max_cones=50_000)
-        calls = []
-        original = bnb.simplicial.run
-
-        def spy(*args, calls=calls, original=original):
-            calls.append(args[9])
-            return original(*args)
-
-        monkeypatch.setattr(bnb, "FRONTIER_BYTES", 1)
-        monkeypatch.setattr(bnb, "CHUNK_WORK", 1)
-        monkeypatch.setattr(bnb.simplicial, "run", spy)
+        calls = spied(monkeypatch)
         for target in (1.02 * free.upper, 1.2 * free.upper):
             tight = dual_norm(problem, N, method="branch_and_bound", target=target, n_starts=1)
             assert tight.outcome == "proved"
@@ -55,6 +61,53 @@ def test_depth_first_finish(monkeypatch):
             assert dual_norm(problem, N, method="branch_and_bound", max_cones=budget, n_starts=1).upper >= free.lower
         assert any(calls)
         monkeypatch.undo()
+
+
+def test_a_heap_that_outgrows_memory_becomes_a_stack_on_the_way(monkeypatch):
+    problem, N = case(d=6, n=60, c=2)
+    form = make_form(problem.inputs, N, problem.activation)
+    calls = spied(monkeypatch)
+    monkeypatch.setattr(bnb, "CHUNK_STEPS", 1)
+    monkeypatch.setattr(bnb, "MOST_SLOTS", 16)
+    found = bnb.branch_and_bound(form, target=0.0, max_cones=3000)
+    assert found.outcome == "budget"
+    assert calls == sorted(calls)
+    assert {*calls} == {False, True}
+    assert found.upper >= dual_norm(problem, N, method="spectral").lower
+
+
+def test_starting_cones_are_all_bounded_before_the_first_is_split():
+    problem, N = case(d=7, n=30)
+    form = make_form(problem.inputs, N, problem.activation)
+    assert np.isfinite(bnb.branch_and_bound(form, target=0.0, max_cones=2**7 + 2).upper)
+
+
+def test_the_slack_grows_with_depth_and_with_a_free_bias():
+    rng = np.random.default_rng(3)
+    form = form_for(rng, "none", 1, "relu")
+    slacks = [bnb.rounding_slack(form, depth) for depth in (0, 10, 1000)]
+    assert slacks == sorted(slacks)
+    assert form.rounding() < slacks[0] < slacks[2] < 1e-10 * form.scale
+    free = form_for(rng, "free", 1, "relu")
+    assert bnb.rounding_slack(free, 0) > free.rounding(64) + 4.0 * free.X.shape[1] ** 0.5 * bnb.ZERO_TOL * free.scale
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_small_instances_agree_with_the_reference(seed):
+    rng = np.random.default_rng(seed)
+    form = small_form(rng)
+    if not form.trivial:
+        assert_agreement(form, rng)
+
+
+def test_the_agreement_can_fail(monkeypatch):
+    """A bound that is a little too small, and a dropped cone that is forgotten, are both noticed."""
+    form = small_form(np.random.default_rng(2))
+    found = bnb.branch_and_bound(form, target=0.0)
+    wrong = bnb.Search(0.999 * found.lower, 0.999 * found.lower, found.witness, 2, "proved")
+    monkeypatch.setattr(bnb, "branch_and_bound", lambda *args, **kwargs: wrong)
+    with pytest.raises(AssertionError, match="below the value"):
+        assert_agreement(form, np.random.default_rng(0))
 
 
 def test_violation_found_by_the_tree_itself():

@@ -1,13 +1,10 @@
 """Compiled kernels against literal definitions: every bound holds on densely sampled cones."""
 
-import heapq
-
 import numpy as np
 import pytest
 
-from relucvx.oracle import simplicial
 from relucvx.oracle.form import make_form
-from relucvx.oracle.simplicial import heap_pop, heap_push, relax, split_point, value_along, value_at
+from relucvx.oracle.simplicial import relax, split_point, value_along, value_at
 from relucvx.types import ACTIVATIONS
 
 ROUNDING = 1 + 1e-12
@@ -113,32 +110,3 @@ def test_values_at_and_along():
             value = value_along(form.X, form.M, form.L, form.penalized, scaled, z)
             assert value == pytest.approx(expected / np.linalg.norm(w), rel=1e-12)
         assert value_along(form.X, form.M, form.L, form.penalized, np.zeros(form.X.shape[1]), z) == 0.0
-
-
-def test_heap_pops_in_decreasing_order_with_its_cones():
-    rng = np.random.default_rng(2)
-    bounds, nodes = np.empty(300), np.empty((300, 2, 2))
-    size, reference, G = 0, [], np.empty((2, 2))
-    for step in range(900):
-        if size and (rng.random() < 0.4 or size >= 290):
-            top = bounds[0]
-            size = heap_pop(bounds, nodes, size, G)
-            assert top == -heapq.heappop(reference)
-            assert G[0, 0] == top
-            assert G[1, 1] == -top
-        else:
-            value = float(rng.integers(50)) if step % 2 else float(rng.random())
-            size = heap_push(bounds, nodes, size, value, np.array([[value, 0.0], [0.0, -value]]))
-            heapq.heappush(reference, -value)
-        assert size == len(reference)
-        if size:
-            assert bounds[0] == -reference[0]
-    while size:
-        top = bounds[0]
-        size = heap_pop(bounds, nodes, size, G)
-        assert top == -heapq.heappop(reference)
-        assert G[0, 0] == top
-
-
-def test_outcome_codes_differ():
-    assert len({simplicial.RUNNING, simplicial.EMPTY, simplicial.VIOLATED}) == 3
