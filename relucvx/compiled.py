@@ -45,7 +45,11 @@ _digests: dict[str, str] = {}
 
 
 def compiled(
-    function: Callable[..., Any] | None = None, *, fastmath: set[str] | bool = False, counted: bool = True
+    function: Callable[..., Any] | None = None,
+    *,
+    fastmath: set[str] | bool = False,
+    counted: bool = True,
+    inner: bool = False,
 ) -> Any:
     """Compile a function for numba, without the GIL, and keep the machine code between processes.
 
@@ -56,12 +60,17 @@ def compiled(
     counted : bool
         Whether references to arrays are counted. A function that makes no array and returns none can borrow those of its
         caller: counting dozens of them, atomically, takes longer than the arithmetic of a small function.
+    inner : bool
+        Whether only other kernels call it: the way in from Python is then left out, which for many arrays is as much code to
+        compile as the function.
     """
     if function is None:
-        return lambda later: compiled(later, fastmath=fastmath, counted=counted)
+        return lambda later: compiled(later, fastmath=fastmath, counted=counted, inner=inner)
     # numba keeps this option to itself; without it the code is as right, and slower
     borrowing = {"_nrt": counted} if hasattr(CPUTargetOptions, "_nrt") else {}
-    kernel = numba.njit(nogil=True, fastmath=fastmath, **borrowing)(function)
+    # nobody calls kernels from C
+    ways_in = {"no_cfunc_wrapper": True, "no_cpython_wrapper": inner}
+    kernel = numba.njit(nogil=True, fastmath=fastmath, **ways_in, **borrowing)(function)
     try:
         kernel._cache = _Cache(function)
     except (RuntimeError, OSError) as error:  # numba: "no locator available"
