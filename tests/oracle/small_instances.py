@@ -11,7 +11,7 @@ from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.types import as_activation
 
 ACTIVATIONS = ["relu", "relu", "relu", "leaky_relu", "abs", "linear", (-0.5, 0.25), (0.0, -1.0)]
-MOST_CONES = 3000
+MOST_CONES = 1500
 
 
 def small_form(rng):

@@ -80,13 +80,17 @@ def test_the_open_cones_and_the_dropped_ones_bound_f_at_every_pause(c, bias, act
     W[:p] /= np.linalg.norm(W[:p], axis=0)
     W[p:] = form.bias_range * rng.uniform(-1.0, 1.0, (dim - p, W.shape[1]))
     values = form.values(W)
+    # the highest first: those above the best value so far must lie in an open cone
+    W = W[:, np.argsort(-values)]
+    values = np.sort(values)[::-1]
     for heap, target in ((True, 0.0), (False, 0.0), (True, 0.8 * values.max()), (False, 1.2 * values.max())):
         nodes = bnb.starting_cones(form)
         frontier = bnb._Frontier(form, nodes.copy(), 0.0, np.zeros(dim))
         frontier.heap = heap
         code, last = subtree.RUNNING, np.inf
-        while code == subtree.RUNNING and frontier.cones < 6000:
-            code = frontier.search(target, np.inf, int(rng.integers(1, 60)))
+        while code == subtree.RUNNING and frontier.cones < 1500:
+            frontier.stride = float(rng.choice([0.02, 0.3, 1.0]))
+            code = frontier.search(target, np.inf, int(rng.integers(1, 12)))
             size = int(frontier.tally[SIZE])
             open_cones = frontier.nodes[:size]
             upper = frontier.upper(form)

@@ -275,6 +275,38 @@ ORACLE = (
         "return 0.9 * upper +",
         "pytest tests/oracle/test_enumeration.py",
     ),
+    Fault(
+        "mixed samples taken as on",
+        "oracle.carried:derive",
+        "if room.low[i] < -rows.ztol[r]:",
+        "if room.low[i] < -1e14 * rows.ztol[r]:",
+        "pytest tests/oracle/test_carried.py",
+        True,
+    ),
+    Fault(
+        "lines of one output with the wrong map",
+        "oracle.slopes:scalar_form",
+        "stack.on[s, 1 - side, j]",
+        "stack.on[s, side, j]",
+        "pytest tests/oracle/test_slopes.py",
+        True,
+    ),
+    Fault(
+        "remainder of several outputs forgotten",
+        "oracle.slopes:vector_form",
+        "np.sqrt(square) + room.rho[k]",
+        "np.sqrt(square)",
+        "pytest tests/oracle/test_slopes.py",
+        True,
+    ),
+    Fault(
+        "cones left open are lost",
+        "oracle.subtree:descend",
+        "elif below > 0.0:",
+        "elif below > 1e300:",
+        "pytest tests/oracle/test_subtree.py",
+        True,
+    ),
 )
 
 ARRANGEMENT = (
