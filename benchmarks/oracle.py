@@ -65,7 +65,7 @@ def measure(name: str, family: tuple[Any, str, float, float], repeats: int) -> d
     if not max(ours.lower, theirs.lower) <= min(ours.upper, theirs.upper) + slack <= goal + 2 * slack:
         raise SystemExit(f"{name}: [{ours.lower!r}, {ours.upper!r}] and [{theirs.lower!r}, {theirs.upper!r}]")
     return {
-        "problem": name, "distinct_rows": len(form.X), "target": multiple,
+        "problem": name, "distinct_rows": len(form.X), "target": f"{multiple:g}",
         "reference_over_ours": ratio(timings["reference"].cpu, timings["ours"].cpu),
         "ours_seconds": timings["ours"].seconds, "ours_cones": ours.cones, "reference_cones": theirs.cones,
         "ours_microseconds_a_cone": 1e6 * timings["ours"].seconds / ours.cones,
