@@ -180,7 +180,8 @@ class _Frontier:
 
     def __init__(self, form: Form, nodes: Array, lower: float, witness: Array) -> None:
         # nothing is known of a starting cone
-        self.nodes, self.bounds, self.depths = nodes, np.full(len(nodes), np.inf), np.zeros(len(nodes), dtype=np.int64)
+        self.nodes, self.bounds = nodes.copy(), np.full(len(nodes), np.inf)
+        self.depths = np.zeros(len(nodes), dtype=np.int64)
         self.cones, self.heap, self.stride = len(nodes), True, 1.0
         self.tally, self.record = np.zeros(5, dtype=np.int64), np.array([lower, 0.0])
         self.tally[SIZE] = len(nodes)
@@ -226,7 +227,7 @@ class _Frontier:
             self.nodes, self.bounds, self.depths = self.nodes[order], self.bounds[order], self.depths[order]
             self.heap = False
         if size + more > len(self.bounds):
-            grow = max(len(self.bounds), more)
-            self.nodes = np.concatenate([self.nodes, np.empty((grow, *self.nodes.shape[1:]))])
-            self.bounds = np.concatenate([self.bounds, np.empty(grow)])
-            self.depths = np.concatenate([self.depths, np.zeros(grow, dtype=np.int64)])
+            # in place, and by a part only: copying all open cones would take as long as many chunks
+            length = len(self.bounds) + max(len(self.bounds) // 4, more)
+            for held in (self.nodes, self.bounds, self.depths):
+                held.resize((length, *held.shape[1:]), refcheck=False)
