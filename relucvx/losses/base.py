@@ -1,7 +1,8 @@
 """What a loss is: every formula and every fact that any part of the package asks a loss for.
 
 A loss acts on the fit ``F`` (n, c) with targets ``Y`` (n, c) and sample weights ``w`` (n,). Its dual function is
-``-loss*(-N)`` for a dual point ``N`` (n, c), where ``N = -∇loss(F)`` at the optimum. The domain of the conjugate contains 0.
+``-loss*(-N)``, with ``loss*`` the convex conjugate, for a dual point ``N`` (n, c); ``N = -∇loss(F)`` at the optimum. With
+weights it is ``Σ_ik w_i · -h*(-N_ik / w_i)``: formulas of one entry h take ``T = N / w``. Its domain contains 0.
 
 A loss of your own is one class: what cannot be derived is abstract (value, slope, curvature, conjugate, CVXPY expression),
 everything else has a default that is right for every convex loss, if not always the fastest. Nobody asks a loss for its name.
@@ -74,11 +75,11 @@ class Loss(ABC):
 
     @abstractmethod
     def _slopes(self, F: Array, Y: Array) -> Array:
-        """Derivative of h in its first argument, unweighted."""
+        """Derivative of h in its first argument, unweighted; at a kink any subgradient."""
 
     @abstractmethod
     def _curvatures(self, F: Array, Y: Array) -> Array:
-        """Second derivative of h, unweighted; at kinks that of the flat side."""
+        """Second derivative of h, unweighted; where it jumps and at kinks, that of either side."""
 
     @abstractmethod
     def _dual_bounds(self, Y: Array) -> tuple[Array, Array]:
@@ -86,7 +87,7 @@ class Loss(ABC):
 
     @abstractmethod
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
-        """Two arrays of summands of -h*(-T, Y) for T inside the box."""
+        """Two arrays of summands of -h*(-T, Y), h* the conjugate of h, for T inside the box."""
 
     @abstractmethod
     def _dual_slopes(self, T: Array, Y: Array) -> Array:
@@ -194,7 +195,7 @@ class Loss(ABC):
         return moved * (1.0 + 1e-6) + (F.size + 8) * EPS * self.value(F, Y, w)
 
     def gradient(self, F: Array, Y: Array, w: Array) -> Array:
-        """Gradient (n, c) in F; where the loss has a kink, the slope on the flat side."""
+        """Gradient (n, c) in F; where the loss has a kink, a subgradient (for the hinge 0, the slope on its flat side)."""
         return np.asarray(w[:, None] * self._slopes(F, Y))
 
     def subgradient_bounds(self, F: Array, Y: Array, w: Array, tol: float = 0.0) -> tuple[Array, Array]:
@@ -210,7 +211,7 @@ class Loss(ABC):
         return self.gradient(F - step, Y, w), self.gradient(F + step, Y, w)
 
     def hessian(self, F: Array, Y: Array, w: Array) -> Array:
-        """Diagonal (n, c) of the second derivative; at joints, that of the curved side."""
+        """Diagonal (n, c) of the second derivative; where that jumps, the value of one side (:meth:`_curvatures`)."""
         return np.asarray(w[:, None] * self._curvatures(F, Y))
 
     def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:

@@ -20,7 +20,7 @@ functional = later("torch.nn.functional")
 
 @dataclass(frozen=True)
 class Hinge(LabelLoss):
-    """h = max(0, 1 - y f); with t = y N / w in [0, 1], -h*(-N) = t."""
+    """h = max(0, 1 - y f); its conjugate gives -h*(-N/w) = t for t = y N/w in [0, 1]."""
 
     def _entries(self, F: Array, Y: Array) -> Array:
         return np.maximum(0.0, 1.0 - Y * F)

@@ -22,7 +22,7 @@ torch = later("torch")
 
 @dataclass(frozen=True)
 class Logistic(LabelLoss):
-    """h = log(1 + exp(-y f)); with t = y N / w in [0, 1], -h*(-N) = -t log t - (1 - t) log(1 - t)."""
+    """h = log(1 + exp(-y f)); its conjugate gives -h*(-N/w) = -t log t - (1 - t) log(1 - t) for t = y N/w in [0, 1]."""
 
     def _entries(self, F: Array, Y: Array) -> Array:
         return np.logaddexp(0.0, -Y * F)

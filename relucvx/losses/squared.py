@@ -18,7 +18,7 @@ cp = later("cvxpy")
 
 @dataclass(frozen=True)
 class Squared(Loss):
-    """h = (f - y)²/2; -h*(-t) = t y - t²/2."""
+    """h = (f - y)²/2; its conjugate gives -h*(-t) = t y - t²/2."""
 
     def _entries(self, F: Array, Y: Array) -> Array:
         return 0.5 * (F - Y) ** 2

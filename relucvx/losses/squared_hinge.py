@@ -19,7 +19,7 @@ functional = later("torch.nn.functional")
 
 @dataclass(frozen=True)
 class SquaredHinge(LabelLoss):
-    """h = max(0, 1 - y f)²; with t = y N / w >= 0, -h*(-N) = t - t²/4."""
+    """h = max(0, 1 - y f)²; its conjugate gives -h*(-N/w) = t - t²/4 for t = y N/w >= 0."""
 
     def _entries(self, F: Array, Y: Array) -> Array:
         return np.maximum(0.0, 1.0 - Y * F) ** 2
