@@ -92,7 +92,9 @@ class Scope(Explained):
         "every activation pattern: enumerated, bounded by branch-and-bound, or by a relaxation that reaches the target"
     )
     RELAXED = "every activation pattern, through a valid but loose relaxation (spectral or semidefinite)"
-    GIVEN_PATTERNS = "only the program's own patterns: restricted_lower says nothing about other patterns"
+    GIVEN_PATTERNS = (
+        "incomplete patterns were given: restricted_lower (one output) holds for these alone, lower for every pattern"
+    )
 
 
 @dataclass(frozen=True)

@@ -57,17 +57,20 @@ class Certificate(Result):
     gap, rel_gap : float
         ``upper - lower`` and ``gap / upper``: relative to the objective itself, and 0 only where the bounds are equal.
     scope : Scope
-        Over which patterns the dual norm was bounded.
+        Over which patterns the dual norm was bounded: GIVEN_PATTERNS where incomplete ones were given, though ``lower`` is
+        then bounded over all patterns as well.
     method : str
-        How: "enumeration", "branch_and_bound" or "spectral".
+        How: "enumeration", "branch_and_bound", "semidefinite" or "spectral".
     dual_norm : float
-        Certified upper bound on D(N) for the dual point before scaling; lower is tight when it is at most beta.
+        Certified upper bound on D(N) for the dual point before scaling. Above beta the point is scaled down by what it
+        exceeds, which costs some of ``lower`` and none of its validity.
     dual_norm_reached : float
         Value of D(N) that a direction attains; above beta it shows that a neuron is missing or misplaced.
     upper_balanced : float
         Objective after rescaling every neuron for free (same function, ||w_j|| = ||v_j||).
     restricted_lower : float or None
-        Lower bound for the program over the given patterns only, when incomplete patterns were given.
+        Lower bound for the program over the given patterns only, when incomplete patterns were given; None without them
+        and for several outputs.
     stationarity : float
         Relative gradient of the network's own objective: 0 at stationary points.
     beta : float
@@ -185,7 +188,7 @@ def certify_network(
     tol : float
         The oracle stops refining once this relative gap is proven.
     arrangement : Arrangement, optional
-        Patterns to bound over; incomplete ones give ``restricted_lower``, never ``lower``.
+        Patterns to bound over; incomplete ones give ``restricted_lower`` (for one output), never ``lower``.
     time_limit : float, Deadline or None
         Seconds; the bound stays valid when they run out.
 
@@ -200,7 +203,8 @@ def certify_network(
 
     Notes
     -----
-    Weak duality: with D(N) <= beta, any network's loss(F) + beta Σ||w_j||·||v_j|| >= -loss*(-N).
+    Weak duality: with D(N) <= beta, any network's loss(F) + beta Σ||w_j||·||v_j|| >= -loss*(-N), with the terms of the
+    output bias as in :func:`relucvx.program.duality.dual_objective`. Any N is scaled until D(N) <= beta.
 
     Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [pilanci-ergen-2020]
 

