@@ -155,7 +155,7 @@ def class_folding(
     ordered: bool = True,
     rng: Rng = None,
 ) -> ClassFolding:
-    r"""Space folding of a network between the classes of a data set.
+    """Space folding of a network between the classes of a data set.
 
     For classes a and b, with chi(x, y) the folding along the segment from x to y,
 
@@ -168,8 +168,8 @@ def class_folding(
     ----------
     module
         As in :func:`relucvx.metrics.line_regions`.
-    X : array_like of shape (n, d) or (n, \*input_shape)
-        Inputs.
+    X : array_like of shape (n, ...)
+        Inputs, one per sample, of any shape that the network takes.
     labels : sequence of length n
         Labels of any type.
     n_pairs : int or None, default 400

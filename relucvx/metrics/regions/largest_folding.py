@@ -86,7 +86,7 @@ def largest_folding(
     symmetric: bool = False,
     rng: Rng = None,
 ) -> LargestFolding:
-    r"""Search for the segment on which a network folds most: sup chi over a data set's pairs, or over a box.
+    """Search for the segment on which a network folds most: sup chi over a data set's pairs, or over a box.
 
     Half of the segments are random; then the best ones are improved, an end at a time among other samples (half of them
     the nearest ones), or by random moves of shrinking size inside the box.
@@ -96,7 +96,7 @@ def largest_folding(
     module
         As in :func:`relucvx.metrics.line_regions`.
     start : array_like
-        A data set of shape (n, d) or (n, \*input_shape) whose rows are the ends; with ``end``, a corner of the box.
+        A data set, n samples of any shape, between which segments run; with ``end``, a corner of the box.
     end : array_like, optional
         The opposite corner: both ends range over the box between the corners.
     n_segments : int, default 2000
