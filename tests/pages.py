@@ -42,13 +42,14 @@ def scripts(page):
 
 def commands(page):
     """(words after ``relucvx``, exit code) of every command that a page prints."""
-    out = []
-    for block in blocks(page):
-        for line in block.text.splitlines() if block.kind == "sh" else []:
-            found = re.search(r"(?:^|&& )relucvx ([^#&]+)(?:# exits (\d))?", line)
-            if found:
-                out.append((found[1].split(), int(found[2] or 0)))
-    return out
+    return [found for block in blocks(page) for found in commands_of(block)]
+
+
+def commands_of(block):
+    """The same for one block."""
+    lines = block.text.splitlines() if block.kind == "sh" else []
+    found = [re.search(r"(?:^|&& )relucvx ([^#&]+)(?:# exits (\d))?", line) for line in lines]
+    return [(f[1].split(), int(f[2] or 0)) for f in found if f]
 
 
 def differences(printed, found):
