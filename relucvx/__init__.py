@@ -55,6 +55,7 @@ _PUBLIC = {
     "nuclear_norm_bound": "relucvx.program",
     "recover_network": "relucvx.program",
     "lift_network": "relucvx.program",
+    "PooledReLU": "relucvx.network",
     "TwoLayerReLU": "relucvx.network",
     "DeepNetwork": "relucvx.network",
     "balance": "relucvx.network",

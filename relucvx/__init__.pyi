@@ -22,6 +22,7 @@ from relucvx.errors import Interrupted as Interrupted
 from relucvx.errors import RelucvxError as RelucvxError
 from relucvx.kernel import representation_kernel as representation_kernel
 from relucvx.network import DeepNetwork as DeepNetwork
+from relucvx.network import PooledReLU as PooledReLU
 from relucvx.network import TwoLayerReLU as TwoLayerReLU
 from relucvx.network import balance as balance
 from relucvx.network import from_torch as from_torch

@@ -17,7 +17,8 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
 from relucvx.network import TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm_bound import Method
-from relucvx.program.problem import NetworkOptions, Problem, ProblemOptions, as_fit, as_problem
+from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
+from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
@@ -147,7 +148,7 @@ def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
     if start is None:
         return None
     network = start.network if isinstance(start, Solution) else as_network(start, activation=problem.activation)
-    return dataclasses.replace(network, scalar_output=problem.scalar_output)
+    return problem.inner(dataclasses.replace(network, scalar_output=problem.scalar_output))
 
 
 def interpolate(
@@ -275,11 +276,12 @@ def certify(
     if not isinstance(X, Problem) and options.get("activation") is None:
         options["activation"] = net.activation
     problem = as_problem(X, Y, beta, **options)
+    inner = problem.inner(net)
     tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
 
     def proven(limit: Deadline, callback: CertifyCallback | None = None) -> Certificate:
         return certify_network(
-            problem, net, dual, tol=tol, method=method, arrangement=arrangement, time_limit=limit, callback=callback
+            problem, inner, dual, tol=tol, method=method, arrangement=arrangement, time_limit=limit, callback=callback
         )
 
     with carrying(lambda _: hurried(proven)):
@@ -338,7 +340,7 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
 
     def found(limit: Deadline) -> OptimalSet:
-        return optimal_set_of(solution.problem, solution.network, solution.certificate, time_limit=limit, rng=rng)
+        return optimal_set_of(solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng)
 
     with carrying(lambda _: hurried(found)):
         return found(limit)

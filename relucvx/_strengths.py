@@ -12,7 +12,8 @@ from relucvx._api import solve_posed
 from relucvx.certificate import beta_max_interval
 from relucvx.deadline import Deadline
 from relucvx.interrupts import carrying, hurried, listening
-from relucvx.program.problem import Problem, ProblemOptions, as_problem
+from relucvx.program.posing import ProblemOptions, as_problem
+from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,

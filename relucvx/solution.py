@@ -16,10 +16,11 @@ from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag, as_float, as_number, as_path
 from relucvx.errors import DataFileError, RelucvxError, explain
 from relucvx.losses import Loss, class_of, restored
-from relucvx.network import TwoLayerReLU
+from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.duality import gap
 from relucvx.program.objective import check_network, objectives_from_above, stationarity
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.posing import make_problem
+from relucvx.program.problem import Problem
 from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
@@ -38,7 +39,7 @@ class Solution(Result):
     Attributes
     ----------
     problem : Problem
-    network : TwoLayerReLU
+    network : TwoLayerReLU, or PooledReLU for bags of rows
         Balanced, one neuron per direction.
     dual : ndarray, shape (n, c)
         Feasible dual point that attains ``certificate.lower``.
@@ -69,12 +70,17 @@ class Solution(Result):
     """
 
     problem: Problem
-    network: TwoLayerReLU
+    network: TwoLayerReLU | PooledReLU
     dual: Array
     objective: float
     status: Status
     certificate: Certificate
     stats: dict[str, Any]
+
+    @property
+    def inner(self) -> TwoLayerReLU:
+        """The network as solver and certificate see it: itself, and for bags the one that acts on each row."""
+        return self.problem.inner(self.network)
 
     @classmethod
     def build(cls, problem: Problem, found: SolverResult, certificate: Certificate, tol: float) -> Solution:
@@ -92,7 +98,9 @@ class Solution(Result):
             "presolve": found.presolve,
             "history": [[p.round, p.upper, p.lower, p.seconds] for p in found.history],
         }
-        return cls(problem, found.network, certificate.dual, certificate.upper, status, certificate, stats)
+        return cls(
+            problem, problem.stated(found.network), certificate.dual, certificate.upper, status, certificate, stats
+        )
 
     def __repr__(self) -> str:
         origin = "" if self.certificate.proven else " as stored"
@@ -117,6 +125,12 @@ class Solution(Result):
             "X": p.X, "Y": p.Y, "sample_weight": p.sample_weight, "dual": self.dual,
             "weights_in": net.weights_in, "weights_out": net.weights_out,
         }  # fmt: skip
+        bags = p.pooling
+        if bags is not None:
+            # groups and the read-out say how the rows are read; an array of read-outs is stored as one
+            arrays["groups"] = bags.groups
+            if not isinstance(bags.kind, str):
+                arrays["pooling"] = bags.kind
         if net.bias_in is not None:
             arrays["bias_in"] = net.bias_in
         if net.bias_out is not None:
@@ -126,6 +140,7 @@ class Solution(Result):
             "format": FORMAT, "beta": p.beta, "loss": p.loss.name, "bias": p.bias,
             "loss_class": class_of(p.loss),
             "activation": [p.activation.slope_neg, p.activation.slope_pos], "scalar_output": p.scalar_output,
+            "pooling": bags.kind if bags is not None and isinstance(bags.kind, str) else None,
             "status": self.status.name, "certificate": certificate, "stats": self.stats,
         }  # fmt: skip
         return write_arrays(target, {"meta": np.array(json.dumps(meta)), **arrays})
@@ -202,18 +217,22 @@ def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss
         raise ValueError(f"targets of shape {targets.shape} for one output")
     problem = make_problem(
         data["X"], targets[:, 0] if scalar else targets, meta["beta"], loss, meta["bias"],
-        tuple(meta["activation"]), data["sample_weight"],
+        tuple(meta["activation"]), data["sample_weight"], data.get("pooling", meta.get("pooling")), data.get("groups"),
     )  # fmt: skip
-    network = TwoLayerReLU(
-        data["weights_in"], data["weights_out"], data.get("bias_in"), data.get("bias_out"), problem.activation, scalar
-    )
+    arrays = (data["weights_in"], data["weights_out"], data.get("bias_in"), data.get("bias_out"))
+    stated: TwoLayerReLU | PooledReLU
+    if problem.pooling is None:
+        stated = TwoLayerReLU(*arrays, problem.activation, scalar)
+    else:
+        stated = PooledReLU(*arrays, problem.activation, scalar, problem.pooling.kind or "mean")
+    network = problem.inner(stated)
     check_network(problem, network)
     dual = as_matrix(data["dual"], "dual", allow_vector=True)
     if dual.shape != problem.Y.shape:
         raise ValueError(f"a dual point of shape {dual.shape} for targets of shape {problem.Y.shape}")
     certificate = _as_stored(problem, network, dual, meta["certificate"])
     return Solution(
-        problem, network, dual, certificate.upper, Status[meta["status"]], certificate, _statistics(meta["stats"])
+        problem, stated, dual, certificate.upper, Status[meta["status"]], certificate, _statistics(meta["stats"])
     )
 
 

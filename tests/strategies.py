@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relucvx.losses import LOSSES
 from relucvx.network import TwoLayerReLU
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 ENTRYWISE = tuple(name for name in LOSSES if name != "cross_entropy")

@@ -76,6 +76,8 @@ def _kinked_interval(problem: Problem, deadline: Deadline) -> tuple[float, float
     Any subgradients (with vanishing sums, for a free bias) bound beta_max from above, and every single output bounds it from
     below.
     """
+    if problem.n_readouts > 1:
+        return 0.0, _some_subgradient(problem, deadline)
     none = np.zeros((0, problem.n_samples))
     total = 0.0 if problem.bias.is_free else None
     # one output at a time: of several the norm is not linear in N, but no less than that of each
@@ -99,7 +101,7 @@ def _off_subgradient(problem: Problem, N: Array) -> float:
     low, high = problem.loss.subgradient_bounds(null_fit, problem.Y, problem.sample_weight)
     off = float(np.maximum(np.maximum(-high - N, N + low), 0.0).sum())
     X = problem.X - problem.X.mean(axis=0) if problem.bias.is_free else problem.inputs
-    lengths = np.linalg.norm(X, axis=1)
+    lengths = problem.per_sample(np.linalg.norm(X, axis=1))
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     return 4.0 * off * steepest * float(lengths.max()) * (1.0 + 1e-9)
 
@@ -112,7 +114,14 @@ def _largest_norm(problem: Problem) -> float:
         reach = reach + reach.max(initial=0.0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     size = np.linalg.norm(np.maximum(np.abs(low), np.abs(high)), axis=1)
-    return steepest * float(size @ reach) * (1.0 + 1e-9)
+    return steepest * float(size @ problem.per_sample(reach)) * (1.0 + 1e-9)
+
+
+def _some_subgradient(problem: Problem, deadline: Deadline) -> float:
+    """The dual norm of one subgradient at the null network, with read-outs whose least one no linear program finds."""
+    null_fit = np.tile(problem.null_bias(), (problem.n_samples, 1))
+    N = balance_dual(problem, residual(problem, null_fit))
+    return dual_norm(problem, N, time_limit=deadline).upper + _off_subgradient(problem, N)
 
 
 class _DecayedBias:
@@ -122,7 +131,7 @@ class _DecayedBias:
         self.problem, self.deadline = problem, deadline
         act = problem.activation
         steepest = max(abs(act.slope_neg), abs(act.slope_pos))
-        self.reach = steepest * np.linalg.norm(problem.inputs, axis=1)
+        self.reach = problem.per_sample(steepest * np.linalg.norm(problem.inputs, axis=1))
 
     def norm(self, N: Array) -> tuple[float, float]:
         bound = dual_norm(self.problem, N, time_limit=self.deadline.share(0.3))
@@ -222,7 +231,7 @@ class _DecayedBias:
         hi = max(high, total)
         if not self._stays(N, hi):
             return 0.0, self._largest()
-        if low >= total or self.problem.n_outputs > 1:
+        if low >= total or self.problem.n_weights_out > 1:
             return low if low >= total else 0.0, hi
         # the sum of the multipliers is beta b, which the cutting planes are given: each beta is a program of its own
         for power in range(30, 0, -3):

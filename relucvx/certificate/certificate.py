@@ -18,9 +18,10 @@ from relucvx.certificate.dual_choice import choose_dual
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import dual_norm, form_of
+from relucvx.oracle import dual_norm
 from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
+from relucvx.oracle.form import form_of_rows, sizes_of_rows
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.model import check_same_inputs
@@ -283,10 +284,11 @@ def _target(problem: Problem, network: TwoLayerReLU, point: Array, upper: float,
 
 def _restricted_lower(problem: Problem, N: Array, arrangement: Arrangement, deadline: Deadline) -> float | None:
     """Lower bound for the program over the given patterns; None for several outputs."""
-    if problem.n_outputs > 1:
+    if problem.n_weights_out > 1:
         return None
-    lifted, exponent = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
-    form = form_of(problem, lifted)
+    lifted, exponent = lift_dual(problem.inputs, problem.spread(N), free_bias=problem.bias.is_free)
+    sizes = sizes_of_rows(problem, N)
+    form = form_of_rows(problem, lifted, None if sizes is None else np.ldexp(sizes, exponent))
     # the largest value on the given cells, each closed up to the tolerance by which patterns are told apart
     upper = 0.0
     if not form.trivial:

@@ -40,7 +40,7 @@ def cutting_planes(
     minimise_norm: bool = False,
     deadline: Deadline | None = None,
 ) -> tuple[Array, float]:
-    """Maximise the dual value over the box subject to |N·atom| <= beta, adding violated atoms.
+    """Maximise the dual value over the box subject to |N·atom| <= beta, adding violated atoms, one read-out each.
 
     A dual function that is not linear is replaced by the tangents of its summands, one more in every round.
 
@@ -120,7 +120,8 @@ class _Planes:
                     break
                 continue
             W = np.array([form.to_original(d) for d in directions])
-            atoms = np.concatenate([atoms, problem.activation(W @ problem.inputs.T)])
+            fresh = problem.activation(problem.inputs @ W.T)
+            atoms = np.concatenate([atoms, problem.pool(fresh)[:, 0].T])
         return N, proven
 
     def _program(self, atoms: Array, deadline: Deadline) -> tuple[Any, float]:
@@ -174,7 +175,7 @@ class _Planes:
             terms = np.minimum(lo * h, hi * h)
             # atoms are rounded, and so are the sums
             off = np.maximum(np.abs(lo), np.abs(hi)) @ (np.abs(g) + abs(mu) + self._reach()) + abs(mu * total)
-            error = 16.0 * (len(lo) + self.problem.inputs.shape[1] + 4) * EPS * float(off)
+            error = 16.0 * (len(lo) + self.problem.n_rows + self.problem.inputs.shape[1] + 4) * EPS * float(off)
             level = max(level, float(terms.sum()) - mu * total - error)
         return level
 
@@ -187,7 +188,7 @@ class _Planes:
         lengths = np.linalg.norm(self.problem.inputs[:, : self.problem.penalized], axis=1)
         act = self.problem.activation
         far = lengths.max(initial=0.0) if self.problem.bias.is_free else 0.0
-        return np.asarray(max(abs(act.slope_neg), abs(act.slope_pos)) * (lengths + far))
+        return self.problem.per_sample(max(abs(act.slope_neg), abs(act.slope_pos)) * (lengths + far))
 
 
 def _minus_slopes(problem: Problem, tol: float) -> tuple[Array, Array]:

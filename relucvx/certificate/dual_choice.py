@@ -42,13 +42,14 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
     Status: heuristic (any point is valid; a better one proves more). Source: [relucvx]
     """
     F, deadline = fit(problem, network), deadline or Deadline()
-    if problem.loss.smooth or problem.n_outputs > 1 or not np.isfinite(F).all():
+    if problem.loss.smooth or problem.n_weights_out > 1 or not np.isfinite(F).all():
         N = residual(problem, F)
         N = N if np.isfinite(N).all() else np.zeros_like(N)
         return _refined(problem, network, N, deadline) if problem.loss.smooth else N
     # a decayed output bias sums the multipliers to beta b, a free one to zero
     total = problem.output_decay * float(problem.neurons(network)[2][0])
     atoms, _ = _unit_atoms(problem, network)
+    atoms = problem.pool(atoms.T)[:, 0].T
     N, _ = cutting_planes(problem, atoms, total if problem.bias.has_output else None, deadline=deadline)
     return N
 
@@ -75,7 +76,7 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadli
         # violating directions enter the refit, whose residual keeps them at beta
         fresh = problem.activation(np.array([form.to_original(d) for d in directions]) @ problem.inputs.T)
         atoms, V = np.concatenate([atoms, fresh]), np.concatenate([V, np.zeros((len(fresh), V.shape[1]))])
-        refit = _refit if problem.n_outputs == 1 else _refit_outputs
+        refit = _refit if problem.n_weights_out == 1 else _refit_outputs
         atoms, V, N, bias = refit(problem, atoms, V, bias, deadline.share(0.5))
     return best
 
@@ -84,12 +85,13 @@ def _refit_outputs(
     problem: Problem, atoms: Array, V: Array, bias: Array, deadline: Deadline
 ) -> tuple[Array, Array, Array, Array]:
     """min loss(Σ_k atom_k v_kᵀ + 1 bᵀ) + beta Σ||v_k|| (+ beta/2 ||b||²) over v_k = a_k u_k, balanced, by L-BFGS."""
-    k, c = V.shape
+    k, size_out = V.shape
     has_bias = problem.bias.has_output
     decay = problem.output_decay
+    read = problem.pool(atoms.T).reshape(problem.n_samples, -1)
     # v = a u with |a| = ||u|| makes the norm smooth: a²/2 + ||u||²/2 is ||v|| at its least
     size = np.linalg.norm(V, axis=1)
-    pull = atoms @ residual(problem, atoms.T @ V + bias)
+    pull = problem.by_neuron(read.T @ residual(problem, read @ problem.by_readout(V) + bias))
     # silent atoms start small, along their pull
     start = np.where(size[:, None] > 0, V, pull)
     length = np.maximum(np.linalg.norm(start, axis=1), 1e-300)
@@ -98,19 +100,19 @@ def _refit_outputs(
 
     # objective and gradient in (a, u, b)
     def value(t: Array) -> tuple[float, Array]:
-        a, U, b = t[:k], t[k : k + k * c].reshape(k, c), t[k + k * c :]
+        a, U, b = t[:k], t[k : k + k * size_out].reshape(k, size_out), t[k + k * size_out :]
         W = a[:, None] * U
-        F = atoms.T @ W + b
+        F = read @ problem.by_readout(W) + b
         G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
-        slope = atoms @ G
+        slope = problem.by_neuron(read.T @ G)
         penalty = 0.5 * problem.beta * (a @ a + float((U * U).sum())) + 0.5 * decay * b @ b
         grads = [(slope * U).sum(axis=1) + problem.beta * a, (a[:, None] * slope + problem.beta * U).ravel()]
-        grads.append(G.sum(axis=0) + decay * b if has_bias else np.zeros(c))
+        grads.append(G.sum(axis=0) + decay * b if has_bias else np.zeros(len(b)))
         return float(problem.loss_at(F) + penalty), np.concatenate(grads)
 
     x, _ = lbfgs(value, np.concatenate([root, u.ravel(), bias]), deadline=deadline, options=_options(problem))
-    V, b = x[:k, None] * x[k : k + k * c].reshape(k, c), x[k + k * c :]
-    N = residual(problem, atoms.T @ V + b)
+    V, b = x[:k, None] * x[k : k + k * size_out].reshape(k, size_out), x[k + k * size_out :]
+    N = residual(problem, read @ problem.by_readout(V) + b)
     norms = np.linalg.norm(V, axis=1)
     alive = norms > 1e-9 * norms.max(initial=0.0)
     return atoms[alive], V[alive], N, b
@@ -123,12 +125,13 @@ def _refit(
     k = len(atoms)
     has_bias = problem.bias.has_output
     decay = problem.output_decay
+    read = problem.pool(atoms.T)[:, 0].T  # (k, n)
 
     # a = a₊ - a₋ with both >= 0 makes |a| linear, which bounded L-BFGS can handle
     def value(t: Array) -> tuple[float, Array]:
-        F = (atoms.T @ (t[:k] - t[k : 2 * k]) + t[-1])[:, None]
+        F = (read.T @ (t[:k] - t[k : 2 * k]) + t[-1])[:, None]
         G = problem.loss.gradient(F, problem.Y, problem.sample_weight)[:, 0]
-        slope = atoms @ G
+        slope = read @ G
         b = G.sum() + decay * t[-1] if has_bias else 0.0
         total = problem.loss_at(F) + problem.beta * t[: 2 * k].sum() + 0.5 * decay * t[-1] ** 2
         return float(total), np.concatenate([slope + problem.beta, problem.beta - slope, [b]])
@@ -137,7 +140,7 @@ def _refit(
     start = np.append(np.zeros(2 * k), float(bias[0]) if has_bias else 0.0)
     x, _ = lbfgs(value, start, deadline=deadline, bounds=bounds, options=_options(problem))
     a = x[:k] - x[k : 2 * k]
-    F = (atoms.T @ a + x[-1])[:, None]
+    F = (read.T @ a + x[-1])[:, None]
     return atoms[a != 0], a[a != 0, None], residual(problem, F), x[-1:]
 
 
@@ -146,7 +149,7 @@ def _options(problem: Problem) -> Any:
 
 
 def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
-    """phi(Xw) (m, n) for unit penalised norms of w, and the output vectors that go with them; the MOST_ATOMS largest."""
+    """phi(Xw) (m, R) on the rows for unit penalised norms of w, and the output vectors with them; the MOST_ATOMS largest."""
     W, V = problem.directions(network)
     # beside a column a million times as long the others have no digits left in a linear program
     short = np.linalg.norm(W, axis=1) < LONGEST

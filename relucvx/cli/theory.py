@@ -124,7 +124,6 @@ def compare(
                 reach=reach,
                 training=options,
                 time_limit=time_limit,
-                rng=source.seed,
                 callback=callback,
             )
         )

@@ -8,6 +8,7 @@ from typing import Any
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
+from relucvx.network.pooled import PooledReLU
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, as_activation
 
@@ -154,12 +155,12 @@ def to_torch(net: TwoLayerReLU) -> Any:
     return sequential([(net.weights_in, net.bias_in), (net.weights_out.T, net.bias_out)], phi)
 
 
-def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU:
-    """Accept a :class:`TwoLayerReLU` or a two-layer torch module; torch is not imported for anything else.
+def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU | PooledReLU:
+    """Accept a :class:`TwoLayerReLU`, :class:`PooledReLU` or two-layer torch module; torch is not imported for anything else.
 
     Parameters
     ----------
-    obj : TwoLayerReLU or torch.nn.Module
+    obj : TwoLayerReLU, PooledReLU or torch.nn.Module
         The network.
     activation : str, pair of slopes or Activation, optional
         The activation the network must have, e.g. the problem's.
@@ -182,7 +183,8 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
     >>> as_network(module).width
     3
     """
-    if isinstance(obj, TwoLayerReLU):
+    net: TwoLayerReLU | PooledReLU
+    if isinstance(obj, (TwoLayerReLU, PooledReLU)):
         net = obj
     elif is_torch_module(obj):
         net = from_torch(obj)

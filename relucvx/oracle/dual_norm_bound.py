@@ -18,7 +18,7 @@ from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
-from relucvx.oracle.form import Form, form_of
+from relucvx.oracle.form import Form, form_of_rows, sizes_of_rows
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
@@ -232,9 +232,10 @@ def dual_norm(
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
     # in units in which no square leaves float64: the bound is proportional to N, and is brought back at the end
-    N, lift = lift_dual(problem.inputs, N, free_bias=problem.bias.is_free)
+    M, lift = lift_dual(problem.inputs, problem.spread(N), free_bias=problem.bias.is_free)
     target, stop_above = (float(np.ldexp(value, lift)) for value in (target, stop_above))
-    form = form_of(problem, N)
+    sizes = sizes_of_rows(problem, N)
+    form = form_of_rows(problem, M, None if sizes is None else np.ldexp(sizes, lift))
     if form.trivial:
         zero = np.zeros(problem.n_inputs)
         return DualNormBound(
@@ -246,10 +247,10 @@ def dual_norm(
     # from above: valid whatever follows, so that running out of time leaves a bound
     upper, cones, scope, outcome = spectral_bound(form), 0, Scope.RELAXED, "budget"
     if method == "semidefinite":
-        upper = min(upper, _semidefinite(problem, form, N, deadline))
+        upper = min(upper, _semidefinite(problem, form, M, deadline))
     free = method == "auto"
     if free:
-        method, upper = _choose(problem, form, N, upper, lower, max(target, lower), stop_above, deadline)
+        method, upper = _choose(problem, form, M, upper, lower, max(target, lower), stop_above, deadline)
     # the cells may take too long to list, or leave out slivers too wide for a tight bound: then cones do the work
     if method == "enumeration" and lower <= stop_above:
         arrangement = _cells(problem, form, arrangement, deadline)

@@ -53,6 +53,8 @@ class Form:
         How many equal rows that are; None for one each.
     walls : int or None
         Number of distinct hyperplanes x_i·w = 0 (collinear rows share one); None where nobody counted.
+    terms : int
+        Roundings of each row of ``M`` before it came here: samples that share a row add up their dual points.
 
     Notes
     -----
@@ -80,6 +82,7 @@ class Form:
     rows: NDArray[np.intp] | None = None
     counts: Array | None = None
     walls: int | None = None
+    terms: int = 0
 
     @property
     def reach(self) -> float:
@@ -112,6 +115,7 @@ class Form:
         n, q = self.X.shape
         if self.counts is not None:
             n = int(self.counts.sum())  # rows of N were added up
+        n += self.terms
         return self.truncation + (4.0 * (n + q) + 16.0 * depth) * EPS * self.scale
 
     def of_rows(self, patterns: BoolArray) -> BoolArray:
@@ -173,9 +177,13 @@ class Geometry:
             lifted[:, -1] = max(self.bias_range, 1.0)
         self.walls = _distinct_walls(lifted)
 
-    def form(self, N: Array, activation: Activation) -> Form:
-        """The form of a dual point N (n, c), whose columns must sum to zero when the bias is free."""
-        dual_norm = np.bincount(self.group, np.linalg.norm(N, axis=1), len(self.rows))
+    def form(self, N: Array, activation: Activation, sizes: Array | None = None, terms: int = 0) -> Form:
+        """The form of a dual point N (n, c), whose columns must sum to zero when the bias is free.
+
+        ``sizes`` (n,) are the norms that its rows are sums of, in ``terms`` roundings, where it was added up before.
+        """
+        sizes = np.linalg.norm(N, axis=1) if sizes is None else sizes
+        dual_norm = np.bincount(self.group, sizes, len(self.rows))
         # equal rows have equal activity, so that their rows of N add up
         if len(self.rows) < len(N):
             N = np.stack([np.bincount(self.group, column, len(self.rows)) for column in N.T], axis=1)
@@ -197,6 +205,7 @@ class Geometry:
             rows=self.rows if merged else None,
             counts=self.counts if merged else None,
             walls=self.walls,
+            terms=terms,
         )
 
 
@@ -247,10 +256,28 @@ def form_of(problem: Problem, N: Array) -> Form:
     >>> form_of(rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=1.0, bias="free"), np.zeros((2, 1))).free_bias
     True
     """
+    return form_of_rows(problem, problem.spread(N), sizes_of_rows(problem, N))
+
+
+def form_of_rows(problem: Problem, M: Array, sizes: Array | None = None) -> Form:
+    """As :func:`form_of`, from the dual point of the rows M (R, K c), and the norms (R,) that its rows are sums of.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
+    """
     geometry = _GEOMETRIES.get(problem)
     if geometry is None:
         geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias.is_free)
-    return geometry.form(N, problem.activation)
+    terms = 0 if problem.pooling is None else 2 + problem.pooling.n_shared
+    return geometry.form(M, problem.activation, sizes, terms)
+
+
+def sizes_of_rows(problem: Problem, N: Array) -> Array | None:
+    """The norms (R,) that the rows of ``problem.spread(N)`` are sums of; None where nothing is added up."""
+    if problem.pooling is None:
+        return None
+    return np.linalg.norm(problem.pooling.absolute().spread(np.abs(N)), axis=1)
 
 
 def make_form(inputs: Array, N: Array, activation: Activation, *, free_bias: bool = False) -> Form:

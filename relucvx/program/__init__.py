@@ -2,7 +2,8 @@
 
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.model import ConvexProgram
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.posing import make_problem
+from relucvx.program.problem import Problem
 from relucvx.program.recovery import lift_network, recover_network
 from relucvx.program.relaxations import Relaxation, doubly_nonnegative_bound, nuclear_norm_bound
 

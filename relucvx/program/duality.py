@@ -142,6 +142,7 @@ def _rounding_of_norm(problem: Problem, N: Array) -> float:
         reach = reach + reach.max()
     else:
         reach = np.linalg.norm(X, axis=1)
+    reach = problem.per_sample(reach)
     size = 4.0 * EPS * float(np.linalg.norm(N, axis=1) @ reach) + float(problem.loss.row_slack(N) @ reach)
     if problem.bias.is_free:
         # total movement of a column: n entries truncated by one step each, then at most n steps to cancel the sum

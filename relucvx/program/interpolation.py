@@ -11,7 +11,7 @@ from relucvx.errors import InfeasibleError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
 from relucvx.program.feasibility import check_feasible
 from relucvx.program.model import ConvexProgram
-from relucvx.program.problem import NetworkOptions, as_fit
+from relucvx.program.posing import NetworkOptions, as_fit
 from relucvx.tolerances import RANK
 from relucvx.types import Array
 

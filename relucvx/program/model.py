@@ -10,7 +10,8 @@ from relucvx.arrangement.patterns import Arrangement
 from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
-from relucvx.program.problem import Problem, ProblemOptions, as_problem
+from relucvx.program.posing import ProblemOptions, as_problem
+from relucvx.program.problem import Problem
 from relucvx.types import ArrayLike, BoolArray
 
 
@@ -78,7 +79,7 @@ class ConvexProgram:
     Parameters
     ----------
     X, Y, beta, loss, bias, activation, sample_weight
-        As in :func:`~relucvx.program.problem.make_problem`, or a :class:`Problem` alone; one output.
+        As in :func:`~relucvx.program.posing.make_problem`, or a :class:`Problem` alone; one output.
     arrangement : Arrangement
         Of the augmented inputs: ``enumerate_patterns(X)`` without bias, else of X with a column of ones appended.
 

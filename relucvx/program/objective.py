@@ -26,7 +26,7 @@ def check_network(problem: Problem, net: TwoLayerReLU) -> None:
     # a network that does not fit gets an answer that looks like one: each way in which that happens is named
     for what, theirs, ours in (
         ("features", net.n_features, problem.n_features),
-        ("outputs", net.n_outputs, problem.n_outputs),
+        ("outputs", net.n_outputs, problem.n_weights_out),
     ):
         if theirs != ours:
             raise InvalidInputError(
@@ -66,8 +66,8 @@ def _hidden(problem: Problem, net: TwoLayerReLU) -> Array:
 def fit(problem: Problem, net: TwoLayerReLU) -> Array:
     """The network's outputs (n, c) on the problem's samples, output bias included."""
     check_network(problem, net)
-    F = _hidden(problem, net) @ net.weights_out
-    return F if net.bias_out is None else F + net.bias_out
+    F = problem.combine(_hidden(problem, net), net.weights_out)
+    return F if net.bias_out is None else F + net.bias_out[: problem.n_outputs]
 
 
 def objective(problem: Problem, net: TwoLayerReLU) -> float:
@@ -161,17 +161,22 @@ def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:
     steep = max(abs(act.slope_neg), abs(act.slope_pos))
     X, W, V = problem.X, net.weights_in, net.weights_out
     H = np.asarray(net.hidden(X))
-    F, summed = H @ V, np.abs(H) @ np.abs(V)
+    size = problem.sizes()
+    F, summed = problem.combine(H, V), size.combine(np.abs(H), np.abs(V))
     # each preactivation is off by its own roundings, which the slopes and the output weights carry on
     within = np.abs(X) @ np.abs(W.T)
     if net.bias_in is not None:
         within = within + np.abs(net.bias_in)
-    carried = ((W.shape[1] + 6) * EPS * steep * within) @ np.abs(V)
+    carried = size.combine((W.shape[1] + 6) * EPS * steep * within, np.abs(V))
     if net.bias_out is not None:
-        F, summed = F + net.bias_out, summed + np.abs(net.bias_out)
+        bias = net.bias_out[: problem.n_outputs]
+        F, summed = F + bias, summed + np.abs(bias)
+    # sums of so many terms: neurons, and with bags the rows and read-outs, whose shares are rounded as well
+    terms = len(V) + 6 + (0 if problem.pooling is None else problem.n_readouts * len(V) + problem.pooling.n_terms + 4)
     # products may underflow: each then loses at most the smallest normal number
-    lost = np.finfo(np.float64).tiny * (len(V) + W.shape[1] * (1.0 + steep) * np.abs(V).sum(axis=0))
-    return F, carried + (len(V) + 6) * EPS * summed + lost
+    tiny = np.finfo(np.float64).tiny
+    lost = tiny * (terms + size.combine(np.full_like(H, W.shape[1] * (1.0 + steep)), np.abs(V)))
+    return F, carried + terms * EPS * summed + lost
 
 
 def stationarity(problem: Problem, net: TwoLayerReLU) -> float:
@@ -201,20 +206,22 @@ def _gradient_size(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
     G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
     H = _hidden(problem, net)
     slope = problem.activation.gate(np.asarray(net.preactivations(problem.X)) > 0)
+    spread, spread_size = problem.spread(G), problem.sizes().spread(np.abs(G))
     # what each entry adds up, and the sum of its absolute terms: cancellation is the only scale there is
-    back = slope * (G @ net.weights_out.T)
-    back_size = np.abs(slope) * (np.abs(G) @ np.abs(net.weights_out).T)
-    ones = np.ones((1, problem.n_samples))
+    back = slope * (spread @ net.weights_out.T)
+    back_size = np.abs(slope) * (spread_size @ np.abs(net.weights_out).T)
+    ones = np.ones((1, problem.n_rows))
     decay_in = problem.beta if problem.bias.decays_hidden else 0.0
     decay_out = problem.output_decay
     parts = [
-        (H.T, G, np.abs(G), problem.beta, net.weights_out),
+        (H.T, spread, spread_size, problem.beta, net.weights_out),
         (problem.X.T, back, back_size, problem.beta, net.weights_in.T),
     ]
     if net.bias_in is not None:
         parts.append((ones, back, back_size, decay_in, net.bias_in[None, :]))
     if net.bias_out is not None:
-        parts.append((ones, G, np.abs(G), decay_out, net.bias_out[None, :]))
+        bias = net.bias_out[None, : problem.n_outputs]
+        parts.append((np.ones((1, problem.n_samples)), G, np.abs(G), decay_out, bias))
     largest, scale = 0.0, 0.0
     for left, right, size, decay, weights in parts:
         largest = max(largest, float(np.max(np.abs(left @ right + decay * weights), initial=0.0)))

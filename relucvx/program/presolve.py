@@ -118,7 +118,14 @@ def two_classes(problem: Problem) -> Reduction | None:
     small = reduced(problem)
     if small is None:
         return None
-    return Reduction(small, "two classes as one logistic output", reduce_network, expand_network, expand_dual)
+    readouts = problem.n_readouts
+    return Reduction(
+        small,
+        "two classes as one logistic output",
+        lambda net: reduce_network(net, readouts),
+        lambda net: expand_network(net, readouts),
+        expand_dual,
+    )
 
 
 def centred_targets(problem: Problem) -> Reduction | None:
@@ -155,8 +162,9 @@ def centred(problem: Problem, net: TwoLayerReLU) -> tuple[Problem, TwoLayerReLU]
 
 
 def _with_output(net: TwoLayerReLU, shift: Array) -> TwoLayerReLU:
-    bias = np.zeros(net.n_outputs) if net.bias_out is None else net.bias_out
-    return dataclasses.replace(net, bias_out=bias + shift)
+    bias = np.zeros(net.n_outputs) if net.bias_out is None else net.bias_out.copy()
+    bias[: len(shift)] += shift  # with several read-outs the output bias is the first entries
+    return dataclasses.replace(net, bias_out=bias)
 
 
 # ---------------------------------------------------------------------- rows
@@ -165,6 +173,8 @@ def merged_rows(problem: Problem) -> Reduction | None:
 
     Losses that average their targets merge all equal rows of X, others those with equal targets as well.
     """
+    if problem.pooling is not None:
+        return _shared_rows(problem)
     X, Y, w = problem.X, problem.Y, problem.sample_weight
     # without a bias a zero row has fit 0 whatever the network: it only adds a constant
     kept = np.arange(len(X)) if problem.bias.has_hidden else np.flatnonzero(X.any(axis=1))
@@ -206,6 +216,23 @@ def merged_rows(problem: Problem) -> Reduction | None:
         dual,
         constant=problem.loss_at(np.zeros_like(Y)) - small.loss_at(null),
     )
+
+
+def _shared_rows(problem: Problem) -> Reduction | None:
+    """One row for each set of equal rows in bags, none for zero rows without a bias: what samples take of them adds up."""
+    bags = problem.pooling
+    assert bags is not None
+    kept = np.arange(problem.n_rows) if problem.bias.has_hidden else np.flatnonzero(problem.X.any(axis=1))
+    if not len(kept):
+        return None
+    _, first, group = np.unique(problem.X[kept], axis=0, return_index=True, return_inverse=True)
+    if len(first) == problem.n_rows:
+        return None
+    order = np.argsort(first)  # in the order of the data
+    merged = bags.merged(kept, np.argsort(order)[group.ravel()], len(first))
+    small = dataclasses.replace(problem, X=problem.X[kept[first[order]]], pooling=merged)
+    note = f"{problem.n_rows} rows merged to {len(first)}"
+    return Reduction(small, note, lambda net: net, lambda net: net, lambda N: N)
 
 
 def _extreme(sign: float, Y: Array, group: NDArray[np.intp], count: int) -> Array:
@@ -263,7 +290,7 @@ def even_rows(problem: Problem) -> Reduction | None:
     t^p times that of the target y / t, which the sample weight takes up. Short rows stay: their targets would become huge.
     """
     degree, sizes = problem.loss.homogeneity, np.abs(problem.X).max(axis=1)
-    if problem.bias.has_hidden or degree is None or not sizes.any():
+    if problem.bias.has_hidden or degree is None or not sizes.any() or problem.pooling is not None:
         return None
     # by the median: one long row must not make all others look short
     ratio = sizes / np.median(sizes[sizes > 0])

@@ -52,8 +52,10 @@ def reduced(problem: Problem) -> Problem | None:
     return dataclasses.replace(problem, Y=labels, beta=beta, loss=as_loss("logistic"), scalar_output=False)
 
 
-def expand_network(net: TwoLayerReLU) -> TwoLayerReLU:
+def expand_network(net: TwoLayerReLU, readouts: int = 1) -> TwoLayerReLU:
     """A network of one output z as the cheapest one with f₁ - f₂ = z; balanced stays balanced.
+
+    With several read-outs a neuron has an output for each, and the output bias stands in the first entries.
 
     Notes
     -----
@@ -61,31 +63,35 @@ def expand_network(net: TwoLayerReLU) -> TwoLayerReLU:
     """
     # (u/2, -u/2) is shorter than u by √2: the neuron's norms are brought together again
     U = net.weights_out * (0.5 * QUARTER)
-    bias = net.bias_out
+    bias = np.zeros(2 * readouts)
+    if net.bias_out is not None:
+        bias[:2] = 0.5 * net.bias_out[0], -0.5 * net.bias_out[0]
     return dataclasses.replace(
         net,
         weights_in=net.weights_in / QUARTER,
         bias_in=None if net.bias_in is None else net.bias_in / QUARTER,
-        weights_out=np.hstack([U, -U]),
-        bias_out=None if bias is None else 0.5 * np.concatenate([bias, -bias]),
+        weights_out=np.stack([U, -U], axis=2).reshape(net.width, 2 * readouts),
+        bias_out=None if net.bias_out is None else bias,
     )
 
 
-def reduce_network(net: TwoLayerReLU) -> TwoLayerReLU:
+def reduce_network(net: TwoLayerReLU, readouts: int = 1) -> TwoLayerReLU:
     """The network of one output z = f₁ - f₂; its penalty at beta/√2 is at most that of the given one at beta.
 
     Notes
     -----
     Status: theorem. Source: [relucvx]
     """
-    U = net.weights_out[:, :1] - net.weights_out[:, 1:]
-    bias = net.bias_out
+    U = net.weights_out[:, 0::2] - net.weights_out[:, 1::2]
+    bias = np.zeros(readouts)
+    if net.bias_out is not None:
+        bias[0] = net.bias_out[0] - net.bias_out[1]
     return dataclasses.replace(
         net,
         weights_in=net.weights_in * QUARTER,
         bias_in=None if net.bias_in is None else net.bias_in * QUARTER,
         weights_out=U / QUARTER,
-        bias_out=None if bias is None else bias[:1] - bias[1:],
+        bias_out=None if net.bias_out is None else bias,
     )
 
 

@@ -17,7 +17,8 @@ from relucvx.errors import Interrupted
 from relucvx.interrupts import interruptible
 from relucvx.kernel import predict
 from relucvx.program.objective import fit
-from relucvx.program.problem import Problem, ProblemOptions, as_problem
+from relucvx.program.posing import ProblemOptions, as_problem
+from relucvx.program.problem import Problem
 from relucvx.report import findings as say
 from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
@@ -26,7 +27,7 @@ from relucvx.report.read import check_solution, read_factors, read_history, read
 from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
-from relucvx.types import ArrayLike, Rng, Status
+from relucvx.types import ArrayLike, Status
 from relucvx.validation import as_positive
 
 REACH = 1e-4
@@ -56,7 +57,6 @@ def compare(
     reach: float = REACH,
     training: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
-    rng: Rng = 0,
     callback: Callable[[Any], bool | None] | None = None,
     **options: Unpack[ProblemOptions],
 ) -> Comparison:
@@ -75,14 +75,15 @@ def compare(
     runs : Runs, sequence of networks, or None
         What ``relucvx.train`` returned, or two-layer networks (ours or torch modules) from any trainer. None trains ten
         seeds with ``relucvx.train``; an empty sequence compares theory and optimum alone.
-    loss, bias, activation, sample_weight, tol, rng
+    loss, bias, activation, sample_weight, tol
         As in :func:`relucvx.solve`.
     labels : array_like, shape (n,), optional
         Classes for the collapse metrics; taken from one-hot or ±1 targets if not given.
     factors : array_like, shape (n, k), optional
         Binary variables for the abstraction metrics; taken from ±1 targets with several outputs if not given.
     solution : Solution, optional
-        The problem already solved; it is not solved again.
+        The problem already solved; it is not solved again. Options of the solver that are not here go to
+        :func:`relucvx.solve`, and what it returns comes here.
     reach : float
         Certified relative gap up to which a run counts as optimal.
     training : dict, optional
@@ -128,11 +129,11 @@ def compare(
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
     phases = _Phases(Deadline.of(time_limit))
     if solution is None:
-        solution = phases.solve(problem, tol, callback, rng)
+        solution = phases.solve(problem, tol, callback)
     # a solution of another problem would make every number below wrong without a trace
     check_solution(problem, solution)
     seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
-    proof = prove_again(solution.problem, solution.network, solution.certificate, seconds)
+    proof = prove_again(solution.problem, solution.inner, solution.certificate, seconds)
     solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
     if runs is None:
         trained = phases.train(problem, solution, dict(training or {}), callback)
@@ -159,11 +160,11 @@ class _Phases:
         self.interrupted, self.cut, self.deadline = True, f"{phase} was INTERRUPTED", self.deadline.within(LATE)
         return found
 
-    def solve(self, problem: Problem, tol: float, callback: Any, rng: Rng) -> Solution:
+    def solve(self, problem: Problem, tol: float, callback: Any) -> Solution:
         """The optimum, or the best found so far."""
         seconds = None if math.isinf(self.deadline.at) else SOLVER_SHARE * self.deadline.left()
         try:
-            found = solve(problem, tol=tol, time_limit=seconds, callback=callback, rng=rng)
+            found = solve(problem, tol=tol, time_limit=seconds, callback=callback)
         except KeyboardInterrupt as stop:
             return cast(Solution, self._stopped("solving", stop, Solution))
         if found.status is Status.INTERRUPTED:
@@ -213,7 +214,7 @@ class _Phases:
             # everything that networks are compared with, once for all of them
             against = _reference(problem, solution, predictions, unique, reach, labels, factors, self.deadline)
             facts = {"status": solution.status.name, "seconds": float(solution.stats["seconds"])}
-            optimum = measure(solution.network, against, name_of(solution, tol), **facts)
+            optimum = measure(solution.inner, against, name_of(solution, tol), **facts)
             for k, (run, network) in enumerate(zip(trained, networks, strict=True)):
                 rows.append(measure(network, against, **run_facts(run, k)))
         except KeyboardInterrupt as stop:
@@ -237,7 +238,7 @@ def _findings(
     tol: float, reach: float,
 ) -> tuple[Finding, ...]:  # fmt: skip
     proven = is_proven(solution, tol)
-    kernel = kernel_of(solution.problem, solution.network) if predictions else np.empty((0, 0))
+    kernel = kernel_of(solution.problem, solution.inner) if predictions else np.empty((0, 0))
     theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows, proven)]
     if not theory:
         facts = f"they are for the squared loss and equal weights ({solution.problem.loss.name} loss)"
@@ -263,9 +264,9 @@ def _reference(
         lower=solution.certificate.lower,
         reach=reach,
         # optima share their fit where the loss is strictly convex; elsewhere a distance from one of them means nothing
-        fit=fit(problem, solution.network) if problem.loss.strictly_convex else None,
+        fit=fit(problem, solution.inner) if problem.loss.strictly_convex else None,
         # nor does the distance from one kernel of many
-        kernel=kernel_of(problem, solution.network) if unique.unique else None,
+        kernel=kernel_of(problem, solution.inner) if unique.unique else None,
         prediction=np.asarray(best.kernel) if best is not None and best.unique and best.kernel is not None else None,
         labels=labels,
         factors=factors,

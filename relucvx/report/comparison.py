@@ -115,7 +115,7 @@ class Comparison(Result):
     @property
     def kernels(self) -> dict[str, Array]:
         """Hidden kernels by name: :attr:`subject`, "prediction" where one applies, and the best run's."""
-        found = {self.subject: kernel_of(self.problem, self.solution.network)}
+        found = {self.subject: kernel_of(self.problem, self.solution.inner)}
         if self.prediction is not None and self.prediction.kernel is not None:
             found["prediction"] = np.asarray(self.prediction.kernel)
         if self.best is not None:

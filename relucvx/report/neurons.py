@@ -54,7 +54,7 @@ def plot_neurons(comparison: Comparison, ax: Any = None) -> Any:
     """
     problem = comparison.problem
     best = None if comparison.best is None else comparison.networks[comparison.best]
-    sets = [(comparison.subject, OPTIMUM, *_directions(problem, comparison.solution.network))]
+    sets = [(comparison.subject, OPTIMUM, *_directions(problem, comparison.solution.inner))]
     if best is not None and comparison.best is not None:
         sets.append((f"best run ({comparison.rows[comparison.best].name})", RUN, *_directions(problem, best)))
     top = max((float(size.max()) for _, _, W, size in sets if len(W)), default=1.0)
@@ -232,7 +232,7 @@ def _scale(comparison: Comparison, W: Array) -> Array:
 
 
 def _marks(comparison: Comparison) -> Array:
-    return _directions(comparison.problem, comparison.solution.network)[0]
+    return _directions(comparison.problem, comparison.solution.inner)[0]
 
 
 def _circle_curve(comparison: Comparison, ax: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import numbered
 from relucvx.labels import read_labels as label_values
-from relucvx.network import TwoLayerReLU, as_network, is_torch_module
+from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -20,9 +20,11 @@ from relucvx.validation import as_numpy
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
     """A run's network, or a network from any trainer, checked against the problem; errors name the run."""
     # a torch module may well call a part of itself its network
-    carrier = run if isinstance(run, TwoLayerReLU) or is_torch_module(run) else getattr(run, "network", run)
+    carrier = (
+        run if isinstance(run, (TwoLayerReLU, PooledReLU)) or is_torch_module(run) else getattr(run, "network", run)
+    )
     try:
-        network = as_network(carrier, activation=problem.activation)
+        network = problem.inner(as_network(carrier, activation=problem.activation))
         check_network(problem, network)
     except InvalidInputError as error:
         raise InvalidInputError(f"run {index}: {error}") from error

@@ -103,7 +103,9 @@ def active_set(
     as_callable(callback, "callback")
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
     state = State(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), told, resolve_rng(rng))
-    generation = ColumnGeneration(state, OneOutput(state) if state.problem.n_outputs == 1 else SeveralOutputs(state))
+    generation = ColumnGeneration(
+        state, OneOutput(state) if state.problem.n_weights_out == 1 else SeveralOutputs(state)
+    )
 
     def finished() -> SolverResult:
         result = generation.result()

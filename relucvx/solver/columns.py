@@ -17,13 +17,13 @@ NEAR_WALL = 1e-6
 
 
 def cells_of(problem: Problem, W: Array) -> BoolArray:
-    """Activation patterns (k, n) of directions; zero rows count as True."""
+    """Activation patterns (k, R) of directions on the rows; zero rows count as True."""
     return np.asarray((W @ problem.inputs.T >= 0) | ~problem.inputs.any(axis=1))
 
 
 def unit_pull(problem: Problem, N: Array, W: Array) -> Array:
     """Nᵀ phi(Xw) of each direction, normalised (k, c); ones where it vanishes."""
-    pull = problem.activation(W @ problem.inputs.T) @ N
+    pull = problem.activation(W @ problem.inputs.T) @ problem.spread(N)
     norm = np.linalg.norm(pull, axis=1, keepdims=True)
     return np.asarray(np.where(norm > 0, pull / np.maximum(norm, 1e-300), 1.0))
 

@@ -35,7 +35,7 @@ def descend(
     """
     X, Y, beta, act = problem.inputs, problem.Y, problem.beta, problem.activation
     m, dim = W.shape
-    c = problem.n_outputs
+    c, size = problem.n_outputs, problem.n_weights_out
     has_bias = problem.bias.has_output
     plain = act.slope_neg == 0.0 and act.slope_pos == 1.0
     counted = np.zeros(dim)
@@ -44,12 +44,13 @@ def descend(
     unit = _units(X)  # scaling is not exact for the penalty, but L-BFGS moves in whatever coordinates are even
 
     # blocks of rows: activities of all samples at once would not stay near the processor
-    chunks = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(X), ROWS_AT_ONCE)]
+    step = ROWS_AT_ONCE if problem.pooling is None else len(X)  # bags share rows: they are taken as a whole
+    chunks = [slice(first, first + step) for first in range(0, len(X), step)]
 
     # objective and gradient in one pass over the rows
     def value(t: Array) -> tuple[float, Array]:
-        w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c)
-        b = t[m * (dim + c) :] if has_bias else np.zeros(c)
+        w, v = t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + size)].reshape(m, size)
+        b = t[m * (dim + size) :] if has_bias else np.zeros(c)
         F = np.empty_like(Y)
         grad_w, grad_v, grad_b = beta * w * counted, beta * v, decay_out * b
         for rows in chunks:  # for many samples passes over memory cost as much as the products
@@ -59,12 +60,16 @@ def descend(
                 np.maximum(H, 0.0, out=H)
             else:
                 H = act(H)
-            F[rows] = H @ v + b
-            G = problem.loss.gradient(F[rows], Y[rows], problem.sample_weight[rows])
-            back = G @ v.T
+            if problem.pooling is None:
+                F[rows] = H @ v + b
+                G = problem.loss.gradient(F[rows], Y[rows], problem.sample_weight[rows])
+                back = G @ v.T
+                grad_v += H.T @ G
+            else:
+                G, back, part = _through_bags(problem, H, v, b, F)
+                grad_v += part
             back *= active if plain else act.gate(active)
             grad_w += back.T @ X[rows]
-            grad_v += H.T @ G
             if has_bias:
                 grad_b = grad_b + G.sum(axis=0)
         total = (
@@ -76,8 +81,17 @@ def descend(
     start = np.concatenate([(W * unit).ravel(), V.ravel(), bias_out if has_bias else np.zeros(0)])
     options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-13}
     t, least = lbfgs(value, start, deadline=deadline or Deadline(), options=options)
-    b = t[m * (dim + c) :] if has_bias else np.zeros(c)
-    return t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + c)].reshape(m, c), b, least
+    b = t[m * (dim + size) :] if has_bias else np.zeros(c)
+    return t[: m * dim].reshape(m, dim) / unit, t[m * dim : m * (dim + size)].reshape(m, size), b, least
+
+
+def _through_bags(problem: Problem, H: Array, V: Array, b: Array, F: Array) -> tuple[Array, Array, Array]:
+    """Fill the fit F (n, c); the slopes of the loss there, and what they pull at activities (R, m) and outputs (m, K c)."""
+    P = problem.pool(H)
+    flat, outer = P.reshape(len(P), -1), problem.by_readout(V)
+    F[:] = flat @ outer + b
+    G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+    return G, problem.unpool((G @ outer.T).reshape(P.shape)), problem.by_neuron(flat.T @ G)
 
 
 def _units(X: Array) -> Array:
@@ -94,7 +108,7 @@ def first_neurons(
 ) -> tuple[Array, Array, Array]:
     """Where a first descent starts: at random, or for many samples at what a descent on some of them finds."""
     start = random_start(problem, width, rng)
-    if problem.n_samples < MANY_SAMPLES:
+    if problem.n_samples < MANY_SAMPLES or problem.pooling is not None:
         return start
     # weights scaled so that the part has about the objective of the whole
     some = rng.choice(problem.n_samples, FEW_SAMPLES, replace=False)
@@ -113,7 +127,7 @@ def random_start(problem: Problem, width: int, rng: np.random.Generator) -> tupl
     rms = np.where(rms > 0, rms, 1.0)
     # weights in units of each column, so that no column is left out for its unit
     W = rng.standard_normal((width, X.shape[1])) / rms / np.sqrt(X.shape[1])
-    V = rng.standard_normal((width, problem.n_outputs))
+    V = rng.standard_normal((width, problem.n_weights_out))
     size = float(np.abs(problem.Y).max()) or 1.0
     gain = 0.3 * np.sqrt(size / width)
     # Outputs act on phi(Xw), of order rms(Xw) = 1; splitting the gain keeps each neuron balanced.

@@ -64,8 +64,8 @@ class Neurons:
         """
         problem, X, p = self.problem, self.problem.inputs, self.problem.penalized
         gates = problem.activation.gate(self.sides > 0)
-        F = (gates * (self.W @ X.T)).T @ self.V + self.bias
-        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        F = problem.combine((gates * (self.W @ X.T)).T, self.V) + self.bias
+        G = problem.spread(problem.loss.gradient(F, problem.Y, problem.sample_weight))
         released = False
         for j in range(len(self.W)):
             rows = np.flatnonzero(self.walls[j])
@@ -129,15 +129,17 @@ class _Newton:
         self.problem, self.neurons = problem, neurons
         self.n, self.c = problem.Y.shape
         self.k, self.p = len(neurons.W), problem.penalized
+        self.outs = problem.n_weights_out
         self.has_bias = problem.bias.has_output
         self.decay = problem.output_decay
         self.bases = [wall_basis(problem, neurons.walls[j], neurons.W[j]) for j in range(self.k)]
         gates = problem.activation.gate(neurons.sides > 0)
-        self.maps = [(gates[j][:, None] * problem.inputs) @ self.bases[j] for j in range(self.k)]
+        # what samples read of each neuron, (n, K, coordinates)
+        self.maps = [problem.pool((gates[j][:, None] * problem.inputs) @ self.bases[j]) for j in range(self.k)]
         self.metrics = [Z[: self.p].T @ Z[: self.p] for Z in self.bases]
         self.cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in self.bases])]).astype(int)
         self.at_v = int(self.cuts[-1])
-        self.at_b = self.at_v + self.k * self.c
+        self.at_b = self.at_v + self.k * self.outs
 
     def run(self, deadline: Deadline) -> bool:
         """Iterate until the gradient is down to rounding or no step helps; True when it is small against beta."""
@@ -162,7 +164,7 @@ class _Newton:
             if not moved:
                 break
         neurons.W = np.array([Z @ self.part(x, j) for j, Z in enumerate(self.bases)])
-        neurons.V = x[self.at_v : self.at_b].reshape(self.k, self.c).copy()
+        neurons.V = x[self.at_v : self.at_b].reshape(self.k, self.outs).copy()
         if self.has_bias:
             neurons.bias = x[self.at_b :].copy()
         # the gradient is that of a penalty beta w: small means small against beta times the weights
@@ -174,9 +176,10 @@ class _Newton:
         return x[self.cuts[j] : self.cuts[j + 1]]
 
     def fit(self, x: Array) -> tuple[Array, Array]:
-        """Fit (n, c) and hidden activity (n, k)."""
-        hidden = np.stack([A @ self.part(x, j) for j, A in enumerate(self.maps)], axis=1)
-        F = hidden @ x[self.at_v : self.at_b].reshape(self.k, self.c)
+        """Fit (n, c) and what samples read of the neurons (n, K, k)."""
+        hidden = np.stack([A @ self.part(x, j) for j, A in enumerate(self.maps)], axis=2)
+        V = x[self.at_v : self.at_b].reshape(self.k, self.outs)
+        F = hidden.reshape(self.n, -1) @ self.problem.by_readout(V)
         return (F + x[self.at_b :] if self.has_bias else F), hidden
 
     def value(self, x: Array) -> float:
@@ -188,16 +191,17 @@ class _Newton:
 
     def derivatives(self, x: Array) -> tuple[Array, Array, float]:
         """Gradient, Hessian, and the rounding of the gradient."""
-        problem, c = self.problem, self.c
-        V = x[self.at_v : self.at_b].reshape(self.k, c)
+        problem, c, K = self.problem, self.c, self.problem.n_readouts
+        V = x[self.at_v : self.at_b].reshape(self.k, K, c)
         F, hidden = self.fit(x)
         G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
         # Jacobian of the fit: in q through the output vectors, in V through the activity, in the bias ones
         J = np.zeros((self.n, c, len(x)))
         for j, A in enumerate(self.maps):
-            J[:, :, self.cuts[j] : self.cuts[j + 1]] = A[:, None, :] * V[j][None, :, None]
+            J[:, :, self.cuts[j] : self.cuts[j + 1]] = np.einsum("nkq,kc->ncq", A, V[j])
         for a in range(c):
-            J[:, a, self.at_v + a : self.at_b : c] = hidden
+            # outputs stand neuron by neuron, and of each read-out by read-out
+            J[:, a, self.at_v + a : self.at_b : c] = hidden.transpose(0, 2, 1).reshape(self.n, -1)
             if self.has_bias:
                 J[:, a, self.at_b + a] = 1.0
         flat = J.reshape(self.n * c, -1)
@@ -206,13 +210,14 @@ class _Newton:
         H = flat.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, flat)
         # beyond the Gauss-Newton part: input and output of a neuron multiply each other, and have a mixed derivative
         for j, A in enumerate(self.maps):
-            at, out = slice(self.cuts[j], self.cuts[j + 1]), slice(self.at_v + j * c, self.at_v + (j + 1) * c)
-            cross = A.T @ G
+            at = slice(self.cuts[j], self.cuts[j + 1])
+            out = slice(self.at_v + j * self.outs, self.at_v + (j + 1) * self.outs)
+            cross = np.einsum("nkq,nc->qkc", A, G).reshape(-1, self.outs)
             H[at, out] += cross
             H[out, at] += cross.T
             H[at, at] += problem.beta * self.metrics[j]
             g[at] += problem.beta * self.metrics[j] @ x[at]
-        decay = np.concatenate([np.full(self.k * c, problem.beta), np.full(len(x) - self.at_b, self.decay)])
+        decay = np.concatenate([np.full(self.k * self.outs, problem.beta), np.full(len(x) - self.at_b, self.decay)])
         g[self.at_v :] += decay * x[self.at_v :]
         H[self.at_v :, self.at_v :] += np.diag(decay)
         if self.has_bias and problem.loss.shift_invariant:

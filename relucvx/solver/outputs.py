@@ -32,10 +32,11 @@ def solve_outputs(
     -----
     Status: certified numerically (by the caller: the certificate recomputes everything). Source: [sahiner-2021]
     """
-    sx, sy, c = input_scale(problem), target_scale(problem), problem.n_outputs
-    atoms = problem.activation(problem.inputs @ W.T) / sx
-    # each output of a neuron enters its own column of the fit
-    design = sp.kron(sp.csc_matrix(atoms), sp.identity(c), format="csc")
+    sx, sy, c = input_scale(problem), target_scale(problem), problem.n_weights_out
+    atoms = problem.pool(problem.activation(problem.inputs @ W.T) / sx)
+    # each output of a neuron enters its own column of the fit, read-out by read-out
+    atoms = atoms.transpose(0, 2, 1).reshape(problem.n_samples, -1)
+    design = sp.kron(sp.csc_matrix(atoms), sp.identity(problem.n_outputs), format="csc")
     none = sp.csc_matrix((0, len(W) * c))
     program = GroupProgram(problem, design, len(W), c, c, sx, none, outputs_seconds(problem, len(W)))
     V, bias_out, dual, _ = program.solve(tol, deadline or Deadline())
@@ -44,4 +45,4 @@ def solve_outputs(
 
 def outputs_seconds(problem: Problem, directions: int) -> float:
     """Predicted seconds of :func:`solve_outputs` over so many directions."""
-    return block_seconds(problem.n_samples, directions, problem.n_outputs)
+    return block_seconds(problem.n_samples, directions * problem.n_readouts, problem.n_outputs)

@@ -51,8 +51,8 @@ class Support:
     def release(self) -> bool:
         """Let go of the wall with the most wrongly signed multiplier of each neuron; True if any was released."""
         problem, X = self.problem, self.problem.inputs
-        F = np.einsum("jn,nd,jd,jc->nc", self.gates, X, self.W, self.outputs) + self.bias
-        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        F = problem.combine((self.gates * (self.W @ X.T)).T, self.outputs) + self.bias
+        G = problem.spread(problem.loss.gradient(F, problem.Y, problem.sample_weight))
         released = False
         for j in range(len(self.W)):
             rows = np.flatnonzero(self.walls[j])
@@ -78,10 +78,7 @@ class Support:
         X, p, n, c = problem.inputs, problem.penalized, problem.n_samples, problem.n_outputs
         # one vector q of coordinates: those of each neuron in the subspace of its walls, then the output bias
         cuts = np.concatenate([[0], np.cumsum([Z.shape[1] for Z in bases])]).astype(int)
-        maps = [
-            np.einsum("nq,c->ncq", (self.gates[j][:, None] * X) @ bases[j], self.outputs[j]).reshape(n * c, -1)
-            for j in range(len(bases))
-        ]
+        maps = [problem.design((self.gates[j][:, None] * X) @ bases[j], self.outputs[j]) for j in range(len(bases))]
         has_bias = problem.bias.has_output
         A = np.concatenate(maps + ([np.tile(np.eye(c), (n, 1))] if has_bias else []), axis=1)
         decay = problem.output_decay

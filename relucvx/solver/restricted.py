@@ -44,7 +44,7 @@ class Blocks:
     @classmethod
     def none(cls, problem: Problem) -> Blocks:
         """No cell of a problem."""
-        return cls(np.zeros((0, problem.n_samples), bool), np.zeros((0, problem.n_outputs)))
+        return cls(np.zeros((0, problem.n_rows), bool), np.zeros((0, problem.n_weights_out)))
 
     def __len__(self) -> int:
         return len(self.patterns)
@@ -151,11 +151,14 @@ def _solve_once(problem: Problem, blocks: Blocks, tol: float, deadline: Deadline
     # fit and inputs of order one: the backend's tolerances are absolute
     sx, sy = input_scale(problem), target_scale(problem)
     X = scaled_inputs(problem, sx)
-    k, (n, dim), c = len(blocks), X.shape, problem.n_outputs
+    k, dim = len(blocks), X.shape[1]
     gates = problem.activation.gate(blocks.patterns)
-    design = np.einsum("jn,nd,jc->ncjd", gates, X, blocks.outputs).reshape(n * c, k * dim)
+    design = np.zeros((problem.Y.size, k, dim))
+    for j in range(k):
+        design[:, j] = problem.design(gates[j][:, None] * X, blocks.outputs[j])
     seconds = blocks_seconds(problem, k)
-    program = GroupProgram(problem, design, k, dim, problem.penalized, sx, _cell_rows(X, blocks), seconds)
+    flat = design.reshape(problem.Y.size, k * dim)
+    program = GroupProgram(problem, flat, k, dim, problem.penalized, sx, _cell_rows(X, blocks), seconds)
     u, bias_out, dual, seconds = program.solve(tol, deadline)
     u = u * (sy / sx)
     if problem.bias.is_free:

@@ -99,7 +99,7 @@ class SeveralOutputs:
     def finish(self) -> None:
         """Linearly dependent neurons are removed, where that costs nothing."""
         problem, state = self.problem, self.state
-        if problem.Y.size * state.network.width > MOST_PRUNED:
+        if problem.pooling is not None or problem.Y.size * state.network.width > MOST_PRUNED:
             return
         pruned = prune(state.network, problem.X, penalize_bias=not problem.bias.is_free)
         value = balanced_objective(problem, pruned)

@@ -200,7 +200,7 @@ def _measure_kernel(instance: Instance, predicted: Predicted) -> list[Deviation]
 
 def _measure_unique(instance: Instance, predicted: Predicted) -> list[Deviation]:
     found = _optimum(instance)
-    K = _kernel(instance, found.network)
+    K = _kernel(instance, found.inner)
     out = [
         at_most("certified gap", found.certificate.gap, 0.0, CERTIFIED, found.objective),
         close("optimal value", found.objective, predicted["value"], CERTIFIED),
@@ -253,7 +253,7 @@ def _measure_invariants(instance: Instance, predicted: Predicted) -> list[Deviat
     out = [at_most("certified gap", found.certificate.gap, 0.0, CERTIFIED, found.objective)]
     # convexity in measures: every mixture of two optima is one, and keeps what all optima share
     for t in (0.0, 0.4, 1.0):
-        net = blend(found.network, rotated, t)
+        net = blend(found.inner, rotated, t)
         K = _kernel(instance, net)
         # against the lower bound, not the objective: the solver's own gap would hide an excess of its size
         excess = value_of(instance, net) - found.certificate.lower

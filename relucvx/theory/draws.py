@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import predict_factorial
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solution import Solution
 from relucvx.theory.definition import Instance, PremiseNotMet
 from relucvx.types import Array, Status

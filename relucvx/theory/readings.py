@@ -14,7 +14,7 @@ from relucvx.datasets import factorial
 from relucvx.kernel import optimal_family, predict_deep_linear, predict_factorial, whitened
 from relucvx.kernel.whitened_forms import shrunk_value
 from relucvx.metrics import parallelism_score
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.program.relaxations import nuclear_norm_bound
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import (

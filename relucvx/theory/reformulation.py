@@ -12,7 +12,7 @@ from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU, prune
 from relucvx.program import ConvexProgram, GatedRelaxation
 from relucvx.program.objective import stationarity
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.theory.chapters.reference import optimum
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
 from relucvx.theory.draws import (
@@ -72,7 +72,7 @@ def _measure_equivalence(instance: Instance, predicted: Predicted) -> list[Devia
 def _measure_bound(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
     c, d = as_columns(instance["Y"]).shape[1], instance["X"].shape[1]
-    networks = [found.network, *descended(instance, 6, rng, starts=3)]
+    networks = [found.inner, *descended(instance, 6, rng, starts=3)]
     # networks of no relation to the optimum, far narrower and far wider
     networks += [TwoLayerReLU(rng.standard_normal((m, d)), rng.standard_normal((m, c))) for m in (1, 4, 30)]
     # and near misses of it: a bound too high by a little would be crossed by these alone
@@ -140,7 +140,7 @@ def _measure_fit(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
     # another start may end in other neurons, with the same fit
     other = solved(instance, rng=1 + int(instance["seed"]))
-    networks = [other.network, prune(found.network, instance["X"]), *descended(instance, 8, rng, starts=2)]
+    networks = [other.inner, prune(found.inner, instance["X"]), *descended(instance, 8, rng, starts=2)]
     worst = 0.0
     for net in networks:
         # the loss is strongly convex in the fit: an excess of e allows a distance of sqrt(2 e)

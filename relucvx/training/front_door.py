@@ -15,7 +15,8 @@ from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
-from relucvx.program.problem import Problem, ProblemOptions, as_problem, refuse_unknown
+from relucvx.program.posing import ProblemOptions, as_problem, refuse_unknown
+from relucvx.program.problem import Problem
 from relucvx.training.batched import Callback, Outcome, train_batched
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape

@@ -26,7 +26,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import residual
 from relucvx.program.objective import balanced_objective, fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solver.descent import descend
 from relucvx.types import Bias, Scope
 

@@ -26,7 +26,7 @@ from strategies import edited
 
 import relucvx as rx
 from relucvx.oracle import dual_norm
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Scope, Status
 
 

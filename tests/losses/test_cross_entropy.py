@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.losses import LOSSES
 from relucvx.program.duality import _rounding_of_norm, balance_dual, dual_objective, residual, scale_dual
 from relucvx.program.objective import fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 LOSS = LOSSES["cross_entropy"]

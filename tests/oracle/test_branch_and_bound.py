@@ -9,7 +9,7 @@ from oracle.test_simplicial import form_for
 from relucvx.oracle import branch_and_bound as bnb
 from relucvx.oracle import dual_norm, make_form
 from relucvx.oracle.branch_and_bound import starting_cones
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])

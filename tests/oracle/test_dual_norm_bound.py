@@ -14,7 +14,7 @@ from relucvx.datasets import degenerate_bank
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.oracle import choose_method, dual_norm, make_form, spectral_bound
 from relucvx.program.duality import balance_dual
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias, Scope
 
 

@@ -10,7 +10,7 @@ from relucvx.arrangement import enumerate_patterns
 from relucvx.oracle import dual_norm, make_form, spectral_bound
 from relucvx.oracle.enumeration import enumerated_bound
 from relucvx.program.duality import balance_dual
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 ANGLES = np.linspace(0.0, 2.0 * np.pi, 400_001)

@@ -13,7 +13,7 @@ from strategies import ACTIVATIONS, examples, grids, problems
 from relucvx.errors import InvalidInputError
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 METHODS = ("auto", "enumeration", "branch_and_bound", "semidefinite", "spectral")

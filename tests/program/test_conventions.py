@@ -13,7 +13,7 @@ from relucvx.program.conventions import (
     to_mean_loss,
 )
 from relucvx.program.objective import fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 3))

@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.duality import balance_dual, dual_objective, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 LABELS = ("logistic", "hinge", "squared_hinge")

@@ -13,7 +13,7 @@ from strategies import examples
 from relucvx.errors import InfeasibleError
 from relucvx.program import feasibility
 from relucvx.program.feasibility import allowance, check_feasible
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 
 BIASES = ["none", "hidden", "all", "free"]
 ACTIVATIONS = ["relu", "abs", "leaky_relu", "linear"]

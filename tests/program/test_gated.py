@@ -6,7 +6,7 @@ from program.test_model import X, some_patterns, y
 from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import UnsupportedError
 from relucvx.program.gated import GatedRelaxation
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 
 
 def test_gated_relaxation_is_a_bound_only_over_all_patterns():

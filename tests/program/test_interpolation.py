@@ -11,7 +11,7 @@ from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InfeasibleError, InvalidInputError, UnsupportedError
 from relucvx.program.feasibility import check_feasible
 from relucvx.program.interpolation import InterpolationProgram
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import as_activation
 
 

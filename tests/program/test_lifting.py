@@ -8,7 +8,7 @@ from strategies import ACTIVATIONS, examples, grids
 from vector_oracles import plane_dual_norm
 
 from relucvx.program.lifting import lifted_dual_norm, nonnegative_lifting, spectral_norm_above, split_lifting
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import as_activation
 
 

@@ -9,7 +9,7 @@ from relucvx.arrangement import enumerate_patterns
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.model import ConvexProgram
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(5, 2)), RNG.choice([-1.0, 1.0], 5)

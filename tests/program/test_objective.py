@@ -16,7 +16,7 @@ from relucvx.program.objective import (
     objective,
     stationarity,
 )
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias, as_activation
 
 ACTIVATIONS = ("relu", "leaky_relu", "abs", "linear")

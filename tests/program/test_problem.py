@@ -10,7 +10,7 @@ from strategies import ENTRYWISE
 from relucvx.errors import InvalidInputError
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.types import Bias
 
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.model import ConvexProgram
 from relucvx.program.objective import balanced_objective, fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.program.recovery import lift_network, recover_network
 from relucvx.types import Bias, as_activation
 

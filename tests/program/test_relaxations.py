@@ -19,7 +19,7 @@ from relucvx.program import relaxations
 from relucvx.program.duality import dual_objective
 from relucvx.program.gated import GatedRelaxation
 from relucvx.program.objective import balanced_objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.program.relaxations import doubly_nonnegative_bound, nuclear_norm_bound
 
 BOUNDS = (nuclear_norm_bound, doubly_nonnegative_bound)

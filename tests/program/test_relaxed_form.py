@@ -5,7 +5,7 @@ import pytest
 from program.test_relaxations import assert_tight
 from vector_oracles import dense_directions, plane_sdp
 
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.program.relaxations import doubly_nonnegative_bound
 
 

@@ -9,7 +9,7 @@ from strategies import LABEL_LOSSES, random_network
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective, fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solver.column_generation import active_set
 from relucvx.solver.restricted import Blocks
 from relucvx.types import Bias, Status

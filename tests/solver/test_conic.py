@@ -24,7 +24,7 @@ from relucvx.program.gated import GatedRelaxation
 from relucvx.program.interpolation import InterpolationProgram
 from relucvx.program.model import ConvexProgram
 from relucvx.program.objective import fit, objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.program.recovery import lift_network, recover_network
 from relucvx.solver import conic
 from relucvx.solver.conic import solve_conic

@@ -7,7 +7,7 @@ from solver.test_column_generation import problem_for
 
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solver.descent import descend, random_start
 from relucvx.types import Bias
 

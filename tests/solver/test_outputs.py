@@ -3,7 +3,7 @@
 import numpy as np
 from solver.test_step_several_outputs import gaussian
 
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solver.outputs import solve_outputs
 
 

@@ -10,7 +10,7 @@ from relucvx.errors import BackendError
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, dual_objective
 from relucvx.program.objective import balanced_objective
-from relucvx.program.problem import make_problem
+from relucvx.program.posing import make_problem
 from relucvx.solver.column_generation import active_set
 from relucvx.solver.restricted import Blocks, solve_restricted
 from relucvx.types import Bias, Status

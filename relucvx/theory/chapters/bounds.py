@@ -142,7 +142,7 @@ def _measure_path(instance: Instance, predicted: Predicted) -> list[Deviation]:
     found = np.array([s.objective for s in path])
     chord = found[1] - (3 * found[0] + 4 * found[2]) / 7  # 0.6 = 3/7 + 4/7·0.3
     supporting = max(
-        found[j] - literal({**instance, "beta": betas[j]}, path[k].network) for j in range(3) for k in range(3)
+        found[j] - literal({**instance, "beta": betas[j]}, path[k].inner) for j in range(3) for k in range(3)
     )
     return [
         close("path against the program", found, values, CONIC),
@@ -211,7 +211,7 @@ def _other_fits(instance: Instance) -> list[float]:
 def _measure_fit(instance: Instance, predicted: Predicted) -> list[Deviation]:
     options: Any = {k: str(instance[k]) for k in ("bias", "activation")}
     found = in_time(interpolate(instance["X"], instance["Y"], **options, tol=1e-9, time_limit=SECONDS))
-    net, norm = found.network, predicted["norm"]
+    net, norm = found.inner, predicted["norm"]
     W, b, V, c = parts(net)
     below, above = slopes(str(instance["activation"]))
     T = instance["X"] @ W.T + b

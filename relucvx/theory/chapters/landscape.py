@@ -57,7 +57,7 @@ def _predict_width(instance: Instance) -> Predicted:
 
 def _measure_width(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng, found = np.random.default_rng(instance["seed"]), solved(instance)
-    small = prune(found.network, instance["X"])
+    small = prune(found.inner, instance["X"])
     scale = max(predicted["value"], 1e-12)
     # a share of 0 leaves the other network in as neurons of zero weight: width alone must cost nothing
     padded = blend(small, descended(instance, 3, rng)[0], 0.0)
@@ -68,7 +68,7 @@ def _measure_width(instance: Instance, predicted: Predicted) -> list[Deviation]:
     # a case whose least width is known, for random targets tell only an upper bound
     known = _planted_width(instance)
     best = solved(known)
-    classes = prune(blend(best.network, best.network, 0.3), known["X"])  # twice the neurons, to be halved
+    classes = prune(blend(best.inner, best.inner, 0.3), known["X"])  # twice the neurons, to be halved
     short = descended(known, classes.width - 1, rng, starts=4)
     return [
         close("least width for classes", classes.width, predicted["least"], 1e-12),
@@ -114,7 +114,7 @@ AWAY = Assumption(
 def _measure_valleys(instance: Instance, predicted: Predicted) -> list[Deviation]:
     """Prune (never uphill), then blend into the optimum as measures: a path inside the given width."""
     # both pruned first: half of the width for the start and half for the goal, so that the blend fits into the width
-    start, goal = prune(stored_network(instance), instance["X"]), prune(solved(instance).network, instance["X"])
+    start, goal = prune(stored_network(instance), instance["X"]), prune(solved(instance).inner, instance["X"])
     values = [value_of(instance, stored_network(instance))]
     values += [value_of(instance, blend(start, goal, t)) for t in np.linspace(0.0, 1.0, PATH)]
     scale = max(values[0], 1e-12)
@@ -171,7 +171,7 @@ def _measure_connected(instance: Instance, predicted: Predicted) -> list[Deviati
     # the level is the certificate's lower bound, so that no point of the path is taken on trust
     optimum, t = found.certificate.lower, np.linspace(0.0, 1.0, PATH)
     values = np.array(
-        [value_of(instance, blend(a, b, s)) for a, b in ((first, second), (second, found.network)) for s in t]
+        [value_of(instance, blend(a, b, s)) for a, b in ((first, second), (second, found.inner)) for s in t]
     )
     scale = max(optimum, 1e-12)
     expected = np.full(2 * PATH, predicted["level"])

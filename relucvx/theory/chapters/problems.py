@@ -11,7 +11,8 @@ from relucvx._api import certify, solve
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
 from relucvx.program.objective import balanced_objective, objective
-from relucvx.program.problem import Problem, make_problem
+from relucvx.program.posing import make_problem
+from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.theory.chapters.reference import (
     BIASES,
@@ -96,7 +97,7 @@ def _measure_optimum(instance: Instance, predicted: Predicted) -> list[Deviation
     rng, found = np.random.default_rng(int(instance["seed"])), optimal(instance)
     value, lower = predicted["value"], found.certificate.lower
     # rivals at every distance, and networks of no relation to the solution
-    networks = [found.network, *(near(found.network, 10.0**-k, rng) for k in (1, 2, 4, 8))]
+    networks = [found.inner, *(near(found.inner, 10.0**-k, rng) for k in (1, 2, 4, 8))]
     networks += [random_network(instance, rng, m) for m in (1, 3, 20)]
     others = [literal(instance, net) for net in networks]
     ask = functools.partial(certify, networks[1], instance["X"], instance["Y"], float(instance["beta"]))
