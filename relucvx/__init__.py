@@ -56,6 +56,7 @@ _PUBLIC = {
     "recover_network": "relucvx.program",
     "lift_network": "relucvx.program",
     "PooledReLU": "relucvx.network",
+    "patches": "relucvx.network",
     "TwoLayerReLU": "relucvx.network",
     "DeepNetwork": "relucvx.network",
     "balance": "relucvx.network",

@@ -27,6 +27,7 @@ from relucvx.network import TwoLayerReLU as TwoLayerReLU
 from relucvx.network import balance as balance
 from relucvx.network import from_torch as from_torch
 from relucvx.network import merge as merge
+from relucvx.network import patches as patches
 from relucvx.network import prune as prune
 from relucvx.network import to_torch as to_torch
 from relucvx.program import ConvexProgram as ConvexProgram

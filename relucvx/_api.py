@@ -15,7 +15,7 @@ from relucvx.certificate import Certificate, OptimalSet, certify_network, optima
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
-from relucvx.network import TwoLayerReLU, as_network
+from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
 from relucvx.program.problem import Problem
@@ -57,7 +57,8 @@ def solve(
     Parameters
     ----------
     X : array_like, shape (n, d), or Problem
-        A problem from :func:`relucvx.make_problem` comes alone: it holds the targets, the strength and all options.
+        A problem from :func:`relucvx.make_problem` comes alone: it holds the targets, the strength and all options. Samples
+        that are bags of rows are (n, p, d) with ``pooling``, or all rows (R, d) with ``groups``.
     Y : array_like, shape (n,) or (n, c)
         Targets; labels ±1 for the logistic, hinge and squared hinge losses; for the cross-entropy one-hot rows, rows of the
         simplex, or class labels (n,).
@@ -70,6 +71,10 @@ def solve(
     activation : str, pair of floats or Activation
         "relu", "leaky_relu", "abs", "linear", or slopes (slope_neg, slope_pos).
     sample_weight : array_like, shape (n,), optional
+    pooling : {"mean", "sum", "flatten"} or array_like, shape (K, p), optional
+        How a sample reads the neurons on its rows (patches of an image, nodes of a graph, time steps).
+    groups : array_like of int, shape (R,), optional
+        The sample of each row, for bags of unequal size.
     tol : float
         Relative gap to prove.
     time_limit : float, optional
@@ -219,7 +224,7 @@ def interpolate(
 
 
 def certify(
-    network: TwoLayerReLU | Solution | Any,
+    network: TwoLayerReLU | PooledReLU | Solution | Any,
     X: ArrayLike | Problem,
     Y: ArrayLike | None = None,
     beta: float | None = None,
@@ -237,8 +242,9 @@ def certify(
     Parameters
     ----------
     network : TwoLayerReLU, Solution or torch module
-        Our own, or any module that :func:`relucvx.from_torch` reads; scaled and unbalanced ones are fine.
-    X, Y, beta, loss, bias, sample_weight
+        Our own, or any module that :func:`relucvx.from_torch` reads; scaled and unbalanced ones are fine. A module
+        ``Conv → ReLU → pooling by mean or Flatten → Linear`` is certified on the images as they are: filters are its neurons.
+    X, Y, beta, loss, bias, sample_weight, pooling, groups
         The problem, as in :func:`solve`: a :class:`relucvx.Problem`, or what it is made of.
     activation : optional
         Defaults to the network's own.
@@ -271,6 +277,8 @@ def certify(
     >>> print(f"{proof.upper:.6f}, of which at most {proof.rel_gap:.1%} can be saved")
     2.000000, of which at most 10.0% can be saved
     """
+    if is_torch_module(network) and getattr(X, "ndim", 0) in (3, 4):
+        X, network = _on_patches(network, X, options)
     net = network.network if isinstance(network, Solution) else as_network(network)
     # what the network is decides, unless the problem says otherwise
     if not isinstance(X, Problem) and options.get("activation") is None:
@@ -286,6 +294,17 @@ def certify(
 
     with carrying(lambda _: hurried(proven)):
         return proven(limit, callback)
+
+
+def _on_patches(module: Any, images: Any, options: ProblemOptions) -> tuple[Any, Any]:
+    """A convolutional module and its images as a pooled network and its bags; anything else as it is."""
+    from relucvx.network.torch_convolution import has_convolution, read_convolution
+
+    if not has_convolution(module) or options.get("pooling") is not None or options.get("groups") is not None:
+        return images, module
+    found = read_convolution(module, images)
+    options["pooling"] = found.network.pooling
+    return found.rows(images), found.network
 
 
 def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:

@@ -224,7 +224,9 @@ def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss
     if problem.pooling is None:
         stated = TwoLayerReLU(*arrays, problem.activation, scalar)
     else:
-        stated = PooledReLU(*arrays, problem.activation, scalar, problem.pooling.kind or "mean")
+        kind = problem.pooling.kind
+        assert kind is not None
+        stated = PooledReLU(*arrays, problem.activation, scalar, kind)
     network = problem.inner(stated)
     check_network(problem, network)
     dual = as_matrix(data["dual"], "dual", allow_vector=True)

@@ -21,6 +21,7 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import fit, objective
+from relucvx.program.posing import refuse_bags
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, BoolArray, Explained, Result, Rng, resolve_rng
@@ -234,6 +235,7 @@ def optimal_set_of(
 
 
 def _check(problem: Problem, certificate: Certificate) -> None:
+    refuse_bags(problem, "the set of all optima")
     if not certificate.rel_gap <= MAX_REL_GAP:
         raise InvalidInputError(
             explain(

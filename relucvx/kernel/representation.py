@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network import TwoLayerReLU, is_torch_module
+from relucvx.network import PooledReLU, TwoLayerReLU, is_torch_module
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_positive
 
@@ -26,7 +26,7 @@ def representation_kernel(network: Any, X: ArrayLike, layer: int = -1) -> Array:
         the values behind its activations (behind each Linear layer but the last where it has no activation), in float64
         and in evaluation mode.
     X : array_like of shape (n, d)
-        Inputs, one row per sample.
+        Inputs, one row per sample; bags (n, p, d) for a pooled network, whose read-outs of every neuron are the activations.
     layer : int, default -1
         Which hidden layer, as a Python index: 0 is the first, -1 the last.
 
@@ -176,6 +176,9 @@ def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
                 "representation_kernel(solution, X)",
             )
         )
+    if isinstance(carrier, PooledReLU):
+        h = carrier.hidden(X)
+        return (h.reshape(len(h), -1),)
     H = carrier.hidden(as_matrix(X, "X"))
     return (H,) if isinstance(carrier, TwoLayerReLU) else tuple(H)
 

@@ -15,6 +15,9 @@ from relucvx.validation import as_matrix
 POSITIVE = 1e-10
 """P_ij/sqrt(P_ii P_jj) of P = (R R^T)^-1 up to this counts as 0 (plus the rounding of the inverse)."""
 
+UNDECIDED = 1e-4
+"""Rounding of those entries above which their signs are not believed: such data do not count as spike-free."""
+
 SAME = 1e-8
 """Distance of unit rows below which rank-deficient data count them as one direction."""
 
@@ -26,6 +29,7 @@ class SpikeFree(Result):
     Attributes
     ----------
     spike_free : bool
+        False also where float64 cannot tell, which has no witness.
     witness : ndarray of shape (n,) or None
         A preactivation h = X w whose relu(h) is outside: no w' with ||w'|| <= ||w|| has X w' = relu(h).
     direction : ndarray of shape (d,) or None
@@ -108,13 +112,21 @@ def spike_free(X: Any) -> SpikeFree:
     if len(chosen) > rank:
         return _dependent(X, unit[chosen], rank)
     R = unit[chosen]
-    P = np.linalg.inv(R @ R.T)
+    # P = (R R^T)^-1 from the pseudoinverse of R, whose condition is the root of that of R R^T
+    inverse = np.linalg.pinv(R, rcond=EPS)
+    size = np.linalg.norm(inverse, axis=0)
     # unit diagonal: entries of rows of different size compare
-    scaled = P / np.sqrt(np.outer(np.diag(P), np.diag(P)))
+    scaled = (inverse / size).T @ (inverse / size)
     np.fill_diagonal(scaled, -np.inf)
     i, j = (int(k) for k in np.unravel_index(np.argmax(scaled), scaled.shape))
-    # rounding of an inverse grows with the square of the condition of R
-    tol = POSITIVE + 10 * EPS * np.linalg.cond(R) ** 2
+    spread = float(np.linalg.norm(inverse, 2))
+    tol = POSITIVE + 10 * EPS * float(np.linalg.cond(R)) * spread / float(size.min())
+    # nearly parallel rows: signs that rounding decides prove nothing
+    if tol > UNDECIDED and scaled[i, j] <= tol:
+        return SpikeFree(
+            False, None, None, f"undecided: rows are parallel to rounding (entries are known to {tol:.1g})"
+        )
+    P = inverse.T @ inverse
     if scaled[i, j] <= tol:
         text = "no off-diagonal entry of (X X^T)^-1 is positive"
         return SpikeFree(True, None, None, text if rank == len(X) else text.replace("X X^T", "R R^T, R the directions"))

@@ -5,6 +5,7 @@ from relucvx.network.convert import as_network, from_torch, to_torch
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
+from relucvx.network.patches import patches
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.reading import read_layers
 from relucvx.network.transform import balance, merge, path_norm, prune
@@ -23,6 +24,7 @@ __all__ = [
     "is_exact",
     "is_torch_module",
     "merge",
+    "patches",
     "path_norm",
     "prune",
     "read_layers",

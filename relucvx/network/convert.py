@@ -8,6 +8,7 @@ from typing import Any
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
+from relucvx.network.patches import as_pair
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, as_activation
@@ -113,15 +114,30 @@ def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
     )
 
 
-def to_torch(net: TwoLayerReLU) -> Any:
+def to_torch(
+    net: TwoLayerReLU | PooledReLU,
+    *,
+    size: int | Sequence[int] | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+) -> Any:
     """The network as ``torch.nn.Sequential(Linear, ReLU or LeakyReLU, Linear)`` in float64 on the CPU.
+
+    A :class:`PooledReLU` on patches becomes ``Conv2d, ReLU or LeakyReLU, AdaptiveAvgPool2d(1) or none, Flatten, Linear``.
+
+    Parameters
+    ----------
+    net : TwoLayerReLU or PooledReLU
+    size, stride, padding : int or pair of int
+        Of the patches that a pooled network is for, as in :func:`relucvx.patches`.
 
     Raises
     ------
     InvalidInputError
-        When net is not a TwoLayerReLU.
+        When net is no network, or the size of the patches of a pooled one is missing or does not fit.
     UnsupportedError
-        When the activation's positive slope is not 1: torch has no layer for it.
+        When the activation's positive slope is not 1, or the pooling is neither "mean" nor "flatten": torch has no layer for
+        it.
 
     Notes
     -----
@@ -138,8 +154,8 @@ def to_torch(net: TwoLayerReLU) -> Any:
     >>> module(torch.tensor([[-2.0], [3.0]], dtype=torch.float64)).flatten().tolist()
     [2.0, 3.0]
     """
-    if not isinstance(net, TwoLayerReLU):
-        raise InvalidInputError(explain("a TwoLayerReLU", type(net).__name__))
+    if not isinstance(net, (TwoLayerReLU, PooledReLU)):
+        raise InvalidInputError(explain("a TwoLayerReLU or PooledReLU", type(net).__name__))
     phi = net.activation
     if phi.slope_pos != 1.0:
         raise UnsupportedError(
@@ -149,6 +165,14 @@ def to_torch(net: TwoLayerReLU) -> Any:
                 "",
                 "divide both slopes by slope_pos and multiply weights_out by it",
             )
+        )
+    if isinstance(net, PooledReLU):
+        if size is None:
+            raise InvalidInputError(explain("the size of the patches", "none", "", "to_torch(network, size=3)"))
+        from relucvx.network.torch_convolution import convolutional
+
+        return convolutional(
+            net, as_pair(size, "size", 1), as_pair(stride, "stride", 1), as_pair(padding, "padding", 0)
         )
     from relucvx.network.torch_writing import sequential
 

@@ -10,7 +10,7 @@ from relucvx.arrangement.patterns import Arrangement
 from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
-from relucvx.program.posing import ProblemOptions, as_problem
+from relucvx.program.posing import ProblemOptions, as_problem, refuse_bags
 from relucvx.program.problem import Problem
 from relucvx.types import ArrayLike, BoolArray
 
@@ -26,6 +26,7 @@ def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
         As :func:`check_same_inputs`.
     """
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
+    refuse_bags(problem, "the explicit convex program")
     as_instance(arrangement, Arrangement, "arrangement", "relucvx.enumerate_patterns(X)")
     if problem.n_outputs != 1:
         raise UnsupportedError(

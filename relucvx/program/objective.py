@@ -70,6 +70,16 @@ def fit(problem: Problem, net: TwoLayerReLU) -> Array:
     return F if net.bias_out is None else F + net.bias_out[: problem.n_outputs]
 
 
+def representation(problem: Problem, net: TwoLayerReLU) -> Array:
+    """What the samples show of the hidden layer (n, m); with bags what they read of it, (n, K m).
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    return problem.pool(_hidden(problem, net)).reshape(problem.n_samples, -1)
+
+
 def objective(problem: Problem, net: TwoLayerReLU) -> float:
     """Objective of the network as it is: ``loss(F) + beta/2 (||W_in||² + ||W_out||² + decayed biases)``.
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from relucvx.errors import InvalidInputError, explain
+from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.pooled import bags_of
 from relucvx.network.pooling import Pooling
@@ -243,8 +243,21 @@ def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:
     if not isinstance(X, Problem):
         return as_problem(X, Y, 1.0, **options)
     as_problem(X, Y, **options)  # nothing beside it
+    refuse_bags(X, "an exact fit")
     Y = X.Y[:, 0] if X.scalar_output else X.Y
     return make_problem(X.X, Y, 1.0, bias=X.bias, activation=X.activation)
+
+
+def refuse_bags(problem: Problem, what: str) -> None:
+    """Raise UnsupportedError for samples that are bags of rows, where something is there for single rows only.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx]
+    """
+    if problem.pooling is not None:
+        fix = "relucvx.solve, certify, train, beta_max and beta_path, which take bags"
+        raise UnsupportedError(explain(f"samples of one row each for {what}", repr(problem.pooling), "", fix))
 
 
 def refuse_unknown(options: Mapping[str, Any], kind: type) -> None:

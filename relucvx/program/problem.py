@@ -13,6 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.pooling import Pooling
+from relucvx.network.transform import balance
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Activation, Array, Bias, Result, freeze
 
@@ -243,6 +244,20 @@ class Problem(Result):
             W = np.column_stack([W, np.zeros(len(W))])
         bias = np.zeros(self.n_outputs) if network.bias_out is None else np.array(network.bias_out[: self.n_outputs])
         return W, np.array(network.weights_out), bias
+
+    def balanced(self, network: TwoLayerReLU) -> TwoLayerReLU:
+        """The same function with ||w_j|| = ||v_j|| (:func:`relucvx.network.balance`), dead neurons dropped.
+
+        With free biases a neuron of a bias alone becomes output bias: of bags what all their rows' shares add up to.
+        """
+        if self.pooling is not None and self.bias.is_free and network.bias_in is not None:
+            constant = ~network.weights_in.any(axis=1)
+            if constant.any():
+                H = np.tile(self.activation(network.bias_in[constant]), (self.n_rows, 1))
+                W, V, bias = self.neurons(network)
+                moved = bias + self.combine(H, network.weights_out[constant])[0]
+                network = self.network(W[~constant], V[~constant], moved)
+        return balance(network, penalize_bias=not self.bias.is_free)
 
     def directions(self, network: TwoLayerReLU) -> tuple[Array, Array]:
         """Lifted directions (k, D) of unit penalised norm, and the outputs (k, c) that are left to do for them.

@@ -15,6 +15,7 @@ from relucvx.later import later
 from relucvx.program.backend import CLARABEL, INACCURATE, OPTIMAL, SCS, failures, options, solve
 from relucvx.program.cvxpy_form import loss_of
 from relucvx.program.lifting import Lifting
+from relucvx.program.posing import refuse_bags
 from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.types import Array
@@ -108,6 +109,7 @@ def multiplier(link: Any, problem: Problem) -> Array:
 def check_options(problem: Problem, backend: str, time_limit: Limit) -> Deadline:
     """The deadline; raises for an unknown backend, a time limit that is not positive, and free biases."""
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
+    refuse_bags(problem, "a relaxation of the lifted program")
     if not is_word(backend, LEVELS):
         raise InvalidInputError(explain(f"a backend among {', '.join(LEVELS)}", repr(backend)))
     deadline = Deadline.of(time_limit)

@@ -242,6 +242,8 @@ def _findings(
     theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows, proven)]
     if not theory:
         facts = f"they are for the squared loss and equal weights ({solution.problem.loss.name} loss)"
+        if solution.problem.pooling is not None:
+            facts = "they are for samples of one row each"
         theory = [Finding("closed forms", "not applicable", facts)]
     return (
         say.optimum_finding(solution, tol),
@@ -276,5 +278,7 @@ def _reference(
 
 def _predictions(problem: Problem) -> tuple[Any, ...]:
     if not problem.loss.least_squares or np.ptp(problem.sample_weight) > 0 or problem.sample_weight[0] != 1.0:
+        return ()
+    if problem.pooling is not None:
         return ()
     return tuple(predict(problem.X, problem.Y, problem.beta, bias=problem.bias, activation=problem.activation))

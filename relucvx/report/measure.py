@@ -11,9 +11,9 @@ import numpy as np
 from relucvx import metrics
 from relucvx.deadline import Deadline
 from relucvx.errors import RelucvxError
-from relucvx.network import TwoLayerReLU, balance
+from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import gap
-from relucvx.program.objective import fit, objectives_from_above
+from relucvx.program.objective import fit, objectives_from_above, representation
 from relucvx.program.problem import Problem
 from relucvx.tolerances import DEAD
 from relucvx.types import Array, Result
@@ -125,7 +125,7 @@ class Reference:
 
 def kernel_of(problem: Problem, network: TwoLayerReLU) -> Array:
     """Hidden kernel Phi Phi^T on the samples of the problem, (n, n), after balancing: the scaling of neurons is free."""
-    Phi = balance(network, not problem.bias.is_free).hidden(problem.X)
+    Phi = representation(problem, problem.balanced(network))
     return np.asarray(Phi @ Phi.T)
 
 
@@ -153,19 +153,21 @@ def measure(network: TwoLayerReLU, against: Reference, name: str, **facts: Any) 
     wanted = against.kernel is not None or against.prediction is not None
     kernel = kernel_of(problem, network) if wanted and not against.deadline.passed() else None
     # rescaling a neuron is free in the fit but moves its features: measured where all networks have the same gauge
-    balanced = balance(network, not problem.bias.is_free)
+    balanced = problem.balanced(network)
     size = balanced.neuron_norms(not problem.bias.is_free)
     # neurons that carry nothing would count as dimensions
     keep = size > DEAD.value * size.max(initial=0.0)
-    Z = balanced.hidden(problem.X)[:, keep]
-    head = balanced.weights_out[keep], balanced.bias_out
+    # with bags every read-out of a neuron is a column, and has an output vector
+    Z = representation(problem, balanced)[:, np.tile(keep, problem.n_readouts)]
+    bias = None if balanced.bias_out is None else balanced.bias_out[: problem.n_outputs]
+    head = problem.by_readout(balanced.weights_out[keep]), bias
     return Row(
         name=name,
         objective=value,
         gap=absolute,
         rel_gap=relative,
         reached=relative <= against.reach,
-        width=Z.shape[1],
+        width=int(keep.sum()),
         fit_distance=distance(fit(problem, network), against.fit),
         kernel_to_optimum=distance(kernel, against.kernel),
         kernel_to_prediction=distance(kernel, against.prediction),

@@ -37,9 +37,12 @@ def dual_values(problem: Problem, dual: Array, directions: Array) -> Array:
     Status: theorem (a definition). Source: [pilanci-ergen-2020]
     """
     size = np.linalg.norm(directions[:, : problem.penalized], axis=1)
-    step = max(1, BLOCK // problem.n_samples)  # a map of the sphere has tens of thousands of directions
+    step, M = (
+        max(1, BLOCK // problem.n_rows),
+        problem.spread(dual),
+    )  # a map of the sphere has tens of thousands of directions
     inner = [
-        np.linalg.norm(problem.activation(directions[at : at + step] @ problem.inputs.T) @ dual, axis=1)
+        np.linalg.norm(problem.activation(directions[at : at + step] @ problem.inputs.T) @ M, axis=1)
         for at in range(0, len(directions), step)
     ]
     return np.concatenate([*inner, np.zeros(0)]) / np.where(size > 0, size, np.inf)

@@ -10,6 +10,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import numbered
 from relucvx.labels import read_labels as label_values
 from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
+from relucvx.network.pooling import Pooling
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -78,6 +79,13 @@ def _one_per_row(Y: Array) -> bool:
     return bool(Y.shape[1] > 1 and coded and ((Y == 1.0).sum(axis=1) == 1).all())
 
 
+def _same_bags(ours: Pooling | None, theirs: Pooling | None) -> bool:
+    """Whether samples read their rows in the same way."""
+    if ours is None or theirs is None:
+        return ours is theirs
+    return ours.operator.shape == theirs.operator.shape and abs(ours.operator - theirs.operator).max() == 0.0
+
+
 def check_solution(problem: Problem, solution: Solution) -> None:
     """Refuse a solution of another problem, naming what differs."""
     if not isinstance(solution, Solution):
@@ -88,10 +96,10 @@ def check_solution(problem: Problem, solution: Solution) -> None:
     same = (
         np.array_equal(problem.X, other.X), np.array_equal(problem.Y, other.Y), problem.beta == other.beta,
         problem.loss == other.loss, problem.bias == other.bias, problem.activation == other.activation,
-        np.array_equal(problem.sample_weight, other.sample_weight),
+        np.array_equal(problem.sample_weight, other.sample_weight), _same_bags(problem.pooling, other.pooling),
     )  # fmt: skip
     if not all(same):
-        names = ("X", "Y", "beta", "loss", "bias", "activation", "sample_weight")
+        names = ("X", "Y", "beta", "loss", "bias", "activation", "sample_weight", "pooling")
         differ = ", ".join(name for name, ok in zip(names, same, strict=True) if not ok)
         raise InvalidInputError(
             explain("a solution of the same problem", f"another {differ}", "", "leave solution=None to solve it")

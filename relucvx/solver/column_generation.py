@@ -28,7 +28,7 @@ from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
-from relucvx.network import TwoLayerReLU, balance, merge
+from relucvx.network import TwoLayerReLU, merge
 from relucvx.oracle import choose_method, dual_norm
 from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import gap, scale_dual
@@ -109,7 +109,7 @@ def active_set(
 
     def finished() -> SolverResult:
         result = generation.result()
-        result.network = balance(reduction.backward(result.network), penalize_bias=not problem.bias.is_free)
+        result.network = problem.balanced(reduction.backward(result.network))
         result.dual = reduction.dual(result.dual)
         result.lower = reduction.gain * result.lower + reduction.constant
         result.history = [_stated(progress, reduction) for progress in result.history]

@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline
-from relucvx.network import TwoLayerReLU, balance
+from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, form_of
 from relucvx.oracle.search import random_directions
 from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual
@@ -91,7 +91,7 @@ class State:
 
         The dual point is the residual of the fit: errors that the objective does not see any more still move it.
         """
-        network = balance(network, penalize_bias=not self.problem.bias.is_free)
+        network = self.problem.balanced(network)
         value = balanced_objective(self.problem, network)
         if value < self.upper or (stationary and value <= self.upper * (1 + 1e-15)):
             self.network, self.upper = network, value

@@ -136,5 +136,7 @@ class OneOutput:
             pattern = self.blocks.patterns[j]
             if pattern.all() or not pattern.any():
                 slope = act.slope_pos if pattern.all() else act.slope_neg
-                out.bias_out = out.bias_out + slope * out.u[j, -1] * self.blocks.outputs[j]
+                # what the constant comes to in a sample is the same for all: of bags their rows' shares are added up
+                ones = np.full((self.problem.n_rows, 1), slope * out.u[j, -1])
+                out.bias_out = out.bias_out + self.problem.combine(ones, self.blocks.outputs[[j]])[0]
                 out.u[j] = 0.0

@@ -11,7 +11,7 @@ import torch
 
 from relucvx.conversion import as_number
 from relucvx.deadline import Deadline
-from relucvx.errors import Interrupted, InvalidInputError, explain
+from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
 from relucvx.interrupts import interruptible
 from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
@@ -43,6 +43,8 @@ class TrainingOptions(OptimizerOptions, total=False):
     bias: str | bool
     activation: str | tuple[float, float] | Activation | SmoothActivation
     sample_weight: ArrayLike | None
+    pooling: str | ArrayLike | None
+    groups: ArrayLike | None
     init_scale: float
     dtype: str
     device: str
@@ -139,11 +141,15 @@ def train(
     problem, phi = _posed(X, Y, beta, options)
     as_torch_loss(problem.loss)
     chosen_optimizer = as_optimizer(optimizer, _part(options, OptimizerOptions))
-    shape = Shape((problem.n_features, *_widths(width, depth), problem.n_outputs), problem.bias)
+    widths = _widths(width, depth)
+    _check_bags(problem, widths, phi, chosen_optimizer)
+    shape = Shape((problem.n_features, *widths, problem.n_outputs), problem.bias, problem.n_readouts)
     settings = _settings(problem, phi, shape, chosen_optimizer, options, Deadline.of(time_limit))
     chosen = _seeds(seeds)
     history = History(
-        len(chosen), make_recorders(record, problem.X), None if p_star is None else as_number(p_star, "p_star")
+        len(chosen),
+        make_recorders(record, problem.X if problem.pooling is None else problem),
+        None if p_star is None else as_number(p_star, "p_star"),
     )
     with with_progress_bar(callback, options.get("progress", False), settings.max_steps, len(chosen)) as watch:
         outcomes, stopped = train_batched(settings, chosen, history, watch)
@@ -151,6 +157,24 @@ def train(
     if stopped:
         raise Interrupted(runs)
     return runs
+
+
+def _check_bags(
+    problem: Problem, widths: Sequence[int], phi: Activation | SmoothActivation, optimizer: Optimizer
+) -> None:
+    """Refuse what is trained on single rows only: deep and smooth networks, and batches of samples."""
+    if problem.pooling is None:
+        return
+    batched = optimizer.get("batch_size", None) is not None or isinstance(optimizer, SGD)
+    for bad, what, fix in (
+        (len(widths) > 1, f"{len(widths)} hidden layers", "depth=2"),
+        (not isinstance(phi, Activation), f"activation {phi.name!r}", 'activation="relu"'),
+        (batched, "a batch size", 'optimizer="adam" without one'),
+    ):
+        if bad:
+            raise UnsupportedError(
+                explain("two layers, a piecewise-linear activation and all samples for bags of rows", what, "", fix)
+            )
 
 
 def _part(options: TrainingOptions, kind: type) -> Any:

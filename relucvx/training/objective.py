@@ -18,9 +18,12 @@ import torch
 
 from relucvx.network import SmoothActivation
 from relucvx.network.deep import DeepNetwork
+from relucvx.network.pooled import PooledReLU
+from relucvx.network.pooling import Pooling
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.threads import TORCH
+from relucvx.training.bags import Bags
 from relucvx.training.losses import as_torch_loss
 from relucvx.types import Activation, Array, Bias, freeze
 
@@ -38,6 +41,8 @@ class Shape:
         (d, m_1, ..., m_{L-1}, c).
     bias : Bias
         The first hidden bias is the last column of the first matrix: it multiplies a column of ones.
+    readouts : int
+        Ways in which a sample reads a hidden unit, each with output weights of its own (bags of rows, depth 2).
 
     Notes
     -----
@@ -55,6 +60,7 @@ class Shape:
 
     sizes: tuple[int, ...]
     bias: Bias
+    readouts: int = 1
     weights: tuple[tuple[int, int, int], ...] = field(init=False)  # (start, rows = units, columns = inputs) per layer
     biases: tuple[int | None, ...] = field(init=False)  # start of the separate biases per layer
     total: int = field(init=False)
@@ -64,7 +70,7 @@ class Shape:
         last = len(self.sizes) - 2
         for layer, (fan_in, units) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
             # biases of the first layer are a column of its weights, for inputs that end in ones; later ones stand alone
-            columns = fan_in + (layer == 0 and self.bias.has_hidden)
+            columns = fan_in * (self.readouts if layer == last else 1) + (layer == 0 and self.bias.has_hidden)
             weights.append((start, units, columns))
             start += units * columns
             hidden_bias = 0 < layer < last and self.bias.has_hidden
@@ -114,9 +120,13 @@ class Shape:
         return out
 
     def network(
-        self, theta: Array, activation: Activation | SmoothActivation, scalar_output: bool
-    ) -> TwoLayerReLU | DeepNetwork:
-        """The network as a value: TwoLayerReLU where that class covers it, DeepNetwork otherwise."""
+        self,
+        theta: Array,
+        activation: Activation | SmoothActivation,
+        scalar_output: bool,
+        pooling: Pooling | None = None,
+    ) -> TwoLayerReLU | PooledReLU | DeepNetwork:
+        """The network as a value: TwoLayerReLU or PooledReLU where these cover it, DeepNetwork otherwise."""
         layers = self.matrices(np.asarray(theta, dtype=np.float64))
         first, first_bias = layers[0]
         if self.bias.has_hidden:
@@ -124,6 +134,10 @@ class Shape:
         layers[0] = (first, first_bias)
         if self.depth == 2 and isinstance(activation, Activation):
             (w, b), (v, b_out) = layers
+            if pooling is not None:
+                assert pooling.kind is not None
+                outputs = v.T.reshape(len(w), self.readouts, -1)
+                return PooledReLU(w, outputs, b, b_out, activation, scalar_output, pooling.kind)
             return TwoLayerReLU(w, v.T, b, b_out, activation, scalar_output)
         weights, biases = tuple(w.T for w, _ in layers), tuple(b for _, b in layers)
         return DeepNetwork(weights, biases, activation, scalar_output)
@@ -172,6 +186,7 @@ class BatchedObjective:
         self.inputs = tensor(problem.inputs)  # (n, D)
         # transposed once, not in every step
         self.inputs_t = self.inputs.T.contiguous()
+        self.bags = None if problem.pooling is None else Bags(problem.pooling, dtype, device)
         self.targets = tensor(problem.Y.T)  # (c, n)
         weight = problem.sample_weight
         # None where it would only multiply by one
@@ -180,7 +195,7 @@ class BatchedObjective:
         self.decay = None if decay.all() else tensor(decay)
         self.dtype, self.device = dtype, device
         widest = max(shape.sizes[1:])
-        per_network = widest * problem.n_samples * self.inputs.element_size()
+        per_network = widest * problem.n_rows * self.inputs.element_size()
         # small networks go through in blocks, on threads of ours; large ones leave the threads to torch
         self.small = self.inputs.device.type == "cpu" and per_network <= BLOCK_BYTES
         self.block = max(1, BLOCK_BYTES // per_network) if self.small else 10**9
@@ -252,12 +267,14 @@ class BatchedObjective:
         """Loss of one block of networks; the gradient of the loss is written into ``grads``."""
         layers, out = self.shape.matrices(theta), self.shape.matrices(grads)
         inputs, targets, weight = self._samples(rows)
-        hidden, gates = [], []
+        hidden, rows_of, gates = [], [], []
         H: Any = None
         for layer, (W, bias) in enumerate(layers):
             A = self._first(W, inputs) if layer == 0 else _affine(W, bias, H)
             if layer < len(layers) - 1:
                 H, gate = self._activate(A)
+                rows_of.append(H)
+                H = H if self.bags is None else self.bags.read(H)
                 hidden.append(H)
                 gates.append(gate)
         value, G = self.loss.value_and_slopes(A, targets, weight)
@@ -267,7 +284,9 @@ class BatchedObjective:
             out[layer][0].copy_(G @ H.mT)
             if out[layer][1] is not None:
                 out[layer][1].copy_(G.sum(-1))
-            G = self._pull_back(layers[layer][0].mT @ G, H, gates[layer - 1])
+            G = layers[layer][0].mT @ G
+            G = G if self.bags is None else self.bags.spread(G)
+            G = self._pull_back(G, rows_of[layer - 1], gates[layer - 1])
         if inputs is None:
             size = G.shape
             out[0][0].copy_((G.reshape(-1, size[-1]) @ self.inputs).view(size[0], size[1], -1))
@@ -318,10 +337,10 @@ class BatchedObjective:
         # ReLU needs no gate: its activity is positive where it was on
         return torch.ops.aten.threshold_backward.grad_input(back, H, 0, grad_input=back)
 
-    def network(self, theta: Any) -> TwoLayerReLU | DeepNetwork:
+    def network(self, theta: Any) -> TwoLayerReLU | PooledReLU | DeepNetwork:
         """One row of parameters as a network."""
         values = freeze(theta.detach().cpu().double().numpy())
-        return self.shape.network(values, self.activation, self.problem.scalar_output)
+        return self.shape.network(values, self.activation, self.problem.scalar_output, self.problem.pooling)
 
 
 def _affine(W: Any, bias: Any, H: Any) -> Any:

@@ -11,14 +11,15 @@ import numpy as np
 from relucvx import metrics
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.kernel import representation_kernel
 from relucvx.network.deep import DeepNetwork
+from relucvx.program.objective import representation
+from relucvx.program.problem import Problem
 from relucvx.types import Array
 
 Recorder = Callable[[Any], Any]
 
 
-def make_recorders(record: Any, X: Array) -> dict[str, Recorder]:
+def make_recorders(record: Any, X: Array | Problem) -> dict[str, Recorder]:
     """Named functions of a network.
 
     Parameters
@@ -26,8 +27,8 @@ def make_recorders(record: Any, X: Array) -> dict[str, Recorder]:
     record : None, str, callable, sequence of them, or dict name -> callable or str
         A callable takes the network. The name "kernel" is the Gram matrix of the last hidden layer; any other is a
         function of :mod:`relucvx.metrics` of the last hidden layer, e.g. "participation_ratio".
-    X : ndarray of shape (n, d)
-        Where hidden layers are evaluated.
+    X : ndarray of shape (n, d), or Problem
+        Where hidden layers are evaluated; a problem of bags gives what its samples read of them.
 
     Raises
     ------
@@ -63,11 +64,11 @@ def _name(item: Any, k: int) -> str:
     return f"record_{k}" if name in ("", "<lambda>") else name
 
 
-def _recorder(item: Any, X: Array) -> Recorder:
+def _recorder(item: Any, X: Array | Problem) -> Recorder:
     if callable(item):
         return cast(Recorder, item)
     if is_word(item, ("kernel",)):
-        return lambda net: representation_kernel(net, X)
+        return lambda net: _gram(last_hidden(net, X))
     metric = getattr(metrics, item, None) if isinstance(item, str) else None
     if not callable(metric):
         raise InvalidInputError(
@@ -81,8 +82,13 @@ def _recorder(item: Any, X: Array) -> Recorder:
     return lambda net: metric(last_hidden(net, X))
 
 
-def last_hidden(net: Any, X: Array) -> Array:
-    """Last hidden layer of a network on X; (n, m).
+def _gram(H: Array) -> Array:
+    K = H @ H.T
+    return np.asarray((K + K.T) / 2)
+
+
+def last_hidden(net: Any, X: Array | Problem) -> Array:
+    """Last hidden layer of a network on X; (n, m). On a problem of bags what its samples read, (n, K m).
 
     Status: theorem (a definition). Source: [relucvx].
 
@@ -95,6 +101,8 @@ def last_hidden(net: Any, X: Array) -> Array:
     >>> last_hidden(network, np.array([[-2.0], [1.0]])).tolist()
     [[0.0, 2.0], [1.0, 0.0]]
     """
+    if isinstance(X, Problem):
+        return representation(X, X.inner(net))
     out = net.hidden(X)
     return np.asarray(out[-1] if isinstance(net, DeepNetwork) else out)
 

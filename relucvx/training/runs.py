@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.network.deep import DeepNetwork
+from relucvx.network.pooled import PooledReLU
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.results import as_frame
 from relucvx.types import Array, Explained, Result, freeze
@@ -86,7 +87,7 @@ class Run(Result):
     ----------
     seed : int
         Seed of its initial weights (and of its minibatches).
-    network : TwoLayerReLU or DeepNetwork
+    network : TwoLayerReLU, PooledReLU or DeepNetwork
         TwoLayerReLU for two layers with a piecewise linear activation.
     objective : float
         Of ``network``, in float64, whatever the training dtype.
@@ -116,7 +117,7 @@ class Run(Result):
     """
 
     seed: int
-    network: TwoLayerReLU | DeepNetwork
+    network: TwoLayerReLU | PooledReLU | DeepNetwork
     objective: float
     stationarity: float
     steps: int

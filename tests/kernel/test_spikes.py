@@ -1,5 +1,7 @@
 """Spike-free data: the linear-algebra test against the definition on many directions, and its witnesses."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,30 @@ def test_reason_names_the_rows_and_errors():
     assert "rows 0 and 2" in spike_free(np.array([[1.0, 0], [0, 0], [-0.3, 1]])).reason
     with pytest.raises(rx.RelucvxError, match="X to be finite"):
         spike_free([[np.nan]])
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-7, 1e-9, 1e-12])
+def test_nearly_parallel_rows_are_never_called_spike_free_by_rounding(scale):
+    """Rows [s x, 1] with s small: x = -1, 0, 1 in the middle has a spike at every s, and no s may raise."""
+    X = np.column_stack([scale * np.array([[-1.0, 0.3], [0.2, 1.0], [0.6, -0.8]]), np.ones(3)])
+    exact = _exact_verdict(X)
+    found = spike_free(X)
+    assert found.spike_free <= exact
+    if scale >= 1e-3:
+        assert found.spike_free == exact
+
+
+def _exact_verdict(X):
+    """The signs of the off-diagonal entries of the adjugate of X X^T, three rows, in exact arithmetic."""
+    rows = [[Fraction(float(v)) for v in row] for row in X]
+    K = [[sum(a * b for a, b in zip(x, y, strict=True)) for y in rows] for x in rows]
+    det = sum(
+        K[0][j] * (K[1][(j + 1) % 3] * K[2][(j + 2) % 3] - K[1][(j + 2) % 3] * K[2][(j + 1) % 3]) for j in range(3)
+    )
+    assert det > 0
+    cofactors = [
+        K[1][2] * K[2][0] - K[1][0] * K[2][2],
+        K[1][0] * K[2][1] - K[1][1] * K[2][0],
+        K[0][1] * K[2][0] - K[0][0] * K[2][1],
+    ]
+    return all(c <= 0 for c in cofactors)

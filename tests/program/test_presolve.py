@@ -11,8 +11,8 @@ from relucvx.losses import EXACT_PENALTY, LOSSES
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
 from relucvx.program.objective import balanced_objective, fit
-from relucvx.program.presolve import centred_targets, even_rows, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.program.posing import make_problem
+from relucvx.program.presolve import centred_targets, even_rows, merged_rows, ordinary_sizes, presolve, row_space
 from relucvx.types import Bias, as_activation
 
 ALL_LOSSES = [*LOSSES.values(), EXACT_PENALTY]
