@@ -15,6 +15,7 @@ from relucvx.certificate import Certificate, OptimalSet, certify_network, optima
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
+from relucvx.later import later
 from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
@@ -30,6 +31,8 @@ from relucvx.solver import (
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_positive
+
+convolutions = later("relucvx.network.torch_convolution")
 
 CertifyCallback = Callable[[object], bool | None]
 
@@ -298,11 +301,13 @@ def certify(
 
 def _on_patches(module: Any, images: Any, options: ProblemOptions) -> tuple[Any, Any]:
     """A convolutional module and its images as a pooled network and its bags; anything else as it is."""
-    from relucvx.network.torch_convolution import has_convolution, read_convolution
-
-    if not has_convolution(module) or options.get("pooling") is not None or options.get("groups") is not None:
+    if (
+        not convolutions.has_convolution(module)
+        or options.get("pooling") is not None
+        or options.get("groups") is not None
+    ):
         return images, module
-    found = read_convolution(module, images)
+    found = convolutions.read_convolution(module, images)
     options["pooling"] = found.network.pooling
     return found.rows(images), found.network
 

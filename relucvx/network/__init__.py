@@ -5,11 +5,11 @@ from relucvx.network.convert import as_network, from_torch, to_torch
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
-from relucvx.network.patches import patches
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.reading import read_layers
 from relucvx.network.transform import balance, merge, path_norm, prune
 from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.network.unfolding import patches
 
 __all__ = [
     "SMOOTH",

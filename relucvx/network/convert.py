@@ -8,9 +8,9 @@ from typing import Any
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
-from relucvx.network.patches import as_pair
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.network.unfolding import as_pair
 from relucvx.types import Activation, as_activation
 
 ACCEPTED = "a torch module that is Linear, ReLU or LeakyReLU, Linear"

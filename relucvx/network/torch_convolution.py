@@ -13,10 +13,10 @@ from torch import fx, nn
 from torch.nn import functional
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
-from relucvx.network.patches import Pair, windows_of
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.torch_modules import called, check_untouched, unwrapped, values
 from relucvx.network.torch_writing import activation_layer, linear_layer
+from relucvx.network.unfolding import Pair, windows_of
 from relucvx.types import Array, as_activation
 
 WANTED = "Conv1d or Conv2d, ReLU or LeakyReLU, pooling by mean or Flatten, Linear"

@@ -23,7 +23,7 @@ def test_to_torch_leaves_the_random_state_alone_and_copies():
 def test_to_torch_refusals():
     with pytest.raises(UnsupportedError, match=r"positive slope 1.*slopes \(0\.5, 2\)"):
         to_torch(random_net(0, activation=(0.5, 2.0)))
-    with pytest.raises(InvalidInputError, match="expected a TwoLayerReLU; received list"):
+    with pytest.raises(InvalidInputError, match="expected a TwoLayerReLU or PooledReLU; received list"):
         to_torch([1, 2])
 
 
