@@ -185,7 +185,7 @@ def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:
     terms = len(V) + 6 + (0 if problem.pooling is None else problem.n_readouts * len(V) + problem.pooling.n_terms + 4)
     # products may underflow: each then loses at most the smallest normal number
     tiny = np.finfo(np.float64).tiny
-    lost = tiny * (terms + size.combine(np.full_like(H, W.shape[1] * (1.0 + steep)), np.abs(V)))
+    lost = tiny * (terms * (len(V) > 0) + size.combine(np.full_like(H, W.shape[1] * (1.0 + steep)), np.abs(V)))
     return F, carried + terms * EPS * summed + lost
 
 
