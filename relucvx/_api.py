@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from relucvx._budget import Budget, interpolation, nothing_yet
 from relucvx.arrangement import Arrangement
-from relucvx.certificate import Certificate, OptimalSet, certify_network, optimal_set_of
+from relucvx.certificate import Certificate, OptimalSet, Prover, certify_network, optimal_set_of
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
@@ -147,6 +147,7 @@ def solve_posed(
             start=first,
             callback=callback,
             rng=rng,
+            prove=Prover(problem),
         )
         return Solution.build(problem, found, budget.certified(problem, found), budget.tol)
 

@@ -49,13 +49,15 @@ class Budget:
         """What a solver found, certified in the time left; in little time when somebody asked to stop."""
         left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
         left = left.within(STOPPED_SECONDS) if found.status is Status.INTERRUPTED else left
-        return certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=left)
+        return certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=left, proof=found.proof)
 
     def rescued(self, problem: Problem, found: SolverResult) -> Certificate:
         """The certificate after Ctrl-C: about a second, and at once after another."""
         found.status = Status.INTERRUPTED
         return hurried(
-            lambda deadline: certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=deadline)
+            lambda deadline: certify_network(
+                problem, found.network, found.dual, tol=self.tol, time_limit=deadline, proof=found.proof
+            )
         )
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from relucvx.arrangement import Arrangement
 from relucvx.certificate.dual_choice import choose_dual
+from relucvx.certificate.proof import Proof, prove_dual
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import dual_norm
 from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
 from relucvx.oracle.form import form_of_rows, sizes_of_rows
@@ -176,6 +176,7 @@ def certify_network(
     time_limit: Limit = 60.0,
     max_cones: float = MAX_CONES,
     callback: Callable[[object], bool | None] | None = None,
+    proof: Proof | None = None,
 ) -> Certificate:
     """Prove how far ``network`` is from the optimum of ``problem``.
 
@@ -192,6 +193,8 @@ def certify_network(
         Patterns to bound over; incomplete ones give ``restricted_lower`` (for one output), never ``lower``.
     time_limit : float, Deadline or None
         Seconds; the bound stays valid when they run out.
+    proof : Proof, optional
+        Of this very problem, by :func:`relucvx.certificate.prove_dual`: then nothing is left to prove, only to evaluate.
 
     Returns
     -------
@@ -200,7 +203,7 @@ def certify_network(
     Raises
     ------
     InvalidInputError
-        When the network does not fit the problem.
+        When the network does not fit the problem, or the proof is about another one.
 
     Notes
     -----
@@ -223,22 +226,26 @@ def certify_network(
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
     check_network(problem, network)
+    stated = problem
+    if proof is not None and proof.problem is not stated:
+        raise InvalidInputError(explain("a proof of this problem", "a proof of another one", "", "proof=None"))
     problem, network = centred(problem, network)  # an equal problem whose numbers cancel less
     # above: the network's own objective, in its own scaling, with every rounding of its evaluation
     upper, upper_balanced = objectives_from_above(problem, network)
     # patterns that may not be all of them prove nothing about the others, and are left to the end
     complete = arrangement if arrangement is not None and arrangement.complete else None
-    N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
     # below: a dual point in the domain, a bound on its dual norm, and what is left of it once scaled by that bound
-    point = balance_dual(problem, _as_dual(problem, N))
-    bound = dual_norm(
-        problem, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
-        starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete, time_limit=deadline, max_cones=max_cones,
-        callback=callback,
-    )  # fmt: skip
-    scaled, lower = scale_dual(problem, point, bound.upper)
-    # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
-    lower = max(0.0, lower - EVALUATION.value * lower)
+    if proof is None:
+        N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
+        point = balance_dual(problem, _as_dual(problem, N))
+        proof = prove_dual(
+            stated, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
+            starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete, time_limit=deadline,
+            max_cones=max_cones, callback=callback,
+        )  # fmt: skip
+    else:
+        point = proof.dual
+    bound, scaled, lower = proof.bound, proof.dual, proof.lower
     if lower > upper:  # impossible: an alarm, never a proof
         log.error("the lower bound %r exceeds the objective %r: please report these data", lower, upper)
         lower = 0.0

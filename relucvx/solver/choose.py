@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from relucvx.arrangement import enumerate_patterns
 from relucvx.conversion import is_word, shown
@@ -34,6 +35,7 @@ def solve_problem(
     start: TwoLayerReLU | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    prove: Callable[..., Any] | None = None,
 ) -> SolverResult:
     """Run the active set, or the conic reference over all patterns.
 
@@ -58,7 +60,7 @@ def solve_problem(
         found = _conic(problem, deadline.share(CONIC_SHARE))
         if found is not None:
             return found  # else the active set makes something of the time left
-    return active_set(problem, tol=tol, time_limit=deadline, start=start, callback=callback, rng=rng)
+    return active_set(problem, tol=tol, time_limit=deadline, start=start, callback=callback, rng=rng, prove=prove)
 
 
 def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:

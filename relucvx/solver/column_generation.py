@@ -19,22 +19,21 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement, enumerate_patterns
 from relucvx.conversion import as_callable
-from relucvx.deadline import Deadline, Limit, OutOfTime
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
 from relucvx.network import TwoLayerReLU, merge
-from relucvx.oracle import choose_method, dual_norm
 from relucvx.oracle.search import local_maxima
-from relucvx.program.duality import gap, scale_dual
+from relucvx.program.duality import gap
 from relucvx.program.objective import balanced_objective
 from relucvx.program.presolve import Reduction, presolve
 from relucvx.program.problem import Problem
+from relucvx.solver.asking import Asked, Delegate, Oracle
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.solver.state import MOST_IDLE, PRICING_SHARE, State
 from relucvx.solver.step_one_output import OneOutput
@@ -68,6 +67,7 @@ def active_set(
     max_rounds: int = 200,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    prove: Callable[..., Any] | None = None,
 ) -> SolverResult:
     """Solve to a certified relative gap of ``tol`` by sliding column generation.
 
@@ -79,6 +79,9 @@ def active_set(
         Relative gap (upper - lower) / upper to prove.
     start : TwoLayerReLU, optional
         Warm start (a saved solution, a neighbouring beta, a trained network).
+    prove : callable, optional
+        Whoever certifies the outcome, asked for proofs on the stated problem in place of the oracle: see
+        :class:`relucvx.solver.asking.Delegate`. Its proof comes back with the result, and need not be made again.
 
     Raises
     ------
@@ -103,9 +106,9 @@ def active_set(
     as_callable(callback, "callback")
     told = None if callback is None else lambda progress: callback(_stated(progress, reduction))
     state = State(reduction.problem, reduction.tolerance(tol), Deadline.of(time_limit), told, resolve_rng(rng))
-    generation = ColumnGeneration(
-        state, OneOutput(state) if state.problem.n_weights_out == 1 else SeveralOutputs(state)
-    )
+    step = OneOutput(state) if state.problem.n_weights_out == 1 else SeveralOutputs(state)
+    asked = Oracle(reduction.problem) if prove is None else Delegate(prove, problem, reduction)
+    generation = ColumnGeneration(state, step, asked)
 
     def finished() -> SolverResult:
         result = generation.result()
@@ -161,15 +164,9 @@ class ConvexStep(Protocol):
 class ColumnGeneration:
     """The loop: price, extend, solve, until the gap is proven or a limit is reached."""
 
-    def __init__(self, state: State, step: ConvexStep) -> None:
-        self.state, self.step = state, step
+    def __init__(self, state: State, step: ConvexStep, asked: Asked) -> None:
+        self.state, self.step, self.asked = state, step, asked
         self.frozen, self.exhausted = 0, False
-        self.arrangement: Arrangement | None = None
-        form = state.form()
-        # cells that every proof of the run would list are listed once
-        if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
-            with suppress(OutOfTime):
-                self.arrangement = enumerate_patterns(state.problem.inputs, deadline=state.deadline.share(0.3))
 
     def run(self, start: TwoLayerReLU | None, max_rounds: int) -> None:
         """Rounds until ``state.status`` says why there is no further one."""
@@ -261,24 +258,22 @@ class ColumnGeneration:
         return np.array([witness, *(form.to_original(w) for w in near)])
 
     def _prove(self, threshold: float | None = None) -> Array | None:
-        """Ask the oracle for a proof at the current dual point; return a violating direction if there is one."""
+        """Ask for a proof at the current dual point; return a violating direction if there is one."""
         state = self.state
         goal = state.threshold() if threshold is None else threshold
         limited = np.isfinite(state.deadline.left())
-        bound = dual_norm(
-            state.problem, state.dual, target=goal, stop_above=np.inf if threshold is None else goal,
-            arrangement=self.arrangement, n_starts=16, rng=state.rng,
-            time_limit=state.deadline if limited else Deadline(PROOF_SECONDS),
-            callback=lambda search: state.stopped("proving"),
+        bound = self.asked(
+            state.dual, target=goal, stop_above=np.inf if threshold is None else goal,
+            deadline=state.deadline if limited else Deadline(PROOF_SECONDS),
+            callback=lambda search: state.stopped("proving"), rng=state.rng,
         )  # fmt: skip
-        state.violation = bound.lower / state.problem.beta - 1.0
-        _, lower = scale_dual(state.problem, state.dual, bound.upper)
-        if lower > state.lower or not np.isfinite(state.dual_norm_upper):
-            state.lower = max(lower, state.lower)
-            state.proven_dual, state.dual_norm_upper = state.dual.copy(), bound.upper
+        state.violation = bound.reached / state.problem.beta - 1.0
+        if bound.lower > state.lower or not np.isfinite(state.dual_norm_upper):
+            state.lower = max(bound.lower, state.lower)
+            state.proven_dual, state.dual_norm_upper, state.proof = state.dual.copy(), bound.norm, bound.proof
         if gap(state.upper, state.lower)[1] <= state.tol:
             return None
-        if bound.outcome == "violated" or bound.lower > goal:
+        if bound.outcome == "violated" or bound.reached > goal:
             return bound.witness
         if bound.outcome == "proved":
             return bound.witness  # the dual point is feasible, the network not yet good enough: solve in another way
@@ -303,5 +298,5 @@ class ColumnGeneration:
         dual = state.proven_dual if state.lower > 0 else state.dual
         return SolverResult(
             state.network, dual, state.lower, state.status, state.round, time.perf_counter() - state.began,
-            state.history, state.dual_norm_upper,
+            state.history, state.dual_norm_upper, proof=state.proof if state.lower > 0 else None,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from relucvx.network import TwoLayerReLU
 from relucvx.types import Array, Status
@@ -58,3 +59,4 @@ class SolverResult:
     history: list[Progress] = field(default_factory=list)
     dual_norm_upper: float = float("nan")
     presolve: str = ""
+    proof: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class State:
         The dual point that is priced, and the objective of the network it came with.
     proven_dual, lower, dual_norm_upper : (n, c) array, float, float
         The dual point of the best lower bound, that bound, and the bound on its dual norm.
+    proof : object
+        What the certificate made of that dual point, where it was asked.
     status : Status
         ITERATION_LIMIT as long as the run goes on.
     round, idle, violation : int, int, float
@@ -76,6 +79,7 @@ class State:
         self.network, self.upper = problem.null_network(), problem.null_value()
         self.keep_residual()
         self.proven_dual, self.lower, self.dual_norm_upper = np.zeros_like(problem.Y), 0.0, float("nan")
+        self.proof: Any = None
         self.status = Status.ITERATION_LIMIT
         self.round, self.idle, self.violation, self.cells, self.n_starts = 0, 0, float("inf"), 0, 128
         self.history: list[Progress] = []

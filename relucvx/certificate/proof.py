@@ -1,0 +1,128 @@
+"""A dual point with what is proven about it: made here alone, whoever asks, so that nothing is proven twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.deadline import Deadline, Limit, OutOfTime
+from relucvx.oracle import DualNormBound, choose_method, dual_norm, form_of
+from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
+from relucvx.program.duality import balance_dual, scale_dual
+from relucvx.program.presolve import centred_targets
+from relucvx.program.problem import Problem
+from relucvx.tolerances import EVALUATION
+from relucvx.types import Array, Result, Rng
+
+LISTING_SHARE = 0.3
+"""Share of the time that listing the cells once, for all proofs, may take."""
+
+
+@dataclass(frozen=True)
+class Proof(Result):
+    """A lower bound on the optimum of a problem, and what it rests on.
+
+    Attributes
+    ----------
+    problem : Problem
+        The problem as it was stated.
+    dual : ndarray, shape (n, c)
+        Feasible dual point that attains ``lower``.
+    lower : float
+        At most the optimum, rounding included.
+    bound : DualNormBound
+        Of the point before it was scaled: also says which direction comes closest, or contradicts.
+
+    Notes
+    -----
+    Status: theorem (weak duality), certified numerically. Source: [pilanci-ergen-2020], [relucvx].
+    """
+
+    problem: Problem
+    dual: Array
+    lower: float
+    bound: DualNormBound
+
+
+def prove_dual(
+    problem: Problem,
+    N: Array,
+    *,
+    target: float = 0.0,
+    stop_above: float = np.inf,
+    starts: Array | None = None,
+    method: Method = "auto",
+    arrangement: Arrangement | None = None,
+    n_starts: int = 64,
+    time_limit: Limit = None,
+    max_cones: float = MAX_CONES,
+    callback: Callable[[object], bool | None] | None = None,
+    rng: Rng = 0,
+) -> Proof:
+    """Bound the dual norm of a point near N, scale it until it is feasible for certain, and evaluate the dual function.
+
+    Parameters
+    ----------
+    problem : Problem
+    N : ndarray, shape (n, c)
+        Any dual point; brought into the domain of the conjugate first.
+    target, stop_above, starts, method, arrangement, n_starts, time_limit, max_cones, callback, rng
+        As in :func:`relucvx.oracle.dual_norm`.
+
+    Notes
+    -----
+    Status: theorem (weak duality, with every rounding error bounded). Source: [pilanci-ergen-2020], [relucvx].
+    """
+    step = centred_targets(problem)
+    near = problem if step is None else step.problem  # an equal problem whose numbers cancel less
+    point = balance_dual(near, N)
+    bound = dual_norm(
+        near, point, target=target, stop_above=stop_above, starts=starts, method=method, arrangement=arrangement,
+        n_starts=n_starts, time_limit=time_limit, max_cones=max_cones, callback=callback, rng=rng,
+    )  # fmt: skip
+    scaled, lower = scale_dual(near, point, bound.upper)
+    # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
+    return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), bound)
+
+
+class Prover:
+    """Proofs of one problem for a solver that asks: cells that every proof would list are listed once.
+
+    Notes
+    -----
+    Status: theorem (as :func:`prove_dual`). Source: [relucvx].
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.arrangement: Arrangement | None = None
+        self.asked = False
+
+    def __call__(
+        self,
+        N: Array,
+        *,
+        target: float,
+        stop_above: float,
+        deadline: Deadline,
+        callback: Callable[[object], bool | None] | None = None,
+        rng: Rng = 0,
+    ) -> Proof:
+        if not self.asked:
+            self._list(N, deadline.share(LISTING_SHARE))
+        return prove_dual(
+            self.problem, N, target=target, stop_above=stop_above, arrangement=self.arrangement, n_starts=16,
+            time_limit=deadline, callback=callback, rng=rng,
+        )  # fmt: skip
+
+    def _list(self, N: Array, deadline: Deadline) -> None:
+        """List the cells, if that is how the dual norm is bounded."""
+        self.asked = True
+        form = form_of(self.problem, N)
+        if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
+            with suppress(OutOfTime):
+                self.arrangement = enumerate_patterns(self.problem.inputs, deadline=deadline)
