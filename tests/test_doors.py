@@ -101,7 +101,7 @@ DOORS = {
     },
     rx.compare: lambda: {
         **TASK, "runs": [NETWORK], "labels": LABELS, "factors": np.column_stack([LABELS, [0, 0, 1, 1, 0, 1]]),
-        "solution": None, "reach": 1e-4, **FAST,
+        "solution": None, "reach": 1e-4, **{name: value for name, value in FAST.items() if name != "rng"},
     },
     rx.representation_kernel: lambda: {"network": NETWORK, "X": X, "layer": -1},
     metrics.ccgp: lambda: {"Z": SIGNS + 0.1, "factors": FACTORS, "kernel": None, "C": 1.0},
@@ -222,6 +222,11 @@ DOORS = {
     conventions.from_mean_squared_error: lambda: {"decay": 0.1, "n": 5},
     conventions.from_sum_of_squares: lambda: {"lam": 0.1},
     conventions.from_torch_weight_decay: lambda: {"weight_decay": 0.1, "n": 5, "reduction": "mean", "halved": False},
+    rx.PooledReLU: lambda: {
+        "weights_in": np.array([[1.0, 0.5], [-1.0, 1.0]]), "weights_out": np.ones((2, 1, 1)), "bias_in": np.ones(2),
+        "bias_out": [0.5], "activation": "relu", "scalar_output": True, "pooling": "mean",
+    },
+    rx.patches: lambda: {"images": np.ones((2, 3, 3)), "size": 2, "stride": 1, "padding": 0},
     rx.TwoLayerReLU: lambda: {
         "weights_in": np.ones((2, 2)), "weights_out": np.ones(2), "bias_in": np.ones(2), "bias_out": None,
         "activation": "relu", "scalar_output": True,

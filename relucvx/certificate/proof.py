@@ -40,6 +40,16 @@ class Proof(Result):
     Notes
     -----
     Status: theorem (weak duality), certified numerically. Source: [pilanci-ergen-2020], [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import prove_dual
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> proof = prove_dual(problem, np.array([[0.1], [0.2]]))  # the residual of the optimum
+    >>> print(f"{proof.lower:.4f}, as {proof.bound.upper:.4f} <= {problem.beta}")
+    0.4750, as 0.5000 <= 0.5
     """
 
     problem: Problem
@@ -76,6 +86,14 @@ def prove_dual(
     Notes
     -----
     Status: theorem (weak duality, with every rounding error bounded). Source: [pilanci-ergen-2020], [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import prove_dual
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> print(f"{prove_dual(problem, problem.Y).lower:.4f}")  # far too long, and scaled until it is feasible
+    0.4750
     """
     step = centred_targets(problem)
     near = problem if step is None else step.problem  # an equal problem whose numbers cancel less
@@ -95,6 +113,16 @@ class Prover:
     Notes
     -----
     Status: theorem (as :func:`prove_dual`). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> from relucvx.certificate import Prover
+    >>> from relucvx.solver import solve_problem
+    >>> problem = rx.make_problem([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> found = solve_problem(problem, prove=Prover(problem))
+    >>> print(f"{found.proof.lower:.4f}")
+    0.4750
     """
 
     def __init__(self, problem: Problem) -> None:

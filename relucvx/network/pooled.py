@@ -12,6 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.network.pooling import Pooling, as_readout, pool_bags, pool_groups
 from relucvx.network.two_layer import TwoLayerReLU, as_bias_vector, as_numbers, row_norms
 from relucvx.types import ACTIVATIONS, Activation, Array, ArrayLike, Result, as_activation, freeze
+from relucvx.validation import as_matrix
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,9 +65,10 @@ class PooledReLU(Result):
 
     def __post_init__(self) -> None:
         w, v = as_numbers(self.weights_in, "weights_in"), as_numbers(self.weights_out, "weights_out")
-        raw = self.pooling
-        kind = raw if isinstance(raw, str) else to_numpy(raw, "pooling")
-        object.__setattr__(self, "pooling", as_readout(kind, None if isinstance(kind, str) else kind.shape[-1]))
+        kind = self.pooling
+        if not isinstance(kind, str):
+            kind = as_matrix(kind, "pooling")
+        object.__setattr__(self, "pooling", as_readout(kind, None if isinstance(kind, str) else kind.shape[1]))
         # a matrix or vector of outputs is one read-out
         v = v[:, None] if v.ndim == 1 else v
         v = v[:, None, :] if v.ndim == 2 else v

@@ -50,9 +50,9 @@ class Pooling:
     --------
     >>> import numpy as np
     >>> from relucvx.network.pooling import pool_bags
-    >>> mean = pool_bags(2, 3, "mean")  # two samples of three rows each
-    >>> mean.pool(np.arange(6.0)[:, None])[:, 0, 0].tolist()
-    [1.0, 4.0]
+    >>> total = pool_bags(2, 3, "sum")  # two samples of three rows each
+    >>> total.pool(np.arange(6.0)[:, None])[:, 0, 0].tolist()
+    [3.0, 12.0]
     """
 
     def __init__(

@@ -91,7 +91,8 @@ def windows_of(images: ArrayLike, size: Pair, stride: Pair, pads: tuple[Pair, Pa
 
 def as_pair(value: Any, name: str, least: int) -> Pair:
     """Height and width of whole numbers, from one number or two."""
-    pair = tuple(value) if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else (value, value)
+    several = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    pair = tuple(value) if several or getattr(value, "ndim", 0) == 1 else (value, value)
     whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= least for k in pair)
     if len(pair) != 2 or not whole:
         raise InvalidInputError(

@@ -223,8 +223,8 @@ class Problem(Result):
         The output bias (c,) counts where the problem has one, and is zero by default; of K c entries the first c are used.
         """
         bias = np.zeros(V.shape[1])
-        if bias_out is not None:
-            bias[: self.n_outputs] = bias_out
+        if bias_out is not None and self.bias.has_output:
+            bias[: self.n_outputs] = bias_out[: self.n_outputs]
         return TwoLayerReLU(
             weights_in=W[:, : self.n_features],
             weights_out=V,

@@ -156,10 +156,10 @@ def networks(problem: Problem, max_width: int = 4) -> Any:
     1
     """
     st = _hypothesis()
-    d, c = problem.n_inputs, problem.n_outputs
+    d, c = problem.n_inputs, problem.n_weights_out
 
     def build(width: int) -> Any:
-        size = width * (d + c) + c * problem.bias.has_output
+        size = width * (d + c) + problem.n_outputs * problem.bias.has_output
         return matrices(1, size).map(lambda flat: read(flat[0], width))
 
     def read(flat: Array, m: int) -> TwoLayerReLU:
