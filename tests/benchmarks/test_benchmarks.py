@@ -15,7 +15,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
     "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
-    "alignment", "slices", "limits", "oracle",
+    "alignment", "slices", "limits", "structured", "oracle",
 )  # fmt: skip
 
 
