@@ -28,6 +28,7 @@ from relucvx.solver import (
     interpolation_problem,
     solve_problem,
 )
+from relucvx.threads import using_jobs
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_positive
@@ -48,6 +49,7 @@ def solve(
     start: Solution | TwoLayerReLU | Any = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    n_jobs: int | None = None,
     **options: Unpack[ProblemOptions],
 ) -> Solution:
     """Global optimum of a two-layer network with weight decay, with a proof, for one output or several.
@@ -90,6 +92,8 @@ def solve(
         Receives a ``Progress`` after each step; returning True stops with the best certified result so far.
     rng : None, int or Generator
         Only the path to the answer depends on it.
+    n_jobs : int, optional
+        Threads of long proofs; None for all cores. The answer does not depend on it.
 
     Returns
     -------
@@ -117,7 +121,8 @@ def solve(
     >>> rx.solve(rx.make_problem(X, y, beta=1.0)).objective == sol.objective  # the same, posed once
     True
     """
-    return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
+    with using_jobs(n_jobs):
+        return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
 
 
 def solve_posed(
@@ -239,6 +244,7 @@ def certify(
     arrangement: Arrangement | None = None,
     time_limit: float | None = 60.0,
     callback: CertifyCallback | None = None,
+    n_jobs: int | None = None,
     **options: Unpack[ProblemOptions],
 ) -> Certificate:
     """Prove how far a network, from any trainer, is from the global optimum of the stated problem.
@@ -262,6 +268,8 @@ def certify(
         Patterns to bound over; an incomplete one only yields ``restricted_lower``.
     time_limit : float or None
         Seconds for the oracle; the bound stays valid when they run out.
+    n_jobs : int, optional
+        Threads of long proofs; None for all cores. A bound that is reached does not depend on it.
 
     Returns
     -------
@@ -296,7 +304,7 @@ def certify(
             problem, inner, dual, tol=tol, method=method, arrangement=arrangement, time_limit=limit, callback=callback
         )
 
-    with carrying(lambda _: hurried(proven)):
+    with using_jobs(n_jobs), carrying(lambda _: hurried(proven)):
         return proven(limit, callback)
 
 

@@ -18,6 +18,7 @@ from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
 )
+from relucvx.threads import using_jobs
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_count, as_strengths
@@ -31,6 +32,7 @@ def beta_max(
     Y: ArrayLike | None = None,
     *,
     time_limit: float | None = 60.0,
+    n_jobs: int | None = None,
     **options: Unpack[ProblemOptions],
 ) -> tuple[float, float]:
     """Certified interval (lo, hi) of the strength from which the null network is optimal.
@@ -44,6 +46,8 @@ def beta_max(
         As in :func:`solve`; the strength of a :class:`relucvx.Problem` does not matter.
     time_limit : float or None
         Seconds, about; the interval stays valid, and gets wider, when they run out.
+    n_jobs : int, optional
+        Threads of long proofs; None for all cores.
 
     Returns
     -------
@@ -64,7 +68,8 @@ def beta_max(
     0
     """
     problem, limit = _of_any_strength(X, Y, options), Deadline.of(time_limit)
-    with carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left))):
+    hurry = carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left)))
+    with using_jobs(n_jobs), hurry:
         return beta_max_interval(problem, time_limit=limit)
 
 
@@ -77,6 +82,7 @@ def beta_path(
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
+    n_jobs: int | None = None,
     **options: Unpack[ProblemOptions],
 ) -> Iterator[Solution]:
     """Certified solutions for a sequence of strengths, each warm-started from the one before.
@@ -91,6 +97,8 @@ def beta_path(
     time_limit : float, optional
         Seconds for each strength, and for beta_max where ``betas`` is an integer: Ctrl-C meanwhile carries no result, and
         an upper bound that is not tight by then starts the path higher.
+    tol, callback, rng, n_jobs
+        As in :func:`solve`.
 
     Yields
     ------
@@ -110,7 +118,7 @@ def beta_path(
     """
     base = _of_any_strength(X, Y, options)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
-        with listening():
+        with using_jobs(n_jobs), listening():
             top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
         # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
@@ -118,9 +126,10 @@ def beta_path(
         values = as_strengths(betas)
     previous: Solution | None = None
     for beta in values:
-        previous = solve_posed(
-            dataclasses.replace(base, beta=float(beta)), tol, time_limit, "auto", previous, callback, rng
-        )
+        # not around the yield: what the caller does in between has settings of its own
+        with using_jobs(n_jobs):
+            posed = dataclasses.replace(base, beta=float(beta))
+            previous = solve_posed(posed, tol, time_limit, "auto", previous, callback, rng)
         yield previous
 
 

@@ -13,16 +13,55 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from relucvx.later import later
+from relucvx.validation import as_count
 
 torch = later("torch")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_JOBS: ContextVar[int | None] = ContextVar("jobs", default=None)
+
+
+def all_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def jobs() -> int:
+    """Threads that a proof may use now: what :func:`using_jobs` says, else all cores."""
+    return _JOBS.get() or all_cores()
+
+
+@contextmanager
+def using_jobs(n_jobs: Any) -> Iterator[None]:
+    """Let proofs within the ``with`` block use so many threads; None and -1 stand for all cores.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything but None, -1 and whole numbers of at least 1.
+    """
+    count = all_cores() if is_all(n_jobs) else as_count(n_jobs, "n_jobs", fix="n_jobs=None for all cores")
+    token = _JOBS.set(count)
+    try:
+        yield
+    finally:
+        _JOBS.reset(token)
+
+
+def is_all(n_jobs: Any) -> bool:
+    """Whether a number of threads stands for all cores: None, or -1 as in joblib."""
+    return n_jobs is None or (isinstance(n_jobs, int) and not isinstance(n_jobs, bool) and n_jobs == -1)
+
 
 SMALL = 1_000_000
 """Below this many entries of the inputs, BLAS threads cost more than they save (several times more on busy cores)."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,7 @@ from relucvx.oracle.carried import Rows, make_room, make_stack
 from relucvx.oracle.form import Form
 from relucvx.oracle.frontier import SIZE
 from relucvx.oracle.subtree import BEST, DROPPED
+from relucvx.threads import jobs
 from relucvx.types import Array
 
 MAX_DIMENSION = 14
@@ -34,6 +37,9 @@ STACK_BYTES, MOST_SLOTS, LEAST_SLOTS = 64_000_000, 256, 4
 
 CHUNK_STEPS, CHUNK_WORK = 5_000, 10_000_000
 """Splits, and multiplications, between two looks at the clock, the callback and Ctrl-C: a few hundredths of a second."""
+
+LONG, SHARDS = 40_000, 8
+"""A search of more cones than LONG is dealt to so many parts, however many threads there are to run them."""
 
 FEW_SPLITS, MANY_SPLITS, STRIDE, LEAST_STRIDE = 8, 16, 2.0, 0.02
 """A cone that is taken up pays for all samples once, so FEW_SPLITS to MANY_SPLITS below it on the average are worth it. How
@@ -163,35 +169,49 @@ def branch_and_bound(
     # on a line two directions are all there are
     if dim == 1:
         return Search(lower + rounding_slack(form, 0), lower, best_point, 2, "proved")
-    frontier = _Frontier(form, nodes, lower, best_point)
-    while True:
-        steps = int(min(CHUNK_STEPS, max_cones - frontier.cones))
-        code = frontier.search(float(target), float(stop_above), steps)
-        state = Search(frontier.upper(form), float(frontier.record[BEST]), best_point, frontier.cones, "budget")
-        if code != subtree.RUNNING:
-            state.outcome = "proved" if code == subtree.EMPTY else "violated"
-            return state
-        if frontier.cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
-            return state
+    with ExitStack() as stack:
+        search: Frontier | Shards = Frontier(form, nodes, lower, best_point)
+        while True:
+            steps = int(min(CHUNK_STEPS, max_cones - search.cones))
+            code = search.search(float(target), float(stop_above), steps)
+            state = Search(search.upper(form), search.best, search.witness, search.cones, "budget")
+            if code != subtree.RUNNING:
+                state.outcome = "proved" if code == subtree.EMPTY else "violated"
+                return state
+            if search.cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
+                return state
+            # by counts alone, so that the outcome is the same with any number of threads
+            if isinstance(search, Frontier) and search.heap and search.cones > LONG and search.size >= 4 * SHARDS:
+                search = Shards(form, search, stack)
 
 
-class _Frontier:
+class Frontier:
     """The open cones as plain arrays, which any search can take a part of, and what one thread needs to split them."""
 
-    def __init__(self, form: Form, nodes: Array, lower: float, witness: Array) -> None:
+    def __init__(self, form: Form, nodes: Array, lower: float, witness: Array, share: int = 1) -> None:
         # nothing is known of a starting cone
         self.nodes, self.bounds = nodes.copy(), np.full(len(nodes), np.inf)
         self.depths = np.zeros(len(nodes), dtype=np.int64)
-        self.cones, self.heap, self.stride = len(nodes), True, 1.0
+        self.cones, self.heap, self.stride, self.work = len(nodes), True, 1.0, CHUNK_WORK
         self.tally, self.record = np.zeros(5, dtype=np.int64), np.array([lower, 0.0])
         self.tally[SIZE] = len(nodes)
         self.witness, self.grace = witness, form.rounding()
         self.rows = weighted_rows(form)
         n, (dim, c) = len(self.rows.X), form.L.shape
-        slots = int(np.clip(STACK_BYTES // (8 * (n + 1) * (dim + 2)), LEAST_SLOTS, MOST_SLOTS))
+        slots = int(np.clip(STACK_BYTES // share // (8 * (n + 1) * (dim + 2)), LEAST_SLOTS, MOST_SLOTS))
         self.stack = make_stack(slots, n, dim, c + 1, c)
         self.room = make_room(n, dim, c + 1, c, form.penalized)
-        self.cap = int(max(4 * len(nodes), FRONTIER_BYTES // (8 * dim * dim)))
+        self.cap = int(max(4 * len(nodes), FRONTIER_BYTES // share // (8 * dim * dim)))
+
+    @property
+    def size(self) -> int:
+        """Number of open cones."""
+        return int(self.tally[SIZE])
+
+    @property
+    def best(self) -> float:
+        """The largest value that was reached."""
+        return float(self.record[BEST])
 
     def search(self, target: float, stop_above: float, steps: int) -> int:
         """One chunk of a few hundredths of a second: in between the clock, the callback and Ctrl-C are heard."""
@@ -199,7 +219,7 @@ class _Frontier:
         self.tally[[subtree.SPLITS, subtree.WORK, subtree.PLACED]] = 0
         code = subtree.run(
             self.rows, self.stack, self.bounds, self.nodes, self.depths, self.tally, self.heap, self.stride, target,
-            self.grace, stop_above, steps, CHUNK_WORK, self.record, self.witness, self.room,
+            self.grace, stop_above, steps, self.work, self.record, self.witness, self.room,
         )  # fmt: skip
         splits, placed = int(self.tally[subtree.SPLITS]), int(self.tally[subtree.PLACED])
         self.cones += 2 * splits
@@ -231,3 +251,67 @@ class _Frontier:
             length = len(self.bounds) + max(len(self.bounds) // 4, more)
             for held in (self.nodes, self.bounds, self.depths):
                 held.resize((length, *held.shape[1:]), refcheck=False)
+
+
+class Shards:
+    """A frontier dealt to SHARDS searches that know of each other only what was reached, once a round.
+
+    How many threads run them changes nothing: the rounds are the same, and each search sees what all had reached before.
+    """
+
+    def __init__(self, form: Form, whole: Frontier, stack: ExitStack) -> None:
+        self.whole, self.witness, self.best = whole, whole.witness.copy(), whole.best
+        self.parts = [Frontier(form, whole.nodes[:0], self.best, self.witness.copy(), SHARDS) for _ in range(SHARDS)]
+        for part in self.parts:
+            part.work = CHUNK_WORK // 4
+        self.threads = min(jobs(), SHARDS)
+        self.pool = stack.enter_context(ThreadPoolExecutor(self.threads)) if self.threads > 1 else None
+        self._deal([whole])
+
+    @property
+    def cones(self) -> int:
+        """Cones made so far."""
+        return self.whole.cones + sum(part.cones for part in self.parts)
+
+    def search(self, target: float, stop_above: float, steps: int) -> int:
+        """One round: each part takes its share of the steps."""
+        open_parts = [part for part in self.parts if part.size]
+        if 2 * len(open_parts) < SHARDS and sum(part.size for part in open_parts) >= 4 * SHARDS:
+            self._deal(open_parts)
+            open_parts = [part for part in self.parts if part.size]
+        each = max(1, steps // max(len(open_parts), 1))
+
+        def one(part: Frontier) -> int:
+            return part.search(target, stop_above, each)
+
+        codes = list(map(one, open_parts) if self.pool is None else self.pool.map(one, open_parts))
+        leader = max(self.parts, key=lambda part: part.best)  # the first of equals
+        if leader.best > self.best:
+            self.best, self.witness = leader.best, leader.witness.copy()
+            for part in self.parts:
+                part.record[BEST] = self.best
+                part.witness[:] = self.witness
+        if self.best > stop_above:
+            return subtree.VIOLATED
+        return subtree.EMPTY if all(code == subtree.EMPTY for code in codes) else subtree.RUNNING
+
+    def upper(self, form: Form) -> float:
+        """The largest bound of any part, and of what was dropped before."""
+        return max(self.whole.upper(form), *(part.upper(form) for part in self.parts))
+
+    def _deal(self, owners: list[Frontier]) -> None:
+        """Deal all open cones anew, loosest first, one to each part in turn."""
+        sizes = [owner.size for owner in owners]
+        nodes, bounds, depths = (
+            np.concatenate([getattr(owner, name)[:size] for owner, size in zip(owners, sizes, strict=True)])
+            for name in ("nodes", "bounds", "depths")
+        )
+        order = np.argsort(-bounds, kind="stable")
+        deepest = max(int(owner.tally[subtree.DEEPEST]) for owner in (*owners, *self.parts))
+        for owner in owners:
+            owner.tally[SIZE] = 0
+        for k, part in enumerate(self.parts):
+            mine = order[k::SHARDS]  # a falling sequence is a heap
+            part.nodes, part.bounds, part.depths, part.heap = nodes[mine], bounds[mine], depths[mine], True
+            part.tally[SIZE] = len(mine)
+            part.tally[subtree.DEEPEST] = deepest  # what rounding may hide in the cones that came
