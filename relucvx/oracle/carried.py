@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relucvx.arrangement._least_norm import Passive, passive_room
 from relucvx.compiled import compiled
 from relucvx.oracle.frontier import copy_cone
+from relucvx.oracle.least_norm import Passive, passive_room
 
 
 class Rows(NamedTuple):

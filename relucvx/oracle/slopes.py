@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.arrangement._least_norm import least_norm_in
 from relucvx.compiled import compiled
 from relucvx.oracle.carried import Room, Rows, Stack
 from relucvx.oracle.cone_bounds import entrywise_bound
+from relucvx.oracle.least_norm import least_norm_in
 
 ROUNDS, SWEEPS = 5, 3
 """Times that slopes are improved and the equations found anew; sweeps over all slopes in each."""

@@ -90,7 +90,7 @@ def test_thin_cells_of_nearly_parallel_rows_are_there_once(seed, n, d, direction
 
 
 def test_cells_found_twice_are_decided_exactly_or_doubted(monkeypatch):
-    X = nearly_parallel(5, 9, 4, 3)
+    X = nearly_parallel(0, 8, 5, 2)
     every, thick = thick_cells(X)
     assert thick <= set(map(tuple, enumerate_patterns(X).patterns.tolist())) <= every
     monkeypatch.setattr(enumeration, "_EXACT_CELLS", 0)
@@ -98,7 +98,7 @@ def test_cells_found_twice_are_decided_exactly_or_doubted(monkeypatch):
     assert not arr.complete
     assert "found twice" in arr.doubt
     assert len(np.unique(arr.patterns, axis=0)) == len(arr)
-    y = np.arange(9.0)
+    y = np.arange(8.0)
     with pytest.raises(rx.RelucvxError, match="branch_and_bound"):
         rx.certify(rx.solve(X, y, 5.0).network, X, y, 5.0, method="enumeration")
 

@@ -5,7 +5,7 @@ import pytest
 from oracle.test_simplicial import random_cone
 from scipy.optimize import nnls
 
-from relucvx.arrangement._least_norm import append_row, least_norm, passive_room
+from relucvx.arrangement._least_norm import least_norm, solve_passive
 from relucvx.oracle.cone_bounds import (
     least_norm_majorant,
 )
@@ -38,33 +38,14 @@ def test_least_norm_solves_its_quadratic_program(dim):
         assert majorant >= np.linalg.norm(expected) * (1 - 1e-9)
 
 
-def test_rows_that_hold_as_equations_are_solved_or_refused():
+def test_solve_passive_solves_or_refuses():
     rng = np.random.default_rng(1)
+    x, w = np.empty(4), np.empty(6)
     for _ in range(50):
         G, b = rng.standard_normal((4, 6)), rng.standard_normal(4)
-        room = passive_room(4, 6)
-        rows = np.flatnonzero(rng.random(4) < 0.6)
-        for count, k in enumerate(rows):
-            assert append_row(G, 6, b, k, count, room)
-        Q, R, y = room.Q[: len(rows)], room.R[: len(rows), : len(rows)], room.y[: len(rows)]
-        np.testing.assert_array_equal(room.index[: len(rows)], rows)
-        np.testing.assert_allclose(Q @ Q.T, np.eye(len(rows)), atol=1e-12)
-        np.testing.assert_allclose(np.triu(R).T @ Q, G[rows], atol=1e-12)
-        np.testing.assert_allclose(G[rows] @ (y @ Q), b[rows], atol=1e-10)
-    room = passive_room(2, 6)
-    assert append_row(np.ones((2, 6)), 6, np.ones(2), 0, 0, room)
-    assert not append_row(np.ones((2, 6)), 6, np.ones(2), 1, 1, room)
-    full = passive_room(3, 2)
-    rows = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    assert [append_row(rows, 2, np.ones(3), k, k, full) for k in range(3)] == [True, True, False]
-
-
-def test_equations_are_dropped_on_the_way():
-    """The first row picked is the most violated one, and holds with room to spare at the end."""
-    G = np.array([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6]])
-    b = np.array([1.0, 0.99, 0.99])
-    x, w = np.empty(3), np.empty(2)
-    least_norm(G, 2, b, x, w)
-    assert x[0] == 0.0
-    np.testing.assert_allclose(w, [0.99 / 0.8, 0.0], atol=1e-14)
-    np.testing.assert_allclose(x @ G, w, atol=1e-14)
+        passive = rng.random(4) < 0.6
+        assert solve_passive(G, 6, b, passive, x, w)
+        assert not x[~passive].any()
+        np.testing.assert_allclose(x @ G, w, atol=1e-10)
+        np.testing.assert_allclose(G[passive] @ w, b[passive], atol=1e-10)
+    assert not solve_passive(np.ones((2, 6)), 6, np.ones(2), np.ones(2, bool), x[:2], w)

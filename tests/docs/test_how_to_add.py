@@ -139,6 +139,7 @@ def run_tests(copy, words, *tests):
     return in_shell(["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", words, *tests], copy, copy)[:2]
 
 
+@pytest.mark.slow
 def test_what_holds_for_everything_holds_for_it(followed):
     page, _, copy = followed
     rails = RAILS[page]

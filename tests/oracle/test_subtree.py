@@ -85,7 +85,7 @@ def test_the_open_cones_and_the_dropped_ones_bound_f_at_every_pause(c, bias, act
     values = np.sort(values)[::-1]
     for heap, target in ((True, 0.0), (False, 0.0), (True, 0.8 * values.max()), (False, 1.2 * values.max())):
         nodes = bnb.starting_cones(form)
-        frontier = bnb._Frontier(form, nodes.copy(), 0.0, np.zeros(dim))
+        frontier = bnb.Frontier(form, nodes.copy(), 0.0, np.zeros(dim))
         frontier.heap = heap
         code, last = subtree.RUNNING, np.inf
         while code == subtree.RUNNING and frontier.cones < 1500:
