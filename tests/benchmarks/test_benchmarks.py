@@ -15,7 +15,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
     "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
-    "alignment", "slices", "limits", "structured", "oracle",
+    "alignment", "slices", "limits", "structured", pytest.param("oracle", marks=pytest.mark.slow),
 )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def same(a, b, gain=1.0):
     return a[0] * gain <= b[1] + room and b[0] <= a[1] * gain + room
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(bags())
 def test_bags_of_one_row_are_the_ordinary_problem(drawn):
     X, Y, beta, bias, _ = drawn
@@ -153,7 +153,7 @@ def test_bags_of_one_row_are_the_ordinary_problem(drawn):
         assert same(plain, value(X[:, :1], Y, beta, bias=bias, pooling=kind))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(bags())
 def test_order_of_rows_samples_and_groups(drawn):
     X, Y, beta, bias, rng = drawn
@@ -166,7 +166,7 @@ def test_order_of_rows_samples_and_groups(drawn):
     assert same(first, value(X.reshape(-1, X.shape[2])[rows], Y, beta, bias=bias, groups=groups[rows]))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(bags())
 def test_repeated_split_and_zero_rows(drawn):
     X, Y, beta, bias, _ = drawn
@@ -181,7 +181,7 @@ def test_repeated_split_and_zero_rows(drawn):
     assert same(whole, value(X.shape[1] * X, Y, beta, pooling="mean"))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(bags(), st.integers(-9, 9), st.integers(-9, 9))
 def test_units(drawn, a, b):
     X, Y, beta, _, _ = drawn
