@@ -22,7 +22,7 @@ from relucvx.validation import as_positive
 SOLVER_SHARE = 0.7
 """Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
 
-SOLVER_SHARE_RELAXED = 0.9
+SOLVER_SHARE_RELAXED = 0.96
 """The same where no proof over all patterns is within reach: a relaxation is quick."""
 
 PROOF_SECONDS = 120.0
