@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement, enumerate_patterns
-from relucvx.deadline import Deadline, Limit, OutOfTime
-from relucvx.oracle import DualNormBound, choose_method, dual_norm, form_of
-from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
+from relucvx.arrangement import Arrangement
+from relucvx.deadline import Deadline, Limit
+from relucvx.oracle import DualNormBound, dual_norm
+from relucvx.oracle.dual_norm_bound import MAX_CONES, Method, cells_for_proofs
 from relucvx.program.duality import balance_dual, scale_dual
 from relucvx.program.presolve import centred_targets
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EVALUATION
 from relucvx.types import Array, Result, Rng
-
-LISTING_SHARE = 0.3
-"""Share of the time that listing the cells once, for all proofs, may take."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +137,8 @@ class Prover:
         rng: Rng = 0,
     ) -> Proof:
         if not self.asked:
-            self._list(N, deadline.share(LISTING_SHARE))
+            self.asked, self.arrangement = True, cells_for_proofs(self.problem, N, deadline)
         return prove_dual(
             self.problem, N, target=target, stop_above=stop_above, arrangement=self.arrangement, n_starts=16,
             time_limit=deadline, callback=callback, rng=rng,
         )  # fmt: skip
-
-    def _list(self, N: Array, deadline: Deadline) -> None:
-        """List the cells, if that is how the dual norm is bounded."""
-        self.asked = True
-        form = form_of(self.problem, N)
-        if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
-            with suppress(OutOfTime):
-                self.arrangement = enumerate_patterns(self.problem.inputs, deadline=deadline)

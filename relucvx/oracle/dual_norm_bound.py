@@ -18,7 +18,7 @@ from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import InvalidInputError, explain
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, Search, branch_and_bound
 from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
-from relucvx.oracle.form import Form, form_of_rows, sizes_of_rows
+from relucvx.oracle.form import Form, form_of, form_of_rows, sizes_of_rows
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
@@ -342,6 +342,21 @@ def _cells(problem: Problem, form: Form, arrangement: Arrangement | None, deadli
         if form.free_bias:
             return free_bias_arrangement(form, deadline)
         return enumerate_patterns(problem.inputs, deadline=deadline)
+    except OutOfTime:
+        return None
+
+
+LISTING_SHARE = 0.3
+"""Share of the time that listing the cells once, for all proofs of a problem, may take."""
+
+
+def cells_for_proofs(problem: Problem, N: Array, deadline: Deadline) -> Arrangement | None:
+    """The cells that every proof about a problem would list anew; None where proofs go another way, or time runs out."""
+    form = form_of(problem, N)
+    if form.trivial or form.free_bias or choose_method(form) != "enumeration":
+        return None
+    try:
+        return enumerate_patterns(problem.inputs, deadline=deadline.share(LISTING_SHARE))
     except OutOfTime:
         return None
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from relucvx.arrangement import Arrangement, enumerate_patterns
-from relucvx.deadline import Deadline, OutOfTime
-from relucvx.oracle import choose_method, dual_norm, form_of
+from relucvx.arrangement import Arrangement
+from relucvx.deadline import Deadline
+from relucvx.oracle import dual_norm
+from relucvx.oracle.dual_norm_bound import cells_for_proofs
 from relucvx.program.duality import scale_dual
 from relucvx.program.presolve import Reduction
 from relucvx.program.problem import Problem
@@ -70,10 +70,7 @@ class Oracle:
         """As :class:`Asked`."""
         problem = self.problem
         if not self.asked:
-            self.asked, form = True, form_of(problem, N)
-            if not form.trivial and not form.free_bias and choose_method(form) == "enumeration":
-                with suppress(OutOfTime):
-                    self.arrangement = enumerate_patterns(problem.inputs, deadline=deadline.share(0.3))
+            self.asked, self.arrangement = True, cells_for_proofs(problem, N, deadline)
         bound = dual_norm(
             problem, N, target=target, stop_above=stop_above, arrangement=self.arrangement, n_starts=16, rng=rng,
             time_limit=deadline, callback=callback,

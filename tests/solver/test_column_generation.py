@@ -93,7 +93,7 @@ def test_result_is_balanced(bias):
 
 def test_branch_and_bound_alone_suffices(monkeypatch):
     """Without enumeration every proof comes from the tree, and violations come back as columns."""
-    module = importlib.import_module("relucvx.solver.asking")
+    module = importlib.import_module("relucvx.oracle.dual_norm_bound")
     monkeypatch.setattr(module, "choose_method", lambda form: "branch_and_bound")
     for bias in Bias:
         problem = problem_for(n=15, beta=0.05, bias=bias)
