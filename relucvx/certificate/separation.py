@@ -15,15 +15,10 @@ import numpy as np
 
 from relucvx.compiled import compiled
 from relucvx.deadline import Deadline
-from relucvx.oracle.branch_and_bound import (
-    CHUNK_WORK,
-    MAX_DIMENSION,
-    ZERO_TOL,
-    rounding_slack,
-    starting_cones,
-)
+from relucvx.oracle.branch_and_bound import MAX_DIMENSION, starting_cones
 from relucvx.oracle.cone_bounds import cone_bound
 from relucvx.oracle.form import Form
+from relucvx.oracle.shards import CHUNK_WORK, ZERO_TOL, rounding_slack
 from relucvx.oracle.simplicial import relax, split_point
 from relucvx.types import Array
 

@@ -6,6 +6,7 @@ import numpy as np
 from oracle.test_simplicial import form_for
 
 from relucvx.oracle import branch_and_bound as bnb
+from relucvx.oracle import shards
 from relucvx.oracle.carried import derive, keep_products, make_room, make_stack, place_cone
 from relucvx.oracle.subtree import choose_edge, new_generator
 
@@ -15,7 +16,7 @@ CASES = [(c, bias, act) for c in (1, 2, 3) for bias in ("none", "free") for act 
 def random_branch(rng, bias, c, activation, n=12, d=3, depth=6):
     """(form, rows, stack, room, slot): a cone below ``depth`` random splits, in a slot of its own as the others above it."""
     form = form_for(rng, bias, c, activation, n=n, d=d)
-    rows = bnb.weighted_rows(form)
+    rows = shards.weighted_rows(form)
     outputs, dim = form.M.shape[1], form.X.shape[1]
     stack = make_stack(depth + 3, len(rows.X), dim, outputs + 1, outputs)
     room = make_room(len(rows.X), dim, outputs + 1, outputs, form.penalized)

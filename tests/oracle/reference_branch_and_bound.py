@@ -17,8 +17,9 @@ from oracle.reference_cones import cone_bound, spectral_on_cell
 
 from relucvx.compiled import compiled
 from relucvx.deadline import Deadline
-from relucvx.oracle.branch_and_bound import ZERO_TOL, Search, starting_cones
+from relucvx.oracle.branch_and_bound import Search, starting_cones
 from relucvx.oracle.form import Form
+from relucvx.oracle.shards import ZERO_TOL
 from relucvx.types import Array
 
 RUNNING, EMPTY, VIOLATED = 0, 1, 2

@@ -8,6 +8,7 @@ from oracle import reference_branch_and_bound as reference
 from relucvx.oracle import branch_and_bound as ours
 from relucvx.oracle import make_form
 from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.oracle.shards import rounding_slack
 from relucvx.types import as_activation
 
 ACTIVATIONS = ["relu", "relu", "relu", "leaky_relu", "abs", "linear", (-0.5, 0.25), (0.0, -1.0)]
@@ -50,7 +51,7 @@ def assert_agreement(form, rng):
     old = reference.branch_and_bound(form, target=0.0, max_cones=MOST_CONES)
     new = ours.branch_and_bound(form, target=0.0, max_cones=MOST_CONES)
     truth = max(reached, old.lower - form.rounding(), new.lower - form.rounding())
-    allowed = 1e-11 * old.upper + 2.0 * ours.rounding_slack(form, 200)
+    allowed = 1e-11 * old.upper + 2.0 * rounding_slack(form, 200)
     for found in (old, new):
         assert found.upper >= truth, f"{found.upper!r} below the value {truth!r} that is reached"
         assert abs(float(form.values(found.witness[:, None])[0]) - found.lower) <= form.rounding(), "witness"

@@ -7,7 +7,7 @@ from oracle.test_dual_norm_bound import case
 from oracle.test_simplicial import form_for
 
 from relucvx.oracle import branch_and_bound as bnb
-from relucvx.oracle import dual_norm, make_form
+from relucvx.oracle import dual_norm, make_form, shards
 from relucvx.oracle.branch_and_bound import starting_cones
 from relucvx.program.posing import make_problem
 
@@ -41,8 +41,8 @@ def spied(monkeypatch):
         calls.append(not args[6])
         return original(*args)
 
-    monkeypatch.setattr(bnb, "FRONTIER_BYTES", 1)
-    monkeypatch.setattr(bnb, "CHUNK_WORK", 1)
+    monkeypatch.setattr(shards, "FRONTIER_BYTES", 1)
+    monkeypatch.setattr(shards, "CHUNK_WORK", 1)
     monkeypatch.setattr(bnb.subtree, "run", spy)
     return calls
 
@@ -68,7 +68,7 @@ def test_a_heap_that_outgrows_memory_becomes_a_stack_on_the_way(monkeypatch):
     form = make_form(problem.inputs, N, problem.activation)
     calls = spied(monkeypatch)
     monkeypatch.setattr(bnb, "CHUNK_STEPS", 1)
-    monkeypatch.setattr(bnb, "MOST_SLOTS", 16)
+    monkeypatch.setattr(shards, "MOST_SLOTS", 16)
     found = bnb.branch_and_bound(form, target=0.0, max_cones=3000)
     assert found.outcome == "budget"
     assert calls == sorted(calls)
@@ -85,11 +85,13 @@ def test_starting_cones_are_all_bounded_before_the_first_is_split():
 def test_the_slack_grows_with_depth_and_with_a_free_bias():
     rng = np.random.default_rng(3)
     form = form_for(rng, "none", 1, "relu")
-    slacks = [bnb.rounding_slack(form, depth) for depth in (0, 10, 1000)]
+    slacks = [shards.rounding_slack(form, depth) for depth in (0, 10, 1000)]
     assert slacks == sorted(slacks)
     assert form.rounding() < slacks[0] < slacks[2] < 1e-10 * form.scale
     free = form_for(rng, "free", 1, "relu")
-    assert bnb.rounding_slack(free, 0) > free.rounding(64) + 4.0 * free.X.shape[1] ** 0.5 * bnb.ZERO_TOL * free.scale
+    assert (
+        shards.rounding_slack(free, 0) > free.rounding(64) + 4.0 * free.X.shape[1] ** 0.5 * shards.ZERO_TOL * free.scale
+    )
 
 
 @pytest.mark.parametrize("seed", range(150))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle.branches import CASES, random_branch
 
-from relucvx.oracle import branch_and_bound as bnb
+from relucvx.oracle import shards
 from relucvx.oracle.carried import height, positive_sum
 
 
@@ -43,7 +43,7 @@ def test_lists_products_maps_and_values(c, bias, activation):
 def test_samples_without_weight_are_left_out_and_one_output_is_sorted(c):
     form, *_ = random_branch(np.random.default_rng(c), "none", c, "relu", depth=0)
     form.M[[2, 5]] = 0.0
-    rows = bnb.weighted_rows(form)
+    rows = shards.weighted_rows(form)
     assert len(rows.X) == 10
     np.testing.assert_allclose(np.linalg.norm(rows.unit, axis=1), 1.0)
     np.testing.assert_array_equal(rows.across, rows.X.T)

@@ -8,8 +8,8 @@ from oracle.reference_branch_and_bound import relax
 from oracle.test_simplicial import sampled_alphas
 
 from relucvx.oracle import make_form, slopes
-from relucvx.oracle.branch_and_bound import weighted_rows
 from relucvx.oracle.carried import derive, make_room, make_stack, place_cone
+from relucvx.oracle.shards import weighted_rows
 from relucvx.types import as_activation
 
 

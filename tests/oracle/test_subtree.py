@@ -5,9 +5,9 @@ import pytest
 from oracle.branches import CASES, random_branch
 
 from relucvx.oracle import branch_and_bound as bnb
-from relucvx.oracle import subtree
-from relucvx.oracle.branch_and_bound import rounding_slack
+from relucvx.oracle import shards, subtree
 from relucvx.oracle.frontier import SIZE
+from relucvx.oracle.shards import rounding_slack
 
 
 @pytest.mark.parametrize(("c", "bias", "activation"), CASES)
@@ -110,7 +110,7 @@ def test_the_open_cones_and_the_dropped_ones_bound_f_at_every_pause(c, bias, act
 def test_few_slots_send_cones_back_to_the_frontier(monkeypatch):
     form, *_ = random_branch(np.random.default_rng(8), "none", 2, "relu", n=30, d=4, depth=0)
     free = bnb.branch_and_bound(form, target=0.0, max_cones=100_000)
-    monkeypatch.setattr(bnb, "MOST_SLOTS", 4)
+    monkeypatch.setattr(shards, "MOST_SLOTS", 4)
     tight = bnb.branch_and_bound(form, target=0.0, max_cones=200_000)
     assert (free.outcome, tight.outcome) == ("proved", "proved")
     assert tight.upper == pytest.approx(free.upper, rel=1e-10)
