@@ -13,9 +13,10 @@ from relucvx.types import Array, BoolArray, Result
 
 @dataclass(frozen=True, eq=False)
 class ConvexPrimal(Result):
-    """A point of the convex program over P patterns, one output.
+    """A point of the convex program over P patterns, one output and one read-out.
 
-    ``F = Σ_i diag(phi'(pattern_i)) Xa (positive_i - negative_i) [+ 1 bias_outᵀ]``
+    ``F = Σ_i diag(phi'(pattern_i)) Xa (positive_i - negative_i) [+ 1 bias_outᵀ]``, summed over the rows of a sample where it
+    is a bag.
 
     Attributes
     ----------
@@ -46,7 +47,8 @@ class ConvexPrimal(Result):
     def fit(self, problem: Problem, patterns: BoolArray) -> Array:
         """Fit F (n, 1) of the point, for the patterns (P, n) its rows belong to."""
         gates = problem.activation.gate(patterns)
-        F = np.sum(gates.T * (problem.inputs @ (self.positive - self.negative).T), axis=1, keepdims=True)
+        rows = np.sum(gates.T * (problem.inputs @ (self.positive - self.negative).T), axis=1, keepdims=True)
+        F = problem.combine(rows, np.ones((1, 1)))
         return F if self.bias_out is None else F + self.bias_out
 
     def penalty(self, problem: Problem) -> float:

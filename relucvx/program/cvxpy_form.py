@@ -36,7 +36,8 @@ class CvxpyForm:
     constraints : list
         All constraints, ``link`` first.
     link : cvxpy.Constraint
-        ``fit == Σ_i diag(gate_i) Xa (u_i - v_i)``; its multiplier is the dual point N = -∇loss(fit).
+        ``fit == Σ_i diag(gate_i) Xa (u_i - v_i)``, read as the samples read their rows; its multiplier is the dual point
+        N = -∇loss(fit).
     """
 
     problem: Any
@@ -61,7 +62,7 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
     Parameters
     ----------
     problem : Problem
-        With one output.
+        With one output and one read-out.
     patterns : (P, n) bool array
     cones : bool
         Whether every block stays in its cell; without, one block per pattern suffices for both output signs.
@@ -80,6 +81,8 @@ def build(problem: Problem, patterns: BoolArray, *, cones: bool = True, target: 
 
     mixed = positive if negative is None else positive - negative
     output = cp.sum(cp.multiply(gates, Xa @ mixed), axis=1)
+    if problem.pooling is not None:
+        output = problem.pooling.operator @ output
     if bias_out is not None:
         output = output + bias_out  # (1,) broadcasts over the samples
     # fit on the left, as a CVXPY object (an array there would flip the sign of the multiplier): CVXPY's Lagrangian

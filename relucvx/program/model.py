@@ -1,4 +1,4 @@
-"""The convex program over an arrangement, for one output."""
+"""The convex program over an arrangement, for one output weight of each neuron."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from relucvx.arrangement.patterns import Arrangement
 from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.program.cvxpy_form import CvxpyForm, build
-from relucvx.program.posing import ProblemOptions, as_problem, refuse_bags
+from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
 from relucvx.types import ArrayLike, BoolArray
 
 
 def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
-    """Raise unless the problem has one output and the arrangement is that of its augmented inputs.
+    """Raise unless the problem has one output and read-out and the arrangement is that of its augmented inputs.
 
     Raises
     ------
     UnsupportedError
-        For several outputs.
+        For several outputs, and for bags that are read in several ways.
     InvalidInputError
         As :func:`check_same_inputs`.
     """
     as_instance(problem, Problem, "problem", "relucvx.make_problem(X, Y, beta)")
-    refuse_bags(problem, "the explicit convex program")
     as_instance(arrangement, Arrangement, "arrangement", "relucvx.enumerate_patterns(X)")
     if problem.n_outputs != 1:
         raise UnsupportedError(
@@ -35,6 +34,16 @@ def check_arrangement(problem: Problem, arrangement: Arrangement) -> None:
                 f"{problem.n_outputs} outputs",
                 "",
                 "relucvx.solve, which handles several outputs without it",
+            )
+        )
+    if problem.n_readouts != 1:
+        raise UnsupportedError(
+            explain(
+                "bags with one read-out (mean, sum, or one weighted sum): the explicit convex program covers one output "
+                "weight for each neuron",
+                f"{problem.n_readouts} read-outs",
+                "",
+                'relucvx.solve, which handles several read-outs without it, or pooling="mean"',
             )
         )
     check_same_inputs(problem, arrangement)
@@ -56,7 +65,10 @@ def check_same_inputs(problem: Problem, arrangement: Arrangement) -> None:
     if rows.shape == Xa.shape and np.array_equal(rows, Xa):
         return
     cause, fix = "the arrangement was made from other data", "enumerate_patterns(X) with the X of this problem"
-    if problem.bias.has_hidden:
+    if problem.pooling is not None:
+        # the rows of all bags, whatever shape they came in
+        fix = "enumerate_patterns(relucvx.make_problem(X, Y, beta, pooling=...).inputs): all rows of all samples"
+    elif problem.bias.has_hidden:
         fix = "enumerate_patterns(numpy.hstack([X, numpy.ones((len(X), 1))]))"
         if rows.shape == problem.X.shape:
             cause = f'bias="{problem.bias}" needs the arrangement of X with a column of ones appended'
@@ -68,26 +80,28 @@ def check_same_inputs(problem: Problem, arrangement: Arrangement) -> None:
 
 
 class ConvexProgram:
-    """The network problem as a convex program over activation patterns (one output).
+    """The network problem as a convex program over activation patterns (one output, and one read-out of bags).
 
     ``min loss(Σ_i diag(phi'_i) Xa (u_i - v_i) + b_out) + beta Σ_i (||u_i|| + ||v_i||) [+ beta/2 b_out²]``
     subject to ``(2 D_i - I) Xa u_i >= 0`` and the same for v_i, where ``phi'_i`` is the activation's slope on
-    pattern i and ``Xa`` the augmented inputs. For free biases the norms leave out the bias coordinate.
+    pattern i and ``Xa`` the augmented inputs. For free biases the norms leave out the bias coordinate. Of samples that are
+    bags the patterns are those of all rows together, and the fit of a sample is what it reads of its rows.
 
     Its value is the network's optimum only when the arrangement is complete. Over some of the patterns it is an
     upper bound (the best network with neurons in those cells), never a lower bound.
 
     Parameters
     ----------
-    X, Y, beta, loss, bias, activation, sample_weight
-        As in :func:`~relucvx.program.posing.make_problem`, or a :class:`Problem` alone; one output.
+    X, Y, beta, loss, bias, activation, sample_weight, pooling, groups
+        As in :func:`~relucvx.program.posing.make_problem`, or a :class:`Problem` alone; one output and one read-out.
     arrangement : Arrangement
-        Of the augmented inputs: ``enumerate_patterns(X)`` without bias, else of X with a column of ones appended.
+        Of the augmented inputs: ``enumerate_patterns(X)`` without bias, else of X with a column of ones appended; of bags
+        ``enumerate_patterns(problem.inputs)``, the rows of all samples.
 
     Raises
     ------
     UnsupportedError
-        For several outputs.
+        For several outputs, and for bags that are read in several ways.
     InvalidInputError
         When the arrangement is not that of the augmented inputs.
 
@@ -120,7 +134,7 @@ class ConvexProgram:
 
     @property
     def patterns(self) -> BoolArray:
-        """Patterns (P, n) of the program."""
+        """Patterns (P, n) of the program; of bags (P, R), over all rows."""
         return np.asarray(self.arrangement.patterns)
 
     @property

@@ -151,6 +151,10 @@ class Problem(Result):
         P = self.pooling.pool(H)
         return np.asarray(P.reshape(len(P), -1) @ self.by_readout(V))
 
+    def constant(self, biases: Array, V: Array) -> Array:
+        """What neurons of a free bias alone, (m,) with outputs V (m, K c), add to the fit of every sample: (c,)."""
+        return self.combine(np.tile(self.activation(biases), (self.n_rows, 1)), V)[0]
+
     def by_readout(self, V: Array) -> Array:
         """Outputs V (m, K c) as a matrix (K m, c) that multiplies pooled activities (n, K m)."""
         return V.reshape(len(V), self.n_readouts, self.n_outputs).transpose(1, 0, 2).reshape(-1, self.n_outputs)
@@ -253,9 +257,8 @@ class Problem(Result):
         if self.pooling is not None and self.bias.is_free and network.bias_in is not None:
             constant = ~network.weights_in.any(axis=1)
             if constant.any():
-                H = np.tile(self.activation(network.bias_in[constant]), (self.n_rows, 1))
                 W, V, bias = self.neurons(network)
-                moved = bias + self.combine(H, network.weights_out[constant])[0]
+                moved = bias + self.constant(network.bias_in[constant], network.weights_out[constant])
                 network = self.network(W[~constant], V[~constant], moved)
         return balance(network, penalize_bias=not self.bias.is_free)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from relucvx.conversion import as_instance
 from relucvx.errors import InvalidInputError, LiftingError, explain
-from relucvx.network.two_layer import TwoLayerReLU
+from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.model import ConvexProgram
 from relucvx.program.objective import check_network
@@ -14,8 +14,8 @@ from relucvx.tolerances import DEAD, PATTERN
 from relucvx.types import Array, BoolArray
 
 
-def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReLU:
-    """The balanced network of a point of the convex program.
+def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReLU | PooledReLU:
+    """The balanced network of a point of the convex program; a pooled one where samples are bags of rows.
 
     A block u with positive sign becomes the neuron ``w = u/sqrt||u||, v = +sqrt||u||``, one with negative sign has
     ``v = -sqrt||u||``. Blocks below ``DEAD`` times the largest are dropped; for free biases the constant that such
@@ -61,13 +61,13 @@ def recover_network(program: ConvexProgram, primal: ConvexPrimal) -> TwoLayerReL
     alive = norms > DEAD.value * norms.max(initial=0.0)
     if problem.bias.is_free:
         # a free bias is not in the norm: a block without weights may still carry a constant of any size
-        bias_out = bias_out + sign[~alive] @ problem.activation(blocks[~alive, -1])
+        bias_out = bias_out + problem.constant(blocks[~alive, -1], sign[~alive, None])
     root = np.sqrt(norms[alive])
     lifted = blocks[alive] / root[:, None]
-    return problem.network(lifted, (sign[alive] * root)[:, None], bias_out)
+    return problem.stated(problem.network(lifted, (sign[alive] * root)[:, None], bias_out))
 
 
-def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
+def lift_network(net: TwoLayerReLU | PooledReLU, program: ConvexProgram) -> ConvexPrimal:
     """The point of the convex program that a network is.
 
     Each neuron goes to the block of its activation pattern and output sign as ``|v| w``; neurons of one block add
@@ -96,10 +96,14 @@ def lift_network(net: TwoLayerReLU, program: ConvexProgram) -> ConvexPrimal:
     [[-1.0], [1.0]]
     """
     as_instance(program, ConvexProgram, "program", "relucvx.ConvexProgram(X, Y, beta=beta, arrangement=arrangement)")
-    as_instance(net, TwoLayerReLU, "net", "relucvx.from_torch(module)")
     problem = program.problem
-    check_network(problem, net)
-    lifted, outputs, bias_out = problem.neurons(net)
+    kind = TwoLayerReLU if problem.pooling is None else PooledReLU
+    as_instance(
+        net, kind, "net", "relucvx.from_torch(module)" if problem.pooling is None else "relucvx.PooledReLU(...)"
+    )
+    inner = problem.inner(net)
+    check_network(problem, inner)
+    lifted, outputs, bias_out = problem.neurons(inner)
     weights = outputs[:, 0]
     positive = np.zeros((len(program.patterns), problem.n_inputs))
     negative = np.zeros_like(positive)

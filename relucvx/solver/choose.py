@@ -76,6 +76,6 @@ def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
         if deadline.passed():
             return None
         raise
-    network = recover_network(program, out.primal)
+    network = problem.inner(recover_network(program, out.primal))
     seconds = out.compile_seconds + out.solve_seconds
     return SolverResult(network, out.dual, 0.0, Status.CONVERGED, 1, seconds)

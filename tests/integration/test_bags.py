@@ -268,9 +268,9 @@ def test_the_objective_is_the_definitions():
         (lambda: rx.optimal_set(rx.solve(X, Y, 0.5, pooling="mean")), "set of all optima"),
         (
             lambda: rx.ConvexProgram(
-                rx.make_problem(X, Y, 1.0, pooling="mean"), arrangement=rx.enumerate_patterns(X.reshape(-1, 2))
+                rx.make_problem(X, Y, 1.0, pooling="flatten"), arrangement=rx.enumerate_patterns(X.reshape(-1, 2))
             ),
-            "explicit convex program",
+            "explicit convex program.*received 3 read-outs",
         ),
         (lambda: rx.train(X, Y, 0.1, pooling="mean", depth=3), "2 hidden layers"),
         (lambda: rx.train(X, Y, 0.1, pooling="mean", optimizer="sgd"), "batch size"),

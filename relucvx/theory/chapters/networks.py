@@ -128,7 +128,7 @@ def _measure_lifted(instance: Instance, predicted: Predicted) -> list[Deviation]
     value, fit, size = predicted["value"], predicted["fit"], 1.0 + float(np.abs(predicted["fit"]).max()) * len(X)
     exact = {"balanced": networks.balance(net, counted), "merged": networks.merge(doubled, penalize_bias=counted)}
     others = {
-        "recovered": recover_network(program, lift_network(net, program)),
+        "recovered": problem.inner(recover_network(program, lift_network(net, program))),
         "pruned": networks.prune(net, X, counted),
     }
     out = [close(f"{name}: objective", literal(instance, n), value, 1e-9, value) for name, n in exact.items()]
