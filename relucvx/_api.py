@@ -348,11 +348,11 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
 
     Notes
     -----
-    UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows,
-    and on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding.
-    With several outputs a neuron's output vector is fixed by its direction, ``v̂ = N*ᵀphi(Xw)/beta``; completeness is not
-    proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and absolute losses have no such distance: there too
-    only NOT_UNIQUE or UNDECIDED are possible.
+    UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows, and
+    on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding. With
+    several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction, ``v̂ =
+    N*ᵀphi(Xw)/beta``; completeness is not proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and absolute
+    losses have no such distance: there too only NOT_UNIQUE or UNDECIDED are possible.
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
 

@@ -99,7 +99,7 @@ def find_active(
     share = REACHED if delta is not None else LOOSELY_REACHED
     cut = problem.beta - max(needed, share * problem.beta) - 4.0 * form.rounding()
     # a sample counts as concave only if its N_i keeps its sign whatever N* is
-    kink_error = abs(problem.activation.hinge) * (delta or 0.0) * np.sqrt(1.0 if form.counts is None else form.counts)
+    kink_error = abs(problem.activation.hinge) * (delta or 0.0) * form.pull
     finder = _Finder(form, kink_error, cut)
     starts = random_directions(form, STARTS, rng)
     # where optima have neurons is known already; search finds what other optima may use
@@ -145,7 +145,7 @@ def problem_reach(problem: Problem) -> float:
     size = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
     if problem.bias.is_free:
         size = size + size.max(initial=0.0)
-    return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(size))
+    return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(problem.per_sample(size)))
 
 
 class _Finder:

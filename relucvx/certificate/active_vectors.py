@@ -1,9 +1,10 @@
-"""Active directions and their polytope for several outputs.
+"""Active directions and their polytope for several outputs, or several read-outs of bags.
 
-With the optimal dual point N*, a neuron of an optimum has a direction w with ``||N*ᵀ phi(Xw)|| = beta`` and its output vector
-along ``N*ᵀ phi(Xw)``: once w is known the atom ``phi(Xw) v̂ᵀ`` is fixed, and the optima over given directions are again a
-polytope of coefficients. Within a cell the norm is convex in w, not concave, so that the scalar proof of completeness does
-not carry over; directions can form a continuum.
+With the optimal dual point N*, a neuron of an optimum has a direction w with ``||N*ᵀ phi(Xw)|| = beta`` and its output
+vector along ``N*ᵀ phi(Xw)``: once w is known the atom ``phi(Xw) v̂ᵀ`` is fixed, and the optima over given directions are
+again a polytope of coefficients. Bags have a dual point and an output vector for each read-out, put together in one vector.
+Within a cell the norm is convex in w, not concave, so that the scalar proof of completeness does not carry over; directions
+can form a continuum.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MOST = 200
 def find_active_vectors(
     problem: Problem, N: Array, network: TwoLayerReLU, delta: float | None, rng: np.random.Generator, deadline: Deadline
 ) -> ActiveSet:
-    """The network's own directions and those that search finds at beta, with their unit output vectors (k, c).
+    """The network's own directions and those that search finds at beta, with their unit output vectors (k, K c).
 
     Notes
     -----
@@ -44,7 +45,7 @@ def find_active_vectors(
     form = form_of(problem, N)
     empty = np.zeros((0, problem.n_inputs))
     if form.trivial:
-        return ActiveSet(empty, np.zeros((0, problem.n_outputs)), np.zeros(0), False, 0.0, False, False, 0)
+        return ActiveSet(empty, np.zeros((0, problem.n_weights_out)), np.zeros(0), False, 0.0, False, False, 0)
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     # how much the value may differ for the optimal dual point; more than a permille of beta says nothing
     doubt = 0.0 if delta is None else min(steepest * delta * form.reach, 1e-3 * problem.beta)
@@ -67,7 +68,7 @@ def find_active_vectors(
             chosen.append(j)
     W = W[chosen]
     # once w is known the output vector is: along Nᵀ phi(Xw)
-    pull = problem.activation(W @ problem.inputs.T) @ N
+    pull = problem.activation(W @ problem.inputs.T) @ problem.spread(N)
     size = np.linalg.norm(pull, axis=1)
     keep = size > 0
     return ActiveSet(W[keep], pull[keep] / size[keep, None], size[keep], False, 0.0, False, False, 0)
@@ -77,8 +78,9 @@ def vector_polytope(
     problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU
 ) -> Polytope:
     """{c >= 0 : Σ c_k phi(X w_k) v̂_kᵀ = F}, up to what an output bias (and for logits a common shift) absorbs."""
-    hidden = problem.activation(active.directions @ problem.inputs.T)
-    atoms = np.einsum("kn,kc->knc", hidden, active.signs)
+    hidden = problem.pool(problem.activation(problem.inputs @ active.directions.T))
+    outputs = active.signs.reshape(-1, problem.n_readouts, problem.n_outputs)
+    atoms = np.einsum("nqk,kqc->knc", hidden, outputs)
     target = F - problem.neurons(network)[2] if problem.bias.decays_output else F
     # an output bias takes up any constant, so that only what is centred counts
     if problem.bias.is_free:

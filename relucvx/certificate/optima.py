@@ -50,8 +50,8 @@ def network_of(
     if polytope.free:
         bias_out = x[-1:]
     elif problem.bias.is_free:
-        hidden = problem.activation(problem.inputs @ W.T).mean(axis=0)
-        bias_out = fit(problem, like).mean(axis=0) - hidden @ outputs
+        hidden = problem.combine(problem.activation(problem.inputs @ W.T), outputs)
+        bias_out = fit(problem, like).mean(axis=0) - hidden.mean(axis=0)
     return problem.network(W, outputs, bias_out)
 
 

@@ -2,7 +2,8 @@
 
 For a fixed optimal dual point N*, a network is optimal iff its neurons are active (|N*·phi(Xw)| = beta for unit w, output of
 the sign of N*·phi(Xw)) and its fit satisfies -∇loss(F) = N*. Where the loss is strictly convex that fixes F, and the optima
-are {c >= 0 : Σ c_k s_k phi(X w_k) (+ output bias) = F*}: a polytope over the active directions.
+are {c >= 0 : Σ c_k s_k phi(X w_k) (+ output bias) = F*}: a polytope over the active directions. Of bags phi(X w_k) is what the
+samples read of their rows; networks are those of the rows here, and :func:`relucvx.optimal_set` states them.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network import TwoLayerReLU
+from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.objective import fit, objective
-from relucvx.program.posing import refuse_bags
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, BoolArray, Explained, Result, Rng, resolve_rng
@@ -77,8 +77,8 @@ class OptimalSet(Result):
         Whether every optimum has this fit: for strictly convex losses always, else where the dual point fixes it.
     directions : ndarray, shape (k, D)
         Active directions in augmented coordinates [w, b], of unit norm in the penalised ones.
-    signs : ndarray, shape (k,) or (k, c)
-        Sign of the output weight on each; for several outputs the unit output vector.
+    signs : ndarray, shape (k,) or (k, K c)
+        Sign of the output weight on each; for several outputs or read-outs the unit output vector.
     coefficients : ndarray, shape (k,)
         One solution c of F* = Σ c_k s_k phi(X w_k) (+ output bias); c_k is the neuron's ||w||·||v||.
     coefficient_range : ndarray, shape (k, 2)
@@ -89,9 +89,9 @@ class OptimalSet(Result):
         Relative distance from beta below which |N·phi(Xw)| stays everywhere else.
     singular_value : float
         Smallest singular value of the normalised atoms (1 where there is none).
-    network : TwoLayerReLU
+    network : TwoLayerReLU, or PooledReLU for bags of rows
         The optimum with the fewest neurons found.
-    second : TwoLayerReLU or None
+    second : TwoLayerReLU, PooledReLU or None
         Another optimum that is not a reordering or rescaling of ``network``, when the verdict is NOT_UNIQUE.
     objective, second_objective : float
         Objectives of the two (NaN where there is none).
@@ -125,8 +125,8 @@ class OptimalSet(Result):
     complete: bool
     separation: float
     singular_value: float
-    network: TwoLayerReLU
-    second: TwoLayerReLU | None
+    network: TwoLayerReLU | PooledReLU
+    second: TwoLayerReLU | PooledReLU | None
     objective: float
     second_objective: float
     width: int
@@ -144,7 +144,7 @@ class OptimalSet(Result):
     def __str__(self) -> str:
         return f"{self.verdict.name}: {self.verdict.help}\n{self.reason}\n{self!r}"
 
-    def vertex(self, cost: Array) -> TwoLayerReLU:
+    def vertex(self, cost: Array) -> TwoLayerReLU | PooledReLU:
         """The optimum that minimises Σ cost_k c_k, cost of shape (k,): vertices of the polytope, one by one.
 
         Raises
@@ -166,7 +166,8 @@ class OptimalSet(Result):
             raise InvalidInputError(
                 explain("a cost with a minimum over the polytope", "none found", "an ill-conditioned set of atoms")
             )
-        return network_of(self.problem, self.directions, self.signs, self.polytope, x, self.network)
+        like = self.problem.inner(self.network)
+        return self.problem.stated(network_of(self.problem, self.directions, self.signs, self.polytope, x, like))
 
 
 @one_thread_if_small
@@ -205,10 +206,10 @@ def optimal_set_of(
     # where the optimal dual point is: what can be active, and which fits are optimal, follows from it
     delta = dual_error(problem, certificate.gap)
     N = certificate.dual
-    find = find_active if problem.n_outputs == 1 else find_active_vectors
+    find = find_active if problem.n_weights_out == 1 else find_active_vectors
     active = find(problem, N, network, delta, generator, deadline.share(PROOF_SHARE))
     F = fit(problem, network)
-    make = _polytope if problem.n_outputs == 1 else vector_polytope
+    make = _polytope if problem.n_weights_out == 1 else vector_polytope
     polytope = make(problem, N, F, active, delta or 0.0, network)
     x = polytope.point()
     values = polytope.singular_values()
@@ -226,8 +227,9 @@ def optimal_set_of(
     return OptimalSet(
         verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,
         directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=found.ranges(),
-        complete=active.complete, separation=active.separation, singular_value=least, network=found.smallest,
-        second=second[0] if second else None, objective=objective(problem, found.smallest),
+        complete=active.complete, separation=active.separation, singular_value=least,
+        network=problem.stated(found.smallest), second=problem.stated(second[0]) if second else None,
+        objective=objective(problem, found.smallest),
         second_objective=second[1] if second else float("nan"),
         width=found.smallest.width, width_lower=_width_lower(problem, F, active, found, verdict, fixed_fit),
         problem=problem, polytope=polytope, seconds=time.perf_counter() - began,
@@ -235,7 +237,6 @@ def optimal_set_of(
 
 
 def _check(problem: Problem, certificate: Certificate) -> None:
-    refuse_bags(problem, "the set of all optima")
     if not certificate.rel_gap <= MAX_REL_GAP:
         raise InvalidInputError(
             explain(
@@ -274,12 +275,11 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
     ends = problem.loss.dual_gradient(np.clip(N, lo[:, None], hi[:, None]), problem.Y, problem.sample_weight)[:, 0]
     low, high = np.where(at_low & ~fixed, ends, -np.inf), np.where(at_high & ~fixed, ends, np.inf)
     shift = float(problem.neurons(network)[2][0]) if problem.bias.decays_output else 0.0
-    X = problem.inputs
-    atoms = (active.signs[:, None] * problem.activation(active.directions @ X.T)).T if len(active.signs) else None
+    hidden = problem.pool(problem.activation(problem.inputs @ active.directions.T))[:, 0]
     slack = 1e-9 * max(float(np.abs(F).max()), 1.0)
     # the network's own fit lies inside, whatever the rounding of the ends
     return Polytope(
-        np.zeros((len(X), 0)) if atoms is None else np.ascontiguousarray(atoms), F[:, 0] - shift, fixed,
+        np.ascontiguousarray(hidden * active.signs), F[:, 0] - shift, fixed,
         np.minimum(low - shift, F[:, 0] - shift) - slack, np.maximum(high - shift, F[:, 0] - shift) + slack,
         problem.bias.is_free,
     )  # fmt: skip
@@ -326,10 +326,11 @@ def _verdict(
             f"the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}"
         )
         return undecided, reason, fixed_fit
-    if problem.n_outputs > 1:
+    if problem.n_weights_out > 1:
+        several = "outputs" if problem.n_outputs > 1 else "read-outs"
         reason = (
             f"search finds no active direction beside these {polytope.size}, and their atoms are independent (smallest "
-            f"singular value {least:.1e}); with several outputs the proof that there is no other is not implemented."
+            f"singular value {least:.1e}); with several {several} the proof that there is no other is not implemented."
             if least >= INDEPENDENT
             else f"the atoms are nearly dependent (smallest singular value {least:.1e}), and no second one was found; {tighter}"
         )
@@ -380,11 +381,13 @@ def _width_lower(
     act = problem.activation
     tol = 1e-6 * float(np.abs(problem.Y).max())
     if problem.n_outputs > 1:
-        # a neuron adds rank one to the fit, beyond what an output bias gives
+        # a neuron adds rank one to the fit for each read-out, beyond what an output bias gives
         centred = F - F.mean(axis=0) if problem.bias.has_output else F
-        return min(int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum()), found.smallest.width)
-    # neurons of one output sign give one sign to the fit where the activation is of one sign
-    signed = act.slope_neg * act.slope_pos <= 0.0
+        rank = int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum())
+        return min(-(-rank // problem.n_readouts), found.smallest.width)
+    # neurons of one output sign give one sign to the fit where the activation is of one sign and samples take it as it is
+    signed = act.slope_neg * act.slope_pos <= 0.0 and problem.n_readouts == 1
+    signed &= problem.pooling is None or bool((problem.pooling.operator.data >= 0.0).all())
     if problem.bias.has_output:
         needed = int(np.ptp(F) > tol)
     else:

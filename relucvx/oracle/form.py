@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.network.pooling import Pooling
 from relucvx.program.presolve import principal_axes
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, RANK
@@ -55,6 +56,10 @@ class Form:
         Number of distinct hyperplanes x_i·w = 0 (collinear rows share one); None where nobody counted.
     terms : int
         Roundings of each row of ``M`` before it came here: samples that share a row add up their dual points.
+    shares : ndarray, shape (k,)
+        The squared norm of what samples show is at most Σ_r shares_r phi(x_r·w)²; None for ``counts``.
+    pulls : ndarray, shape (k,)
+        By how much a row of N moves at most when the dual point of the samples moves by one; None for the root of ``counts``.
 
     Notes
     -----
@@ -83,12 +88,15 @@ class Form:
     counts: Array | None = None
     walls: int | None = None
     terms: int = 0
+    shares: Array | None = None
+    pulls: Array | None = None
 
     @property
     def reach(self) -> float:
         """Upper bound of ||phi(Xw)|| over all samples, per unit of the penalised norm and slope (biases in their range)."""
-        # a merged row stands for several samples
-        root = np.ones(len(self.X)) if self.counts is None else np.sqrt(self.counts)
+        # a merged row stands for several samples, and a row of a bag for a share of its own
+        shares = self.counts if self.shares is None else self.shares
+        root = np.ones(len(self.X)) if shares is None else np.sqrt(shares)
         lead = principal_axes(self.X[:, : self.penalized] * root[:, None])[0][0] if self.penalized else 0.0
         return float(lead + self.bias_range * np.linalg.norm(root))
 
@@ -109,6 +117,13 @@ class Form:
             if (self.M.shape[1] > 1)
             else np.abs(self.M[:, 0] @ np.maximum(self.X @ W, 0.0) + self.L[:, 0] @ W)
         )
+
+    @property
+    def pull(self) -> Array | float:
+        """``pulls`` (k,), or 1.0 where every row is a sample."""
+        if self.pulls is not None:
+            return self.pulls
+        return 1.0 if self.counts is None else np.asarray(np.sqrt(self.counts))
 
     def rounding(self, depth: int = 1) -> float:
         """Slack that covers float64 errors of any bound built from ``depth`` successive roundings of directions."""
@@ -144,13 +159,15 @@ class Geometry:
     ----------
     inputs : ndarray, shape (n, D)
         Augmented inputs; with ``free_bias`` the last column is the ones column of the unpenalised bias.
+    pooling : Pooling, optional
+        How samples read the rows.
 
     Notes
     -----
     Status: theorem (a definition). Source: [relucvx].
     """
 
-    def __init__(self, inputs: Array, free_bias: bool = False) -> None:
+    def __init__(self, inputs: Array, free_bias: bool = False, pooling: Pooling | None = None) -> None:
         _, first, group, counts = np.unique(inputs, axis=0, return_index=True, return_inverse=True, return_counts=True)
         order = np.argsort(first)  # in the order of the data
         self.rows, self.counts = first[order], counts[order].astype(float)
@@ -176,6 +193,19 @@ class Geometry:
         if free_bias:  # a shift of the rows' size, so that the rounding of unit rows sees both parts
             lifted[:, -1] = max(self.bias_range, 1.0)
         self.walls = _distinct_walls(lifted)
+        self.shares: Array | None = None
+        self.pulls: Array | None = None
+        if pooling is not None:
+            self.shares, self.pulls = self._taken(pooling)
+
+    def _taken(self, pooling: Pooling) -> tuple[Array, Array]:
+        """``shares`` and ``pulls`` of a form, of what the samples of bags take of each distinct row.
+
+        (Σ_r |T_ir| a_r)² <= (Σ_r |T_ir|) (Σ_r |T_ir| a_r²), summed over samples i; N moves the rows by its columns T_·r.
+        """
+        taken = pooling.absolute().merged(np.arange(len(self.group)), self.group, len(self.rows)).operator
+        shares = taken.T @ np.asarray(taken.sum(axis=1)).ravel()
+        return shares, np.sqrt(np.asarray(taken.multiply(taken).sum(axis=0)).ravel())
 
     def form(self, N: Array, activation: Activation, sizes: Array | None = None, terms: int = 0) -> Form:
         """The form of a dual point N (n, c), whose columns must sum to zero when the bias is free.
@@ -206,6 +236,8 @@ class Geometry:
             counts=self.counts if merged else None,
             walls=self.walls,
             terms=terms,
+            shares=self.shares,
+            pulls=self.pulls,
         )
 
 
@@ -268,7 +300,7 @@ def form_of_rows(problem: Problem, M: Array, sizes: Array | None = None) -> Form
     """
     geometry = _GEOMETRIES.get(problem)
     if geometry is None:
-        geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias.is_free)
+        geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias.is_free, problem.pooling)
     terms = 0 if problem.pooling is None else 2 + problem.pooling.n_shared
     return geometry.form(M, problem.activation, sizes, terms)
 

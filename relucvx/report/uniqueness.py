@@ -9,7 +9,7 @@ from typing import Any
 from relucvx._api import optimal_set
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline
-from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.errors import InvalidInputError
 from relucvx.report.measure import distance, kernel_of
 from relucvx.solution import Solution
 
@@ -53,16 +53,14 @@ def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], deadline: 
         return KernelUniqueness(None, "there was no time to tell")
     try:
         found = optimal_set(solution, time_limit=left)
-    except UnsupportedError:
-        return KernelUniqueness(
-            None, "no closed form applies, and the set of all optima is not computed for this problem"
-        )
     except InvalidInputError:
         return KernelUniqueness(None, f"a relative gap of {solution.certificate.rel_gap:.1g} is too wide to tell")
     if found.verdict is Uniqueness.UNIQUE:
         return KernelUniqueness(True, f"the optimum itself is unique: {found.reason}")
     if found.second is not None:
-        apart = distance(kernel_of(solution.problem, found.second), kernel_of(solution.problem, found.network))
+        problem = solution.problem
+        one, two = (kernel_of(problem, problem.inner(network)) for network in (found.second, found.network))
+        apart = distance(one, two)
         if apart > DIFFERENT:
             return KernelUniqueness(False, f"two optima of equal objective have kernels {apart:.2g} apart")
         # two optima with one kernel say nothing about a third

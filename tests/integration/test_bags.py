@@ -265,7 +265,6 @@ def test_the_objective_is_the_definitions():
     ("call", "message"),
     [
         (lambda: rx.interpolate(rx.make_problem(X, Y, 1.0, pooling="mean")), "an exact fit"),
-        (lambda: rx.optimal_set(rx.solve(X, Y, 0.5, pooling="mean")), "set of all optima"),
         (
             lambda: rx.ConvexProgram(
                 rx.make_problem(X, Y, 1.0, pooling="flatten"), arrangement=rx.enumerate_patterns(X.reshape(-1, 2))

@@ -7,7 +7,7 @@ from report.cases import scaled
 
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline
-from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.errors import InvalidInputError
 from relucvx.report import uniqueness as uniqueness_module
 
 
@@ -35,7 +35,5 @@ def test_undecided_optimal_sets_stay_undecided(monkeypatch, solved):
 
         return fail
 
-    monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(UnsupportedError))
-    assert "not computed for this problem" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason
     monkeypatch.setattr(uniqueness_module, "optimal_set", refuse(InvalidInputError))
     assert "a relative gap of 0.1 is too wide" in uniqueness_module.kernel_uniqueness(rough, [], Deadline()).reason

@@ -93,13 +93,15 @@ def _measure_set(instance: Instance, predicted: Predicted) -> list[Deviation]:
     if instance["several"] and time.perf_counter() - began >= limit:
         raise too_late("the set of optima", limit)
     value = predicted["value"]
-    named = [found.network, *([found.second] if found.second is not None else [])]
+    inner = first.problem.inner
+    best, second = inner(found.network), inner(found.network if found.second is None else found.second)
+    named = [best, second]
     rng = np.random.default_rng(int(instance["seed"]))
-    named += [found.vertex(rng.standard_normal(len(found.coefficients))) for _ in range(2) if found.complete]
+    named += [inner(found.vertex(rng.standard_normal(len(found.coefficients)))) for _ in range(2) if found.complete]
     excess = max(literal(instance, net) for net in named) - value
     rivals = [other.network, *(planted_ends(instance)[:2] if instance["several"] else ())]
     unique = found.verdict is Uniqueness.UNIQUE
-    far = max(_apart(instance, found.network, rival) for rival in rivals)
+    far = max(_apart(instance, best, rival) for rival in rivals)
     fits = np.array([np.ravel(net.predict(instance["X"])) for net in (*named, *rivals)])
     out = [
         at_most("excess of the optima named", excess, 0.0, 1e-6, value),
@@ -109,10 +111,7 @@ def _measure_set(instance: Instance, predicted: Predicted) -> list[Deviation]:
     ]
     if instance["several"]:
         out.append(same("two optima are found", found.verdict is Uniqueness.NOT_UNIQUE, True))
-        second = found.network if found.second is None else found.second
-        out.append(
-            at_most("distance of the second from the first", 1e-2, _apart(instance, found.network, second), 1e-9)
-        )
+        out.append(at_most("distance of the second from the first", 1e-2, _apart(instance, best, second), 1e-9))
     return out
 
 
