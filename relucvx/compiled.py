@@ -9,6 +9,7 @@ names.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
 import numbers
@@ -22,9 +23,11 @@ import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.cpu import CPUTargetOptions
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
 from relucvx import __version__
+from relucvx.machine_code import whole_programs
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +47,39 @@ UNUSABLE = (
 _digests: dict[str, str] = {}
 
 
+class Kernel(CPUDispatcher):
+    """A function that is compiled where it is first called, apart for callers from Python and for other kernels.
+
+    Called from a kernel it becomes a part of that kernel's machine code; machine code of its own, with a way in from Python,
+    is made, and kept between processes, only where Python calls it.
+    """
+
+    @functools.cached_property
+    def part(self) -> CPUDispatcher:
+        """The same function as other kernels call it."""
+        return CPUDispatcher(self.py_func, self.locals, {**self.targetoptions, "no_cpython_wrapper": True})
+
+    @property
+    def is_compiling(self) -> Any:
+        """Where this is so a call is one of the function to itself."""
+        return self._compiling_counter or ("part" in vars(self) and self.part.is_compiling)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """What a kernel that calls this one takes it for."""
+        return self.part.get_call_template(args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        """What such a call leads to."""
+        return self.part.get_overload(sig)
+
+    def compile(self, sig: Any) -> Any:
+        """Load or make the machine code for a signature."""
+        with whole_programs(self.targetctx.codegen()):
+            return super().compile(sig)
+
+
 def compiled(
-    function: Callable[..., Any] | None = None,
-    *,
-    fastmath: set[str] | bool = False,
-    counted: bool = True,
-    inner: bool = False,
+    function: Callable[..., Any] | None = None, *, fastmath: set[str] | bool = False, counted: bool = True
 ) -> Any:
     """Compile a function for numba, without the GIL, and keep the machine code between processes.
 
@@ -60,17 +90,16 @@ def compiled(
     counted : bool
         Whether references to arrays are counted. A function that makes no array and returns none can borrow those of its
         caller: counting dozens of them, atomically, takes longer than the arithmetic of a small function.
-    inner : bool
-        Whether only other kernels call it: the way in from Python is then left out, which for many arrays is as much code to
-        compile as the function.
     """
     if function is None:
-        return lambda later: compiled(later, fastmath=fastmath, counted=counted, inner=inner)
+        return lambda later: compiled(later, fastmath=fastmath, counted=counted)
+    if numba.config.DISABLE_JIT:
+        return function
     # numba keeps this option to itself; without it the code is as right, and slower
     borrowing = {"_nrt": counted} if hasattr(CPUTargetOptions, "_nrt") else {}
     # nobody calls kernels from C
-    ways_in = {"no_cfunc_wrapper": True, "no_cpython_wrapper": inner}
-    kernel = numba.njit(nogil=True, fastmath=fastmath, **ways_in, **borrowing)(function)
+    options = {"nopython": True, "nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True, **borrowing}
+    kernel = Kernel(function, targetoptions=options)
     try:
         kernel._cache = _Cache(function)
     except (RuntimeError, OSError) as error:  # numba: "no locator available"

@@ -118,7 +118,7 @@ def positive_sum(z: Any, begin: int, end: int) -> float:
     return total
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def fill_values(rows: Rows, listed: Any, count: int, bends: int, on: Any, z: Any, g: Any, value: Any) -> None:
     """The sums over all samples at a generator g: the map of those that are on, and relu(z_i) of the ``count`` listed."""
     dim, c = rows.L.shape
@@ -188,7 +188,7 @@ def place_cone(rows: Rows, stack: Stack, G: Any, bound: float, depth: int) -> No
         slope[i] = 1.0 if slope[i] > 0.0 else 0.0
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def extremes(Z: Any, replaced: int, z: Any, count: int, high: Any, low: Any) -> None:
     """Largest and smallest product of each listed sample, with z in place of row ``replaced`` (-1: none)."""
     for k in range(Z.shape[0]):

@@ -10,7 +10,7 @@ SIZE = 0
 """Place of the number of open cones in a tally."""
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def copy_cone(source: Any, target: Any) -> None:
     """Generators of one cone into the place of another: without the scratch that an assignment of slices asks for."""
     for k in range(source.shape[0]):

@@ -42,7 +42,7 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
     least_norm_in(G, p, b, x, w, passive_room(G.shape[0], p))
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def least_norm_in(G: Any, p: int, b: Any, x: Any, w: Any, room: Passive) -> int:
     """:func:`least_norm` in room that the caller keeps; returns how many rows hold as equations.
 
@@ -127,7 +127,7 @@ def append_row(G: Any, p: int, b: Any, k: int, count: int, room: Passive) -> boo
     return True
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def settle(G: Any, p: int, b: Any, x: Any, count: int, zero: float, room: Passive) -> int:
     """Take the multipliers x to those of the equations, dropping equations on the way; returns how many are left."""
     R, s, index = room.R, room.s, room.index
@@ -178,7 +178,7 @@ def make_way(G: Any, p: int, b: Any, x: Any, k: int, count: int, zero: float, ro
     return drop_zeros(G, p, b, x, count, zero, room)
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def drop_zeros(G: Any, p: int, b: Any, x: Any, count: int, zero: float, room: Passive) -> int:
     """Equations whose multiplier is zero are none any more; those after them are factored again."""
     kept = 0

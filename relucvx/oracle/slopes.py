@@ -104,7 +104,7 @@ def majorant(G: Any, p: int, b: Any, room: Room) -> Any:
     return np.sqrt(square) + np.sqrt(G.shape[0]) * left, count
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def find_lean(c: int, side: int, room: Room) -> None:
     """The direction of the output at the maximiser, to first order: what lines of a sample lose depends on it."""
     if c == 1:
@@ -129,7 +129,7 @@ def line_share(rows: Rows, r: int, lean: Any) -> float:
     return 0.5 * (1.0 - total)
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def lost_by_lines(rows: Rows, stack: Stack, s: int, begin: int, end: int, room: Room) -> float:
     """Σ (relu - line) at the maximiser w, each with its share; leaves the shares in the room."""
     dim, p = rows.X.shape[1], rows.p
@@ -150,7 +150,7 @@ def lost_by_lines(rows: Rows, stack: Stack, s: int, begin: int, end: int, room: 
     return total
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def improve_slopes(rows: Rows, stack: Stack, s: int, begin: int, end: int, count: int, room: Room) -> None:
     """Coordinate descent of ||w||² over the slopes, while the equations g_k·w = b_k stay those that they are.
 

@@ -80,7 +80,7 @@ def try_point(rows: Rows, point: Any, record: Any, witness: Any) -> None:
             witness[j] = point[j]
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def bound_cone(
     rows: Rows, stack: Stack, s: int, above: float, prune: float, grace: float, record: Any, witness: Any, room: Room
 ) -> float:
@@ -122,7 +122,7 @@ def bound_cone(
     return largest
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def turn_cost(stack: Stack, s: int, q: int, e: int) -> float:
     """What the bound of several outputs loses as F turns along an edge, of ||Σ α_k f_k|| <= Σ α_k ||f_k||.
 
@@ -168,7 +168,7 @@ def find_losses(rows: Rows, stack: Stack, s: int, room: Room) -> Any:
     return heavy, heaviest / weight if weight > 0.0 else 0.0
 
 
-@compiled(fastmath={"reassoc"}, counted=False, inner=True)
+@compiled(fastmath={"reassoc"}, counted=False)
 def edge_cost(first: Any, second: Any, share: Any, count: int, a: float, b: float) -> float:
     """Σ min(|z|, |z'|) over the samples that change sign along an edge, each with its weight."""
     total = 0.0
@@ -178,7 +178,7 @@ def edge_cost(first: Any, second: Any, share: Any, count: int, a: float, b: floa
     return total
 
 
-@compiled(fastmath={"reassoc"}, counted=False, inner=True)
+@compiled(fastmath={"reassoc"}, counted=False)
 def end_cost(z: Any, share: Any, count: int, a: float) -> float:
     """Σ |z| with weights, which no edge from this generator costs more than."""
     total = 0.0
@@ -187,7 +187,7 @@ def end_cost(z: Any, share: Any, count: int, a: float) -> float:
     return a * total
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def worst_edge(stack: Stack, s: int, room: Room) -> Any:
     """The edge along which the bound loses most, or the longest where no cost is there to compare."""
     dim, count, several = stack.G.shape[1], stack.count[s], stack.lean.shape[1] > 1
@@ -266,7 +266,7 @@ def new_generator(rows: Rows, stack: Stack, s: int, record: Any, witness: Any, r
         try_point(rows, point, record, witness)
 
 
-@compiled(counted=False, inner=True)
+@compiled(counted=False)
 def descend(
     rows: Rows, stack: Stack, bounds: Any, nodes: Any, depths: Any, tally: Any, heap: bool, floor: float, prune: float,
     grace: float, stop_above: float, steps: int, work: int, record: Any, witness: Any, room: Room,
