@@ -208,6 +208,8 @@ DOORS = {
     datasets.factorial: lambda: {"d_Y": 2, "repeats": 1, "x0": 1.0, "x1": 0.0, "x2": 0.0, "rng": 0},
     datasets.factorial_kernel: lambda: {"Y": SIGNS, "x0": 1.0, "x1": 0.0, "x2": 0.0},
     datasets.get: lambda: {"name_or_path": "planted:5x2", "rng": 0},
+    datasets.graphs: lambda: {"n": 4, "d": 2, "nodes": (2, 4), "noise": 0.0, "rng": 0},
+    datasets.images: lambda: {"classes": (3, 8), "one_hot": None},
     datasets.inputs_from_kernel: lambda: {"K": KERNEL, "rng": 0},
     datasets.load: lambda: {
         "name": "iris", "standardize": True, "one_vs_rest": 0, "components": 2, "one_hot": None, "standardize_target": True,
@@ -216,6 +218,7 @@ DOORS = {
     datasets.planted: lambda: {"n": 5, "d": 2, "width": 2, "noise": 0.1, "rng": 0, "n_outputs": 1},
     datasets.read_table: lambda: {"path": "nowhere.csv", "target": None, "columns": None},
     datasets.sawtooth: lambda: {"depth": 2},
+    datasets.sequences: lambda: {"n": 4, "length": 6, "window": 3, "noise": 0.3, "rng": 0},
     datasets.spiral: lambda: {"n": 6, "noise": 0.0, "rng": 0, "turns": 1.0},
     datasets.standardize_columns: lambda: {"X": X},
     datasets.suggest_beta: lambda: {"X": X, "Y": Y},

@@ -1,4 +1,4 @@
-"""Inputs of known structure: embedded, synthetic, degenerate and textbook datasets, and data files."""
+"""Inputs of known structure: embedded, synthetic, degenerate and textbook datasets, bags of rows, and data files."""
 
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.datasets.degenerate import degenerate_bank
@@ -7,6 +7,7 @@ from relucvx.datasets.files import read_table
 from relucvx.datasets.folding import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor_function, cantornet, sawtooth
 from relucvx.datasets.idx import load_idx
 from relucvx.datasets.lookup import RECIPES, available, get
+from relucvx.datasets.structured import graphs, images, sequences
 from relucvx.datasets.synthetic import (
     class_labels,
     factorial,
@@ -33,12 +34,15 @@ __all__ = [
     "factorial",
     "factorial_kernel",
     "get",
+    "graphs",
+    "images",
     "inputs_from_kernel",
     "load",
     "load_idx",
     "planted",
     "read_table",
     "sawtooth",
+    "sequences",
     "spiral",
     "standardize_columns",
     "suggest_beta",

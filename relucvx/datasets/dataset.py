@@ -6,24 +6,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relucvx.conversion import as_list
+from relucvx.conversion import as_list, to_numpy
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, read_labels
+from relucvx.network.pooling import as_groups
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.types import Array, Result
-from relucvx.validation import as_matrix, check_same_length
+from relucvx.validation import as_flat_matrix, as_matrix, check_same_length
 
 
 @dataclass(frozen=True, repr=False)
 class Dataset(Result):
     """Inputs X (n, d) and targets Y (n,) or (n, c) with their names; arrays are read-only float64.
 
+    Samples can be bags of rows, X (n, p, d) or rows (R, d) with ``groups``, or images (n, channels, h, w).
+
     Attributes
     ----------
     name : str
         Short name, also the first word of ``repr``.
-    X : ndarray of shape (n, d)
-        One row per sample.
+    X : ndarray of shape (n, d), (n, p, d), (n, channels, h, w), or (R, d) with ``groups``
+        One row per sample; p rows of each (``pooling=`` of :func:`relucvx.solve` says how they are read); images, of which
+        :func:`relucvx.patches` makes rows; or all rows of bags of unequal size.
     Y : ndarray of shape (n,) or (n, c)
         Targets; ±1 for two classes.
     labels : ndarray of shape (n,) of int, optional
@@ -36,6 +40,8 @@ class Dataset(Result):
         At most beta_max / 10 for the squared loss without bias, so the optimum there is not the zero network.
     teacher : TwoLayerReLU, optional
         The network that generated Y, where there is one.
+    groups : ndarray of shape (R,) of int, optional
+        The sample of each row of X, where samples are bags of unequal size.
 
     Raises
     ------
@@ -66,32 +72,52 @@ class Dataset(Result):
     description: str = ""
     beta_hint: float | None = None
     teacher: TwoLayerReLU | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        X = as_matrix(self.X, "X")
+        X = _as_inputs(self.X)
         Y = as_matrix(self.Y, "Y", allow_vector=True)
-        check_same_length(X, Y)
+        if self.groups is None:
+            check_same_length(X, Y)
+        else:
+            self._check_groups(X, Y, self.groups)
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "Y", Y[:, 0] if is_vector(self.Y, "Y") else Y)
         object.__setattr__(self, "feature_names", tuple(str(s) for s in as_list(self.feature_names, "feature_names")))
         object.__setattr__(self, "target_names", tuple(str(s) for s in as_list(self.target_names, "target_names")))
-        if self.feature_names and len(self.feature_names) != X.shape[1]:
+        if self.feature_names and len(self.feature_names) != X.shape[-1]:
             raise InvalidInputError(
-                explain(f"{X.shape[1]} feature_names, one per column of X", f"{len(self.feature_names)} names")
+                explain(f"{X.shape[-1]} feature_names, one per column of X", f"{len(self.feature_names)} names")
             )
         if self.labels is not None:
-            object.__setattr__(self, "labels", np.asarray(read_labels(self.labels, "labels", len(X))))
+            object.__setattr__(self, "labels", np.asarray(read_labels(self.labels, "labels", len(Y))))
         super().__post_init__()
+
+    def _check_groups(self, X: Array, Y: Array, member: np.ndarray) -> None:
+        """A sample for every row, and a target for every sample."""
+        if X.ndim != 2:
+            raise InvalidInputError(explain("X of shape (R, d), all rows, where there are groups", f"shape {X.shape}"))
+        groups = as_groups(member, len(X))
+        if groups.max() + 1 != len(Y):
+            raise InvalidInputError(
+                explain(f"Y with a row for each of the {groups.max() + 1} groups", f"{len(Y)} rows", "a target per row")
+            )
+        object.__setattr__(self, "groups", groups)
 
     @property
     def n_samples(self) -> int:
         """Number n of samples."""
-        return len(self.X)
+        return len(self.Y)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether every sample is one row of X."""
+        return self.X.ndim == 2 and self.groups is None
 
     @property
     def n_features(self) -> int:
-        """Number d of input features."""
-        return int(self.X.shape[1])
+        """Number d of input features of a row (of images: the columns of pixels)."""
+        return int(self.X.shape[-1])
 
     @property
     def n_outputs(self) -> int:
@@ -100,7 +126,19 @@ class Dataset(Result):
 
     def __repr__(self) -> str:
         outputs = "" if self.Y.ndim == 1 else f", {self.n_outputs} outputs"
-        return f"{type(self).__name__}({self.name}: {self.n_samples} samples x {self.n_features} features{outputs})"
+        rows = "" if self.groups is None else f" of {len(self.X)} rows"
+        rows = f" x {self.X.shape[1]} rows" if self.X.ndim == 3 else rows
+        size = f"{self.n_features} features" if self.X.ndim < 4 else " x ".join(map(str, self.X.shape[1:]))
+        return f"{type(self).__name__}({self.name}: {self.n_samples} samples{rows} x {size}{outputs})"
+
+
+def _as_inputs(X: Array) -> Array:
+    """A matrix, bags of rows or images of finite real numbers in float64."""
+    raw = to_numpy(X, "X")
+    if raw.ndim not in (3, 4):
+        return as_matrix(X, "X")
+    out: Array = as_flat_matrix(raw, "X").reshape(raw.shape)
+    return out
 
 
 def suggest_beta(X: Array, Y: Array) -> float | None:

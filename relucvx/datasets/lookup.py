@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relucvx.conversion import as_path
-from relucvx.datasets import embedded, files, synthetic
+from relucvx.datasets import embedded, files, structured, synthetic
 from relucvx.datasets.dataset import Dataset
 from relucvx.datasets.degenerate import degenerate_bank
 from relucvx.datasets.textbook import textbook_instances
@@ -23,11 +23,20 @@ RECIPES = {
     "whitened": "whitened:N or whitened:NxD",
     "factorial": "factorial:VARIABLES or factorial:VARIABLESxREPEATS",
     "classes": "classes:SIZExSIZEx...",
+    "images": "images:DIGITxDIGITx...",
+    "graphs": "graphs:N or graphs:NxD",
+    "sequences": "sequences:N or sequences:NxLENGTH or sequences:NxLENGTHxWINDOW",
 }
 """Synthetic recipes and how their sizes are written."""
 
-_DEFAULTS = {"planted": (100, 3), "spiral": (100,), "whitened": (6, 8), "factorial": (2, 1), "classes": (3, 3)}
-_SIZES = {"planted": (2, 3), "spiral": (1, 1), "whitened": (1, 2), "factorial": (1, 2), "classes": (1, 100)}
+_DEFAULTS = {
+    "planted": (100, 3), "spiral": (100,), "whitened": (6, 8), "factorial": (2, 1), "classes": (3, 3),
+    "images": (3, 8), "graphs": (60, 3), "sequences": (40, 16, 4),
+}  # fmt: skip
+_SIZES = {
+    "planted": (2, 3), "spiral": (1, 1), "whitened": (1, 2), "factorial": (1, 2), "classes": (1, 100),
+    "images": (2, 10), "graphs": (1, 2), "sequences": (1, 3),
+}  # fmt: skip
 
 
 def available() -> tuple[str, ...]:
@@ -56,7 +65,8 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     ----------
     name_or_path : str or path
         ``iris`` and the other embedded names; a recipe such as ``planted:100x3``, ``spiral:80``, ``whitened:6x8``,
-        ``factorial:2x3``, ``classes:3x3x2``; ``textbook:NAME``; ``degenerate:NAME``; or the path of a .csv, .npy or
+        ``factorial:2x3``, ``classes:3x3x2``, and the bags of rows ``images:3x8``, ``graphs:60x3``, ``sequences:40x16x4``;
+        ``textbook:NAME``; ``degenerate:NAME``; or the path of a .csv, .npy or
         .npz file (anything with a dot or a path separator is a path).
     rng : None, int or Generator, default 0
         Source of randomness of the recipes; unused otherwise.
@@ -123,9 +133,13 @@ def _recipe(word: str, kind: str, rest: str, rng: Rng, options: dict[str, Any]) 
         "whitened": synthetic.whitened,
         "factorial": synthetic.factorial,
         "classes": synthetic.class_labels,
+        "images": structured.images,
+        "graphs": structured.graphs,
+        "sequences": structured.sequences,
     }
-    arguments: tuple = (sizes,) if kind == "classes" else sizes
-    return _call(makers[kind], word, arguments, {"rng": rng, **options})
+    arguments: tuple = (sizes,) if kind in ("classes", "images") else sizes
+    # digits are what they are
+    return _call(makers[kind], word, arguments, options if kind == "images" else {"rng": rng, **options})
 
 
 def _call(function: Any, word: str, arguments: tuple, options: dict[str, Any]) -> Dataset:
