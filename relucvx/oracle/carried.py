@@ -88,7 +88,6 @@ class Room(NamedTuple):
     passive: Passive
 
 
-@compiled
 def make_stack(slots: int, n: int, dim: int, kinds: int, c: int) -> Stack:
     """Slots for cones with up to n mixed samples."""
     return Stack(
@@ -99,7 +98,6 @@ def make_stack(slots: int, n: int, dim: int, kinds: int, c: int) -> Stack:
     )  # fmt: skip
 
 
-@compiled
 def make_room(n: int, dim: int, kinds: int, c: int, p: int) -> Room:
     """Scratch for cones with up to n mixed samples."""
     return Room(
@@ -128,7 +126,7 @@ def fill_values(rows: Rows, listed: Any, count: int, bends: int, on: Any, z: Any
             total += on[o, j] * g[j]
         value[o] = total
     if c == 1:
-        value[0] += positive_sum(z, 0, bends)
+        value[0] += positive_sum(z, np.int64(0), bends)
         value[1] += positive_sum(z, bends, count)
         return
     for o in range(c):

@@ -28,7 +28,6 @@ class Passive(NamedTuple):
     inside: Any
 
 
-@compiled
 def passive_room(size: int, p: int) -> Passive:
     """Room for ``size`` rows, of which at most ``p`` are independent."""
     return Passive(
@@ -36,15 +35,11 @@ def passive_room(size: int, p: int) -> Passive:
     )
 
 
-@compiled
-def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
-    """Least ||w|| over the leading p coordinates with g_k·w >= b_k: fills multipliers x >= 0 and w = Σ x_k g_k."""
-    least_norm_in(G, p, b, x, w, passive_room(G.shape[0], p))
-
-
 @compiled(counted=False)
-def least_norm_in(G: Any, p: int, b: Any, x: Any, w: Any, room: Passive) -> int:
-    """:func:`least_norm` in room that the caller keeps; returns how many rows hold as equations.
+def least_norm(G: Any, p: int, b: Any, x: Any, w: Any, room: Passive) -> int:
+    """Least ||w|| over the leading p coordinates with g_k·w >= b_k: fills multipliers x >= 0 and w = Σ x_k g_k.
+
+    Returns how many rows hold as equations.
 
     Lawson-Hanson on the dual, with an orthogonal factorisation so that thin cones keep their digits. It may stop early;
     x >= 0 holds whenever it does, and w is Σ x_k g_k to the accuracy of the factorisation.
@@ -57,12 +52,14 @@ def least_norm_in(G: Any, p: int, b: Any, x: Any, w: Any, room: Passive) -> int:
         top = max(top, b[k])
     for j in range(w.shape[0]):
         w[j] = 0.0
-    count = 0
+    # numbers that are no literals, for each of which numba would compile everything below once more
+    count: Any = np.int64(0)
+    pick: Any = np.int64(-1)
     if top <= 0.0:
         return count
     # each round: the worst violated row becomes an equation, and equations whose multiplier falls below 0 go
     for _ in range(3 * min(size, p + 1) + 6):
-        worst, pick = 1e-14 * top, -1
+        worst, pick = 1e-14 * top, np.int64(-1)
         for k in range(size):
             if not room.inside[k]:
                 slack = b[k]
@@ -181,7 +178,7 @@ def make_way(G: Any, p: int, b: Any, x: Any, k: int, count: int, zero: float, ro
 @compiled(counted=False)
 def drop_zeros(G: Any, p: int, b: Any, x: Any, count: int, zero: float, room: Passive) -> int:
     """Equations whose multiplier is zero are none any more; those after them are factored again."""
-    kept = 0
+    kept: Any = np.int64(0)  # no literal, as above
     for a in range(count):
         k = room.index[a]
         room.inside[k] = x[k] > zero

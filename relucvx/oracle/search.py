@@ -96,7 +96,8 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
             if not improved:
                 break
             # longer steps after a success: starts are far from their maximum, and F is piecewise smooth
-            w[:] = trial
+            for j in range(dim):
+                w[j] = trial[j]
             value = new
             step = min(2.0 * step, 16.0)
         else:

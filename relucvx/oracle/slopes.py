@@ -20,7 +20,7 @@ import numpy as np
 from relucvx.compiled import compiled
 from relucvx.oracle.carried import Room, Rows, Stack
 from relucvx.oracle.cone_bounds import entrywise_bound
-from relucvx.oracle.least_norm import least_norm_in
+from relucvx.oracle.least_norm import least_norm
 
 ROUNDS, SWEEPS = 5, 3
 """Times that slopes are improved and the equations found anew; sweeps over all slopes in each."""
@@ -92,7 +92,7 @@ def majorant(G: Any, p: int, b: Any, room: Room) -> Any:
     With v the largest violation of g_k·w >= b_k that is left, Σ α_k b_k <= ||w|| + v Σ α_k, and Σ α_k <= sqrt(D): products of
     generators are not negative, so that Σ α_k² <= ||Σ α_k g_k||² <= 1.
     """
-    count = least_norm_in(G, p, b, room.alpha, room.w, room.passive)
+    count = least_norm(G, p, b, room.alpha, room.w, room.passive)
     left, square = 0.0, 0.0
     for k in range(G.shape[0]):
         slack = b[k]

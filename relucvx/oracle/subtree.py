@@ -67,7 +67,10 @@ def value_of(rows: Rows, point: Any) -> float:
         if z > 0.0:
             for o in range(c):
                 total[o] += rows.unit[i, o] * z
-    return np.sqrt((total * total).sum())
+    square = 0.0
+    for o in range(c):
+        square += total[o] * total[o]
+    return np.sqrt(square)
 
 
 @compiled(counted=False)

@@ -19,7 +19,7 @@ def test_least_norm_solves_its_quadratic_program(dim):
     for trial in range(100):
         G = random_cone(rng, dim, dim, 0.4)
         b = rng.standard_normal(dim) + 0.5
-        least_norm(G, dim, b, x, w)
+        least_norm(G, dim, b, x, w, passive_room(dim, dim))
         assert (x >= 0).all()
         np.testing.assert_allclose(w, x @ G, atol=1e-12)
         if b.max() <= 0:
@@ -64,7 +64,7 @@ def test_equations_are_dropped_on_the_way():
     G = np.array([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6]])
     b = np.array([1.0, 0.99, 0.99])
     x, w = np.empty(3), np.empty(2)
-    least_norm(G, 2, b, x, w)
+    least_norm(G, 2, b, x, w, passive_room(3, 2))
     assert x[0] == 0.0
     np.testing.assert_allclose(w, [0.99 / 0.8, 0.0], atol=1e-14)
     np.testing.assert_allclose(x @ G, w, atol=1e-14)
