@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -16,6 +17,7 @@ import typer
 
 import relucvx as rx
 from relucvx.cli import output, profile, regions, theory, verify
+from relucvx.cli.bags import Bags, rows_only
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
 from relucvx.cli.input import (
     Source,
@@ -80,7 +82,8 @@ def patterns(
 
     # refused before the work, not after it
     out = checked_npz(out)
-    X = np.asarray(Source(data, target, columns, None, components, standardize, samples, seed).read().X)
+    table = Source(data, target, columns, None, components, standardize, samples, seed).read()
+    X = np.asarray(rows_only(table, "the patterns of its samples").X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
     rows, nonzero, _ = equilibrium.equilibrate(X)
     # parallel rows are one wall, and only dimensions that rows span count: Cover's count is taken of these
@@ -118,6 +121,7 @@ def solve(
     solver: Annotated[str, typer.Option(help="auto, active_set or conic (all patterns through CVXPY)")] = "auto",
     start: Annotated[Path | None, typer.Option(help="saved solution to start from; without DATA, to resume")] = None,
     source: Source,
+    bags: Bags,
     out: Annotated[Path | None, typer.Option(help="save the solution to this .npz file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -129,7 +133,7 @@ def solve(
     if data is None and first is not None and start is not None:
         task = pose_again(first, start, posing.beta)
     else:
-        source, bias = or_example(source, data, posing.bias)
+        source, bias = or_example(replace(source, bags=bags), data, posing.bias)
         task = posing.with_bias(bias).on(source)
     with output.progress("solving", tol) as callback:
         # Ctrl-C gives the best network so far, with its proof
@@ -212,6 +216,7 @@ def path(
     tol: Tol = 1e-6,
     time_limit: Annotated[float | None, typer.Option(help="seconds for each strength")] = None,
     source: Source,
+    bags: Bags,
     out: Annotated[Path | None, typer.Option(help="a folder for the solutions, or an .npz file for the table")] = None,
     as_json: Json = False,
 ) -> None:
@@ -219,7 +224,7 @@ def path(
     # one table for all strengths, or a folder with a solution for each
     table_file = out if out is not None and out.suffix == ".npz" else None
     check_files(table_file)
-    source, bias = or_example(source, data, bias)
+    source, bias = or_example(replace(source, bags=bags), data, bias)
     given = None if betas is None else given_strengths(betas)
     # posed at the whole of beta_max, of which the strengths are shares
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 import relucvx as rx
+from relucvx.cli.bags import Bags, thinned
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.later import later
 
@@ -49,12 +50,14 @@ class Source:
     standardize: bool | None = None
     samples: int | None = None
     seed: int = 0
+    bags: Bags = field(default_factory=Bags)
 
     def read(self, loss: str = "squared") -> Dataset:
         """The data set, with as many outputs as it has; several classes as the loss takes them (see ``Loss.one_hot``)."""
 
         coding = losses.as_loss(loss).one_hot
         embedded = self.data in rx.datasets.EMBEDDED
+        coded = embedded or self.data.partition(":")[0] == "images"
         chosen = self.one_vs_rest
         given = {
             "target": self.target,
@@ -63,19 +66,18 @@ class Source:
             # embedded sets standardise themselves, before components are taken; files are standardised below
             "components": self.components,
             "standardize": self.standardize if embedded else None,
-            "one_hot": coding if embedded and self.data != "diabetes" and chosen is None else None,
+            "one_hot": coding if coded and self.data != "diabetes" and chosen is None else None,
+            "groups": self.bags.groups,
         }
         if coding and self.data.lower().endswith(".csv"):
             given["classes"] = True
         options = {name: value for name, value in given.items() if value is not None}
         found = rx.datasets.get(self.data, rng=self.seed, **options)
         if self.standardize and not embedded:
+            if found.X.ndim > 2:
+                raise InvalidInputError(explain("a table for --standardize", repr(found), "", "without --standardize"))
             found = replace(found, X=rx.datasets.standardize_columns(found.X)[0], feature_names=())
-        # evenly over the table, which may be sorted by class
-        if self.samples is not None and self.samples < found.n_samples:
-            rows = np.linspace(0, found.n_samples - 1, self.samples).round().astype(int)
-            found = replace(found, X=found.X[rows], Y=found.Y[rows], labels=None)
-        return found
+        return self.bags.cut(thinned(found, self.samples))
 
     def named(self, found: Dataset) -> str:
         """A title for the data."""
@@ -111,10 +113,17 @@ class Task:
     def title(self) -> str:
         """One line for the head of a table."""
         loss, bias, phi = (getattr(v, "name", v) for v in (self.options[k] for k in ("loss", "bias", "activation")))
-        n, d = self.X.shape
+        bags = self.options.get("pooling")
+        groups = self.options.get("groups")
+        n, d = len(self.Y), self.X.shape[-1]
+        # rows of bags: as many in each, or in all
+        of_rows = (
+            f" x {self.X.shape[1]} rows" if self.X.ndim == 3 else "" if groups is None else f" of {len(self.X)} rows"
+        )
+        reading = "" if bags is None else f", {bags if isinstance(bags, str) else 'weighted'} pooling"
         names = f" ({', '.join(self.targets)})" if len(self.targets) == self.outputs and self.outputs <= 5 else ""
         outputs = f" -> {self.outputs} outputs{names}" if self.outputs > 1 else ""
-        return f"{self.name}: {n} samples x {d} features{outputs}; {loss} loss, bias {bias}, activation {phi}"
+        return f"{self.name}: {n} samples{of_rows} x {d} features{outputs}; {loss} loss, bias {bias}, activation {phi}{reading}"
 
 
 def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
@@ -123,7 +132,7 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
     if beta is not None and fraction is not None:
         raise InvalidInputError(explain("--beta or --beta-fraction", "both", "", "one of them"))
     found = source.read(options["loss"])
-    name = source.named(found)
+    name, options = source.named(found), {**options, **source.bags.options(found)}
     problem = rx.make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
     # asked for in any case: a strength means something only beside beta_max
     lo, hi = certificates.beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
@@ -173,6 +182,8 @@ def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
     """The problem that a solution file holds, for another strength if one is given."""
     p = stored.problem
     options = {"loss": p.loss, "bias": p.bias, "activation": p.activation, "sample_weight": p.sample_weight}
+    if p.pooling is not None:
+        options |= {"pooling": p.pooling.kind, "groups": p.pooling.groups}
     return Task(str(path), p.X, p.Y[:, 0] if p.scalar_output else p.Y, options, p.beta if beta is None else beta)
 
 

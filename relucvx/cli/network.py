@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.cli.bags import rows_only
 from relucvx.cli.input import PICKLES, Source, stored_solution
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.later import later
@@ -22,6 +23,8 @@ from relucvx.validation import as_count
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from relucvx.datasets import Dataset
 
 bars = later("rich.progress")
 terminals = later("rich.console")
@@ -80,7 +83,7 @@ def obtain_network(
     # data that are named come before those of the solution
     if source.data or not hasattr(loaded, "problem"):
         # read as for the cross-entropy, so that classes stay classes
-        found = source.read("cross_entropy")
+        found = table_of(source)
         name, X, Y, names = source.named(found), found.X, found.Y, found.target_names
     else:
         assert loaded is not None  # the branch needs an attribute of it
@@ -105,6 +108,11 @@ def obtain_network(
     facts |= _scores(module, X, Y, labels)
     facts |= {"epochs": epochs if weights is None else None, "seconds": time.perf_counter() - began}
     return module, X, labels, facts
+
+
+def table_of(source: Source) -> Dataset:
+    """The data, read as for the cross-entropy: samples of one row each."""
+    return rows_only(source.read("cross_entropy"), "looking inside networks")
 
 
 def as_classes(Y: np.ndarray, names: Sequence[str] = ()) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -195,7 +203,17 @@ def load_weights(path: Path) -> Any:
             )
         )
     if suffix == ".npz":
-        return stored_solution(path)
+        stored = stored_solution(path)
+        if stored.problem.pooling is not None:
+            raise DataFileError(
+                explain(
+                    "a network for samples of one row each",
+                    f"{path} with {stored.network!r}",
+                    "a solution for bags of rows",
+                    "in Python: relucvx.load(path).network",
+                )
+            )
+        return stored
     if not path.is_file():
         raise DataFileError(explain("a torch state dict", f"no file {path}", "a typo, or another folder"))
     return _mlp_from_state(path, _state(path))

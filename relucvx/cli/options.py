@@ -11,13 +11,15 @@ from typing import Annotated, Any
 
 import typer
 
+from relucvx.cli.bags import Bags
 from relucvx.cli.input import EXAMPLE, FRACTION, Source, Task, pose, problem_options
 
 Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, spiral:80, … or a .csv, .npy or .npz file",
+        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, images:3x8, graphs:60x3, … or a .csv, .npy or .npz "
+        "file",
     ),
 ]
 OptionalData = Annotated[
@@ -42,6 +44,22 @@ LossName = Annotated[
 Bias = Annotated[str | None, typer.Option(help="none, hidden, all or free  [default: none]")]
 ActivationName = Annotated[
     str | None, typer.Option("--activation", help="relu, leaky_relu, abs, linear, or two slopes: 0.1,1")
+]
+Pooling = Annotated[
+    str | None,
+    typer.Option(
+        help="how a sample reads its rows: mean, sum or flatten  [default: mean, where samples are bags of rows]"
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN|FILE.npy", help="the sample of each row of a long table: a column, or an array in a file"
+    ),
+]
+Patches = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE[,STRIDE[,PADDING]]", help="cut images into windows: 2,2 or 1x5 (height x width)"),
 ]
 Tol = Annotated[float, typer.Option(help="relative gap to prove")]
 TimeLimit = Annotated[float, typer.Option(help="seconds in all; the bound is valid when they run out")]
@@ -105,7 +123,12 @@ def _posing(
     return Posing(beta, beta_fraction, loss, bias, activation)
 
 
-GROUPS: dict[Any, Callable[..., Any]] = {Source: _source, Posing: _posing}
+def _bags(pooling: Pooling = None, groups: Groups = None, patches: Patches = None) -> Bags:
+    """The options for samples that are bags of rows."""
+    return Bags(pooling, groups, patches)
+
+
+GROUPS: dict[Any, Callable[..., Any]] = {Source: _source, Posing: _posing, Bags: _bags}
 """Arguments of commands that stand for a group of options, and what makes them of these options."""
 
 

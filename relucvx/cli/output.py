@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 bars = later("rich.progress")
 files = later("relucvx.results")
 np = later("numpy")
+objectives = later("relucvx.program.objective")
 types = later("relucvx.types")
 
 
@@ -114,10 +115,12 @@ def certificate_facts(certificate: Certificate) -> dict[str, Any]:
 def solution_facts(sol: Solution) -> dict[str, Any]:
     """A solution for JSON: everything but the data and the history."""
     p = sol.problem
+    # of bags: all their rows, and how a sample reads them
+    bags = {} if p.pooling is None else {"rows": p.n_rows, "pooling": p.pooling.kind}
     return {
         "problem": {
             "samples": p.n_samples, "features": p.n_features, "beta": p.beta, "loss": p.loss.name, "bias": p.bias,
-            "activation": [p.activation.slope_neg, p.activation.slope_pos],
+            "activation": [p.activation.slope_neg, p.activation.slope_pos], **bags,
         },
         "objective": sol.objective, "status": sol.status, "status_help": sol.status.help,
         "certificate": certificate_facts(sol.certificate), "width": sol.network.width, "network": sol.network,
@@ -143,7 +146,7 @@ def path_facts(sol: Solution, beta_max: float) -> dict[str, Any]:
     return {
         "beta": p.beta, "ratio": p.beta / beta_max if beta_max > 0 else math.inf, "objective": sol.objective,
         "lower": c.lower, "rel_gap": c.rel_gap, "scope": c.scope.name, "width": sol.network.width,
-        "loss": p.loss_at(sol.network.predict(p.X).reshape(p.Y.shape)), "status": sol.status.name,
+        "loss": p.loss_at(objectives.fit(p, sol.inner)), "status": sol.status.name,
         "seconds": sol.stats["seconds"],
     }  # fmt: skip
 

@@ -80,7 +80,7 @@ def regions(
     stored = weights is not None and weights.suffix.lower() == ".npz"
     source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
     if source.data:
-        check_slice(source.read("cross_entropy").X, rows, spanned)  # here, not after the training
+        check_slice(nets.table_of(source).X, rows, spanned)  # here, not after the training
     module, X, labels, facts = nets.obtain_network(
         source, hidden=nets.widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
     )

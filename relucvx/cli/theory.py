@@ -10,6 +10,7 @@ import typer
 
 import relucvx as rx
 from relucvx.cli import output, report
+from relucvx.cli.bags import Bags
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
 from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
@@ -48,6 +49,7 @@ def train(
     max_steps: Steps = None,
     time_limit: Annotated[float | None, typer.Option(help="seconds for all networks together")] = None,
     source: Source,
+    bags: Bags,
     out: Annotated[Path | None, typer.Option(help="save the runs, weights and histories, to this .json file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +57,7 @@ def train(
 
     # refused before the training, not after it
     check_files(out)
-    task = _task(data, source, posing)
+    task = _task(data, replace(source, bags=bags), posing)
     with output.progress("training", 1e-6) as callback:
         runs, cut = so_far(
             lambda: rx.train(
@@ -102,6 +104,7 @@ def compare(
     learning_rate: LearningRate = None,
     max_steps: Steps = None,
     source: Source,
+    bags: Bags,
     html: Annotated[Path | None, typer.Option(help="write the report with figures to this file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +112,7 @@ def compare(
 
     check_files(html)
     validation.as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
-    task = _task(data, source, posing)
+    task = _task(data, replace(source, bags=bags), posing)
     options = {
         "seeds": range(seeds), "width": width, "optimizer": optimizer, "learning_rate": learning_rate, "max_steps": max_steps,
     }  # fmt: skip

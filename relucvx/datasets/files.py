@@ -5,25 +5,22 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from relucvx.archive import array_names, read_npy, read_npz
 from relucvx.conversion import as_path
+from relucvx.datasets.arrays import array_of, from_npy, from_npz, is_array_file
+from relucvx.datasets.columns import Columns, indices, is_number, label, numbers
 from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.grouped import grouped, named_groups
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.labels import is_missing
 from relucvx.types import Array
 
 SUFFIXES = (".csv", ".npy", ".npz")
 """File kinds that :func:`read_table` reads."""
-
-Column: TypeAlias = int | str
-Columns: TypeAlias = Column | Sequence[Column] | None
 
 
 def read_table(
@@ -34,16 +31,19 @@ def read_table(
     delimiter: str | None = None,
     header: bool | None = None,
     classes: bool = False,
+    groups: int | str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Read inputs and targets from a .csv, .npy or .npz file.
 
     Parameters
     ----------
     path : str or path
-        ``.csv``: a table with or without a header. ``.npy``: a matrix. ``.npz``: arrays ``X`` and ``y`` or ``Y``.
+        ``.csv``: a table with or without a header. ``.npy``: a matrix, or bags (n, p, d) or images (n, h, w) with their
+        targets in a file of their own. ``.npz``: arrays ``X``, of any of these shapes, and ``y`` or ``Y``.
     target : int, str or sequence of these, optional
         Column or columns that are the target, by index (negative from the end) or header name; default the last
-        column. A single column gives Y of shape (n,), a sequence (n, c). For .npz: the name of the target's array.
+        column. A single column gives Y of shape (n,), a sequence (n, c). For .npz: the name of the target's array. For
+        .npy also the .npy file that holds the targets.
     columns : int, str or sequence of these, optional
         Columns that are the inputs, in this order; default all others (.npz: all of X).
     delimiter : str, optional
@@ -54,6 +54,10 @@ def read_table(
     classes : bool, default False
         For .csv: a single target column of which most cells are no numbers holds names of classes. Y is then one-hot
         (n, C), one column for each name in sorted order, and ``labels`` has the indices.
+    groups : int, str or path, optional
+        Which sample each row belongs to, where samples are bags of rows: a column, whose entries may be names, or an .npy file
+        of an array (R,); for .npz the name of an array (default ``groups``, if there is one). Rows of one group must have one
+        target; samples are in the order of their groups.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def read_table(
     DataFileError
         For a file that is missing, empty, of an unknown kind, unreadable, ragged or pickled; for text, missing values
         or infinities (with line and column); for columns that do not exist, are ambiguous, or are both input and
-        target; for names of classes of which each occurs once.
+        target; for names of classes of which each occurs once; for rows of one group with different targets.
     InvalidInputError
         For a delimiter that is not one character.
 
@@ -93,10 +97,36 @@ def read_table(
         raise DataFileError(explain(f"a file ending in {', '.join(SUFFIXES)}", str(path), "", "save it as .csv"))
     _check_exists(path)
     if suffix == ".npz":
-        return _read_npz(path, target, columns)
+        return from_npz(path, target, columns, groups)
     if suffix == ".npy":
-        return _split(path, _read_npy(path), [], [], target, columns)
-    return _split(path, *_read_csv(path, delimiter, header), target, columns, classes)
+        table = from_npy(path, target, groups)
+        if isinstance(table, Dataset):
+            return table
+        return _of_samples(path, table, [], [], target, columns, classes, groups)
+    return _of_samples(path, *_read_csv(path, delimiter, header), target, columns, classes, groups)
+
+
+def _of_samples(
+    path: Path,
+    table: Any,
+    names: list[str],
+    lines: list[int],
+    target: Columns,
+    columns: Columns,
+    classes: bool,
+    groups: Any,
+) -> Dataset:
+    """A table cut into inputs and targets, of rows or of the samples that rows belong to."""
+    if groups is None:
+        return _split(path, table, names, lines, target, columns, classes)
+    if is_array_file(groups):
+        member = array_of(Path(groups), "groups")
+        if member.shape != (len(table),):
+            raise DataFileError(explain(f"groups of shape ({len(table)},), one for each row", f"shape {member.shape}"))
+        return grouped(path, _split(path, table, names, lines, target, columns, classes), member)
+    held = indices(path, groups, names, len(table[0]))
+    rows = _split(path, table, names, lines, target, columns, classes, tuple(held))
+    return grouped(path, rows, named_groups(path, [row[held[0]] for row in table]))
 
 
 def _split(
@@ -107,24 +137,29 @@ def _split(
     target: Columns,
     columns: Columns,
     classes: bool = False,
+    held: tuple[int, ...] = (),
 ) -> Dataset:
-    """Cut a table of numbers or of text cells into inputs and targets; only the chosen columns must be numbers."""
+    """Cut a table of numbers or of text cells into inputs and targets; only the chosen columns must be numbers.
+
+    Columns ``held`` are neither: they say which sample a row belongs to.
+    """
     width = len(table[0])
-    chosen = _indices(path, -1 if target is None else target, names, width)
-    rest = [k for k in range(width) if k not in chosen]
-    inputs = rest if columns is None else _indices(path, columns, names, width)
+    last = max((k for k in range(width) if k not in held), default=-1)
+    chosen = indices(path, last if target is None else target, names, width)
+    rest = [k for k in range(width) if k not in (*chosen, *held)]
+    inputs = rest if columns is None else indices(path, columns, names, width)
     if not inputs or not chosen:
         raise DataFileError(
             explain("at least one input and one target column", f"{len(inputs)} and {len(chosen)} in {path}")
         )
-    both = [_label(k, names) for k in inputs if k in chosen]
+    both = [label(k, names) for k in inputs if k in chosen] + [label(k, names) for k in (*inputs, *chosen) if k in held]
     if both:
         raise DataFileError(explain("columns that are either input or target", f"{', '.join(both)} as both"))
-    X = np.column_stack([_numbers(path, table, k, names, lines) for k in inputs])
+    X = np.column_stack([numbers(path, table, k, names, lines) for k in inputs])
     words = [row[chosen[0]] for row in table] if classes and len(chosen) == 1 else []
-    if 2 * sum(_is_number(word) for word in words) < len(words):  # a few may be called "1", a typing error is no class
+    if 2 * sum(is_number(word) for word in words) < len(words):  # a few may be called "1", a typing error is no class
         return _named_classes(path, X, words, tuple(names[k] for k in inputs) if names else (), lines)
-    Y = np.column_stack([_numbers(path, table, k, names, lines) for k in chosen])
+    Y = np.column_stack([numbers(path, table, k, names, lines) for k in chosen])
     y = Y[:, 0] if target is None or isinstance(target, (int, str, np.integer)) else Y
     return Dataset(
         name=path.stem,
@@ -194,7 +229,7 @@ def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> tuple[l
                 )
             )
     if header is None:
-        header = not any(_is_number(cell) for cell in rows[0])
+        header = not any(is_number(cell) for cell in rows[0])
     names = [cell or f"column {k}" for k, cell in enumerate(rows[0])] if header else []
     if header and len(rows) == 1:
         raise DataFileError(explain(f"rows below the header of {path}", "a header only"))
@@ -236,78 +271,6 @@ def _sniff(lines: list[str]) -> str:
     return ","
 
 
-def _read_npy(path: Path) -> Array:
-    if zipfile.is_zipfile(path):
-        raise DataFileError(
-            explain(f"a matrix (n, columns) in {path}", "an archive of several arrays", "", "rename it to .npz")
-        )
-    table = read_npy(path)
-    if table.ndim != 2 or 0 in table.shape:
-        raise DataFileError(explain(f"a non-empty matrix (n, columns) in {path}", f"shape {table.shape}"))
-    return _real(path, table, "the array")
-
-
-def _read_npz(path: Path, target: Columns, columns: Columns) -> Dataset:
-    if not zipfile.is_zipfile(path) and path.read_bytes()[:6] == b"\x93NUMPY":
-        raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
-    keys = array_names(path)
-    wanted = _target_key(path, target, keys)
-    found = read_npz(path, ("X", wanted, "feature_names"))
-    X, Y = (_member(path, found, key, keys) for key in ("X", wanted))
-    names = [str(s) for s in np.ravel(found["feature_names"])] if "feature_names" in keys else []
-    X = _real(path, X, "X")
-    Y = _real(path, Y, "the target")
-    if X.ndim != 2 or Y.ndim not in (1, 2) or 0 in X.shape + Y.shape or len(X) != len(Y):
-        raise DataFileError(
-            explain("X of shape (n, d) and a target of shape (n,) or (n, c)", f"{X.shape} and {Y.shape} in {path}")
-        )
-    if names and len(names) != X.shape[1]:
-        raise DataFileError(explain(f"{X.shape[1]} feature_names in {path}", f"{len(names)}"))
-    if columns is not None:
-        picked = _indices(path, columns, names, X.shape[1])
-        X, names = X[:, picked], [names[k] for k in picked] if names else []
-    _check_finite(path, X, "X")
-    _check_finite(path, Y, "the target")
-    return Dataset(
-        name=path.stem,
-        X=X,
-        Y=Y,
-        feature_names=tuple(names),
-        description=f"read from {path.name}",
-        beta_hint=suggest_beta(X, Y),
-    )
-
-
-def _target_key(path: Path, target: Columns, keys: list[str]) -> str:
-    if target is not None:
-        return str(target)
-    found = [key for key in ("y", "Y") if key in keys]
-    if len(found) != 1:
-        raise DataFileError(
-            explain(f"one target array, y or Y, in {path}", f"arrays {', '.join(keys) or 'none'}", "", 'target="y"')
-        )
-    return found[0]
-
-
-def _member(path: Path, found: dict[str, np.ndarray], key: str, keys: list[str]) -> np.ndarray:
-    if key not in found:
-        raise DataFileError(explain(f"an array {key!r} in {path}", f"arrays {', '.join(keys) or 'none'}"))
-    return found[key]
-
-
-def _real(path: Path, array: Any, what: str) -> Array:
-    if array.dtype.kind not in "biuf":
-        raise DataFileError(explain(f"real numbers in {path}", f"{what} of dtype {array.dtype}"))
-    out: Array = array.astype(np.float64)
-    return out
-
-
-def _check_finite(path: Path, array: Array, what: str) -> None:
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise DataFileError(explain(f"finite numbers in {path}", f"{array[where]} in {what} at index {where}"))
-
-
 def _check_exists(path: Path) -> None:
     if path.is_file():
         if not os.access(path, os.R_OK):
@@ -327,74 +290,3 @@ def _check_exists(path: Path) -> None:
             f"{' or '.join(close)} in the same folder" if close else f"a folder with data files, unlike {path.parent}",
         )
     )
-
-
-def _indices(path: Path, wanted: Columns, names: list[str], width: int) -> list[int]:
-    """Column numbers of indices and names; digits that are no name count as an index."""
-    items = [wanted] if isinstance(wanted, (int, str, np.integer)) else list(wanted or [])
-    out = []
-    for item in items:
-        if isinstance(item, str) and names.count(item) > 1:
-            raise DataFileError(
-                explain(f"one column named {item!r} in {path}", f"{names.count(item)}", "", "its index")
-            )
-        if isinstance(item, str) and item in names:
-            out.append(names.index(item))
-            continue
-        index = _as_index(item)
-        if index is None or not -width <= index < width:
-            known = ", ".join(names) if names else "no header"
-            raise DataFileError(
-                explain(f"a column of {path}: {known}; or an index from 0 to {width - 1}", f"column {item!r}")
-            )
-        out.append(index % width)
-    return out
-
-
-def _as_index(item: Any) -> int | None:
-    if isinstance(item, str):
-        return int(item) if item.lstrip("-").isdecimal() else None
-    is_int = isinstance(item, (int, np.integer)) and not isinstance(item, bool)
-    return int(item) if is_int else None
-
-
-def _numbers(path: Path, table: Any, k: int, names: list[str], lines: list[int]) -> Array:
-    """One column as finite numbers, or an error that says which cell is not one."""
-    column = table[:, k] if isinstance(table, np.ndarray) else [row[k] for row in table]
-    out = np.empty(len(column))
-    for i, cell in enumerate(column):
-        where = f"column {_label(k, names)}, " + (f"line {lines[i]}" if lines else f"row {i}")
-        lacking = isinstance(cell, str) and is_missing(cell)
-        if isinstance(cell, str) and not lacking and not _is_number(cell):
-            raise DataFileError(
-                explain(
-                    f"numbers in {path}",
-                    f"{cell!r} in {where}",
-                    "a decimal comma" if "," in cell else "a text column, or a header that mixes names and numbers",
-                    "encode or leave out that column with columns=[...], pass header=True, or classes=True (command line: "
-                    "--loss cross_entropy) where the target names classes",
-                )
-            )
-        out[i] = np.nan if lacking else float(cell)
-        if not np.isfinite(out[i]):
-            shown = "an empty cell" if isinstance(cell, str) and cell == "" else f"{cell}"
-            raise DataFileError(
-                explain(
-                    f"finite numbers in {path}", f"{shown} in {where}", "missing values", "drop or impute those rows"
-                )
-            )
-    return out
-
-
-def _is_number(cell: str) -> bool:
-    if "_" in cell:  # float() reads 1_000, no data file means it
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _label(k: int, names: list[str]) -> str:
-    return repr(names[k]) if names else str(k)
