@@ -37,6 +37,7 @@ _PUBLIC = {
     "certify": "relucvx._api",
     "beta_max": "relucvx._strengths",
     "beta_path": "relucvx._strengths",
+    "for_each": "relucvx._many",
     "Solution": "relucvx.solution",
     "load": "relucvx.solution",
     "Certificate": "relucvx.certificate",

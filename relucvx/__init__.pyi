@@ -9,6 +9,7 @@ from relucvx._api import certify as certify
 from relucvx._api import interpolate as interpolate
 from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
+from relucvx._many import for_each as for_each
 from relucvx._strengths import beta_max as beta_max
 from relucvx._strengths import beta_path as beta_path
 from relucvx.arrangement import Arrangement as Arrangement

@@ -14,6 +14,7 @@ from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, OptimalSet, Prover, certify_network, optimal_set_of
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
+from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, hurried
 from relucvx.later import later
 from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
@@ -50,6 +51,7 @@ def solve(
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
     n_jobs: int | None = None,
+    executor: Any = None,
     **options: Unpack[ProblemOptions],
 ) -> Solution:
     """Global optimum of a two-layer network with weight decay, with a proof, for one output or several.
@@ -94,6 +96,9 @@ def solve(
         Only the path to the answer depends on it.
     n_jobs : int, optional
         Threads of long proofs; None for all cores. The answer does not depend on it.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Runs parts of long proofs in other processes or on other machines, in place of the threads of this one. What is lost
+        with a worker is done again: the bound holds whatever happens there.
 
     Returns
     -------
@@ -121,8 +126,9 @@ def solve(
     >>> rx.solve(rx.make_problem(X, y, beta=1.0)).objective == sol.objective  # the same, posed once
     True
     """
+    elsewhere = as_executor(executor)
     with using_jobs(n_jobs):
-        return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng)
+        return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng, elsewhere)
 
 
 def solve_posed(
@@ -133,6 +139,7 @@ def solve_posed(
     start: Any,
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
+    executor: Any = None,
 ) -> Solution:
     """The certified solution of a problem that has been checked."""
     budget, first = Budget(problem, tol, time_limit), _start_network(problem, start)
@@ -143,7 +150,8 @@ def solve_posed(
         best = inner or found or nothing_yet(problem, first)
         return Solution.build(problem, best, budget.rescued(problem, best), budget.tol)
 
-    with carrying(rescue):
+    # what is saved in a hurry is proven here, not elsewhere
+    with carrying(rescue), using_executor(executor):
         found = solve_problem(
             problem,
             method=solver,
@@ -245,6 +253,7 @@ def certify(
     time_limit: float | None = 60.0,
     callback: CertifyCallback | None = None,
     n_jobs: int | None = None,
+    executor: Any = None,
     **options: Unpack[ProblemOptions],
 ) -> Certificate:
     """Prove how far a network, from any trainer, is from the global optimum of the stated problem.
@@ -270,6 +279,8 @@ def certify(
         Seconds for the oracle; the bound stays valid when they run out.
     n_jobs : int, optional
         Threads of long proofs; None for all cores. A bound that is reached does not depend on it.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        As in :func:`solve`.
 
     Returns
     -------
@@ -304,7 +315,8 @@ def certify(
             problem, inner, dual, tol=tol, method=method, arrangement=arrangement, time_limit=limit, callback=callback
         )
 
-    with using_jobs(n_jobs), carrying(lambda _: hurried(proven)):
+    elsewhere = as_executor(executor)
+    with using_jobs(n_jobs), carrying(lambda _: hurried(proven)), using_executor(elsewhere):
         return proven(limit, callback)
 
 

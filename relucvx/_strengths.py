@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Unpack
 
 import numpy as np
 
 from relucvx._api import solve_posed
+from relucvx._many import POLL, call
 from relucvx.certificate import beta_max_interval
 from relucvx.deadline import Deadline
+from relucvx.errors import ClusterError, RelucvxError
+from relucvx.executors import Batch, Lost, as_executor, using_executor
 from relucvx.interrupts import carrying, hurried, listening
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -18,10 +22,12 @@ from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
 )
-from relucvx.threads import using_jobs
+from relucvx.threads import as_jobs, using_jobs
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_count, as_strengths
+
+log = logging.getLogger(__name__)
 
 MOST_SECONDS = 60.0
 """Seconds for the beta_max that a path begins at, where there is no limit."""
@@ -33,6 +39,7 @@ def beta_max(
     *,
     time_limit: float | None = 60.0,
     n_jobs: int | None = None,
+    executor: Any = None,
     **options: Unpack[ProblemOptions],
 ) -> tuple[float, float]:
     """Certified interval (lo, hi) of the strength from which the null network is optimal.
@@ -48,6 +55,8 @@ def beta_max(
         Seconds, about; the interval stays valid, and gets wider, when they run out.
     n_jobs : int, optional
         Threads of long proofs; None for all cores.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        As in :func:`solve`.
 
     Returns
     -------
@@ -67,9 +76,9 @@ def beta_max(
     >>> rx.solve(X, y, beta=1.01 * high).network.width  # nothing pays
     0
     """
-    problem, limit = _of_any_strength(X, Y, options), Deadline.of(time_limit)
+    problem, limit, elsewhere = _of_any_strength(X, Y, options), Deadline.of(time_limit), as_executor(executor)
     hurry = carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left)))
-    with using_jobs(n_jobs), hurry:
+    with using_jobs(n_jobs), hurry, using_executor(elsewhere):
         return beta_max_interval(problem, time_limit=limit)
 
 
@@ -83,6 +92,7 @@ def beta_path(
     callback: Callable[[Progress], bool | None] | None = None,
     rng: Rng = 0,
     n_jobs: int | None = None,
+    executor: Any = None,
     **options: Unpack[ProblemOptions],
 ) -> Iterator[Solution]:
     """Certified solutions for a sequence of strengths, each warm-started from the one before.
@@ -99,6 +109,9 @@ def beta_path(
         an upper bound that is not tight by then starts the path higher.
     tol, callback, rng, n_jobs
         As in :func:`solve`.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Solves the strengths there, each by itself, several at a time; one that is lost with its worker is solved again. The
+        callback, which is here, is then not called.
 
     Yields
     ------
@@ -116,21 +129,48 @@ def beta_path(
     >>> [round(sol.objective, 6) for sol in rx.beta_path(X, y, [5.0, 2.0, 1.0])]
     [5.0, 3.2, 1.8]
     """
-    base = _of_any_strength(X, Y, options)
+    base, elsewhere = _of_any_strength(X, Y, options), as_executor(executor)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
-        with using_jobs(n_jobs), listening():
+        with using_jobs(n_jobs), using_executor(elsewhere), listening():
             top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
         # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
         values = as_strengths(betas)
+    posed = [dataclasses.replace(base, beta=float(beta)) for beta in values]
+    ahead = _ahead(
+        posed, elsewhere, (tol, time_limit, "auto", None, None, rng), 1 if n_jobs is None else as_jobs(n_jobs)
+    )
     previous: Solution | None = None
-    for beta in values:
-        # not around the yield: what the caller does in between has settings of its own
-        with using_jobs(n_jobs):
-            posed = dataclasses.replace(base, beta=float(beta))
-            previous = solve_posed(posed, tol, time_limit, "auto", previous, callback, rng)
+    for problem, found in zip(posed, ahead, strict=True):
+        previous, before = found, previous
+        if previous is None:
+            # not around the yield: what the caller does in between has settings of its own
+            with using_jobs(n_jobs):
+                previous = solve_posed(problem, tol, time_limit, "auto", before, callback, rng)
         yield previous
+
+
+def _ahead(posed: list[Problem], executor: Any, settings: tuple[Any, ...], n_jobs: int) -> Iterator[Solution | None]:
+    """The solutions that an executor finds, in the order of the problems; None for one that is to be solved here."""
+    if executor is None:
+        yield from [None] * len(posed)
+        return
+    found: dict[int, Any] = {}
+    calls: list[tuple[Any, ...]] = [(solve_posed, (problem, *settings), {}, n_jobs) for problem in posed]
+    with Batch(executor, call, calls) as batch:
+        for k in range(len(posed)):
+            while k not in found:
+                with listening():
+                    found.update(batch.next(POLL))
+            solution = found.pop(k)
+            if not isinstance(solution, Lost):
+                yield solution
+            elif isinstance(solution.error, RelucvxError) and not isinstance(solution.error, ClusterError):
+                raise solution.error
+            else:
+                log.warning("strength %d of the path is solved in this process: %r", k, solution.error)
+                yield None
 
 
 def _of_any_strength(X: Any, Y: Any, options: ProblemOptions) -> Problem:

@@ -63,6 +63,10 @@ class MissingPackageError(RelucvxError, ImportError):
     """An optional package is not installed."""
 
 
+class ClusterError(RelucvxError, ConnectionError):
+    """A Dask scheduler does not answer, or work that was sent to other processes or machines did not come back."""
+
+
 class LicenseError(RelucvxError, RuntimeError):
     """A solver is installed but has no valid licence."""
 

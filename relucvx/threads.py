@@ -43,19 +43,25 @@ def jobs() -> int:
 
 @contextmanager
 def using_jobs(n_jobs: Any) -> Iterator[None]:
-    """Let proofs within the ``with`` block use so many threads; None and -1 stand for all cores.
+    """Let proofs within the ``with`` block use so many threads; None leaves what is set, and -1 stands for all cores.
 
     Raises
     ------
     InvalidInputError
         For anything but None, -1 and whole numbers of at least 1.
     """
-    count = all_cores() if is_all(n_jobs) else as_count(n_jobs, "n_jobs", fix="n_jobs=None for all cores")
-    token = _JOBS.set(count)
+    token = _JOBS.set(as_jobs(n_jobs))
     try:
         yield
     finally:
         _JOBS.reset(token)
+
+
+def as_jobs(n_jobs: Any) -> int:
+    """A number of threads, checked; None: what :func:`using_jobs` says, else all cores."""
+    if n_jobs is None:
+        return jobs()
+    return all_cores() if is_all(n_jobs) else as_count(n_jobs, "n_jobs", fix="n_jobs=None for all cores")
 
 
 def is_all(n_jobs: Any) -> bool:

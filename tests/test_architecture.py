@@ -34,6 +34,7 @@ LAYERS = (
         "machine_code",
         "compiled",
         "threads",
+        "executors",
         "interrupts",
         "results",
     ),
@@ -47,6 +48,7 @@ LAYERS = (
     ("solution",),
     ("_budget",),
     ("_api",),
+    ("_many",),
     ("_strengths",),
     ("training",),
     ("theory",),
@@ -57,7 +59,19 @@ LAYERS = (
 """From the bottom up. Parts of one layer do not see each other, except inside the foundation."""
 
 FOUNDATION = LAYERS[0]
-LAZY = ("torch", "cvxpy", "matplotlib", "sklearn", "clarabel", "scs", "mosek", "joblib", "pandas")
+LAZY = (
+    "torch",
+    "cvxpy",
+    "matplotlib",
+    "sklearn",
+    "clarabel",
+    "scs",
+    "mosek",
+    "joblib",
+    "pandas",
+    "dask",
+    "distributed",
+)
 """Never imported while a module loads."""
 
 LOADED_LATE = (

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.deadline import Deadline
+from relucvx.executors import executor
 from relucvx.oracle import subtree
 from relucvx.oracle.form import Form
 from relucvx.oracle.shards import SHARDS, Frontier, Shards, rounding_slack
+from relucvx.oracle.slices import Slices
 from relucvx.types import Array
 
 MAX_DIMENSION = 14
@@ -27,8 +29,8 @@ MAX_DIMENSION = 14
 CHUNK_STEPS = 5_000
 """Splits between two looks at the clock, the callback and Ctrl-C."""
 
-LONG = 40_000
-"""A search of more cones than that is dealt to several parts."""
+LONG, LONG_WORK = 40_000, 200_000_000
+"""A search of more cones, or of more multiplications, is dealt to several parts: until then one core works."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ def branch_and_bound(
     if dim == 1:
         return Search(lower + rounding_slack(form, 0), lower, best_point, 2, "proved")
     with ExitStack() as stack:
-        search: Frontier | Shards = Frontier(form, nodes, lower, best_point)
+        search: Frontier | Shards | Slices = Frontier(form, nodes, lower, best_point)
         while True:
             steps = int(min(CHUNK_STEPS, max_cones - search.cones))
             code = search.search(float(target), float(stop_above), steps)
@@ -118,5 +120,16 @@ def branch_and_bound(
             if search.cones >= max_cones or deadline.passed() or (callback is not None and callback(state)):
                 return state
             # by counts alone, so that the outcome is the same with any number of threads
-            if isinstance(search, Frontier) and search.heap and search.cones > LONG and search.size >= 4 * SHARDS:
-                search = Shards(form, search, stack)
+            if isinstance(search, Frontier) and _is_long(search):
+                elsewhere = executor()
+                if elsewhere is None:
+                    search = Shards(form, search, stack)
+                else:
+                    search = Slices(form, search, stack, elsewhere, max_cones, deadline)
+            elif isinstance(search, Slices) and search.done:
+                search = Shards(form, search.whole, stack)
+
+
+def _is_long(search: Frontier) -> bool:
+    """Whether a search has gone on for long, and has cones enough to deal."""
+    return search.heap and search.size >= 4 * SHARDS and (search.cones > LONG or search.spent > LONG_WORK)

@@ -91,7 +91,7 @@ class Frontier:
         # nothing is known of a starting cone
         self.nodes, self.bounds = nodes.copy(), np.full(len(nodes), np.inf)
         self.depths = np.zeros(len(nodes), dtype=np.int64)
-        self.cones, self.heap, self.stride, self.work = len(nodes), True, 1.0, CHUNK_WORK
+        self.cones, self.spent, self.heap, self.stride, self.work = len(nodes), 0, True, 1.0, CHUNK_WORK
         self.tally, self.record = np.zeros(5, dtype=np.int64), np.array([lower, 0.0])
         self.tally[SIZE] = len(nodes)
         self.witness, self.grace = witness, form.rounding()
@@ -122,6 +122,7 @@ class Frontier:
         )  # fmt: skip
         splits, placed = int(self.tally[subtree.SPLITS]), int(self.tally[subtree.PLACED])
         self.cones += 2 * splits
+        self.spent += int(self.tally[subtree.WORK])
         if splits > MANY_SPLITS * placed:
             self.stride = max(LEAST_STRIDE, self.stride / STRIDE)
         elif splits < FEW_SPLITS * placed:
