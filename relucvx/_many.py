@@ -81,7 +81,7 @@ def _tasks(function: Any, items: Any) -> list[tuple[Any, ...]]:
         raise InvalidInputError(
             explain("a function", type(function).__name__, "", "relucvx.for_each(relucvx.solve, problems)")
         )
-    if not isinstance(items, Iterable) or isinstance(items, (str, bytes, dict)):
+    if not isinstance(items, Iterable) or isinstance(items, (str, bytes, dict)) or getattr(items, "ndim", 1) == 0:
         raise InvalidInputError(
             explain("a list of problems, or of tuples of arguments", type(items).__name__, "", "[problem]")
         )

@@ -111,7 +111,7 @@ def connected(address: str | None) -> Iterator[Any]:
                 f"a Dask scheduler at {address}",
                 f"no answer within {CONNECT_SECONDS:g} s ({type(error).__name__})",
                 "it is not running, or at another address",
-                "dask scheduler --port 8786",
+                "dask scheduler",
             )
         ) from error
     with client:

@@ -74,15 +74,16 @@ def without(options, *names):
 
 
 DOORS = {
-    rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None, "n_jobs": 1},
+    rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None, "n_jobs": 1, "executor": None},
     rx.interpolate: lambda: {"X": X[:2], "Y": Y[:2], "bias": "none", "activation": "relu", **FAST},
     rx.optimal_set: lambda: {"solution": solved(), "time_limit": 5.0, "rng": 0},
     rx.certify: lambda: {
         "network": NETWORK, **TASK, "dual": Y * 0.1, "tol": 1e-6, "method": "auto", "time_limit": 5.0,
-        "n_jobs": 1,
+        "n_jobs": 1, "executor": None,
     },
-    rx.beta_max: lambda: {**without(TASK, "beta"), "time_limit": 5.0, "n_jobs": 1},
-    rx.beta_path: lambda: {**without(TASK, "beta"), "betas": [1.0], **FAST, "n_jobs": 1},
+    rx.beta_max: lambda: {**without(TASK, "beta"), "time_limit": 5.0, "n_jobs": 1, "executor": None},
+    rx.beta_path: lambda: {**without(TASK, "beta"), "betas": [1.0], **FAST, "n_jobs": 1, "executor": None},
+    rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
     rx.load: lambda: {"path": "nowhere.npz"},
     rx.enumerate_patterns: lambda: {"X": X, "max_patterns": 1000},
     rx.sample_patterns: lambda: {"X": X, "n_patterns": 4, "rng": 0},
@@ -297,7 +298,7 @@ BAD = {
 }
 
 
-TAKE_FUNCTIONS = ("callback", "metric", "record", "predict", "activation")
+TAKE_FUNCTIONS = ("function", "callback", "metric", "record", "predict", "activation")
 """Arguments for which a function is no bad value."""
 
 
