@@ -105,11 +105,11 @@ def connected(address: str | None) -> Iterator[Any]:
         raise MissingPackageError(
             explain("the package distributed", "not installed", str(error), "pip install 'relucvx[dask]'")
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # time-outs, bad addresses, threads of Dask that do not start
         raise ClusterError(
             explain(
                 f"a Dask scheduler at {address}",
-                f"no answer within {CONNECT_SECONDS:g} s ({type(error).__name__})",
+                f"no client within {CONNECT_SECONDS:g} s ({type(error).__name__})",
                 "it is not running, or at another address",
                 "dask scheduler",
             )
