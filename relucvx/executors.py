@@ -6,6 +6,7 @@ worker is handed out again. Nothing of a result lives on a worker: whoever holds
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import sys
@@ -99,21 +100,26 @@ def connected(address: str | None) -> Iterator[Any]:
     if address is None:
         yield None
         return
+    client, failure = None, ""
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except ImportError as error:
         raise MissingPackageError(
             explain("the package distributed", "not installed", str(error), "pip install 'relucvx[dask]'")
         ) from error
-    except Exception as error:  # time-outs, bad addresses, threads of Dask that do not start
+    except Exception as error:  # noqa: BLE001 (time-outs, bad addresses, threads of Dask that do not start)
+        failure = f"{type(error).__name__}: {error}"
+    if client is None:
+        # a client that failed is taken apart here and now: in a thread that a later one starts, it would wait for its lock
+        gc.collect()
         raise ClusterError(
             explain(
                 f"a Dask scheduler at {address}",
-                f"no client within {CONNECT_SECONDS:g} s ({type(error).__name__})",
+                f"no client within {CONNECT_SECONDS:g} s ({failure})",
                 "it is not running, or at another address",
                 "dask scheduler",
             )
-        ) from error
+        )
     with client:
         yield client
 
