@@ -193,7 +193,7 @@ def interpolate(
     X : array_like, shape (n, d), or Problem
         Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part.
     Y : array_like, shape (n,) or (n, 1)
-    bias, activation, tol, time_limit, callback, rng
+    bias, activation, pooling, groups, tol, time_limit, callback, rng
         As in :func:`solve`.
 
     Returns
@@ -210,7 +210,7 @@ def interpolate(
     InfeasibleError
         When no network of any width fits Y, naming the rows at fault.
     UnsupportedError
-        For several outputs.
+        For several outputs, and for bags that are read in several ways.
     InvalidInputError
         For data or options outside what is described here.
 

@@ -199,7 +199,11 @@ def prune(net: TwoLayerReLU, X: ArrayLike, penalize_bias: bool = True) -> TwoLay
     1
     """
     net = balance(net, penalize_bias)
-    hidden = net.hidden(X)
+    return prune_on(net, net.hidden(X), penalize_bias)
+
+
+def prune_on(net: TwoLayerReLU, hidden: Array, penalize_bias: bool) -> TwoLayerReLU:
+    """As :func:`prune`, for a balanced network and what samples show of its neurons, hidden (n, m)."""
     # what each neuron adds to the outputs on X, as one vector of length n c
     atoms = hidden[:, None, :] * net.weights_out.T[None, :, :]
     costs = net.neuron_norms(penalize_bias)

@@ -9,6 +9,8 @@ functions |u·w| of different lines through the origin are linearly independent 
                            linear in the row (a != 0), or zero (a = 0): one linear system over these lines
     no bias, b = 0         the linear system X W = Y
 
+Samples that are bags of rows fit what their read-outs make of the fits of the rows, which are a linear space: a linear system.
+
 Exactly collinear rows agree to the last bit once divided by their largest entry, so lines are found without a tolerance. An
 answer "no" is a theorem about the numbers as they stand, or the error says that it is numerical.
 """
@@ -20,9 +22,11 @@ from fractions import Fraction
 from math import lcm
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from relucvx.errors import InfeasibleError, explain
+from relucvx.network.pooling import Pooling
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, PATTERN
 from relucvx.types import Array
@@ -57,6 +61,9 @@ def check_feasible(problem: Problem) -> None:
     -----
     Status: theorem. Source: [relucvx]
     """
+    if problem.pooling is not None:
+        _check_bags(problem, problem.pooling)
+        return
     act, X, Y = problem.activation, problem.X, problem.Y
     linear = act.hinge == 0.0
     # with a bias different rows are on different lines: only equal ones can contradict each other
@@ -81,6 +88,58 @@ def check_feasible(problem: Problem) -> None:
         _decide(problem, X, _left(X, Y))
     elif act.slope_neg + act.slope_pos != 0.0:
         _check_pairs(problem, rows, lead, line)
+
+
+def _check_bags(problem: Problem, bags: Pooling) -> None:
+    """One linear system over what rows of bags can be: multiples of |t| on every line, and what is linear in the row."""
+    act, Xa, Y = problem.activation, problem.inputs + 0.0, problem.Y
+    rows = np.flatnonzero(Xa.any(axis=1))
+    # with a bias different rows are on different lines, whatever rounding says of their quotients
+    if problem.bias.has_hidden:
+        lead, line = np.ones(len(rows)), np.unique(Xa, axis=0, return_inverse=True)[1].ravel()
+    else:
+        lead, line = _lines(Xa[rows])
+    taken = bags.operator[:, rows]
+    # rows of one line add up in one order in every sample, so that samples of the same rows have the same numbers
+    on_line = sp.csr_matrix((np.abs(lead), (np.arange(len(rows)), line)), shape=(len(rows), line.max(initial=-1) + 1))
+    columns = [(taken @ on_line).toarray()] if act.hinge else []
+    both = len(np.unique(2 * line + (lead > 0))) > on_line.shape[1]
+    # where all rows of a line point one way, what is linear in them is a multiple of |t| as well
+    if act.slope_neg + act.slope_pos != 0.0 and (both or not act.hinge):
+        columns.append(np.asarray(taken @ Xa[rows]))
+    if problem.bias.has_output:
+        columns.append(np.ones((len(Y), 1)))
+    A = np.concatenate(columns, axis=1)
+    _check_equal_samples(problem, A)
+    left = _left(A, Y)
+    if np.abs(left).max() > allowance(problem):
+        worst = int(np.argmax(np.abs(left).max(axis=1)))
+        raise InfeasibleError(
+            explain(
+                "targets that some network fits exactly",
+                f"targets off by {np.linalg.norm(left):.3g} at best, mostly at sample {worst}",
+                "numerically, what the samples read of their rows is tied by linear relations",
+                "relucvx.solve with beta > 0",
+            )
+        )
+
+
+def _check_equal_samples(problem: Problem, A: Array) -> None:
+    """Samples that read the same of the same rows need equal targets."""
+    _, first, group = np.unique(A, axis=0, return_index=True, return_inverse=True)
+    other = first[group.ravel()]
+    off = np.abs(problem.Y - problem.Y[other]).max(axis=1) > allowance(problem, PATTERN.value)
+    if off.any():
+        j = int(np.argmax(off))
+        i = int(other[j])
+        raise InfeasibleError(
+            explain(
+                "equal targets for samples of the same rows",
+                f"samples {i} and {j} with targets {problem.Y[i]} and {problem.Y[j]}",
+                "no neuron tells them apart: bags of the same rows, in another order perhaps",
+                "beta > 0, which averages them",
+            )
+        )
 
 
 def _check_equal_rows(problem: Problem) -> None:

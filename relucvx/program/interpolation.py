@@ -68,13 +68,16 @@ class InterpolationProgram(ConvexProgram):
 
 
 def _fits_basis(program: ConvexProgram) -> Array:
-    """Orthonormal basis (n, r) of the fits reachable over the program's patterns, a batch of patterns at a time."""
+    """Orthonormal basis (n, r) of the fits reachable over the program's patterns, a batch of patterns at a time.
+
+    Of bags these are what the samples read of the fits of their rows.
+    """
     problem = program.problem
     n, hidden = problem.n_samples, problem.bias.has_hidden
     # what a pattern spans is the same with features around any point and in any unit
     X = problem.X - problem.X.mean(axis=0) if hidden else problem.X
     X = X / np.maximum(np.abs(X).max(axis=0), 1e-300)
-    Xa = np.column_stack([X, np.ones(n)]) if hidden else X
+    Xa = np.column_stack([X, np.ones(len(X))]) if hidden else X
     gates = problem.activation.gate(program.patterns)
     start = np.ones((n, 1)) if problem.bias.has_output else np.zeros((n, 0))
     span = start / max(1.0, float(np.linalg.norm(start)))
@@ -82,7 +85,7 @@ def _fits_basis(program: ConvexProgram) -> Array:
     # as many patterns at a time as a square matrix holds
     batch = max(1, 4 * n // Xa.shape[1])
     for first in range(0, len(gates), batch):
-        columns = np.concatenate([g[:, None] * Xa for g in gates[first : first + batch]], axis=1)
+        columns = problem.pool(np.concatenate([g[:, None] * Xa for g in gates[first : first + batch]], axis=1))[:, 0]
         columns = columns - span @ (span.T @ columns)
         u, s, _ = np.linalg.svd(columns, full_matrices=False)
         span = np.linalg.qr(np.hstack([span, u[:, s > RANK.value * scale]]))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
@@ -18,7 +19,7 @@ from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_s
 
 
 class NetworkOptions(TypedDict, total=False):
-    """Which networks a problem is about: biases and activation.
+    """Which networks a problem is about: biases, activation, and how samples that are bags read them.
 
     Notes
     -----
@@ -27,6 +28,8 @@ class NetworkOptions(TypedDict, total=False):
 
     bias: str | bool
     activation: str | tuple[float, float] | Activation
+    pooling: str | ArrayLike | None
+    groups: ArrayLike | None
 
 
 class ProblemOptions(NetworkOptions, total=False):
@@ -39,8 +42,6 @@ class ProblemOptions(NetworkOptions, total=False):
 
     loss: str | Loss
     sample_weight: ArrayLike | None
-    pooling: str | ArrayLike | None
-    groups: ArrayLike | None
 
 
 MAGNITUDES = (1e-50, 1e50)
@@ -243,9 +244,7 @@ def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:
     if not isinstance(X, Problem):
         return as_problem(X, Y, 1.0, **options)
     as_problem(X, Y, **options)  # nothing beside it
-    refuse_bags(X, "an exact fit")
-    Y = X.Y[:, 0] if X.scalar_output else X.Y
-    return make_problem(X.X, Y, 1.0, bias=X.bias, activation=X.activation)
+    return dataclasses.replace(X, beta=1.0, loss=as_loss("squared"), sample_weight=np.ones(X.n_samples))
 
 
 def refuse_bags(problem: Problem, what: str) -> None:

@@ -18,7 +18,8 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError
 from relucvx.interrupts import carrying
 from relucvx.losses import EXACT_PENALTY
-from relucvx.network import TwoLayerReLU, balance, merge, prune
+from relucvx.network import TwoLayerReLU, balance, merge
+from relucvx.network.transform import prune_on
 from relucvx.oracle import dual_norm
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.feasibility import allowance, check_feasible
@@ -111,7 +112,7 @@ def interpolate_problem(
     InfeasibleError
         When no network fits Y.
     UnsupportedError
-        For several outputs.
+        For several outputs, and for bags that are read in several ways.
 
     Notes
     -----
@@ -130,6 +131,11 @@ def interpolate_problem(
         raise UnsupportedError(
             f"this version interpolates one output, received {problem.n_outputs}; "
             "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
+        )
+    if problem.n_readouts != 1:
+        raise UnsupportedError(
+            f"this version interpolates bags of one read-out, received {problem.n_readouts}; "
+            'try: pooling="mean" or "sum" (a different problem), or relucvx.solve with a small beta.'
         )
     check_feasible(problem)
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
@@ -232,7 +238,7 @@ def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline)
         if problem.Y.size * whole.width > MOST_PRUNED or deadline.passed():
             break
         alive = size > share * size.max(initial=0.0)
-        start = prune(_subset(whole, alive), problem.X, decayed)
+        start = _pruned(problem, _subset(whole, alive), decayed)
         before = value
         for near in NEAR:
             if deadline.passed() or len(problem.X) * start.lifted_in.size > MOST_ENTRIES:
@@ -252,6 +258,12 @@ def _tidy(problem: Problem, found: SolverResult, tol: float, deadline: Deadline)
         lower = _proven(problem, multipliers[-1], deadline)
         if lower > found.lower:
             found.dual, found.lower = multipliers[-1], lower
+
+
+def _pruned(problem: Problem, network: TwoLayerReLU, decayed: bool) -> TwoLayerReLU:
+    """At most as many neurons as samples, with the same fit."""
+    network = balance(network, decayed)
+    return prune_on(network, problem.pool(network.hidden(problem.X))[:, 0], decayed)
 
 
 def _subset(network: TwoLayerReLU, keep: BoolArray) -> TwoLayerReLU:
@@ -283,7 +295,7 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
     W, _, bias = problem.neurons(network)
     u = W * np.abs(network.weights_out)
     lengths = np.linalg.norm(X, axis=1)
-    bases, columns, pulls = [], [np.zeros((len(X), 0))], [np.zeros(0)]
+    bases, columns, pulls = [], [np.zeros((problem.n_samples, 0))], [np.zeros(0)]
     # each neuron in the subspace of its walls, inside its cell: there the fit is linear in it
     for j in range(len(u)):
         z = X @ u[j]
@@ -292,11 +304,11 @@ def remove_residual(problem: Problem, network: TwoLayerReLU, near: float, dual: 
         u[j] = basis @ (basis.T @ u[j])
         slopes = np.where(walls, 0.0, problem.activation.gate(z > 0))
         bases.append(basis)
-        columns.append(sign[j] * slopes[:, None] * (X @ basis))
+        columns.append(problem.pool(sign[j] * slopes[:, None] * (X @ basis))[:, 0])
         pulls.append(basis[:p].T @ u[j, :p] / max(float(np.linalg.norm(u[j, :p])), 1e-300))
     has_bias = problem.bias.has_output
     if has_bias:
-        columns.append(np.ones((len(X), 1)))
+        columns.append(np.ones((problem.n_samples, 1)))
         pulls.append(bias if problem.bias.decays_output else np.zeros(1))
     # the least change that fits, and the multipliers that balance the pull of the norm, nearest to those known
     A, pull = np.concatenate(columns, axis=1), np.concatenate(pulls)
