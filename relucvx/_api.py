@@ -191,7 +191,8 @@ def interpolate(
     Parameters
     ----------
     X : array_like, shape (n, d), or Problem
-        Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part.
+        Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part. Samples that are bags of rows
+        come as in :func:`solve`.
     Y : array_like, shape (n,) or (n, 1)
     bias, activation, pooling, groups, tol, time_limit, callback, rng
         As in :func:`solve`.
@@ -362,9 +363,9 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     -----
     UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows, and
     on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding. With
-    several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction, ``v̂ =
-    N*ᵀphi(Xw)/beta``; completeness is not proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and absolute
-    losses have no such distance: there too only NOT_UNIQUE or UNDECIDED are possible.
+    several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction,
+    ``v̂ = N*ᵀphi(Xw)/beta``; completeness is not proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and
+    absolute losses have no such distance: there too only NOT_UNIQUE or UNDECIDED are possible.
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
 

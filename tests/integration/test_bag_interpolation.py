@@ -72,6 +72,9 @@ def test_the_same_bags_in_other_words(seed, bias):
     assert rx.interpolate(np.repeat(X[:, ::-1], 2, axis=1), Y, bias=bias, pooling="mean").objective == pytest.approx(
         mean, rel=1e-5
     )
+    if bias == "none":  # a row is twice its half, and a zero row nothing
+        halves = np.concatenate([X[:, :1] / 2, X[:, :1] / 2, X[:, 1:], np.zeros((4, 1, 2))], axis=1)
+        assert 2 * rx.interpolate(halves, Y, pooling="sum").objective == pytest.approx(mean, rel=1e-5)
     # twice the activities are fitted with half the norm, where no output bias has a part of it
     if bias in ("none", "hidden", "free"):
         assert 2 * rx.interpolate(X, Y, bias=bias, pooling="sum").objective == pytest.approx(mean, rel=1e-5)

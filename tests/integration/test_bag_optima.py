@@ -1,5 +1,8 @@
 """All optima of problems whose samples are bags of rows: against the ordinary door, dense directions, and themselves."""
 
+import importlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,8 @@ import relucvx as rx
 from relucvx.oracle import form_of
 from relucvx.program.duality import residual
 from relucvx.program.objective import fit
+
+optimal_set_module = importlib.import_module("relucvx.certificate.optimal_set")
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.standard_normal((8, 3, 2)), RNG.standard_normal(8)
@@ -118,7 +123,21 @@ def test_a_neuron_of_several_read_outs_adds_its_rank_to_the_fit():
     X = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])
     found = optima(X, np.eye(2), 0.1, pooling="flatten")
     assert np.linalg.matrix_rank(found.fit, tol=1e-6) == 2
-    assert found.width == found.width_lower == 1
+    assert found.width == 1
+    assert fewest(found.problem, found.fit) == 1
+
+
+def fewest(problem, F):
+    """The bound on the width, of an optimum that has many neurons."""
+    many = SimpleNamespace(smallest=SimpleNamespace(width=9))
+    active = SimpleNamespace(complete=False)
+    return optimal_set_module._width_lower(problem, F, active, many, rx.Uniqueness.UNDECIDED, True)
+
+
+def test_a_read_out_of_both_signs_gives_one_neuron_both_signs():
+    F = np.array([[1.0], [-1.0]])
+    for kind, needed in (("mean", 2), ("sum", 2), ([[1.0, -1.0]], 1)):
+        assert fewest(rx.make_problem(np.ones((2, 2, 1)), F[:, 0], 1.0, pooling=kind), F) == needed
 
 
 @settings(max_examples=20)
@@ -153,7 +172,8 @@ def test_the_same_bags_in_other_words_have_the_same_optima(seed, bias):
     first = optima(X, Y, 0.2, bias=bias, pooling="mean")
     others = [optima(np.repeat(X[:, ::-1], 2, axis=1), Y, 0.2, bias=bias, pooling="mean")]
     if bias == "none":
-        wide = np.concatenate([X / 2, np.zeros((4, 1, 2))], axis=1)
+        # half the rows in sum is their mean; a row in two halves, and a zero row beside it, are the row
+        wide = np.concatenate([X[:, :1] / 4, X[:, :1] / 4, X[:, 1:] / 2, np.zeros((4, 1, 2))], axis=1)
         others.append(optima(wide, Y, 0.2, pooling="sum"))
     for other in others:
         np.testing.assert_allclose(other.fit, first.fit, atol=1e-4)

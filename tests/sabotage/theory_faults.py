@@ -33,14 +33,14 @@ WHOLE = (
     ),
     Fault(
         "pruning that removes nothing",
-        "network.transform:prune",
+        "network.transform:prune_on",
         "alive = coefficients > 0",
         "coefficients = np.ones(net.width); alive = coefficients > 0",
         "verify width",
     ),
     Fault(
         "pruning raises the objective",
-        "network.transform:prune",
+        "network.transform:prune_on",
         "np.sqrt(coefficients[alive])",
         "1.05 * np.sqrt(coefficients[alive])",
         "verify no-spurious-valleys",
