@@ -1,50 +1,31 @@
-"""The decorator of every compiled kernel, and the cache that never runs code older than its sources.
-
-numba keeps machine code between processes and compares it with the source file of the function alone. A kernel in one file
-that calls a kernel in another keeps the callee's old code when only the callee changes, and a bound that was corrected
-would go on being wrong after an upgrade. Here the cached files carry a digest of everything a kernel is made of in their
-names.
-"""
+"""The decorator of every compiled kernel: compiled where it is first called, said once, and kept between processes."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
 import logging
-import numbers
-import pickle
+import multiprocessing
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
-import numpy as np
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import NullCache
 from numba.core.cpu import CPUTargetOptions
-from numba.core.dispatcher import Dispatcher
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
-from relucvx import __version__
+from relucvx.kernel_cache import KernelCache
 from relucvx.machine_code import whole_programs
 
 log = logging.getLogger(__name__)
 
-UNUSABLE = (
-    OSError,
-    EOFError,
-    ImportError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    RuntimeError,
-    pickle.PickleError,
+KEPT = "compiling for this processor, once; `relucvx warmup` does all of it at a time"
+LOST = (
+    "compiling, in every process anew: neither the package's folder nor the user's cache can be written; "
+    "set NUMBA_CACHE_DIR to a folder that can"
 )
-"""What reading a file that was cut short or damaged may raise, on its way through pickle and the linker."""
 
-_digests: dict[str, str] = {}
+_said: set[str] = set()
 
 
 class Kernel(CPUDispatcher):
@@ -75,7 +56,32 @@ class Kernel(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         """Load or make the machine code for a signature."""
         with whole_programs(self.targetctx.codegen()):
-            return super().compile(sig)
+            if tuple(normalize_signature(sig)[0]) in self.overloads or self._is_kept(sig):
+                return super().compile(sig)
+            if isinstance(self._cache, NullCache):
+                say_once(self.py_func, LOST)
+                return super().compile(sig)
+            say_once(self.py_func, KEPT)
+            with self._cache.one_process():
+                return super().compile(sig)
+
+    def _is_kept(self, sig: Any) -> bool:
+        """Whether the cache has the code for a signature; taken from it, then."""
+        found = self._cache.load_overload(sig, self.targetctx)
+        if found is None:
+            return False
+        self._cache_hits[sig] += 1
+        self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+        self.add_overload(found)
+        return True
+
+
+def say_once(function: Callable[..., Any], text: str) -> None:
+    """Why the first call takes a while: a line on standard error, for kernels of the package, from one process of many."""
+    ours = function.__module__.split(".")[0] == "relucvx"
+    if ours and not _said and multiprocessing.current_process().name == "MainProcess":
+        log.warning("relucvx: %s", text)
+        _said.add(text)
 
 
 def compiled(
@@ -101,64 +107,7 @@ def compiled(
     options = {"nopython": True, "nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True, **borrowing}
     kernel = Kernel(function, targetoptions=options)
     try:
-        kernel._cache = _Cache(function)
+        kernel._cache = KernelCache(function)
     except (RuntimeError, OSError) as error:  # numba: "no locator available"
         log.info("%s is compiled in every process: %s", function.__qualname__, error)
     return kernel
-
-
-def digest(function: Callable[..., Any]) -> str:
-    """What the kernels of a function's module are made of, as a hexadecimal number.
-
-    The version, the module's source, the numbers it imports and, in turn, every module whose kernels it calls.
-    """
-    module = function.__module__
-    if module not in _digests:
-        parts = hashlib.blake2b(f"{__version__}\n{module}\n".encode(), digest_size=12)
-        parts.update(Path(function.__code__.co_filename).read_bytes())
-        # imports stand above the first kernel of a module, so at this moment all of them are there
-        for name, value in sorted(function.__globals__.items()):
-            if isinstance(value, Dispatcher) and value.py_func.__module__ != module:
-                parts.update(f"{name}: {digest(value.py_func)}\n".encode())
-            elif _is_constant(value):
-                parts.update(f"{name} = {value!r}\n".encode())
-            elif isinstance(value, np.ndarray):
-                parts.update(name.encode() + str(value.dtype).encode() + value.tobytes())
-        _digests[module] = parts.hexdigest()
-    return _digests[module]
-
-
-def _is_constant(value: object) -> bool:
-    """Whether numba freezes a global into the code: a number, or a tuple of them."""
-    if isinstance(value, tuple):
-        return all(map(_is_constant, value))
-    return isinstance(value, (numbers.Number, np.bool_))
-
-
-class _Cache(FunctionCache):
-    """numba's cache of one function, in files named by the digest; a file that cannot be used is as good as none."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        mark = digest(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, f"{self._impl.filename_base}-{mark}", mark)
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled code for a signature, or None."""
-        try:
-            found = super().load_overload(sig, target_context)
-        except UNUSABLE as error:
-            log.info("%s is compiled again: %s", self._py_func.__qualname__, error)
-            with contextlib.suppress(OSError):
-                self.flush()
-            return None
-        # Two processes that compile different signatures at once can give both the same file; the index then names the
-        # wrong one, whose code would read its arguments as something else.
-        return found if found is None or tuple(found.signature.args) == normalize_signature(sig)[0] else None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the compiled code for a signature, if there is room."""
-        try:
-            super().save_overload(sig, data)
-        except UNUSABLE as error:
-            log.info("%s is not kept: %s", self._py_func.__qualname__, error)
