@@ -78,6 +78,8 @@ _PUBLIC = {
     "representation_kernel": "relucvx.kernel",
     "kernel": "relucvx.kernel",
     "metrics": "relucvx.metrics",
+    "warm_up": "relucvx.warmup",
+    "WarmUp": "relucvx.warmup",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

@@ -47,5 +47,7 @@ from relucvx.solution import load as load
 from relucvx.training import train as train
 from relucvx.types import Scope as Scope
 from relucvx.types import Status as Status
+from relucvx.warmup import WarmUp as WarmUp
+from relucvx.warmup import warm_up as warm_up
 
 __version__: str

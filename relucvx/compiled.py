@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numba
 from numba.core.caching import NullCache
@@ -24,6 +25,9 @@ LOST = (
     "compiling, in every process anew: neither the package's folder nor the user's cache can be written; "
     "set NUMBA_CACHE_DIR to a folder that can"
 )
+
+KERNELS: WeakSet[Kernel] = WeakSet()
+"""All of them, whether they are compiled or not."""
 
 _said: set[str] = set()
 
@@ -76,6 +80,11 @@ class Kernel(CPUDispatcher):
         return True
 
 
+def say_nothing() -> None:
+    """Compile without a word from here on."""
+    _said.add("")
+
+
 def say_once(function: Callable[..., Any], text: str) -> None:
     """Why the first call takes a while: a line on standard error, for kernels of the package, from one process of many."""
     ours = function.__module__.split(".")[0] == "relucvx"
@@ -106,6 +115,7 @@ def compiled(
     # nobody calls kernels from C
     options = {"nopython": True, "nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True, **borrowing}
     kernel = Kernel(function, targetoptions=options)
+    KERNELS.add(kernel)
     try:
         kernel._cache = KernelCache(function)
     except (RuntimeError, OSError) as error:  # numba: "no locator available"

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import logging
 import numbers
+import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -125,7 +126,10 @@ class KernelCache(FunctionCache):
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # no lock to be had on this disk
                 if fcntl is not None:
-                    file = stack.enter_context(open(Path(self.cache_path, f"{self._impl.filename_base}.lock"), "ab"))
+                    # nothing is ever written to it
+                    path = Path(self.cache_path, f"{self._impl.filename_base}.lock")
+                    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+                    stack.callback(os.close, file)
                     give_up = time.monotonic() + WAIT
                     while not _locked(file) and time.monotonic() < give_up:
                         time.sleep(PAUSE)
@@ -142,7 +146,7 @@ class KernelCache(FunctionCache):
             self._named = True
 
 
-def _locked(file: Any) -> bool:
+def _locked(file: int) -> bool:
     """Whether the file's lock is ours now."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

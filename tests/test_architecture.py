@@ -51,6 +51,7 @@ LAYERS = (
     ("_api",),
     ("_many",),
     ("_strengths",),
+    ("warmup",),
     ("training",),
     ("theory",),
     ("report",),

@@ -247,12 +247,13 @@ DOORS = {
     },
 }  # fmt: skip
 
-NO_DATA = {datasets.available, datasets.textbook_instances}
-"""Public functions without arguments."""
+NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
+"""Public functions without arguments, but for a callback."""
 
 MADE_BY_US = {
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
-    rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum, kernel.OptimalFamily,
+    rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
+    kernel.OptimalFamily,
     kernel.PreactivationCertificate, kernel.Prediction, kernel.SpikeFree,
 }  # fmt: skip
 """Public classes whose objects come out of the package, not in; so do all classes of metrics but RegionTracker."""

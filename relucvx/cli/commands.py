@@ -1,4 +1,4 @@
-"""The command line: ``relucvx patterns | solve | certify | path | train | compare | verify | profile | regions``.
+"""The command line: ``relucvx patterns | solve | certify | path | train | compare | verify | profile | regions | warmup``.
 
 Thin over the front doors. Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance,
 3 missing package or licence.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 import relucvx as rx
-from relucvx.cli import output, profile, regions, theory, verify
+from relucvx.cli import output, profile, regions, theory, verify, warmup
 from relucvx.cli.bags import Bags, rows_only
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
 from relucvx.cli.input import (
@@ -286,6 +286,7 @@ app.command()(theory.compare)
 app.command()(verify.verify)
 app.command()(profile.profile)
 app.command()(regions.regions)
+app.command()(warmup.warmup)
 
 
 def main() -> None:

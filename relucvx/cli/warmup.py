@@ -1,0 +1,26 @@
+"""``relucvx warmup``: compile everything now, so that no later command waits for it."""
+
+from __future__ import annotations
+
+import typer
+
+import relucvx as rx
+from relucvx.cli import output
+from relucvx.cli.frame import CERTIFIED
+from relucvx.cli.options import Json
+from relucvx.cli.saving import Saving
+
+
+def warmup(*, as_json: Json = False) -> None:
+    """Compile the kernels for this processor, once; a second run says that they are there."""
+
+    def say(name: str, number: int, total: int) -> None:
+        typer.echo(f"{number + 1} of {total}: {name}", err=True)
+
+    # on standard error, so that a program can read the rest
+    done = rx.warm_up(say)
+    if as_json:
+        output.print_json(done)
+    else:
+        typer.echo(str(done))
+    Saving().end(CERTIFIED)
