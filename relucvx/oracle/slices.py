@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.compiled import digest
 from relucvx.deadline import Deadline
 from relucvx.errors import ClusterError, explain
 from relucvx.executors import Batch, Lost, size
+from relucvx.kernel_cache import digest
 from relucvx.oracle import subtree
 from relucvx.oracle.form import Form
 from relucvx.oracle.frontier import SIZE
