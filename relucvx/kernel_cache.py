@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import logging
 import numbers
-import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -128,8 +127,8 @@ class KernelCache(FunctionCache):
                 if fcntl is not None:
                     # nothing is ever written to it
                     path = Path(self.cache_path, f"{self._impl.filename_base}.lock")
-                    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-                    stack.callback(os.close, file)
+                    path.touch()
+                    file = stack.enter_context(open(path, "rb"))
                     give_up = time.monotonic() + WAIT
                     while not _locked(file) and time.monotonic() < give_up:
                         time.sleep(PAUSE)
@@ -146,7 +145,7 @@ class KernelCache(FunctionCache):
             self._named = True
 
 
-def _locked(file: int) -> bool:
+def _locked(file: Any) -> bool:
     """Whether the file's lock is ours now."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
