@@ -15,7 +15,8 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
     "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
-    "alignment", "slices", "limits", "structured", pytest.param("oracle", marks=pytest.mark.slow),
+    "alignment", "slices", "limits", "structured",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("oracle", "workers")),
 )  # fmt: skip
 
 
