@@ -101,7 +101,7 @@ DOORS = {
     rx.train: lambda: {
         **TASK, "width": 2, "seeds": [0], "optimizer": "adam", "learning_rate": 0.01, "momentum": 0.0, "batch_size": 3,
         "init_scale": 1.0, "max_steps": 2, "tol": 1e-6, "depth": 2, "dtype": "float64", "device": "cpu", "p_star": 0.1,
-        "record_every": 1, "record": None,
+        "record_every": 1, "record": None, "n_jobs": 1, "executor": None,
     },
     rx.compare: lambda: {
         **TASK, "runs": [NETWORK], "labels": LABELS, "factors": np.column_stack([LABELS, [0, 0, 1, 1, 0, 1]]),

@@ -47,6 +47,7 @@ from relucvx.cli.options import (
     Target,
     TimeLimit,
     Tol,
+    Workers,
     spelled_out,
 )  # fmt: skip
 from relucvx.cli.saving import Saving, check_files, checked_npz, make_path_folder, so_far
@@ -122,6 +123,7 @@ def solve(
     start: Annotated[Path | None, typer.Option(help="saved solution to start from; without DATA, to resume")] = None,
     source: Source,
     bags: Bags,
+    workers: Workers,
     out: Annotated[Path | None, typer.Option(help="save the solution to this .npz file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -135,7 +137,7 @@ def solve(
     else:
         source, bias = or_example(replace(source, bags=bags), data, posing.bias)
         task = posing.with_bias(bias).on(source)
-    with output.progress("solving", tol) as callback:
+    with workers.at_work(), output.progress("solving", tol) as callback:
         # Ctrl-C gives the best network so far, with its proof
         sol, cut = so_far(
             lambda: rx.solve(
@@ -166,6 +168,7 @@ def solve(
 
 
 @app.command()
+@spelled_out
 def certify(
     solution: Annotated[
         Path, typer.Argument(metavar="SOLUTION.npz", help=".npz file written by `relucvx solve --out`")
@@ -175,13 +178,15 @@ def certify(
         float, typer.Option(help="seconds for the oracle; when they run out the bound is valid")
     ] = 60.0,
     method: Annotated[str, typer.Option(help="auto, enumeration, branch_and_bound, semidefinite or spectral")] = "auto",
+    *,
+    workers: Workers,
     as_json: Json = False,
 ) -> None:
     """Prove a saved network's gap afresh. The file holds its problem; none of its stored claims is believed."""
 
     stored = stored_solution(solution)
     task = pose_again(stored, solution)
-    with output.progress("certifying", tol) as callback:
+    with workers.at_work(), output.progress("certifying", tol) as callback:
         # the stored dual point is a proposal only: a bound by any dual point is valid
         certificate, cut = so_far(
             lambda: rx.certify(
@@ -217,6 +222,7 @@ def path(
     time_limit: Annotated[float | None, typer.Option(help="seconds for each strength")] = None,
     source: Source,
     bags: Bags,
+    workers: Workers,
     out: Annotated[Path | None, typer.Option(help="a folder for the solutions, or an .npz file for the table")] = None,
     as_json: Json = False,
 ) -> None:
@@ -234,9 +240,9 @@ def path(
     if not as_json:
         output.show(f"{task.title}; {output.beta_max_text(task)}", {})
         typer.echo(output.PATH_HEADER)
-    with output.progress("path", tol) as callback:
+    with workers.at_work() as client, output.progress("path", tol) as callback:
         try:
-            for sol in _path(task, wanted, tol, time_limit, callback, source.seed):
+            for sol in _path(task, wanted, tol, time_limit, callback, source.seed, client):
                 table.append(output.path_facts(sol, task.beta))
                 if not as_json:
                     typer.echo(output.path_line(table[-1], tol))
@@ -258,12 +264,20 @@ def path(
 
 
 def _path(
-    task: Task, betas: list[float], tol: float, time_limit: float | None, callback: Any, seed: int
+    task: Task, betas: list[float], tol: float, time_limit: float | None, callback: Any, seed: int, client: Any
 ) -> Iterator[Solution]:
     """The solutions of a path up to the first that was interrupted."""
 
     found = rx.beta_path(
-        task.X, task.Y, betas, **task.options, tol=tol, time_limit=time_limit, callback=callback, rng=seed
+        task.X,
+        task.Y,
+        betas,
+        **task.options,
+        tol=tol,
+        time_limit=time_limit,
+        callback=callback,
+        rng=seed,
+        executor=client,
     )
     cut = False
     while not cut:

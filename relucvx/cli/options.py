@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,10 @@ import typer
 
 from relucvx.cli.bags import Bags
 from relucvx.cli.input import EXAMPLE, FRACTION, Source, Task, pose, problem_options
+from relucvx.later import later
+
+executors = later("relucvx.executors")
+threads = later("relucvx.threads")
 
 Data = Annotated[
     str,
@@ -77,6 +82,11 @@ Weights = Annotated[
     Path | None,
     typer.Option(help="look at this network instead: .npz of `relucvx solve --out`, or a torch state dict of an MLP"),
 ]
+Jobs = Annotated[int | None, typer.Option(min=1, help="threads to compute with  [default: all cores]")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute instead, e.g. tcp://127.0.0.1:8786"),
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else on standard output")]
 
 
@@ -128,7 +138,27 @@ def _bags(pooling: Pooling = None, groups: Groups = None, patches: Patches = Non
     return Bags(pooling, groups, patches)
 
 
-GROUPS: dict[Any, Callable[..., Any]] = {Source: _source, Posing: _posing, Bags: _bags}
+@dataclass(frozen=True)
+class Workers:
+    """What computes: cores of this machine, or the workers of a cluster."""
+
+    jobs: int | None
+    scheduler: str | None
+
+    @contextmanager
+    def at_work(self) -> Iterator[Any]:
+        """Let everything inside the ``with`` block use them; yields the Dask client, or None."""
+        connected = executors.connected(self.scheduler)
+        with threads.using_jobs(self.jobs), connected as client, executors.using_executor(client):
+            yield client
+
+
+def _workers(jobs: Jobs = None, scheduler: Scheduler = None) -> Workers:
+    """The options for cores and machines."""
+    return Workers(jobs, scheduler)
+
+
+GROUPS: dict[Any, Callable[..., Any]] = {Source: _source, Posing: _posing, Bags: _bags, Workers: _workers}
 """Arguments of commands that stand for a group of options, and what makes them of these options."""
 
 

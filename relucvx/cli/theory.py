@@ -13,7 +13,7 @@ from relucvx.cli import output, report
 from relucvx.cli.bags import Bags
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
-from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, spelled_out
+from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, Workers, spelled_out
 from relucvx.cli.saving import Saving, check_files, so_far
 from relucvx.later import later
 
@@ -50,6 +50,7 @@ def train(
     time_limit: Annotated[float | None, typer.Option(help="seconds for all networks together")] = None,
     source: Source,
     bags: Bags,
+    workers: Workers,
     out: Annotated[Path | None, typer.Option(help="save the runs, weights and histories, to this .json file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -58,7 +59,7 @@ def train(
     # refused before the training, not after it
     check_files(out)
     task = _task(data, replace(source, bags=bags), posing)
-    with output.progress("training", 1e-6) as callback:
+    with workers.at_work() as client, output.progress("training", 1e-6) as callback:
         runs, cut = so_far(
             lambda: rx.train(
                 task.X,
@@ -72,6 +73,7 @@ def train(
                 max_steps=max_steps,
                 time_limit=time_limit,
                 callback=callback,
+                executor=client,
             )
         )
     table, saving = report.run_rows(runs), Saving()
@@ -105,6 +107,7 @@ def compare(
     max_steps: Steps = None,
     source: Source,
     bags: Bags,
+    workers: Workers,
     html: Annotated[Path | None, typer.Option(help="write the report with figures to this file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -116,7 +119,7 @@ def compare(
     options = {
         "seeds": range(seeds), "width": width, "optimizer": optimizer, "learning_rate": learning_rate, "max_steps": max_steps,
     }  # fmt: skip
-    with output.progress("comparing", tol) as callback:
+    with workers.at_work(), output.progress("comparing", tol) as callback:
         found, cut = so_far(
             lambda: rx.compare(
                 task.X,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
@@ -12,11 +13,14 @@ import torch
 from relucvx.conversion import as_number
 from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
+from relucvx.executors import as_executor
 from relucvx.interrupts import interruptible
 from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
 from relucvx.program.posing import ProblemOptions, as_problem, refuse_unknown
 from relucvx.program.problem import Problem
+from relucvx.threads import as_jobs, using_jobs
+from relucvx.training.apart import train_apart
 from relucvx.training.batched import Callback, Outcome, train_batched
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape
@@ -66,6 +70,8 @@ def train(
     record: Any = None,
     time_limit: float | Deadline | None = None,
     callback: Callback | None = None,
+    n_jobs: int | None = None,
+    executor: Any = None,
     **options: Unpack[TrainingOptions],
 ) -> Runs:
     r"""Train networks by gradients on exactly the objective of the convex program, many seeds at once.
@@ -95,7 +101,11 @@ def train(
     time_limit : float, optional
         Seconds for all seeds together; the best points so far are returned when they run out.
     callback : callable, optional
-        Sees a :class:`TrainingProgress`; returning True stops cleanly.
+        Sees a :class:`TrainingProgress`; returning True stops cleanly. Not called with an executor: it is here.
+    n_jobs : int, optional
+        Threads; None for all cores.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Trains the seeds there, a share on each worker; one that is lost with its worker is trained again.
     init_scale : float
         Weights and hidden biases start as N(0, init_scale²/fan_in), output biases at zero.
     dtype : {"float64", "float32"}
@@ -145,17 +155,30 @@ def train(
     _check_bags(problem, widths, phi, chosen_optimizer)
     shape = Shape((problem.n_features, *widths, problem.n_outputs), problem.bias, problem.n_readouts)
     settings = _settings(problem, phi, shape, chosen_optimizer, options, Deadline.of(time_limit))
-    chosen = _seeds(seeds)
+    chosen, elsewhere, threads = _seeds(seeds), as_executor(executor), as_jobs(n_jobs)
+    if elsewhere is not None:
+        asked = {"width": width, "depth": depth, "optimizer": optimizer, "p_star": p_star, "record": record, **options}
+        left = settings.deadline.left()
+        asked |= {"progress": False, "time_limit": None if math.isinf(left) else max(left, 1e-3)}
+        found, stopped = train_apart(elsewhere, train, (X, Y, beta), asked, chosen, 1 if n_jobs is None else threads)
+        return _ended(Runs(tuple(found), settings.optimizer, time.perf_counter() - begin), stopped)
     history = History(
         len(chosen),
         make_recorders(record, problem.X if problem.pooling is None else problem),
         None if p_star is None else as_number(p_star, "p_star"),
     )
-    with with_progress_bar(callback, options.get("progress", False), settings.max_steps, len(chosen)) as watch:
+    bar = with_progress_bar(callback, options.get("progress", False), settings.max_steps, len(chosen))
+    with using_jobs(threads), bar as watch:
         outcomes, stopped = train_batched(settings, chosen, history, watch)
-    runs = Runs(_runs(settings, chosen, outcomes, history), settings.optimizer, time.perf_counter() - begin)
+    return _ended(
+        Runs(_runs(settings, chosen, outcomes, history), settings.optimizer, time.perf_counter() - begin), stopped
+    )
+
+
+def _ended(runs: Runs, stopped: bool) -> Runs:
+    """The runs; after Ctrl-C as the result of what is raised, None where there are none."""
     if stopped:
-        raise Interrupted(runs)
+        raise Interrupted(runs if runs.runs else None)
     return runs
 
 

@@ -22,7 +22,7 @@ from relucvx.network.pooled import PooledReLU
 from relucvx.network.pooling import Pooling
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.problem import Problem
-from relucvx.threads import TORCH
+from relucvx.threads import TORCH, jobs
 from relucvx.training.bags import Bags
 from relucvx.training.losses import as_torch_loss
 from relucvx.types import Activation, Array, Bias, freeze
@@ -208,12 +208,13 @@ class BatchedObjective:
         Operations on small tensors gain little from a second thread and wait for it dozens of times per evaluation, which
         is slow beyond measure when the core is shared; blocks wait once. Large networks and GPUs are left to torch.
         """
-        with TORCH.held(self.small) as threads:
-            if not self.small or max(threads) == 1:
+        with TORCH.held(self.small or jobs() == 1) as threads:
+            count = min(max(threads), jobs())
+            if not self.small or count == 1:
                 yield
                 return
             try:
-                with ThreadPoolExecutor(max(threads), initializer=torch.set_num_threads, initargs=(1,)) as self.pool:
+                with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as self.pool:
                     yield
             finally:
                 self.pool = None
