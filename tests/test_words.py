@@ -99,7 +99,7 @@ def test_names_options_and_files_on_a_page_exist(page):
     text = WRITTEN[page].read_text()
     if "docs/extend" in page:  # pages that make names
         text = "".join(part for part in text.split("```")[::2])
-    asked = {"--mnist", "--keep-going"}  # of the examples, of Sphinx
+    asked = {"--mnist", "--keep-going", "--nthreads", "--nworkers"}  # of the examples, of Sphinx, of Dask
     assert set(unknown(text, relucvx.metrics, relucvx.theory)) - asked - MADE == set()
     for path in re.findall(r"`((?:relucvx|examples|benchmarks|tests|docs)/[\w/.]*)`", text):
         assert path == "docs/build" or list(PROJECT.glob(f"{path}*")), path
