@@ -29,7 +29,7 @@ MAX_DIMENSION = 14
 CHUNK_STEPS = 5_000
 """Splits between two looks at the clock, the callback and Ctrl-C."""
 
-LONG, LONG_WORK = 40_000, 200_000_000
+LONG, LONG_WORK = 40_000, 100_000_000
 """A search of more cones, or of more multiplications, is dealt to several parts: until then one core works."""
 
 

@@ -28,7 +28,7 @@ STACK_BYTES, MOST_SLOTS, LEAST_SLOTS = 64_000_000, 256, 4
 CHUNK_WORK = 10_000_000
 """Multiplications between two looks at the clock, the callback and Ctrl-C: a few hundredths of a second."""
 
-SHARDS = 8
+SHARDS = 16
 """Parts that a long search is dealt to, however many threads there are to run them."""
 
 FEW_SPLITS, MANY_SPLITS, STRIDE, LEAST_STRIDE = 8, 16, 2.0, 0.02
@@ -176,7 +176,7 @@ class Shards:
     def search(self, target: float, stop_above: float, steps: int) -> int:
         """One round: each part takes its share of the steps."""
         open_parts = [part for part in self.parts if part.size]
-        if 2 * len(open_parts) < SHARDS and sum(part.size for part in open_parts) >= 4 * SHARDS:
+        if len(open_parts) < SHARDS and sum(part.size for part in open_parts) >= 4 * SHARDS:
             self._deal(open_parts)
             open_parts = [part for part in self.parts if part.size]
         each = max(1, steps // max(len(open_parts), 1))
