@@ -48,15 +48,18 @@ class Budget:
     def certified(self, problem: Problem, found: SolverResult) -> Certificate:
         """What a solver found, certified in the time left; in little time when somebody asked to stop."""
         left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
-        left = left.within(STOPPED_SECONDS) if found.status is Status.INTERRUPTED else left
-        return certify_network(problem, found.network, found.dual, tol=self.tol, time_limit=left, proof=found.proof)
+        stopped = found.status is Status.INTERRUPTED
+        left = left.within(STOPPED_SECONDS) if stopped else left
+        return certify_network(
+            problem, found.network, found.dual, tol=self.tol, time_limit=left, proof=found.proof, refine=not stopped
+        )
 
     def rescued(self, problem: Problem, found: SolverResult) -> Certificate:
         """The certificate after Ctrl-C: about a second, and at once after another."""
         found.status = Status.INTERRUPTED
         return hurried(
             lambda deadline: certify_network(
-                problem, found.network, found.dual, tol=self.tol, time_limit=deadline, proof=found.proof
+                problem, found.network, found.dual, tol=self.tol, time_limit=deadline, proof=found.proof, refine=False
             )
         )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.arrangement import Arrangement
+from relucvx.certificate.between import applies, proofs_between
 from relucvx.certificate.dual_choice import choose_dual
 from relucvx.certificate.proof import Proof, prove_dual
 from relucvx.deadline import Deadline, Limit
@@ -40,6 +41,8 @@ UNPROVEN = "as stored in a file, not proven again: relucvx.certify(solution, X, 
 CHOICE_SHARE = 0.4
 """Share of the time that the choice of a dual point may take, where none is given."""
 
+FIRST_SHARE = 0.4
+"""Share of the time that the proof at the chosen dual point may take, before points that are easier to prove are tried."""
 
 MOST_STARTS = 500
 """Neurons of the network that the search for a larger value starts from, at most."""
@@ -177,6 +180,7 @@ def certify_network(
     max_cones: float = MAX_CONES,
     callback: Callable[[object], bool | None] | None = None,
     proof: Proof | None = None,
+    refine: bool = True,
 ) -> Certificate:
     """Prove how far ``network`` is from the optimum of ``problem``.
 
@@ -195,6 +199,8 @@ def certify_network(
         Seconds; the bound stays valid when they run out.
     proof : Proof, optional
         Of this very problem, by :func:`relucvx.certificate.prove_dual`: then nothing is left to prove, only to evaluate.
+    refine : bool
+        Whether the time that an unfinished proof leaves goes into dual points that are easier to prove.
 
     Returns
     -------
@@ -226,7 +232,9 @@ def certify_network(
     if arrangement is not None:
         check_same_inputs(problem, arrangement)
     check_network(problem, network)
-    stated = problem
+    stated, given, watched = problem, network, _Watched(callback)
+    # a point that is cheaper to prove is looked for where there is a limit, and neither cells nor method are prescribed
+    refine = refine and method == "auto" and arrangement is None and applies(problem) and np.isfinite(deadline.left())
     if proof is not None and proof.problem is not stated:
         raise InvalidInputError(explain("a proof of this problem", "a proof of another one", "", "proof=None"))
     problem, network = centred(problem, network)  # an equal problem whose numbers cancel less
@@ -240,11 +248,18 @@ def certify_network(
         point = balance_dual(problem, _as_dual(problem, N))
         proof = prove_dual(
             stated, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
-            starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete, time_limit=deadline,
-            max_cones=max_cones, callback=callback,
+            starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete,
+            time_limit=deadline.share(FIRST_SHARE) if refine else deadline, max_cones=max_cones, callback=watched,
         )  # fmt: skip
     else:
         point = proof.dual
+    if refine and proof.bound.outcome == "budget" and proof.bound.cones < max_cones and not watched.stopped:
+        aim = point if dual is None else balance_dual(stated, _as_dual(stated, dual))
+        target = _target(problem, network, point, upper_balanced, tol)
+        between = proofs_between(
+            stated, aim, given, target=target, enough=upper * (1.0 - tol), deadline=deadline, callback=watched
+        )
+        proof = proof if between is None or between.lower <= proof.lower else between
     bound, scaled, lower = proof.bound, proof.dual, proof.lower
     if lower > upper:  # impossible: an alarm, never a proof
         log.error("the lower bound %r exceeds the objective %r: please report these data", lower, upper)
@@ -264,6 +279,17 @@ def certify_network(
         tolerances={"tol": tol, "evaluation": EVALUATION.value, "pattern": PATTERN.value}, cones=bound.cones,
         seconds=time.perf_counter() - began,
     )  # fmt: skip
+
+
+class _Watched:
+    """A callback that remembers whether it asked to stop."""
+
+    def __init__(self, callback: Callable[[object], bool | None] | None) -> None:
+        self.callback, self.stopped = callback, False
+
+    def __call__(self, search: object) -> bool:
+        self.stopped = self.stopped or bool(self.callback is not None and self.callback(search))
+        return self.stopped
 
 
 def _as_dual(problem: Problem, N: Array) -> Array:

@@ -60,6 +60,8 @@ class Form:
         The squared norm of what samples show is at most Σ_r shares_r phi(x_r·w)²; None for ``counts``.
     pulls : ndarray, shape (k,)
         By how much a row of N moves at most when the dual point of the samples moves by one; None for the root of ``counts``.
+    outputs : ndarray, shape (all, c)
+        Orthonormal basis of the outputs that the dual point uses; None for all of them.
 
     Notes
     -----
@@ -90,6 +92,7 @@ class Form:
     terms: int = 0
     shares: Array | None = None
     pulls: Array | None = None
+    outputs: Array | None = None
 
     @property
     def reach(self) -> float:
@@ -217,7 +220,7 @@ class Geometry:
         # equal rows have equal activity, so that their rows of N add up
         if len(self.rows) < len(N):
             N = np.stack([np.bincount(self.group, column, len(self.rows)) for column in N.T], axis=1)
-        N, dropped = _output_space(N)
+        N, dropped, outputs = _output_space(N)
         # rounding is counted against the sum of what is added up, not against the sum itself
         gain = abs(activation.linear) + abs(activation.hinge)
         reach = self.row_norm + self.bias_range
@@ -238,26 +241,27 @@ class Geometry:
             terms=terms,
             shares=self.shares,
             pulls=self.pulls,
+            outputs=outputs,
         )
 
 
-def _output_space(N: Array) -> tuple[Array, Array]:
-    """N in an orthonormal basis of the outputs that it uses, and a bound (n,) on what each row loses by that.
+def _output_space(N: Array) -> tuple[Array, Array, Array | None]:
+    """N in an orthonormal basis of the outputs that it uses, a bound (n,) on what each row loses by that, and the basis.
 
     N = M Uᵀ + R gives ||Nᵀ t|| <= ||Mᵀ t|| + Σ ||R_i|| |t_i|. Rows that sum to zero, as those of the cross-entropy do, leave
     one output fewer; two classes leave a single one.
     """
     nothing = np.zeros(len(N))
     if N.shape[1] == 1 or not N.any():
-        return N, nothing
+        return N, nothing, None
     _, s, Vt = np.linalg.svd(N, full_matrices=False)
     rank = int((s > 8.0 * EPS * max(N.shape) * s[0]).sum())
     if rank == N.shape[1]:
-        return N, nothing
+        return N, nothing, None
     U = Vt[:rank].T
     M = N @ U
     rounding = 16.0 * N.shape[1] * EPS * np.linalg.norm(N, axis=1)
-    return M, np.linalg.norm(N - M @ U.T, axis=1) + rounding
+    return M, np.linalg.norm(N - M @ U.T, axis=1) + rounding, U
 
 
 def _distinct_walls(X: Array) -> int:
@@ -303,6 +307,29 @@ def form_of_rows(problem: Problem, M: Array, sizes: Array | None = None) -> Form
         geometry = _GEOMETRIES[problem] = Geometry(problem.inputs, problem.bias.is_free, problem.pooling)
     terms = 0 if problem.pooling is None else 2 + problem.pooling.n_shared
     return geometry.form(M, problem.activation, sizes, terms)
+
+
+def pulled_back(problem: Problem, form: Form, A: Array, T: Array) -> Array:
+    """Gradients in a form's M (q, k, c) and L (q, D, c) as gradients in the dual point of the problem, (q, n, c).
+
+    Notes
+    -----
+    Status: theorem (the adjoint of :func:`form_of`, its basis of outputs held fixed). Source: [relucvx].
+    """
+    G = problem.activation.hinge * A + problem.activation.linear * (form.X @ T)
+    if form.outputs is not None:
+        G = G @ form.outputs.T
+    G = G[:, _GEOMETRIES[problem].group]
+    if problem.pooling is None:
+        return np.asarray(G)
+    c = problem.n_outputs
+    # the adjoint of spreading: read-out by read-out
+    return np.asarray(
+        sum(
+            np.stack([np.asarray(part @ g[:, k * c : (k + 1) * c]) for g in G])
+            for k, part in enumerate(problem.pooling.parts)
+        )
+    )
 
 
 def sizes_of_rows(problem: Problem, N: Array) -> Array | None:

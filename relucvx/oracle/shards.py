@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relucvx.oracle import subtree
 from relucvx.oracle.carried import Rows, make_room, make_stack
@@ -69,18 +70,23 @@ def rounding_slack(form: Form, depth: int) -> float:
     return float(form.truncation + spread * rounding + 4.0 * np.sqrt(dim) * ZERO_TOL * form.scale)
 
 
+def bending(form: Form) -> NDArray[np.intp]:
+    """The rows with weight, in the order of :func:`weighted_rows`; one output: those that bend up come first."""
+    kept = np.flatnonzero(np.linalg.norm(form.M, axis=1) > 0.0)
+    return kept[np.argsort(form.M[kept, 0] < 0.0, kind="stable")] if form.M.shape[1] == 1 else kept
+
+
 def weighted_rows(form: Form) -> Rows:
-    """Samples times the norm of their weight, those without weight left out; one output: those that bend up come first."""
+    """Samples times the norm of their weight, those without weight left out."""
     weight = np.linalg.norm(form.M, axis=1)
-    kept = np.flatnonzero(weight > 0.0)
-    down = form.M[kept, 0] < 0.0 if form.M.shape[1] == 1 else np.zeros(len(kept), bool)
-    kept = kept[np.argsort(down, kind="stable")]
+    kept = bending(form)
+    first = int((form.M[kept, 0] >= 0.0).sum()) if form.M.shape[1] == 1 else len(kept)
     X = np.ascontiguousarray(form.X[kept] * weight[kept, None])
     unit = np.ascontiguousarray(form.M[kept] / weight[kept, None])
     reach = np.linalg.norm(form.X[kept, : form.penalized], axis=1) + form.bias_range
     return Rows(
         X, np.ascontiguousarray(X.T), unit, ZERO_TOL * weight[kept] * reach, np.ascontiguousarray(form.L),
-        int((~down).sum()), form.penalized,
+        first, form.penalized,
     )  # fmt: skip
 
 

@@ -47,7 +47,12 @@ class Answer:
 
 
 class Asked(Protocol):
-    """Whoever bounds the dual norm."""
+    """Whoever bounds the dual norm.
+
+    ``share`` is the share of the time left that an answer may take.
+    """
+
+    share: float
 
     def __call__(
         self, N: Array, *, target: float, stop_above: float, deadline: Deadline, callback: Callback | None, rng: Rng
@@ -58,6 +63,8 @@ class Asked(Protocol):
 
 class Oracle:
     """The oracle on the solver's own problem, with cells listed once for all questions."""
+
+    share = 1.0
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -89,6 +96,9 @@ class Delegate:
     reduction : Reduction
         From the stated problem to the solver's.
     """
+
+    # what an unfinished proof leaves the certificate spends on dual points that are easier to prove
+    share = 0.4
 
     def __init__(self, prove: Callable[..., Any], stated: Problem, reduction: Reduction) -> None:
         self.prove, self.stated, self.reduction = prove, stated, reduction

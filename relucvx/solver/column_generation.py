@@ -264,7 +264,7 @@ class ColumnGeneration:
         limited = np.isfinite(state.deadline.left())
         bound = self.asked(
             state.dual, target=goal, stop_above=np.inf if threshold is None else goal,
-            deadline=state.deadline if limited else Deadline(PROOF_SECONDS),
+            deadline=state.deadline.share(self.asked.share) if limited else Deadline(PROOF_SECONDS),
             callback=lambda search: state.stopped("proving"), rng=state.rng,
         )  # fmt: skip
         state.violation = bound.reached / state.problem.beta - 1.0
