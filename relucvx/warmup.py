@@ -15,6 +15,7 @@ from relucvx import metrics
 from relucvx._api import certify, optimal_set, solve
 from relucvx._strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
+from relucvx.certificate.relaxed_program import compile_cover
 from relucvx.compiled import KERNELS, say_nothing
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
@@ -68,6 +69,10 @@ def _proofs(_: np.random.Generator) -> None:
     compile_kernels()
 
 
+def _cover(_: np.random.Generator) -> None:
+    compile_cover()
+
+
 def _arrangement(rng: np.random.Generator) -> None:
     enumerate_patterns(rng.standard_normal((7, 3)))
     # so many that they are listed wall by wall
@@ -109,6 +114,7 @@ def _regions_of(network: Any, X: Array, labels: Any) -> None:
 
 STEPS: dict[str, Callable[[np.random.Generator], None]] = {
     "proofs": _proofs,
+    "points that are easier to prove": _cover,
     "patterns": _arrangement,
     "solve, certify, beta_max, optimal_set": _solver,
     "regions, folding, graph convexity": _regions,

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from relucvx.certificate.proof import Proof, prove_dual
-from relucvx.certificate.relaxed_program import provable_dual
-from relucvx.deadline import Deadline
+from relucvx.certificate.relaxed_program import compile_cover, provable_dual
+from relucvx.deadline import Deadline, OutOfTime, aside
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION
 from relucvx.program.duality import residual
@@ -70,6 +70,11 @@ def proofs_between(
     -----
     Status: theorem (every proof is one), certified numerically; which points are proven is heuristic. Source: [relucvx].
     """
+    # where nothing is compiled yet that may take longer than there is time: it goes on beside, for the next call
+    try:
+        aside(compile_cover, deadline)
+    except OutOfTime:
+        return None
     reduction = presolve(problem)
     small, inner = reduction.problem, reduction.forward(network)
     found = provable_dual(small, residual(small, fit(small, inner)), inner, deadline.share(INSIDE_SHARE))

@@ -17,6 +17,7 @@ from relucvx.arrangement import Arrangement
 from relucvx.certificate.between import applies, proofs_between
 from relucvx.certificate.dual_choice import choose_dual
 from relucvx.certificate.proof import Proof, prove_dual
+from relucvx.conversion import is_word
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
@@ -234,7 +235,13 @@ def certify_network(
     check_network(problem, network)
     stated, given, watched = problem, network, _Watched(callback)
     # a point that is cheaper to prove is looked for where there is a limit, and neither cells nor method are prescribed
-    refine = refine and method == "auto" and arrangement is None and applies(problem) and np.isfinite(deadline.left())
+    refine = (
+        refine
+        and is_word(method, ("auto",))
+        and arrangement is None
+        and applies(problem)
+        and np.isfinite(deadline.left())
+    )
     if proof is not None and proof.problem is not stated:
         raise InvalidInputError(explain("a proof of this problem", "a proof of another one", "", "proof=None"))
     problem, network = centred(problem, network)  # an equal problem whose numbers cancel less

@@ -11,6 +11,7 @@ are violated, and the cones whose atoms the optimum uses are halved: their relax
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ from relucvx.oracle.cover import Cover
 from relucvx.oracle.form import form_of, pulled_back
 from relucvx.program.backend import CLARABEL, failures, options, solve
 from relucvx.program.duality import balance_dual, residual, scale_dual
+from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.types import Array
 
@@ -54,6 +56,19 @@ CLOSE = 1e-9
 
 FLAT, SHORTEST = 1e-3, 1e-3
 """Least curvature of the model, as a share of the largest; and the shortest part of a step that is tried."""
+
+
+@functools.cache
+def compile_cover() -> None:
+    """Compile or load the kernels of covers once, on a toy problem: aside, where there is a deadline."""
+    problem = make_problem(np.eye(2), [2.0, 1.0], 0.1)
+    network = problem.network(np.eye(2), np.ones((2, 1)))
+    cover = Cover(form_of(problem, problem.Y))
+    program = _Program(problem, network)
+    program.add(
+        pulled_back(problem, form_of(problem, problem.Y), *cover.atoms(cover.halve(np.arange(1)))), np.arange(2)
+    )
+    program.optimum(Deadline())
 
 
 def provable_dual(problem: Problem, N: Array, network: TwoLayerReLU, deadline: Deadline) -> Array:

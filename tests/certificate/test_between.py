@@ -1,5 +1,6 @@
 """Where the time is not enough for the best dual point: points on the way to it prove more."""
 
+import threading
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ import relucvx as rx
 from relucvx.certificate import between, certify_network, prove_dual
 from relucvx.certificate import certificate as module
 from relucvx.certificate.between import applies, proofs_between
+from relucvx.certificate.relaxed_program import compile_cover
 from relucvx.datasets import planted
 from relucvx.deadline import Deadline
 from relucvx.solver import solve_problem
@@ -19,6 +21,7 @@ PROBLEM = rx.make_problem(DATA.X, DATA.Y, 0.05 * rx.beta_max(DATA.X, DATA.Y, tim
 
 @pytest.fixture(scope="module")
 def found():
+    compile_cover()
     return solve_problem(PROBLEM, time_limit=4)
 
 
@@ -76,6 +79,22 @@ def test_certificates_spend_what_an_unfinished_proof_leaves(found, monkeypatch):
     assert few.seconds < 1.5
     stopped = certify_network(PROBLEM, found.network, callback=lambda search: True, **options)
     assert stopped.seconds < 1.5
+
+
+def test_code_that_is_not_compiled_in_time_is_compiled_beside_for_the_next_call(found, monkeypatch):
+    began, ended = threading.Event(), threading.Event()
+
+    def slow():
+        began.set()
+        ended.wait(20.0)
+
+    monkeypatch.setattr(between, "compile_cover", slow)
+    nothing = proofs_between(
+        PROBLEM, found.dual, found.network, target=PROBLEM.beta, enough=np.inf, deadline=Deadline(0.2)
+    )
+    assert nothing is None
+    assert began.is_set()
+    ended.set()
 
 
 def test_problems_whose_dual_norm_cones_do_not_bound():
