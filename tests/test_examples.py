@@ -31,7 +31,14 @@ def takes_options(script):
     return int(script.stem[:2]) >= 6
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda p: p.stem)
+# the quick runs of the long ones take ten seconds each: two of them stand for all in the default run
+LONG = {f"{number:02d}" for number in (7, 8, 9, 11, 12)}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, id=s.stem, marks=[pytest.mark.slow] if s.stem[:2] in LONG else []) for s in EXAMPLES],
+)
 def test_example_runs(script):
     printed = run(str(script), *(["--quick"] if takes_options(script) else [])).strip()
     assert printed

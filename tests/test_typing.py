@@ -45,6 +45,7 @@ def test_completion_lists_the_doors():
     assert {"solve", "certify", "compare", "train", "training", "metrics"} <= names
 
 
+@pytest.mark.slow
 def test_a_strict_script_sees_real_types(tmp_path):
     pytest.importorskip("mypy")
     (tmp_path / "script.py").write_text(SCRIPT)

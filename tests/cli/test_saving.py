@@ -132,8 +132,16 @@ def test_what_is_not_proven_says_so():
     assert "best found, not proven (TIME_LIMIT)" in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [
+        (signal.SIGINT, "2"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in ((signal.SIGTERM, "1"), (signal.SIGTERM, "2"), (signal.SIGINT, "1"))
+        ),
+    ],
+)
 def test_real_signals_stop_verify(number, jobs):
     """No claim that was cut short gets a verdict, and the process ends with code 2."""
     args = [sys.executable, "-u", "-m", "relucvx", "verify", "--trials", "500", "--jobs", jobs, "--json"]
