@@ -123,17 +123,22 @@ def _apart(
     ours = processes(count) if elsewhere is None else None
     calls = [(function, task, options, inner if elsewhere is not None else 1) for task in tasks]
     try:
-        with Batch(ours or elsewhere, call, calls) as batch:
-            while batch.open:
-                # not around the yield: what the caller does in between has handlers of its own
-                with listening():
-                    found = batch.next(POLL)
-                yield from found
+        yield from ended(ours or elsewhere, calls)
     except BaseException:
         # also for a caller that leaves early: what is still computed there is for nobody
         if ours is not None:
             ours.shutdown(wait=False, kill_workers=True)
         raise
+
+
+def ended(executor: Any, calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """Numbers of calls with their results, or with :class:`relucvx.executors.Lost`, as they come."""
+    with Batch(executor, call, calls) as batch:
+        while batch.open:
+            # not around the yield: what the caller does in between has handlers of its own
+            with listening():
+                found = batch.next(POLL)
+            yield from found
 
 
 def call(function: Any, task: tuple[Any, ...], options: dict[str, Any], n_jobs: int) -> Any:

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from relucvx._many import POLL, call
+from relucvx._many import call, ended
 from relucvx.errors import ClusterError, Interrupted, RelucvxError
-from relucvx.executors import Batch, Lost, size
-from relucvx.interrupts import listening
+from relucvx.executors import Lost, size
 from relucvx.training.runs import Run, Runs
 
 log = logging.getLogger(__name__)
@@ -31,13 +30,9 @@ def train_apart(
     found: dict[int, Run] = {}
     stopped = False
     try:
-        with Batch(executor, call, shares) as batch:
-            while batch.open:
-                with listening():
-                    ended = batch.next(POLL)
-                for k, runs in ended:
-                    done = _here(runs.error, shares[k]) if isinstance(runs, Lost) else runs
-                    found.update({run.seed: run for run in done.runs})
+        for k, runs in ended(executor, shares):
+            done = _here(runs.error, shares[k]) if isinstance(runs, Lost) else runs
+            found.update({run.seed: run for run in done.runs})
     except Interrupted as stop:
         stopped = True
         found.update({} if stop.result is None else {run.seed: run for run in stop.result.runs})
