@@ -78,9 +78,7 @@ def vector_polytope(
     problem: Problem, N: Array, F: Array, active: ActiveSet, delta: float, network: TwoLayerReLU
 ) -> Polytope:
     """{c >= 0 : Σ c_k phi(X w_k) v̂_kᵀ = F}, up to what an output bias (and for logits a common shift) absorbs."""
-    hidden = problem.pool(problem.activation(problem.inputs @ active.directions.T))
-    outputs = active.signs.reshape(-1, problem.n_readouts, problem.n_outputs)
-    atoms = np.einsum("nqk,kqc->knc", hidden, outputs)
+    atoms = problem.fits(problem.activation(problem.inputs @ active.directions.T), active.signs)
     target = F - problem.neurons(network)[2] if problem.bias.decays_output else F
     # an output bias takes up any constant, so that only what is centred counts
     if problem.bias.is_free:

@@ -250,22 +250,20 @@ def certify_network(
     # patterns that may not be all of them prove nothing about the others, and are left to the end
     complete = arrangement if arrangement is not None and arrangement.complete else None
     # below: a dual point in the domain, a bound on its dual norm, and what is left of it once scaled by that bound
+    if dual is None:
+        dual = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if proof is None else proof.dual
+    point = balance_dual(problem, _as_dual(problem, dual))
     if proof is None:
-        N = _own_dual(problem, network, deadline.share(CHOICE_SHARE)) if dual is None else dual
-        point = balance_dual(problem, _as_dual(problem, N))
         proof = prove_dual(
             stated, point, target=_target(problem, network, point, upper_balanced, tol), method=method,
             starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete,
             time_limit=deadline.share(FIRST_SHARE) if refine else deadline, max_cones=max_cones, callback=watched,
         )  # fmt: skip
-    else:
-        point = proof.dual
     if refine and proof.bound.outcome == "budget" and proof.bound.cones < max_cones and not watched.stopped:
-        aim = point if dual is None else balance_dual(stated, _as_dual(stated, dual))
-        target = _target(problem, network, point, upper_balanced, tol)
         between = proofs_between(
-            stated, aim, given, target=target, enough=upper * (1.0 - tol), deadline=deadline, callback=watched
-        )
+            stated, point, given, target=_target(problem, network, point, upper_balanced, tol),
+            enough=upper * (1.0 - tol), deadline=deadline, callback=watched,
+        )  # fmt: skip
         proof = proof if between is None or between.lower <= proof.lower else between
     bound, scaled, lower = proof.bound, proof.dual, proof.lower
     if lower > upper:  # impossible: an alarm, never a proof

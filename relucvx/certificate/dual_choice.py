@@ -48,7 +48,7 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
         return _refined(problem, network, N, deadline) if problem.loss.smooth else N
     # a decayed output bias sums the multipliers to beta b, a free one to zero
     total = problem.output_decay * float(problem.neurons(network)[2][0])
-    atoms, _ = _unit_atoms(problem, network)
+    atoms, _ = unit_atoms(problem, network)
     atoms = problem.pool(atoms.T)[:, 0].T
     N, _ = cutting_planes(problem, atoms, total if problem.bias.has_output else None, deadline=deadline)
     return N
@@ -56,7 +56,7 @@ def choose_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline | No
 
 def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadline) -> Array:
     """The best of N and the residuals of group-lasso refits over growing sets of directions, judged by local search."""
-    atoms, V = _unit_atoms(problem, network)
+    atoms, V = unit_atoms(problem, network)
     rng = np.random.default_rng(0)
     best, value = N, -np.inf
     bias = problem.neurons(network)[2]
@@ -148,7 +148,7 @@ def _options(problem: Problem) -> Any:
     return {"maxiter": 3000, "maxfun": 5000, "maxcor": 30, "ftol": 1e-15, "gtol": 1e-9 * problem.beta}
 
 
-def _unit_atoms(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
+def unit_atoms(problem: Problem, network: TwoLayerReLU) -> tuple[Array, Array]:
     """phi(Xw) (m, R) on the rows for unit penalised norms of w, and the output vectors with them; the MOST_ATOMS largest."""
     W, V = problem.directions(network)
     # beside a column a million times as long the others have no digits left in a linear program

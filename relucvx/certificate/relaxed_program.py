@@ -12,12 +12,14 @@ are violated, and the cones whose atoms the optimum uses are halved: their relax
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.certificate.dual_choice import unit_atoms
 from relucvx.compiled import compiled
 from relucvx.deadline import Deadline, OutOfTime, seconds_left
 from relucvx.later import later
@@ -46,7 +48,6 @@ VIOLATED = 5e-4
 
 REFINE_EVERY = 5
 """The cones of the optimum are halved in every so many rounds, and whenever few cones are violated."""
-
 
 MOST_STEPS, SWEEPS = 20, 2000
 """Proximal Newton steps for one set of atoms, and sweeps over all of them in each."""
@@ -92,10 +93,11 @@ def provable_dual(problem: Problem, N: Array, network: TwoLayerReLU, deadline: D
     form = form_of(problem, N)
     cover, program = Cover(form), _Program(problem, network)
     best, value = N, -np.inf
-    # a first cover: without it the first atoms are so loose that the point moves far away
-    while cover.size < FIRST_CONES and not deadline.share(0.5).passed() and not deadline.passed():
+    # a first cover, in half of the time: without it the first atoms are so loose that the point moves far away
+    growing = deadline.share(0.5)
+    while cover.size < FIRST_CONES and not growing.passed():
         cover.halve(np.argsort(-cover.bounds[: cover.size])[: max(cover.size // 4, 1)])
-    for round_ in range(10**9):
+    for round_ in itertools.count():
         proven = scale_dual(problem, N, max(cover.upper(), problem.beta))[1]
         if proven > value:
             best, value = N, proven
@@ -178,12 +180,10 @@ class _Program:
 
     def __init__(self, problem: Problem, network: TwoLayerReLU) -> None:
         self.problem = problem
-        W, V = problem.directions(network)
-        H = problem.activation(problem.inputs @ W.T)
+        H, V = unit_atoms(problem, network)
         length = np.maximum(np.linalg.norm(V, axis=1, keepdims=True), 1e-300)
-        atoms = [problem.combine(H[:, [j]], V[[j]] / length[j]).ravel() for j in range(len(W))]
-        self.atoms = np.array(atoms).reshape(len(W), problem.Y.size)
-        self.owner: NDArray[np.intp] = np.full(len(W), -1, dtype=np.intp)
+        self.atoms = problem.fits(H.T, V / length).reshape(len(V), problem.Y.size)
+        self.owner: NDArray[np.intp] = np.full(len(V), -1, dtype=np.intp)
         self.weight = length[:, 0].copy()
         self.bias = problem.neurons(network)[2].copy()
         self.last, self.seconds = np.zeros_like(problem.Y), 0.0

@@ -155,6 +155,10 @@ class Problem(Result):
         """What neurons of a free bias alone, (m,) with outputs V (m, K c), add to the fit of every sample: (c,)."""
         return self.combine(np.tile(self.activation(biases), (self.n_rows, 1)), V)[0]
 
+    def fits(self, H: Array, V: Array) -> Array:
+        """The fits (m, n, c) of single neurons with activities H (R, m) of the rows and outputs V (m, K c)."""
+        return np.einsum("nkm,mkc->mnc", self.pool(H), V.reshape(len(V), self.n_readouts, self.n_outputs))
+
     def by_readout(self, V: Array) -> Array:
         """Outputs V (m, K c) as a matrix (K m, c) that multiplies pooled activities (n, K m)."""
         return V.reshape(len(V), self.n_readouts, self.n_outputs).transpose(1, 0, 2).reshape(-1, self.n_outputs)

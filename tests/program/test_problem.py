@@ -145,3 +145,15 @@ def test_directions_have_unit_penalised_norm_at_any_size(size):
     unit, outputs = problem.directions(problem.network(W, np.array([[2.0], [1.0], [1.0], [1.0]])))
     np.testing.assert_allclose(unit, [[0.6, 0.8, 2.0]], rtol=1e-14)
     np.testing.assert_allclose(outputs, [[10.0 * size]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("pooling", [None, "mean", "flatten"])
+def test_fits_of_single_neurons_add_up_to_the_fit(pooling):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 3) if pooling is None else (5, 2, 3))
+    problem = make_problem(X, rng.standard_normal((5, 2)), 0.1, **({} if pooling is None else {"pooling": pooling}))
+    H, V = rng.standard_normal((problem.n_rows, 4)), rng.standard_normal((4, problem.n_weights_out))
+    fits = problem.fits(H, V)
+    assert fits.shape == (4, 5, 2)
+    assert fits.sum(axis=0) == pytest.approx(problem.combine(H, V))
+    assert fits[1] == pytest.approx(problem.combine(H[:, [1]], V[[1]]))
