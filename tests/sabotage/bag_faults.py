@@ -65,9 +65,9 @@ FAULTS = (
     ),
     Fault(
         "read-outs of an atom in reverse",
-        "certificate.active_vectors:vector_polytope",
-        'np.einsum("nqk,kqc->knc", hidden, outputs)',
-        'np.einsum("nqk,kqc->knc", hidden[:, ::-1], outputs)',
+        "program.problem:Problem.fits",
+        "self.pool(H)",
+        "self.pool(H)[:, ::-1]",
         f"{OPTIMA}::test_with_several_output_weights_uniqueness_stays_open",
     ),
     Fault(
