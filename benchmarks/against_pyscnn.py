@@ -74,7 +74,7 @@ def run_peer(python: Path, problem: Any, call: str, neurons: int) -> dict[str, A
     network = TwoLayerReLU(
         W[:, :d], V, bias_in=W[:, d] if problem.bias == "hidden" else None, scalar_output=problem.n_outputs == 1
     )
-    return {**seconds, "objective": balanced_objective(problem, network), "neurons": len(W)}
+    return {**seconds, "objective": balanced_objective(problem, network), "neurons": len(W), "network": network}
 
 
 def watched(problem: Any, time_limit: float | None) -> tuple[Any, list[tuple[float, float]]]:

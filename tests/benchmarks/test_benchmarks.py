@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = (
     "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
     "alignment", "slices", "limits", "structured",
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("oracle", "workers")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("oracle", "workers", "sizes", "honesty")),
 )  # fmt: skip
 
 

@@ -42,10 +42,11 @@ def test_more_is_proven_than_in_the_same_time_at_the_best_point(found):
 
 
 def test_it_ends_once_enough_is_proven(found, monkeypatch):
-    made = []
+    made, asked = [], []
     real = between.prove_dual
 
     def counted(*args, **options):
+        asked.append(args[1])
         made.append(real(*args, **options))
         return made[-1]
 
@@ -54,11 +55,17 @@ def test_it_ends_once_enough_is_proven(found, monkeypatch):
     assert made == [best]
     # each of more is at a point further on, and none is thrown away for a worse one
     made.clear()
+    asked.clear()
     best = proofs_between(
         PROBLEM, found.dual, found.network, target=PROBLEM.beta, enough=np.inf, deadline=Deadline(5.0)
     )
     assert len(made) >= 2
     assert best.lower == max(proof.lower for proof in made)
+    way = found.dual - asked[0]
+    shares = [float(np.sum((N - asked[0]) * way) / np.sum(way * way)) for N in asked]
+    assert shares == sorted(set(shares))
+    for N, share in zip(asked, shares, strict=True):
+        assert pytest.approx(asked[0] + share * way, abs=1e-9 * float(np.abs(way).max())) == N
 
 
 def test_no_time_is_no_proof(found):
