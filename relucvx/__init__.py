@@ -37,6 +37,8 @@ _PUBLIC = {
     "certify": "relucvx._api",
     "beta_max": "relucvx._strengths",
     "beta_path": "relucvx._strengths",
+    "beta_band": "relucvx._band",
+    "BetaBand": "relucvx.band",
     "for_each": "relucvx._many",
     "Solution": "relucvx.solution",
     "load": "relucvx.solution",

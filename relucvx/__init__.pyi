@@ -9,6 +9,7 @@ from relucvx._api import certify as certify
 from relucvx._api import interpolate as interpolate
 from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
+from relucvx._band import beta_band as beta_band
 from relucvx._many import for_each as for_each
 from relucvx._strengths import beta_max as beta_max
 from relucvx._strengths import beta_path as beta_path
@@ -16,6 +17,7 @@ from relucvx.arrangement import Arrangement as Arrangement
 from relucvx.arrangement import count_patterns as count_patterns
 from relucvx.arrangement import enumerate_patterns as enumerate_patterns
 from relucvx.arrangement import sample_patterns as sample_patterns
+from relucvx.band import BetaBand as BetaBand
 from relucvx.certificate import Certificate as Certificate
 from relucvx.certificate import OptimalSet as OptimalSet
 from relucvx.certificate import Uniqueness as Uniqueness

@@ -83,6 +83,10 @@ DOORS = {
     },
     rx.beta_max: lambda: {**without(TASK, "beta"), "time_limit": 5.0, "n_jobs": 1, "executor": None},
     rx.beta_path: lambda: {**without(TASK, "beta"), "betas": [1.0], **FAST, "n_jobs": 1, "executor": None},
+    rx.beta_band: lambda: {
+        **without(TASK, "beta"), "lo": 0.3, "hi": 1.0, "tol": 0.05, "time_limit": 20.0, "callback": None, "rng": 0, "n_jobs": 1,
+        "executor": None, "resume": None,
+    },
     rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
     rx.load: lambda: {"path": "nowhere.npz"},
     rx.enumerate_patterns: lambda: {"X": X, "max_patterns": 1000},
@@ -251,6 +255,7 @@ NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
 """Public functions without arguments, but for a callback."""
 
 MADE_BY_US = {
+    rx.BetaBand,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
     kernel.OptimalFamily,

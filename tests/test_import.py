@@ -13,6 +13,7 @@ NAMES = [
     "interpolate",
     "beta_max",
     "beta_path",
+    "beta_band",
     "Solution",
     "load",
     "Certificate",

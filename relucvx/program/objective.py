@@ -149,6 +149,37 @@ def objectives_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, f
     -----
     Status: theorem (standard model of float64 arithmetic, first-order constants rounded up). Source: [relucvx]
     """
+    loss, own, balanced = _parts_from_above(problem, net)
+    own, balanced = ((loss + problem.beta * decay) * (1.0 + 4.0 * EPS) for decay in (own, balanced))
+    own, balanced = (value if np.isfinite(value) else np.inf for value in (own, balanced))
+    return own, min(own, balanced)
+
+
+def line_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, float]:
+    """Loss and balanced penalty of a network, both rounded up: of every strength ``loss + beta · penalty`` bounds the optimum.
+
+    The strength of the problem plays no part. Whoever evaluates the line rounds its value up.
+
+    Returns
+    -------
+    loss, penalty : float
+        inf where they overflow.
+
+    Raises
+    ------
+    InvalidInputError
+        When the network does not fit the problem (:func:`check_network`).
+
+    Notes
+    -----
+    Status: theorem (standard model of float64 arithmetic, first-order constants rounded up). Source: [relucvx]
+    """
+    loss, _, balanced = _parts_from_above(problem, net)
+    return (loss, balanced) if np.isfinite(loss + balanced) else (np.inf, np.inf)
+
+
+def _parts_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, float, float]:
+    """Loss, decay and balanced decay, each with a bound on its rounding added; not finite where they overflow."""
     check_network(problem, net)
     problem, net = centred(problem, net)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -157,12 +188,8 @@ def objectives_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, f
         loss = problem.loss_at(F)
         loss += problem.loss.value_error(F, problem.Y, problem.sample_weight, error)
         terms = net.weights_in.size + net.weights_out.size + net.width + net.n_outputs + 16
-        own, balanced = (
-            (loss + problem.beta * decay * (1.0 + terms * EPS)) * (1.0 + 4.0 * EPS)
-            for decay in (_decay(problem, net), _balanced_decay(problem, net))
-        )
-    own, balanced = (float(value) if np.isfinite(value) else np.inf for value in (own, balanced))
-    return own, min(own, balanced)
+        own, balanced = (decay * (1.0 + terms * EPS) for decay in (_decay(problem, net), _balanced_decay(problem, net)))
+    return float(loss), float(own), float(balanced)
 
 
 def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ SCRIPT = textwrap.dedent(
     rx.solve(X[:10, :2], y[:10], 0.1)
     solved = rx.solve(X[:14, :3], y[:14], 0.3, tol=1e-10)
     network = rx.solve(X, y, 1.0, time_limit=0.3).network
+    rx.beta_band(X[:10, :2], y[:10], 1.0, 2.0, tol=0.1)
 
 
     def loop(once):
@@ -34,6 +35,7 @@ SCRIPT = textwrap.dedent(
         "several outputs": lambda: loop(lambda: rx.solve(X, Y, 0.02)),
         "interpolate": lambda: loop(lambda: rx.interpolate(X, y)),
         "beta_path": lambda: loop(lambda: list(rx.beta_path(X, y, [1.0, 0.3, 0.1, 0.03]))),
+        "beta_band": lambda: loop(lambda: rx.beta_band(X, y, 0.01, 1.0, tol=1e-6)),
         "beta_max": lambda: loop(lambda: rx.beta_max(*large)),
         "certify": lambda: loop(lambda: rx.certify(network, X, y, 0.1)),
         "optimal_set": lambda: loop(lambda: rx.optimal_set(solved)),
@@ -59,6 +61,8 @@ SCRIPT = textwrap.dedent(
             out |= {"status": result.status.name, "bounds": [certificate.lower, certificate.upper]}
         elif isinstance(result, tuple):
             out["bounds"] = list(result)
+        elif isinstance(result, rx.BetaBand):
+            out |= {"status": result.status.name, "bounds": [result.lower(result.hi), result.upper(result.hi)]}
         elif hasattr(result, "verdict"):
             out["status"] = result.verdict.name
         elif result is not None:
@@ -66,8 +70,8 @@ SCRIPT = textwrap.dedent(
         print(json.dumps(out))
     """
 )
-DOORS = ("solve", "several outputs", "interpolate", "beta_path", "beta_max", "certify", "optimal_set")
-KINDS = {"beta_max": "tuple", "certify": "Certificate", "optimal_set": "OptimalSet"}
+DOORS = ("solve", "several outputs", "interpolate", "beta_path", "beta_band", "beta_max", "certify", "optimal_set")
+KINDS = {"beta_band": "BetaBand", "beta_max": "tuple", "certify": "Certificate", "optimal_set": "OptimalSet"}
 
 
 def pressed(door: str, delay: float) -> dict:

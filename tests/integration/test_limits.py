@@ -77,6 +77,9 @@ def test_no_other_front_door_forgets_it(loss):
         first = next(relucvx.beta_path(X, y, 3, loss=loss, bias="all", time_limit=NO_TIME))
     assert first.certificate.lower <= first.objective <= first.problem.null_value() * (1 + 1e-12)
     with Clock():
+        band = relucvx.beta_band(X, y, loss=loss, bias="all", time_limit=NO_TIME)
+    assert 0.0 <= band.lower(band.hi) <= band.upper(band.hi) <= first.problem.null_value() * (1 + 1e-12)
+    with Clock():
         proof = relucvx.certify(first, X, y, 0.5, loss=loss, bias="all", time_limit=NO_TIME)
     assert 0.0 <= proof.lower <= proof.upper
 

@@ -36,6 +36,11 @@ DOORS = {
         lambda: [s.objective for s in rx.beta_path(X, Y, [1.0, 0.1], **OPTIONS)],
         lambda *a, **k: next(rx.beta_path(PROBLEM, *a, betas=[1.0], **k)),
     ),
+    "beta_band": (
+        lambda: rx.beta_band(PROBLEM, lo=0.3, hi=1.0).lower([0.4, 0.9]).tolist(),
+        lambda: rx.beta_band(X, Y, 0.3, 1.0, **OPTIONS).lower([0.4, 0.9]).tolist(),
+        lambda *a, **k: rx.beta_band(PROBLEM, *a, lo=0.3, hi=1.0, **k),
+    ),
     "interpolate": (
         lambda: rx.interpolate(PROBLEM).objective,
         lambda: rx.interpolate(X, Y, bias="hidden", activation=(0.1, 1.0)).objective,
