@@ -193,7 +193,7 @@ def interpolate(
     X : array_like, shape (n, d), or Problem
         Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part. Samples that are bags of rows
         come as in :func:`solve`.
-    Y : array_like, shape (n,) or (n, 1)
+    Y : array_like, shape (n,) or (n, c)
     bias, activation, pooling, groups, tol, time_limit, callback, rng
         As in :func:`solve`.
 
@@ -210,14 +210,14 @@ def interpolate(
     ------
     InfeasibleError
         When no network of any width fits Y, naming the rows at fault.
-    UnsupportedError
-        For several outputs, and for bags that are read in several ways.
     InvalidInputError
         For data or options outside what is described here.
 
     Notes
     -----
-    Status: certified numerically. Source: [pilanci-ergen-2020], [relucvx]
+    Several outputs share their neurons: ``||v_j||`` is the Euclidean norm of all output weights of a neuron.
+
+    Status: certified numerically. Source: [pilanci-ergen-2020], [sahiner-2021], [relucvx]
 
     Examples
     --------

@@ -102,11 +102,11 @@ def _check_bags(problem: Problem, bags: Pooling) -> None:
     taken = bags.operator[:, rows]
     # rows of one line add up in one order in every sample, so that samples of the same rows have the same numbers
     on_line = sp.csr_matrix((np.abs(lead), (np.arange(len(rows)), line)), shape=(len(rows), line.max(initial=-1) + 1))
-    columns = [(taken @ on_line).toarray()] if act.hinge else []
+    columns = [_side_by_side((taken @ on_line).toarray(), bags)] if act.hinge else []
     both = len(np.unique(2 * line + (lead > 0))) > on_line.shape[1]
     # where all rows of a line point one way, what is linear in them is a multiple of |t| as well
     if act.slope_neg + act.slope_pos != 0.0 and (both or not act.hinge):
-        columns.append(np.asarray(taken @ Xa[rows]))
+        columns.append(_side_by_side(np.asarray(taken @ Xa[rows]), bags))
     if problem.bias.has_output:
         columns.append(np.ones((len(Y), 1)))
     A = np.concatenate(columns, axis=1)
@@ -122,6 +122,11 @@ def _check_bags(problem: Problem, bags: Pooling) -> None:
                 "relucvx.solve with beta > 0",
             )
         )
+
+
+def _side_by_side(A: Array, bags: Pooling) -> Array:
+    """Numbers (n K, q) of samples and read-outs as (n, K q): every read-out has weights, hence functions, of its own."""
+    return A.reshape(bags.n_samples, -1)
 
 
 def _check_equal_samples(problem: Problem, A: Array) -> None:

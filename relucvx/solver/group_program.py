@@ -74,6 +74,8 @@ class GroupProgram:
         Linear constraints ``rows @ x <= 0``.
     predicted : float
         Seconds the solve is predicted to take.
+    exact : bool
+        Demand the targets as the fit, in place of the loss.
     """
 
     problem: Problem
@@ -84,6 +86,7 @@ class GroupProgram:
     sx: float
     rows: sp.csc_matrix
     predicted: float = 0.0
+    exact: bool = False
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -106,7 +109,8 @@ class GroupProgram:
             When CLARABEL returns a status from which no usable point follows, running out of time included.
         """
         # unknowns in this order: x, norm bounds t, output bias, fit, and what the loss needs besides
-        extra = self.problem.loss.cones(self.problem.Y, self.problem.sample_weight, self.sy)
+        Y, weights = self.problem.Y, self.problem.sample_weight
+        extra = _exact_fit(Y, self.sy) if self.exact else self.problem.loss.cones(Y, weights, self.sy)
         width = self.at_extra + extra.width
         P = sp.diags(self._quadratic(extra), format="csc")
         q = np.zeros(width)
@@ -165,6 +169,15 @@ class GroupProgram:
         cols[:, 0] = self.at_t + np.arange(self.k)
         cols[:, 1:] = np.arange(self.k)[:, None] * self.q + np.arange(self.p)
         return sp.csc_matrix((np.full(self.k * step, -1.0), (rows, cols.ravel())), shape=(self.k * step, width))
+
+
+def _exact_fit(Y: Array, sy: float) -> LossCones:
+    """No loss but a demand: the fit, in units ``sy``, is Y."""
+    N, none = Y.size, np.zeros(0)
+    return LossCones(
+        0, np.zeros(N), np.zeros(N), none, none, [sp.identity(N, format="csc")], [sp.csc_matrix((N, 0))],
+        [Y.ravel() / sy], [clarabel.ZeroConeT(N)],
+    )  # fmt: skip
 
 
 def target_scale(problem: Problem) -> float:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 import numpy as np
 
 from relucvx.deadline import Deadline, Limit
-from relucvx.errors import UnsupportedError
 from relucvx.interrupts import carrying
 from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, balance, merge
@@ -27,6 +26,7 @@ from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.presolve import presolve
 from relucvx.program.problem import Problem
 from relucvx.solver.column_generation import active_set
+from relucvx.solver.interpolate_several_outputs import MARGIN, least_norm
 from relucvx.solver.restricted import network_of_blocks
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.solver.walls import null_basis
@@ -36,9 +36,6 @@ from relucvx.types import Array, BoolArray, Rng, Status
 
 WARM_SHARE = 1e-3
 """Strength of the squared-loss problem that supplies the first cells and multipliers, as a share of beta_max."""
-
-MARGIN = 4.0
-"""K starts at this multiple of the multipliers at that strength, which approach those of the interpolation from below."""
 
 RAISES = 10  # of the price of a residual, tenfold each
 
@@ -111,11 +108,12 @@ def interpolate_problem(
     ------
     InfeasibleError
         When no network fits Y.
-    UnsupportedError
-        For several outputs, and for bags that are read in several ways.
 
     Notes
     -----
+    One output weight for each neuron: the exact penalty. Several outputs, or bags read in several ways: columns generated on
+    the dual (:mod:`relucvx.solver.interpolate_several_outputs`).
+
     Status: certified numerically (the caller recomputes the certificate). Source: [relucvx]
 
     Examples
@@ -127,16 +125,6 @@ def interpolate_problem(
     >>> interpolates(problem, found.network), found.network.width
     (True, 2)
     """
-    if problem.n_outputs != 1:
-        raise UnsupportedError(
-            f"this version interpolates one output, received {problem.n_outputs}; "
-            "try: one output at a time, Y[:, [k]] (a different problem: its neurons are not shared)."
-        )
-    if problem.n_readouts != 1:
-        raise UnsupportedError(
-            f"this version interpolates bags of one read-out, received {problem.n_readouts}; "
-            'try: pooling="mean" or "sum" (a different problem), or relucvx.solve with a small beta.'
-        )
     check_feasible(problem)
     began, deadline = time.perf_counter(), Deadline.of(time_limit)
     # every reduction of the exact penalty is one of the interpolation problem, whatever K is
@@ -165,11 +153,19 @@ def interpolate_problem(
 
     # a cheap problem first: it tells the size of the multipliers, and gives neurons to start from
     with carrying(interrupted):
+        if small.n_weights_out > 1:
+            found = least_norm(small, tol=tol, deadline=deadline, callback=told, rng=rng)
+            exact = interpolation_problem(small, MARGIN * (float(np.abs(found.dual).max()) or 1.0))
+            return _judged(problem, *stated(found), deadline)
         found = _warm(small, deadline.share(WARM_TIME), told, rng)
         if found is None:
             return stated(null)
         exact, found = _raised(small, found, tol, deadline, told, rng)
-    exact, found = stated(found)
+    return _judged(problem, *stated(found), deadline)
+
+
+def _judged(problem: Problem, exact: Problem, found: SolverResult, deadline: Deadline) -> tuple[Problem, SolverResult]:
+    """Not converged, unless the network fits the problem as it was stated."""
     if not interpolates(problem, found.network) and found.status is Status.CONVERGED:
         found.status = Status.TIME_LIMIT if deadline.passed() else Status.STALLED
     return exact, found
@@ -188,6 +184,7 @@ def _raised(
     rng: Rng,
 ) -> tuple[Problem, SolverResult]:
     """The exact-penalty problem and its solution, K raised until a network interpolates."""
+    # the multipliers at that strength approach those of the interpolation from below
     K, rounds, history = MARGIN * float(np.abs(found.dual).max()), found.rounds, list(found.history)
     for _ in range(RAISES):
         exact = interpolation_problem(problem, K)

@@ -43,7 +43,11 @@ class Neurons:
 
     def newton(self, deadline: Deadline) -> bool:
         """Move everything to a stationary point within the walls held; whether one was reached."""
-        return _Newton(self.problem, self).run(deadline)
+        return JointNewton(self.problem, self).run(deadline)
+
+    def slopes(self, F: Array) -> Array:
+        """What one more unit of the fit F (n, c) costs, (n, c): the gradient of the loss."""
+        return self.problem.loss.gradient(F, self.problem.Y, self.problem.sample_weight)
 
     def keep(self, mask: BoolArray) -> None:
         """Only the neurons where ``mask`` is True go on."""
@@ -64,8 +68,7 @@ class Neurons:
         """
         problem, X, p = self.problem, self.problem.inputs, self.problem.penalized
         gates = problem.activation.gate(self.sides > 0)
-        F = problem.combine((gates * (self.W @ X.T)).T, self.V) + self.bias
-        G = problem.spread(problem.loss.gradient(F, problem.Y, problem.sample_weight))
+        G = problem.spread(self.slopes(problem.combine((gates * (self.W @ X.T)).T, self.V) + self.bias))
         released = False
         for j in range(len(self.W)):
             rows = np.flatnonzero(self.walls[j])
@@ -122,7 +125,7 @@ def joint_polish(
         yield neurons.W, neurons.V, neurons.bias
 
 
-class _Newton:
+class JointNewton:
     """Damped Newton on the smooth objective; writes the neurons back where it ends."""
 
     def __init__(self, problem: Problem, neurons: Neurons) -> None:
@@ -143,9 +146,7 @@ class _Newton:
 
     def run(self, deadline: Deadline) -> bool:
         """Iterate until the gradient is down to rounding or no step helps; True when it is small against beta."""
-        neurons = self.neurons
-        bias = [neurons.bias] if self.has_bias else []
-        x = np.concatenate([Z.T @ w for Z, w in zip(self.bases, neurons.W, strict=True)] + [neurons.V.ravel(), *bias])
+        x = self.position()
         value = self.value(x)
         sizes: list[float] = []
         for _ in range(STEPS):
@@ -163,13 +164,26 @@ class _Newton:
             x, value, moved = found
             if not moved:
                 break
+        self.write(x)
+        # the gradient is that of a penalty beta w: small means small against beta times the weights
+        scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
+        return bool(sizes) and sizes[-1] <= STATIONARY * scale + noise
+
+    def position(self) -> Array:
+        """All unknowns (q, V, b) in one vector."""
+        neurons = self.neurons
+        bias = [neurons.bias] if self.has_bias else []
+        return np.concatenate(
+            [Z.T @ w for Z, w in zip(self.bases, neurons.W, strict=True)] + [neurons.V.ravel(), *bias]
+        )
+
+    def write(self, x: Array) -> None:
+        """Put the neurons where the unknowns say."""
+        neurons = self.neurons
         neurons.W = np.array([Z @ self.part(x, j) for j, Z in enumerate(self.bases)])
         neurons.V = x[self.at_v : self.at_b].reshape(self.k, self.outs).copy()
         if self.has_bias:
             neurons.bias = x[self.at_b :].copy()
-        # the gradient is that of a penalty beta w: small means small against beta times the weights
-        scale = self.problem.beta * float(np.abs(x).max(initial=0.0))
-        return bool(sizes) and sizes[-1] <= STATIONARY * scale + noise
 
     def part(self, x: Array, j: int) -> Array:
         """The coordinates q_j."""
@@ -191,11 +205,24 @@ class _Newton:
 
     def derivatives(self, x: Array) -> tuple[Array, Array, float]:
         """Gradient, Hessian, and the rounding of the gradient."""
-        problem, c, K = self.problem, self.c, self.problem.n_readouts
+        problem = self.problem
+        F, flat = self.jacobian(x)
+        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
+        noise = 64 * EPS * float((np.abs(flat).T @ np.abs(G.ravel())).max(initial=0.0))
+        H = self.curvature(G)
+        g = flat.T @ G.ravel() + self.decay_of(x)
+        H += flat.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, flat)
+        if self.has_bias and problem.loss.shift_invariant:
+            # a common shift of the logits is no move
+            H[self.at_b :, self.at_b :] += problem.sample_weight.sum() / self.c**2
+        return g, H, noise
+
+    def jacobian(self, x: Array) -> tuple[Array, Array]:
+        """The fit (n, c), and its derivative (n c, unknowns), samples major."""
+        c, K = self.c, self.problem.n_readouts
         V = x[self.at_v : self.at_b].reshape(self.k, K, c)
         F, hidden = self.fit(x)
-        G = problem.loss.gradient(F, problem.Y, problem.sample_weight)
-        # Jacobian of the fit: in q through the output vectors, in V through the activity, in the bias ones
+        # in q through the output vectors, in V through the activity, in the bias ones
         J = np.zeros((self.n, c, len(x)))
         for j, A in enumerate(self.maps):
             J[:, :, self.cuts[j] : self.cuts[j + 1]] = np.einsum("nkq,kc->ncq", A, V[j])
@@ -204,25 +231,33 @@ class _Newton:
             J[:, a, self.at_v + a : self.at_b : c] = hidden.transpose(0, 2, 1).reshape(self.n, -1)
             if self.has_bias:
                 J[:, a, self.at_b + a] = 1.0
-        flat = J.reshape(self.n * c, -1)
-        g = flat.T @ G.ravel()
-        noise = 64 * EPS * float((np.abs(flat).T @ np.abs(G.ravel())).max(initial=0.0))
-        H = flat.T @ problem.loss.curvature(F, problem.Y, problem.sample_weight, flat)
-        # beyond the Gauss-Newton part: input and output of a neuron multiply each other, and have a mixed derivative
+        return F, J.reshape(self.n * c, -1)
+
+    def curvature(self, G: Array) -> Array:
+        """Second derivative of the weight decay and of ``<G, F>``: what a Gauss-Newton step leaves out."""
+        size = self.at_b + (self.c if self.has_bias else 0)
+        H = np.diag(self._strengths(size))
+        # input and output of a neuron multiply each other, and have a mixed derivative
         for j, A in enumerate(self.maps):
             at = slice(self.cuts[j], self.cuts[j + 1])
             out = slice(self.at_v + j * self.outs, self.at_v + (j + 1) * self.outs)
             cross = np.einsum("nkq,nc->qkc", A, G).reshape(-1, self.outs)
             H[at, out] += cross
             H[out, at] += cross.T
-            H[at, at] += problem.beta * self.metrics[j]
-            g[at] += problem.beta * self.metrics[j] @ x[at]
-        decay = np.concatenate([np.full(self.k * self.outs, problem.beta), np.full(len(x) - self.at_b, self.decay)])
-        g[self.at_v :] += decay * x[self.at_v :]
-        H[self.at_v :, self.at_v :] += np.diag(decay)
-        if self.has_bias and problem.loss.shift_invariant:
-            H[self.at_b :, self.at_b :] += problem.sample_weight.sum() / c**2  # a common shift of the logits is no move
-        return g, H, noise
+            H[at, at] += self.problem.beta * self.metrics[j]
+        return H
+
+    def decay_of(self, x: Array) -> Array:
+        """Gradient of the weight decay."""
+        g = self._strengths(len(x)) * x
+        for j, M in enumerate(self.metrics):
+            g[self.cuts[j] : self.cuts[j + 1]] += self.problem.beta * M @ self.part(x, j)
+        return g
+
+    def _strengths(self, size: int) -> Array:
+        """Weight decay of outputs and output bias, unknown by unknown; 0 for inputs, whose norm is a matrix."""
+        decay = [np.zeros(self.at_v), np.full(self.at_b - self.at_v, self.problem.beta)]
+        return np.concatenate([*decay, np.full(size - self.at_b, self.decay)])
 
 
 def _descent(H: Array, g: Array, deadline: Deadline) -> Array:

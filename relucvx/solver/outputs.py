@@ -4,6 +4,8 @@ For unit directions w_j (in the norm the penalty counts) and atoms phi(Xa w_j) (
 
     min loss(Σ_j phi(Xa w_j) v_jᵀ + 1 b_outᵀ) + beta Σ_j ||v_j|| (+ beta/2 ||b_out||²)
 
+or, where the targets are to be fitted exactly, the penalty alone subject to that fit.
+
 With several outputs this is what chooses the output directions that :mod:`relucvx.solver.restricted` holds.
 """
 
@@ -19,9 +21,11 @@ from relucvx.types import Array
 
 
 def solve_outputs(
-    problem: Problem, W: Array, tol: float = CONIC.value, deadline: Deadline | None = None
+    problem: Problem, W: Array, tol: float = CONIC.value, deadline: Deadline | None = None, exact: bool = False
 ) -> tuple[Array, Array, Array]:
     """Output vectors (k, c), output bias (c,) and dual point (n, c) for the unit directions W (k, D).
+
+    With ``exact`` the fit is Y, which the directions must be able to make, and the loss plays no part.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def solve_outputs(
     atoms = atoms.transpose(0, 2, 1).reshape(problem.n_samples, -1)
     design = sp.kron(sp.csc_matrix(atoms), sp.identity(problem.n_outputs), format="csc")
     none = sp.csc_matrix((0, len(W) * c))
-    program = GroupProgram(problem, design, len(W), c, c, sx, none, outputs_seconds(problem, len(W)))
+    program = GroupProgram(problem, design, len(W), c, c, sx, none, outputs_seconds(problem, len(W)), exact)
     V, bias_out, dual, _ = program.solve(tol, deadline or Deadline())
     return V * (sy / sx), bias_out, dual
 

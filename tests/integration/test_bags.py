@@ -264,7 +264,6 @@ def test_the_objective_is_the_definitions():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: rx.interpolate(X, Y, pooling="flatten"), 'bags of one read-out, received 3; try: pooling="mean"'),
         (
             lambda: rx.ConvexProgram(
                 rx.make_problem(X, Y, 1.0, pooling="flatten"), arrangement=rx.enumerate_patterns(X.reshape(-1, 2))

@@ -34,6 +34,7 @@ SCRIPT = textwrap.dedent(
         "solve": lambda: loop(lambda: rx.solve(X, y, 0.02)),
         "several outputs": lambda: loop(lambda: rx.solve(X, Y, 0.02)),
         "interpolate": lambda: loop(lambda: rx.interpolate(X, y)),
+        "several exact outputs": lambda: loop(lambda: rx.interpolate(X, Y)),
         "beta_path": lambda: loop(lambda: list(rx.beta_path(X, y, [1.0, 0.3, 0.1, 0.03]))),
         "beta_band": lambda: loop(lambda: rx.beta_band(X, y, 0.01, 1.0, tol=1e-6)),
         "beta_max": lambda: loop(lambda: rx.beta_max(*large)),
@@ -70,7 +71,17 @@ SCRIPT = textwrap.dedent(
         print(json.dumps(out))
     """
 )
-DOORS = ("solve", "several outputs", "interpolate", "beta_path", "beta_band", "beta_max", "certify", "optimal_set")
+DOORS = (
+    "solve",
+    "several outputs",
+    "interpolate",
+    "several exact outputs",
+    "beta_path",
+    "beta_band",
+    "beta_max",
+    "certify",
+    "optimal_set",
+)
 KINDS = {"beta_band": "BetaBand", "beta_max": "tuple", "certify": "Certificate", "optimal_set": "OptimalSet"}
 
 

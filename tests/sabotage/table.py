@@ -3,10 +3,11 @@
 from sabotage.bag_faults import FAULTS as BAGS
 from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
+from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS)
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT)
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -281,8 +281,6 @@ def test_feasibility_matches_the_span_over_all_patterns(seed):
 
 def test_other_errors():
     X, y = random_data(11, 4, 2)
-    with pytest.raises(NotImplementedError, match="interpolates one output, received 2"):
-        rx.interpolate(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="tol"):
         rx.interpolate(X, y, tol=0)
     with pytest.raises(ValueError, match="time_limit"):
