@@ -11,6 +11,7 @@ from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
 from relucvx._many import for_each as for_each
+from relucvx._ranges import kernel_range as kernel_range
 from relucvx._strengths import beta_max as beta_max
 from relucvx._strengths import beta_path as beta_path
 from relucvx.arrangement import Arrangement as Arrangement
@@ -19,6 +20,7 @@ from relucvx.arrangement import enumerate_patterns as enumerate_patterns
 from relucvx.arrangement import sample_patterns as sample_patterns
 from relucvx.band import BetaBand as BetaBand
 from relucvx.certificate import Certificate as Certificate
+from relucvx.certificate import KernelRange as KernelRange
 from relucvx.certificate import OptimalSet as OptimalSet
 from relucvx.certificate import Uniqueness as Uniqueness
 from relucvx.errors import Interrupted as Interrupted

@@ -51,7 +51,7 @@ LAYERS = (
     ("_budget",),
     ("_api",),
     ("_many",),
-    ("_strengths",),
+    ("_strengths", "_ranges"),
     ("_refinement",),
     ("_band",),
     ("warmup",),

@@ -77,6 +77,7 @@ DOORS = {
     rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None, "n_jobs": 1, "executor": None},
     rx.interpolate: lambda: {"X": X[:2], "Y": Y[:2], "bias": "none", "activation": "relu", **FAST},
     rx.optimal_set: lambda: {"solution": solved(), "time_limit": 5.0, "rng": 0},
+    rx.kernel_range: lambda: {"solution": solved(), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0},
     rx.certify: lambda: {
         "network": NETWORK, **TASK, "dual": Y * 0.1, "tol": 1e-6, "method": "auto", "time_limit": 5.0,
         "n_jobs": 1, "executor": None,

@@ -2,17 +2,22 @@
 
 from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network, prove_again
+from relucvx.certificate.kernel_bound import KernelBound
+from relucvx.certificate.kernel_range import KernelRange, kernel_range_of
 from relucvx.certificate.optimal_set import OptimalSet, Uniqueness, optimal_set_of
 from relucvx.certificate.proof import Proof, Prover, prove_dual
 
 __all__ = [
     "Certificate",
+    "KernelBound",
+    "KernelRange",
     "OptimalSet",
     "Proof",
     "Prover",
     "Uniqueness",
     "beta_max_interval",
     "certify_network",
+    "kernel_range_of",
     "optimal_set_of",
     "prove_again",
     "prove_dual",

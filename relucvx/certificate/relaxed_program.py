@@ -65,7 +65,7 @@ def compile_cover() -> None:
     problem = make_problem(np.eye(2), [2.0, 1.0], 0.1)
     network = problem.network(np.eye(2), np.ones((2, 1)))
     cover = Cover(form_of(problem, problem.Y))
-    program = _Program(problem, network)
+    program = AtomProgram(problem, network)
     program.add(
         pulled_back(problem, form_of(problem, problem.Y), *cover.atoms(cover.halve(np.arange(1)))), np.arange(2)
     )
@@ -91,7 +91,7 @@ def provable_dual(problem: Problem, N: Array, network: TwoLayerReLU, deadline: D
     """
     N = balance_dual(problem, N)
     form = form_of(problem, N)
-    cover, program = Cover(form), _Program(problem, network)
+    cover, program = Cover(form), AtomProgram(problem, network)
     best, value = N, -np.inf
     # a first cover, in half of the time: without it the first atoms are so loose that the point moves far away
     growing = deadline.share(0.5)
@@ -175,7 +175,7 @@ def descend_coordinates(
             return
 
 
-class _Program:
+class AtomProgram:
     """The group lasso over the atoms at hand, each of a cone or (owner -1) of a neuron."""
 
     def __init__(self, problem: Problem, network: TwoLayerReLU) -> None:

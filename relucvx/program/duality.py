@@ -117,7 +117,7 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
     # The point returned is not exactly s N: scaling rounds each entry (relative EPS) and, for free biases, the grid of
     # exact_zero_sums moves each column by at most 2 n grid steps, each below 2 n max|N| 2^-52. A move dN changes the
     # dual norm by at most Σ_i ||dN_i|| · max ||phi(xa_i w)||, so that much is added to the bound before scaling.
-    bound = dual_norm_upper * (1.0 + 8.0 * EPS) + _rounding_of_norm(problem, N)
+    bound = dual_norm_upper * (1.0 + 8.0 * EPS) + rounding_of_norm(problem, N)
     # feasible is every s up to beta / bound; the best of them, for the dual function is concave along the ray
     s = _best_scale(problem, N, problem.beta / bound if bound > 0.0 else math.inf)
     if s <= 0.0:
@@ -131,8 +131,13 @@ def scale_dual(problem: Problem, N: Array, dual_norm_upper: float) -> tuple[Arra
     return (scaled, lower) if lower > 0.0 else (zero, 0.0)
 
 
-def _rounding_of_norm(problem: Problem, N: Array) -> float:
-    """A bound on how much the roundings inside scale_dual can raise the dual norm, per unit of the scale s."""
+def rounding_of_norm(problem: Problem, N: Array) -> float:
+    """A bound on how much the roundings inside :func:`scale_dual` can raise the dual norm, per unit of the scale s.
+
+    Notes
+    -----
+    Status: theorem (first-order constants rounded up). Source: [relucvx]
+    """
     steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
     X = problem.inputs[:, : problem.penalized]
     if problem.bias.is_free:

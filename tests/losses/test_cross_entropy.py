@@ -12,7 +12,7 @@ from strategies import examples, random_network
 
 from relucvx.errors import InvalidInputError
 from relucvx.losses import LOSSES
-from relucvx.program.duality import _rounding_of_norm, balance_dual, dual_objective, residual, scale_dual
+from relucvx.program.duality import balance_dual, dual_objective, residual, rounding_of_norm, scale_dual
 from relucvx.program.objective import fit, objective
 from relucvx.program.posing import make_problem
 from relucvx.types import Bias
@@ -161,4 +161,4 @@ def test_rounding_to_zero_sums_moves_no_more_than_the_bound_allows(seed, n, c):
     fixed = LOSS.exact_zero_sums(scaled, problem.Y, problem.sample_weight)
     reach = np.linalg.norm(problem.X, axis=1)
     moved = float(np.linalg.norm(fixed - scaled, axis=1) @ (reach + reach.max()))
-    assert moved <= _rounding_of_norm(problem, N)
+    assert moved <= rounding_of_norm(problem, N)

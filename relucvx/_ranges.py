@@ -1,0 +1,104 @@
+"""What all networks near the optimum have in common: the front door of ranges of kernel functionals."""
+
+from __future__ import annotations
+
+from relucvx._api import solve_posed
+from relucvx.certificate import KernelRange, kernel_range_of, prove_again
+from relucvx.certificate.kernel_range import check_kernel_range
+from relucvx.deadline import Deadline
+from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import carrying, hurried
+from relucvx.kernel.representation import as_kernel
+from relucvx.solution import Solution
+from relucvx.types import ArrayLike, Rng
+from relucvx.validation import as_positive
+
+SHARP = 1e-11
+"""Relative gap from which on a solution is solved further: at delta = 0 its gap is all that a range is wide by."""
+
+SHARPEN = 0.25
+"""Share of the time that this may take."""
+
+
+def kernel_range(
+    solution: Solution, M: ArrayLike, delta: float = 0.0, *, time_limit: float = 60.0, rng: Rng = 0
+) -> KernelRange:
+    """Certified range of <K, M> over every network of any width within ``delta`` of the optimum.
+
+    K = Σ_j phi(Xw_j) phi(Xw_j)ᵀ is the hidden kernel of a network in its own scaling, and its objective P the one with weight
+    decay on both layers, in that same scaling. The statement is about all networks with P <= p* + delta, balanced or not:
+
+        lower <= <K, M> <= upper.
+
+    Parameters
+    ----------
+    solution : Solution
+        Of :func:`solve`; solved further where its gap is what limits the range.
+    M : array_like, shape (n, n)
+        Symmetric, positive semidefinite or not: ``np.eye(n)`` asks for the trace of the kernel.
+    delta : float
+        In units of the objective; 0 for the optima themselves.
+    time_limit : float
+        Seconds, about. The ends are valid, and further apart, when they run out.
+
+    Returns
+    -------
+    KernelRange
+        ``lower``, ``upper``; ``attained``, the smallest and largest values of networks that were found, and these networks; the
+        dual points that prove the ends; ``statement``.
+
+    Raises
+    ------
+    InvalidInputError
+        For something other than a Solution, or an M that is not a finite symmetric matrix of the samples.
+    UnsupportedError
+        For free biases: a neuron of a bias alone costs nothing and adds any multiple of a constant to the kernel.
+
+    Notes
+    -----
+    For ε > 0 and V(ε) the least of P - ε <K, M> over all networks, P <= p* + delta gives <K, M> <= (p* + delta - V(ε))/ε.
+    The best scaling of a neuron of unit direction u with ||w||·||v|| = c costs c √(β (β - 2 ε q(u))), q(u) = phi(Xu)ᵀ M phi(Xu)
+    So every dual point N with ``||Nᵀ phi(Xu)||² + 2 ε β q(u) <= β²`` for all unit u bounds V(ε) from below. For M = B Bᵀ that
+    is a dual norm, of N with the columns √(2εβ) B beside it; otherwise a difference of two, bounded by branch-and-bound. The
+    lower end is minus the upper end of -M. In place of p* stands the objective of the best network.
+
+    The ends are as far from the attained values as the curvature of V and the gap of the solution make them: at delta = 0
+    about 1e-4 of the kernel's size, where the solution is proven to 1e-12.
+
+    Status: theorem (weak duality), certified numerically (all roundings bounded). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> sol = rx.solve(X, y, beta=1.0)  # unique: relu(x) and relu(-x), each times 0.8
+    >>> found = rx.kernel_range(sol, np.eye(4))
+    >>> print(f"trace {found.lower:.3f} to {found.upper:.3f}")
+    trace 8.000 to 8.000
+    >>> near = rx.kernel_range(sol, np.eye(4), delta=0.01)
+    >>> bool(near.lower < found.lower <= found.upper < near.upper)
+    True
+    """
+    if not isinstance(solution, Solution):
+        raise InvalidInputError(
+            explain(
+                "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
+            )
+        )
+    problem = solution.problem
+    check_kernel_range(problem)
+    matrix = as_kernel(M, "M", problem.n_samples)
+    delta = as_positive(delta, "delta", allow_zero=True)
+    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
+    best = solution
+    if solution.certificate.rel_gap > max(SHARP, 1e-3 * delta / max(solution.objective, 1e-300)):
+        further = solve_posed(problem, 1e-12, max(SHARPEN * limit.left(), 1e-3), "auto", solution, None, rng)
+        best = further if further.objective <= solution.objective else solution
+    certificate = prove_again(problem, best.inner, best.certificate, limit.share(SHARPEN))
+
+    def found(left: Deadline) -> KernelRange:
+        return kernel_range_of(problem, best.inner, certificate, matrix, delta=delta, time_limit=left, rng=rng)
+
+    with carrying(lambda _: hurried(found)):
+        return found(limit)
