@@ -352,7 +352,7 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     -------
     OptimalSet
         Fit, directions, coefficients with their ranges, ``verdict`` (UNIQUE, NOT_UNIQUE with a second optimum, or
-        UNDECIDED with the reason), the smallest network found and a lower bound on the width.
+        UNDECIDED with the reason), the smallest network found, a lower bound on the width, and the staircase of widths.
 
     Raises
     ------
@@ -362,10 +362,13 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
     Notes
     -----
     UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows, and
-    on a smallest singular value far above rounding; NOT_UNIQUE on two networks whose objectives agree to rounding. With
-    several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction,
-    ``v̂ = N*ᵀphi(Xw)/beta``; completeness is not proven there, so the verdict is NOT_UNIQUE or UNDECIDED. Hinge and
-    absolute losses have no such distance: there too only NOT_UNIQUE or UNDECIDED are possible.
+    on a smallest singular value above what that distance can take off it; NOT_UNIQUE on two networks whose objectives agree
+    to rounding. With several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction,
+    ``v̂ = N*ᵀphi(Xw)/beta``, and directions can form a continuum. Let A be the linear map with ``N*ᵀphi(Xw) = A w`` on the walls
+    that an active direction lies on. Where its second singular value there is below beta, with a margin that covers the
+    distance, and other walls do not come too close, a cap around the direction holds no other active one; outside the caps
+    branch-and-bound shows ``||N*ᵀphi(Xw)|| < beta``. Hinge and absolute losses have no such distance: there only NOT_UNIQUE or
+    UNDECIDED are possible.
 
     Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
 

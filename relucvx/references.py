@@ -14,6 +14,8 @@ REFERENCES: dict[str, str] = {
     "ergen-pilanci-2021": "T. Ergen, M. Pilanci. Revealing the Structure of Deep Neural Networks via Convex Duality. "
     "ICML 2021.",
     "mishkin-pilanci-2023": "A. Mishkin, M. Pilanci. Optimal Sets and Solution Paths of ReLU Networks. ICML 2023.",
+    "kim-mishkin-pilanci-2025": "S. Kim, A. Mishkin, M. Pilanci. Exploring the Loss Landscape of Regularized Neural Networks "
+    "via Convex Duality. ICLR 2025 (arXiv:2411.07729; its abstract and the caption of its staircase were read).",
     "mishkin-2022": "A. Mishkin, A. Sahiner, M. Pilanci. Fast Convex Optimization for Two-Layer ReLU Networks. "
     "ICML 2022.",
     "wang-2022": "Y. Wang, J. Lacotte, M. Pilanci. The Hidden Convex Optimization Landscape of Two-Layer ReLU "

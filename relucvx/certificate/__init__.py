@@ -4,16 +4,20 @@ from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network, prove_again
 from relucvx.certificate.kernel_bound import KernelBound
 from relucvx.certificate.kernel_range import KernelRange, kernel_range_of
-from relucvx.certificate.optimal_set import OptimalSet, Uniqueness, optimal_set_of
+from relucvx.certificate.optimal_set import OptimalSet, optimal_set_of
 from relucvx.certificate.proof import Proof, Prover, prove_dual
+from relucvx.certificate.staircase import Phase, Staircase
+from relucvx.certificate.verdict import Uniqueness
 
 __all__ = [
     "Certificate",
     "KernelBound",
     "KernelRange",
     "OptimalSet",
+    "Phase",
     "Proof",
     "Prover",
+    "Staircase",
     "Uniqueness",
     "beta_max_interval",
     "certify_network",

@@ -61,7 +61,11 @@ class Region:
 
 @dataclass
 class ActiveSet:
-    """Active directions in augmented coordinates (k, D), the sign of F there, and what is proven about the rest."""
+    """Active directions in augmented coordinates (k, D), the sign of F there, and what is proven about the rest.
+
+    For several outputs ``signs`` are unit output vectors; ``within`` (k,) says how far the direction and the output of an
+    optimum may be from each, ``moves`` (k,) how far its atom, and ``reason`` why the proof is missing.
+    """
 
     directions: Array
     signs: Array
@@ -72,6 +76,9 @@ class ActiveSet:
     flat: bool
     cones: int
     regions: list[Region] = field(default_factory=list)
+    within: Array | None = None
+    moves: Array | None = None
+    reason: str = ""
 
 
 def find_active(
@@ -120,7 +127,7 @@ def find_active(
         below = min(value, region.bound if region is not None else value)
         second = max(second, below if below < cut else 0.0)
     complete = delta is not None and not finder.on_edge() and _prove(finder, second, needed, problem.beta, deadline)
-    return finder.collect(problem, complete)
+    return finder.collect(problem, complete, None if delta is None or problem.bias.is_free else needed)
 
 
 def _prove(finder: _Finder, second: float, needed: float, beta: float, deadline: Deadline) -> bool:
@@ -206,11 +213,16 @@ class _Finder:
                 return False
         return False
 
-    def collect(self, problem: Problem, complete: bool) -> ActiveSet:
-        """Distinct maximisers of the regions that reach the cut."""
+    def collect(self, problem: Problem, complete: bool, needed: float | None = None) -> ActiveSet:
+        """Distinct maximisers of the regions that reach the cut.
+
+        ``needed`` bounds the change of F for the optimal N*. On a region F is concave, so that its gradients at two directions
+        pull them together: beta ||Δw|| is at most what N* adds to the gradient and what the maximum lacks of beta.
+        """
         act = problem.activation
         mirror = abs(act.slope_neg) == abs(act.slope_pos)
         kept: list[tuple[Array, float, float]] = []
+        off: list[float] = []
         ambiguous, flat = self.on_edge(), False
         alive = [r for r in self.regions.values() if r.bound >= self.cut]
         # largest first: a direction seen from two regions is kept with the region of the larger bound
@@ -224,12 +236,21 @@ class _Finder:
                     ambiguous |= not (mirror and unit @ twin[0] < 0)
                     continue
                 kept.append((unit, region.sign, float(self.form.values(w[:, None])[0])))
+                off.append(abs(problem.beta - region.bound))
             flat |= region.flat is not None
         return ActiveSet(
             np.array([k[0] for k in kept]).reshape(-1, problem.n_inputs), np.array([k[1] for k in kept]),
             np.array([k[2] for k in kept]), complete, 1.0 - self.threshold / problem.beta, ambiguous, flat, self.cones,
-            alive,
+            alive, *self._accuracy(problem, np.array(off), needed),
         )  # fmt: skip
+
+    def _accuracy(self, problem: Problem, off: Array, needed: float | None) -> tuple[Array | None, Array | None]:
+        """How far directions of the optimum may be from the maximisers, and how far their atoms."""
+        if needed is None:
+            return None, None
+        steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+        within = (off + needed + 4.0 * self.form.rounding()) / problem.beta
+        return within, steepest * self.form.reach * within
 
     def _points(self, region: Region) -> list[Array]:
         if region.flat is None:

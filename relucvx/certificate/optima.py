@@ -100,7 +100,10 @@ class Optima:
         x = None if deadline.passed() else self.polytope.vertex(cost, self.points[0], deadline)
         if x is None:
             return False
-        # a vertex whose objective differs is a vertex of rounding, not another optimum
+        return self.take(x)
+
+    def take(self, x: Array) -> bool:
+        """Keep a point of the polytope as an optimum, unless its objective differs: then rounding has made it."""
         network, value = self._at(x)
         if abs(value - self.value) > ROUNDED * self.scale:
             return False

@@ -14,52 +14,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet, find_active
-from relucvx.certificate.active_vectors import find_active_vectors, vector_polytope
+from relucvx.certificate.active_vectors import find_active_vectors, fit_is_fixed, vector_polytope
 from relucvx.certificate.certificate import Certificate, prove_again
 from relucvx.certificate.optima import Optima, network_of, with_bias
-from relucvx.certificate.polytope import DEPENDENT, FITS, Polytope
+from relucvx.certificate.polytope import FITS, Polytope
+from relucvx.certificate.staircase import Staircase, fit_error, staircase_of, width_lower
+from relucvx.certificate.verdict import INDEPENDENT, Evidence, Uniqueness
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
-from relucvx.types import Array, BoolArray, Explained, Result, Rng, resolve_rng
+from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
 
 MAX_REL_GAP = 1e-3
 """Beyond this relative gap the network's neurons say nothing about the optimum's."""
-
-INDEPENDENT = 1e-6
-"""Smallest singular value of the normalised atoms that counts as independence, well above rounding (1e-15)."""
-
-SHARP = 1e-8
-"""Relative gap up to which directions count as active rather than nearly so, and two networks as two optima."""
 
 PROOF_SHARE = 0.8
 """Share of the time for the directions; the rest is for the optima over them."""
 
 WITHIN = 1e-4
 """Largest misfit, relative to the fit, that the distance to the optimum may excuse."""
-
-
-class Uniqueness(Explained):
-    """Whether the optimum is unique, up to the order and the free rescaling of neurons.
-
-    Status: certified numerically (UNIQUE, NOT_UNIQUE); UNDECIDED says nothing. Source: [mishkin-pilanci-2023].
-
-    Examples
-    --------
-    >>> import relucvx as rx
-    >>> found = rx.optimal_set(rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5))
-    >>> found.verdict is rx.Uniqueness.UNIQUE
-    True
-    >>> rx.Uniqueness.UNDECIDED.help
-    'neither could be shown; the reason and the next step are given'
-    """
-
-    UNIQUE = "one optimum: no other direction can be active, and the atoms are linearly independent"
-    NOT_UNIQUE = "a second optimum with the same objective is given"
-    UNDECIDED = "neither could be shown; the reason and the next step are given"
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,6 +73,9 @@ class OptimalSet(Result):
         Objectives of the two (NaN where there is none).
     width, width_lower : int
         Fewest neurons found; no optimum has fewer than ``width_lower``.
+    staircase : Staircase or None
+        Fewest and most neurons of irreducible optima, and what the optima of each width look like; None where the active
+        directions or the fit are not known completely.
     problem : Problem
     polytope : Polytope
     seconds : float
@@ -131,6 +110,7 @@ class OptimalSet(Result):
     second_objective: float
     width: int
     width_lower: int
+    staircase: Staircase | None
     problem: Problem
     polytope: Polytope
     seconds: float
@@ -206,32 +186,39 @@ def optimal_set_of(
     # where the optimal dual point is: what can be active, and which fits are optimal, follows from it
     delta = dual_error(problem, certificate.gap)
     N = certificate.dual
-    find = find_active if problem.n_weights_out == 1 else find_active_vectors
+    several = problem.n_weights_out > 1
+    find = find_active_vectors if several else find_active
     active = find(problem, N, network, delta, generator, deadline.share(PROOF_SHARE))
     F = fit(problem, network)
-    make = _polytope if problem.n_weights_out == 1 else vector_polytope
+    make = vector_polytope if several else _polytope
     polytope = make(problem, N, F, active, delta or 0.0, network)
     x = polytope.point()
     values = polytope.singular_values()
     least = float(values.min(initial=1.0)) if len(values) else 1.0
     # the optimal fit is within delta of the given one; from here on the rebuilt network's own fit is kept
     reproduced = polytope.misfit(x) <= max(FITS, min(WITHIN, (delta or 0.0) / polytope.scale))
+    given = polytope.fit
     if reproduced:
         polytope = polytope.through(x)
     found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
     # independent atoms have one solution; otherwise other vertices are looked at
     if reproduced and least < INDEPENDENT:
         found.explore(generator, deadline)
-    verdict, reason, fixed_fit = _verdict(problem, certificate, active, polytope, least, found, delta)
+    fixed_fit = fit_is_fixed(problem, N, delta) if several else bool(polytope.fixed.all())
+    evidence = Evidence(problem, certificate, active, polytope, least, found, delta, fixed_fit)
+    verdict, reason = evidence.decide()
     second = found.second() if verdict is Uniqueness.NOT_UNIQUE else None
+    error = fit_error(problem, N, F, delta, problem.neurons(network)[2])
+    error = None if error is None else error + float(np.linalg.norm(polytope.fit - given))
+    stairs, lower = _widths(evidence, width_lower(problem, F, found, fixed_fit), error, verdict, deadline)
     return OptimalSet(
         verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,
         directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=found.ranges(),
         complete=active.complete, separation=active.separation, singular_value=least,
         network=problem.stated(found.smallest), second=problem.stated(second[0]) if second else None,
-        objective=objective(problem, found.smallest),
+        staircase=stairs, objective=objective(problem, found.smallest),
         second_objective=second[1] if second else float("nan"),
-        width=found.smallest.width, width_lower=_width_lower(problem, F, active, found, verdict, fixed_fit),
+        width=found.smallest.width, width_lower=lower,
         problem=problem, polytope=polytope, seconds=time.perf_counter() - began,
     )  # fmt: skip
 
@@ -248,6 +235,21 @@ def _check(problem: Problem, certificate: Certificate) -> None:
                 else "fewer samples or features, or a larger beta: this tolerance was asked for already",
             )
         )
+
+
+def _widths(
+    evidence: Evidence, lower: int, error: float | None, verdict: Uniqueness, deadline: Deadline
+) -> tuple[Staircase | None, int]:
+    """The staircase where it is known, and fewest neurons of any optimum."""
+    found, total = evidence.found, evidence.certificate.upper / evidence.problem.beta
+    if verdict is Uniqueness.UNIQUE:
+        lower = max(lower, evidence.needed(error, total))
+    lower = min(lower, found.smallest.width)
+    # of a rough solution candidates are known that may not be active
+    if not (evidence.sharp and evidence.fixed_fit):
+        return None, lower
+    stairs = staircase_of(found, lower, error, total, deadline)
+    return stairs, lower if stairs is None else stairs.least_lower
 
 
 def dual_error(problem: Problem, gap: float) -> float | None:
@@ -283,117 +285,3 @@ def _polytope(problem: Problem, N: Array, F: Array, active: ActiveSet, delta: fl
         np.minimum(low - shift, F[:, 0] - shift) - slack, np.maximum(high - shift, F[:, 0] - shift) + slack,
         problem.bias.is_free,
     )  # fmt: skip
-
-
-def _verdict(
-    problem: Problem,
-    certificate: Certificate,
-    active: ActiveSet,
-    polytope: Polytope,
-    least: float,
-    found: Optima,
-    delta: float | None,
-) -> tuple[Uniqueness, str, bool]:
-    """Verdict, what it rests on, and whether the fit is fixed by the dual point."""
-    fixed_fit = bool(polytope.fixed.all())
-    followed = certificate.tolerances.get("tol", 1.0) <= 1e-12
-    tighter = (
-        "float64 does not decide it." if followed else "try: relucvx.solve(X, Y, beta, tol=1e-12, start=solution)."
-    )
-    sharp = certificate.rel_gap <= SHARP
-    # a second optimum is its own proof, whatever else is not known
-    second = found.second() if sharp else None
-    if second is not None:
-        apart = abs(second[1] - found.value)
-        return (
-            Uniqueness.NOT_UNIQUE,
-            f"{polytope.size} active directions, their atoms dependent (smallest singular value {least:.1e}); "
-            f"the second optimum's objective differs by {apart:.1e}.",
-            fixed_fit,
-        )
-    undecided = Uniqueness.UNDECIDED
-    # from here on uniqueness is what is to be shown, and each missing piece is named in the order in which it is needed
-    if delta is None:
-        return (
-            undecided,
-            f"the dual of the {problem.loss.name} loss does not bound the distance to the optimum.",
-            fixed_fit,
-        )
-    if not found.points:
-        misfit = polytope.misfit(polytope.point())
-        reason = (
-            f"a network on the active directions found is off the fit by {misfit:.1e} of its norm, or has a larger objective: "
-            f"the solution is not accurate enough (rel_gap {certificate.rel_gap:.1e}); {tighter}"
-        )
-        return undecided, reason, fixed_fit
-    if problem.n_weights_out > 1:
-        several = "outputs" if problem.n_outputs > 1 else "read-outs"
-        reason = (
-            f"search finds no active direction beside these {polytope.size}, and their atoms are independent (smallest "
-            f"singular value {least:.1e}); with several {several} the proof that there is no other is not implemented."
-            if least >= INDEPENDENT
-            else f"the atoms are nearly dependent (smallest singular value {least:.1e}), and no second one was found; {tighter}"
-        )
-        return undecided, reason, fixed_fit
-    # the polytope is unique over the directions found; are there others?
-    if not active.complete:
-        reason = (
-            f"it is not proven that no other direction is active (rel_gap {certificate.rel_gap:.1e}, "
-            f"{problem.penalized} dimensions); {tighter}"
-        )
-        return undecided, reason, fixed_fit
-    if active.ambiguous or active.flat:
-        return (
-            undecided,
-            "a direction touches a wall on which the dual point vanishes, or its bias is free to move.",
-            fixed_fit,
-        )
-    if least < INDEPENDENT:
-        kind = (
-            "dependent, but no second network has the same objective to rounding,"
-            if least <= DEPENDENT
-            else "nearly dependent"
-        )
-        hint = (
-            "" if sharp else f"; rel_gap {certificate.rel_gap:.1e} leaves candidates that may not be active, {tighter}"
-        )
-        return (
-            undecided,
-            f"the candidate atoms are {kind} (smallest singular value {least:.1e}){hint or '.'}",
-            fixed_fit,
-        )
-    return (
-        Uniqueness.UNIQUE,
-        f"outside the regions of {len(active.signs)} active directions |N·phi(Xw)| < {1 - active.separation:.6g} beta; "
-        f"atoms independent (smallest singular value {least:.1e}).",
-        fixed_fit,
-    )
-
-
-def _width_lower(
-    problem: Problem, F: Array, active: ActiveSet, found: Optima, verdict: Uniqueness, fixed_fit: bool
-) -> int:
-    """Neurons no optimum can do without."""
-    if verdict is Uniqueness.UNIQUE:
-        return found.smallest.width
-    if not fixed_fit:
-        return 0
-    act = problem.activation
-    tol = 1e-6 * float(np.abs(problem.Y).max())
-    if problem.n_outputs > 1:
-        # a neuron adds rank one to the fit for each read-out, beyond what an output bias gives
-        centred = F - F.mean(axis=0) if problem.bias.has_output else F
-        rank = int((np.linalg.svd(centred, compute_uv=False) > tol * len(F)).sum())
-        return min(-(-rank // problem.n_readouts), found.smallest.width)
-    # neurons of one output sign give one sign to the fit where the activation is of one sign and samples take it as it is
-    signed = act.slope_neg * act.slope_pos <= 0.0 and problem.n_readouts == 1
-    signed &= problem.pooling is None or bool((problem.pooling.operator.data >= 0.0).all())
-    if problem.bias.has_output:
-        needed = int(np.ptp(F) > tol)
-    else:
-        needed = int(F.max() > tol) + int(F.min() < -tol) if signed else int(np.abs(F).max() > tol)
-    # a coefficient that is positive at every vertex belongs to a neuron of every optimum
-    if active.complete and found.explored and verdict is Uniqueness.NOT_UNIQUE and not active.flat:
-        ranges = found.ranges()
-        needed = max(needed, int((ranges[:, 0] > 1e-6 * ranges[:, 1].max(initial=0.0)).sum()))
-    return min(needed, found.smallest.width)

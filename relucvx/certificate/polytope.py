@@ -71,7 +71,7 @@ class Polytope:
         x = nnls(A / size, self.fit, maxiter=50 * A.shape[1] + 100)[0] / size if A.shape[1] else np.zeros(0)
         if self.free:
             x = np.append(x[:-2], x[-2] - x[-1])
-        return self._refit(x, x[: self.size] > 0)
+        return self.refitted(x, x[: self.size] > 0)
 
     def singular_values(self) -> Array:
         """Singular values of the normalised columns on the fixed rows, one per column."""
@@ -117,14 +117,14 @@ class Polytope:
             return None
         # HiGHS leaves 1e-10: the support is believed, its coefficients are solved for again
         x = np.asarray(out.x)
-        clean = self._refit(x, x[:k] > SUPPORT * x[:k].max(initial=0.0))
+        clean = self.refitted(x, x[:k] > SUPPORT * x[:k].max(initial=0.0))
         if self.misfit(clean) <= FITS:
             return clean
         # no clean solution on that support: from the start towards it, as far as the exact null space allows
         moved = self._moved(start, x)
         return moved if self.misfit(moved) <= FITS else None
 
-    def _refit(self, x: Array, support: BoolArray) -> Array:
+    def refitted(self, x: Array, support: BoolArray) -> Array:
         """Least squares on a support; x itself where that makes a coefficient negative or fits worse."""
         keep = np.append(support, True) if self.free else support
         # only a correction is solved for, so that what is already right keeps its digits

@@ -51,14 +51,14 @@ FAULTS = (
     ),
     Fault(
         "read-outs counted as outputs in the width",
-        "certificate.optimal_set:_width_lower",
+        "certificate.staircase:width_lower",
         "-(-rank // problem.n_readouts)",
         "2 * rank",
         f"{OPTIMA}::test_a_neuron_of_several_read_outs_adds_its_rank_to_the_fit",
     ),
     Fault(
         "neurons of both signs counted as two",
-        "certificate.optimal_set:_width_lower",
+        "certificate.staircase:width_lower",
         "(problem.pooling.operator.data >= 0.0).all()",
         "True",
         f"{OPTIMA}::test_a_read_out_of_both_signs_gives_one_neuron_both_signs",

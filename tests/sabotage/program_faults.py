@@ -343,7 +343,7 @@ CERTIFICATE = (
     ),
     Fault(
         "second optima not looked at",
-        "certificate.optimal_set:_verdict",
+        "certificate.verdict:Evidence.decide",
         "if second is not None:",
         "if False:",
         "verify set-of-optima",
