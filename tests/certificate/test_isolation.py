@@ -23,9 +23,15 @@ def kinks_of(X, N, delta, free_bias=False, activation=RELU):
     )
     steepest = max(abs(activation.slope_neg), abs(activation.slope_pos))
     kinks = Kinks.of(form, float(values.max()), activation.hinge, steepest, delta)
-    # with a bias search ends before the maximum
-    top = max(float(np.linalg.norm(kinks.output(polish(kinks, kinks.scaled(w))[0]))) for w in points[:5])
+    top = float(np.linalg.norm(kinks.output(highest(kinks, points))))
     return form, dataclasses.replace(kinks, beta=max(top, kinks.beta)), points, values
+
+
+def highest(kinks, points):
+    """The highest maximum next to the first few directions, to rounding: with a bias search ends before that."""
+    return max(
+        (polish(kinks, kinks.scaled(w))[0] for w in points[:8]), key=lambda u: float(np.linalg.norm(kinks.output(u)))
+    )
 
 
 def drawn(seed, n, d, c, free_bias=False):
@@ -94,7 +100,7 @@ def test_the_active_direction_of_a_moved_dual_point_is_within_its_bound(d, c, fr
         X, N = drawn(seed, 9, d, c, free_bias)
         delta = share * float(np.linalg.norm(N))
         _, kinks, points, _ = kinks_of(X, N, delta, free_bias)
-        u, _ = polish(kinks, kinks.scaled(points[0]))
+        u = highest(kinks, points)
         cap = isolate(kinks, u)
         for _ in range(5 if cap is not None else 0):
             E = rng.standard_normal(N.shape)
@@ -102,10 +108,8 @@ def test_the_active_direction_of_a_moved_dual_point_is_within_its_bound(d, c, fr
             moved = N + 0.4 * delta * E / np.linalg.norm(E)
             other = make_form(X, moved, RELU, free_bias=free_bias)
             tops, _ = local_maxima(other, random_directions(other, 200, rng), iterations=500, limit=10)
-            # to rounding: with a bias search ends before that
             known = Kinks.of(other, kinks.beta, 1.0, 1.0, 1e-9)
-            tops = [polish(known, known.scaled(top))[0] for top in tops]
-            w = max(tops, key=lambda top: float(np.linalg.norm(known.output(top))))
+            w = highest(known, [kinks.reduced(u), *tops])
             moved = moved * (kinks.beta / np.linalg.norm(known.output(w)))
             assert np.linalg.norm(moved - N) <= delta
             if offset(kinks, u, w) <= cap.width:
