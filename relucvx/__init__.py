@@ -36,6 +36,8 @@ _PUBLIC = {
     "optimal_set": "relucvx._api",
     "certify": "relucvx._api",
     "kernel_range": "relucvx._ranges",
+    "kernel_statistic": "relucvx._statistics",
+    "StatisticRange": "relucvx._statistics",
     "beta_max": "relucvx._strengths",
     "beta_path": "relucvx._strengths",
     "beta_band": "relucvx._band",

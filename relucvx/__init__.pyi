@@ -12,6 +12,8 @@ from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
 from relucvx._many import for_each as for_each
 from relucvx._ranges import kernel_range as kernel_range
+from relucvx._statistics import StatisticRange as StatisticRange
+from relucvx._statistics import kernel_statistic as kernel_statistic
 from relucvx._strengths import beta_max as beta_max
 from relucvx._strengths import beta_path as beta_path
 from relucvx.arrangement import Arrangement as Arrangement

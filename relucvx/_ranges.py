@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relucvx._api import solve_posed
-from relucvx.certificate import KernelRange, kernel_range_of, prove_again
+from relucvx.certificate import Certificate, KernelRange, kernel_range_of, prove_again
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
@@ -13,7 +13,7 @@ from relucvx.solution import Solution
 from relucvx.types import ArrayLike, Rng
 from relucvx.validation import as_positive
 
-SHARP = 1e-11
+SHARP = 1e-9
 """Relative gap from which on a solution is solved further: at delta = 0 its gap is all that a range is wide by."""
 
 SHARPEN = 0.25
@@ -91,14 +91,20 @@ def kernel_range(
     matrix = as_kernel(M, "M", problem.n_samples)
     delta = as_positive(delta, "delta", allow_zero=True)
     limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
-    best = solution
-    if solution.certificate.rel_gap > max(SHARP, 1e-3 * delta / max(solution.objective, 1e-300)):
-        further = solve_posed(problem, 1e-12, max(SHARPEN * limit.left(), 1e-3), "auto", solution, None, rng)
-        best = further if further.objective <= solution.objective else solution
-    certificate = prove_again(problem, best.inner, best.certificate, limit.share(SHARPEN))
+    best, certificate = sharpened(solution, delta, limit, rng)
 
     def found(left: Deadline) -> KernelRange:
         return kernel_range_of(problem, best.inner, certificate, matrix, delta=delta, time_limit=left, rng=rng)
 
     with carrying(lambda _: hurried(found)):
         return found(limit)
+
+
+def sharpened(solution: Solution, delta: float, limit: Deadline, rng: Rng) -> tuple[Solution, Certificate]:
+    """A solution whose gap is small beside delta, and its proven certificate, in a share of the time."""
+    problem, best = solution.problem, solution
+    if solution.certificate.rel_gap > max(SHARP, 1e-3 * delta / max(solution.objective, 1e-300)):
+        seconds = max(SHARPEN * limit.left(), 1e-3)
+        further = solve_posed(problem, 1e-12, seconds, "auto", solution, None, rng)
+        best = further if further.objective <= solution.objective else solution
+    return best, prove_again(problem, best.inner, best.certificate, limit.share(SHARPEN))

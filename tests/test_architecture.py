@@ -52,6 +52,7 @@ LAYERS = (
     ("_api",),
     ("_many",),
     ("_strengths", "_ranges"),
+    ("_statistics",),
     ("_refinement",),
     ("_band",),
     ("warmup",),

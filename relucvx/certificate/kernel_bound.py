@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -53,7 +54,8 @@ class KernelBound(Result):
         Proven bound on the root of ||Nᵀ phi||² ± 2 ε β q before N and ε were scaled by beta/norm.
     method : str
         "branch_and_bound", ... (:func:`relucvx.oracle.dual_norm`), "difference" (branch-and-bound of a difference of
-        squares), or "weights": <K, M> <= λ_max(M) tr K and tr K <= max ||phi(Xw)||² Σ ||w_j||².
+        squares), "semidefinite" (kernels are, and so is -M), or "weights": <K, M> <= λ_max(M) tr K with
+        tr K <= max ||phi(Xw)||² Σ ||w_j||².
     scope : Scope
     cones : int
 
@@ -131,6 +133,8 @@ class Seeker:
             max(largest, 0.0) * self.trace * (1.0 + 8 * EPS), 0.0, np.zeros_like(self.problem.Y), 0.0, 0.0, "weights",
             Scope.RELAXED, 0,
         )  # fmt: skip
+        if not functional.plus.size:  # kernels are positive semidefinite
+            best = dataclasses.replace(best, method="semidefinite", scope=Scope.ALL_PATTERNS)
         if (best.value == 0.0 and not functional.minus.size) or self.reach == 0.0:
             return best
         lasso = Lasso(self.problem, functional, self.network, self.rng)

@@ -94,6 +94,7 @@ def difference_of(problem: Problem, A: Array, C: Array) -> Difference:
     -----
     Status: theorem (a definition). Source: [relucvx].
     """
+    A, C = (part if part.shape[1] else np.zeros((len(part), 1)) for part in (A, C))  # nothing is a column of zeros
     M, lift = lift_dual(problem.inputs, problem.spread(A), free_bias=False)
     forms = []
     for given, spread in ((A, M), (C, np.ldexp(problem.spread(C), lift))):

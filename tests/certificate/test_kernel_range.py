@@ -123,7 +123,7 @@ def test_without_time_the_ends_are_loose_and_right(rng):
     sol = rx.solve(X, Y, 0.4)
     found = rx.kernel_range(sol, np.eye(8), time_limit=1e-6)
     assert found.lower <= value(sol.network, X, np.eye(8)) <= found.upper
-    assert found.proof_upper.method in ("weights", "spectral", "branch_and_bound")
+    assert found.proof_upper.method == "weights"
 
 
 def test_a_zero_optimum_has_the_range_of_zero(rng):
