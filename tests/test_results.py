@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relucvx.errors import DataFileError
-from relucvx.results import check_writable, replacing, write_arrays, write_figure, write_text
+from relucvx.results import append_line, check_writable, replacing, whole_lines, write_arrays, write_figure, write_text
 
 
 def test_what_fails_halfway_leaves_the_old_file(tmp_path):
@@ -87,3 +87,19 @@ def test_figures_are_written_in_the_format_of_the_name(tmp_path):
     figure = Figure(figsize=(1, 1))
     assert write_figure(tmp_path / "a.PNG", figure, 50).read_bytes().startswith(b"\x89PNG")
     assert write_figure(tmp_path / "a.pdf", figure, 50).read_bytes().startswith(b"%PDF")
+
+
+def test_lines_are_whole_or_not_there(tmp_path):
+    file = tmp_path / "lines"
+    assert whole_lines(file) == []
+    append_line(file, "one")
+    append_line(file, "zwei ä")
+    assert whole_lines(file) == ["one", "zwei ä"]
+    with file.open("ab") as stream:
+        stream.write(b'{"torn": ')
+    assert whole_lines(file) == ["one", "zwei ä"]
+    append_line(file, "three")
+    append_line(file, "four")
+    assert whole_lines(file) == ["one", "zwei ä", "three", "four"]
+    with pytest.raises(DataFileError, match="the folder does not exist"):
+        append_line(tmp_path / "none" / "lines", "x")

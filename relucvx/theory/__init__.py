@@ -3,6 +3,8 @@
 from relucvx.theory import strategies
 from relucvx.theory.counterexample import Counterexample, load_counterexample
 from relucvx.theory.definition import Assumption, Claim, Deviation, Outcome, Verdict
+from relucvx.theory.families import Member, class_family, factorial_family
+from relucvx.theory.phase_diagram import PhaseDiagram, phase_diagram, read_phase_diagram
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.verification import verify
 from relucvx.theory.verified import Verification, VerificationProgress
@@ -12,13 +14,19 @@ __all__ = [
     "Claim",
     "Counterexample",
     "Deviation",
+    "Member",
     "Outcome",
+    "PhaseDiagram",
     "Verdict",
     "Verification",
     "VerificationProgress",
     "claim",
     "claims",
+    "class_family",
+    "factorial_family",
     "load_counterexample",
+    "phase_diagram",
+    "read_phase_diagram",
     "strategies",
     "verify",
 ]

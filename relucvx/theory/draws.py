@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
 
 from relucvx._api import solve
 from relucvx._strengths import beta_max
+from relucvx.band import BetaBand
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import predict_factorial
 from relucvx.network import TwoLayerReLU
@@ -18,6 +19,8 @@ from relucvx.program.posing import make_problem
 from relucvx.solution import Solution
 from relucvx.theory.definition import Instance, PremiseNotMet
 from relucvx.types import Array, Status
+
+Found = TypeVar("Found", Solution, BetaBand)
 
 SHARP = 1e-11
 """Certified gap asked for: looser ones leave fits, and with them the proof, less accurate and are no faster."""
@@ -109,8 +112,8 @@ def certified(found: Solution, tol: float) -> Solution:
     return found
 
 
-def in_time(found: Solution) -> Solution:
-    """A solution that was not cut short by the clock: of one that was, nothing is concluded.
+def in_time(found: Found) -> Found:
+    """A solution or a band that was not cut short by the clock: of one that was, nothing is concluded.
 
     Raises
     ------

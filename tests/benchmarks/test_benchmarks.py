@@ -17,6 +17,7 @@ SCRIPTS = (
     "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
     "alignment", "slices", "limits", "structured",
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("oracle", "workers", "sizes", "honesty")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("bands", "phase_diagrams")),
 )  # fmt: skip
 
 

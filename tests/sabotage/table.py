@@ -1,13 +1,14 @@
 """All faults by name, and those that nothing notices, with the reason."""
 
 from sabotage.bag_faults import FAULTS as BAGS
+from sabotage.band_faults import FAULTS as BANDS
 from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT)
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS)
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx._api import interpolate
+from relucvx._band import beta_band
 from relucvx._strengths import beta_max, beta_path
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU
@@ -166,6 +167,40 @@ def _predict_path(instance: Instance) -> Predicted:
     }
 
 
+SHARES = (0.55, 0.7, 0.9)
+"""Strengths, as shares of the upper end, at which a band is compared with the program."""
+
+BAND = 1e-2
+"""Relative width of that band."""
+
+
+def _predict_band(instance: Instance) -> Predicted:
+    values = [optimum({**instance, "beta": share * instance["beta"]}) for share in SHARES]
+    return {"optima": np.array(values), "feasible": 1.0}
+
+
+def _measure_band(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    """A band against the program at strengths that it may not have solved, and a mixture of its outermost dual points."""
+    top = float(instance["beta"])
+    band = in_time(
+        beta_band(instance["X"], instance["Y"], 0.5 * top, top, **posed(instance), tol=BAND, time_limit=SECONDS)
+    )
+    at = top * np.array(SHARES)
+    lower, upper, values = band.lower(at), band.upper(at), predicted["optima"]
+    # D(N) <= beta at both ends makes any mixture feasible in between; search finds what would contradict it
+    ends, t = (band.knots[0], band.knots[-1]), 0.4
+    mixed = (1.0 - t) * ends[0].certificate.dual + t * ends[1].certificate.dual
+    beta = (1.0 - t) * ends[0].problem.beta + t * ends[1].problem.beta
+    norm = dual_norm(ends[0].problem, balance_dual(ends[0].problem, mixed), time_limit=SECONDS).lower
+    return [
+        close("middle of the band against the program", 0.5 * (lower + upper), values, BAND),
+        at_most("lower curve above p*", float((lower / values).max()), 1.0, CONIC),
+        at_most("p* above the upper curve", float((values / upper).max()), 1.0, CONIC),
+        at_most("dual norm of a mixture over its strength", norm / beta, predicted["feasible"], 1e-9),
+        at_most("width of the band", band.width, BAND, 1e-12),
+    ]
+
+
 # ---------------------------------------------------------------------- interpolation
 def _draw_fit(rng: np.random.Generator, size: int) -> Instance:
     """Few samples, which networks of the bias mode can fit exactly; relu, or abs where there are biases."""
@@ -295,6 +330,18 @@ CLAIMS = (
         measure=_measure_path,
         assumptions=(SOME_DECAY, ONE_KIND),
         seconds=1.0,
+    ),
+    Claim(
+        "band-over-all-strengths",
+        "Networks' lines, chords of proven points and mixtures of dual points that are feasible at two strengths hold p*(beta) "
+        "between two curves at every beta.",
+        "relucvx",
+        "theorem (concavity and weak duality; an independent program, solved to 1e-6)",
+        draw=_draw_any,
+        predict=_predict_band,
+        measure=_measure_band,
+        assumptions=(SOME_DECAY, ONE_KIND),
+        seconds=1.5,
     ),
     Claim(
         "interpolation-of-least-norm",

@@ -1,0 +1,341 @@
+"""Phase diagrams: a number of the representation at certified optima, over two parameters of a family of problems.
+
+Every cell is solved and proven by itself, and stored as it finishes (:mod:`relucvx.theory.cells`): whatever ends the run,
+what was stored is read again and not done again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relucvx._api import solve
+from relucvx._many import for_each
+from relucvx.conversion import as_float, as_path, shown
+from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.interrupts import carrying
+from relucvx.later import later
+from relucvx.results import as_frame, whole_lines
+from relucvx.theory.cells import FORMAT, Store, is_head, parsed
+from relucvx.theory.families import Member, as_family, as_statistic
+from relucvx.tolerances import SOLVE
+from relucvx.types import Array, Result
+from relucvx.validation import as_positive
+
+figures = later("relucvx.metrics.figures")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class PhaseDiagram(Result):
+    """A statistic at certified optima over two parameters; rows of arrays follow y, columns follow x.
+
+    Attributes
+    ----------
+    family, statistic : str
+        Names; of functions, where they are defined.
+    x_name, y_name : str
+    x, y : ndarray
+        Values of the parameters.
+    fixed : dict
+        The other parameters that were given.
+    values : ndarray, shape (len(y), len(x))
+        The statistic of the optimum that was found; NaN where a cell is missing, or the statistic has no value.
+    objectives, lowers, rel_gaps : ndarray, shape (len(y), len(x))
+        The objective of that network, the proven lower bound on every objective, and the relative gap between the two.
+    betas, neurons, seconds : ndarray, shape (len(y), len(x))
+        Strength, neurons of the optimum, and seconds of each cell.
+    tol : float
+        Relative gap that was asked for.
+    computed : int
+        Cells that this call solved; the others are as stored.
+
+    Notes
+    -----
+    Where optima are not unique, others than the one found can have another value: what is proven of a cell is the objective.
+
+    Status: certified numerically (objectives), sampled evidence (the statistic where optima are not unique). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.theory.phase_diagram("factorial", {"x1": [0.5, 1.0]}, {"x2": [0.0, 0.4]}, statistic="parallelism", n_jobs=1)
+    >>> found.values.shape, bool(found.certified.all()), round(float(found.values[1, 1]), 4)
+    ((2, 2), True, 1.0)
+    """
+
+    family: str
+    statistic: str
+    x_name: str
+    y_name: str
+    x: Array
+    y: Array
+    fixed: dict[str, Any]
+    values: Array
+    objectives: Array
+    lowers: Array
+    rel_gaps: Array
+    betas: Array
+    neurons: Array
+    seconds: Array
+    tol: float
+    computed: int
+
+    @property
+    def certified(self) -> np.ndarray:
+        """Which cells are proven to the tolerance, (len(y), len(x)) bool."""
+        return np.asarray(self.rel_gaps <= self.tol)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with one row per cell."""
+        names = ("values", "objectives", "lowers", "rel_gaps", "betas", "neurons", "seconds")
+        rows = [
+            {
+                self.x_name: float(x),
+                self.y_name: float(y),
+                **{name: float(getattr(self, name)[i, j]) for name in names},
+                "certified": bool(self.certified[i, j]),
+            }
+            for i, y in enumerate(self.y)
+            for j, x in enumerate(self.x)
+        ]
+        return as_frame(rows)
+
+    def plot(self, ax: Any = None, *, log: bool = False, cmap: str = "viridis") -> Any:
+        """A heat map, the first parameter to the right and the second upwards; cells that are not proven are crossed.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones are made without.
+        log : bool
+            Show the decimal logarithm of the values.
+        cmap : str
+        """
+        values, label = self.values[::-1], self.statistic.rpartition(":")[2]
+        if log:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values, label = np.log10(values), f"log10 {label}"
+        known = values[np.isfinite(values)]
+        limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        if limits[1] - limits[0] <= 1e-9 * max(abs(limits[0]), abs(limits[1]), 1e-300):
+            # one value everywhere, rounding apart: no scale of rounding
+            limits = (limits[0] - 0.5, limits[1] + 0.5)
+        names = [[f"{value:g}" for value in axis] for axis in (self.y[::-1], self.x)]
+        ax, _ = figures.heat_map(ax, values, names[0], names[1], label, limits, cmap)
+        open_ = np.argwhere(~self.certified[::-1])
+        ax.set_aspect("auto")
+        ax.plot(open_[:, 1], open_[:, 0], "x", color="tab:red")
+        ax.set_xlabel(figures.plain(self.x_name))
+        ax.set_ylabel(figures.plain(self.y_name))
+        return ax
+
+    def __repr__(self) -> str:
+        done = int(np.isfinite(self.objectives).sum())
+        return (
+            f"PhaseDiagram({self.statistic} of {self.family}, {self.x_name} x {self.y_name}: {done} of {self.values.size} "
+            f"cells, {int(self.certified.sum())} certified to {self.tol:g}, {self.computed} computed now)"
+        )
+
+
+def phase_diagram(
+    family: str | Callable[..., Member],
+    x: Mapping[str, Any],
+    y: Mapping[str, Any],
+    *,
+    statistic: str | Callable[[Member, Any], float] = "parallelism",
+    out: str | os.PathLike[str] | None = None,
+    tol: float = SOLVE.value,
+    time_limit: float | None = 60.0,
+    executor: Any = None,
+    n_jobs: int | None = None,
+    **fixed: Any,
+) -> PhaseDiagram:
+    """A statistic of certified optima over two parameters of a generated family, every cell with its own proof.
+
+    Parameters
+    ----------
+    family : {"factorial", "classes"} or callable
+        :func:`factorial_family`, :func:`class_family`, or a function of named parameters that returns a :class:`Member`.
+    x, y : mapping of one name to numbers
+        The two parameters and their values, as ``{"x1": [0.0, 0.5, 1.0]}``.
+    statistic : {"parallelism", "nc1", "nc1_quotient", "participation_ratio", "width"} or callable
+        A number of the optimum: of its hidden representation, or what a function makes of the member and the network.
+    out : path, optional
+        A file that every cell is added to as it finishes. Where it exists, the cells in it are taken from there.
+    tol, time_limit
+        Of each cell, as in :func:`solve`; a cell that is not proven in time is stored with the gap it has.
+    executor, n_jobs
+        Where cells are solved, as in :func:`for_each`.
+    **fixed
+        Other parameters of the family, the same in every cell.
+
+    Returns
+    -------
+    PhaseDiagram
+
+    Raises
+    ------
+    InvalidInputError
+        For what is described otherwise here, and parameters that the family does not have.
+    DataFileError
+        For ``out`` with other cells in it than these: of another family, statistic, tolerance or other fixed parameters.
+
+    Notes
+    -----
+    Ctrl-C leaves as :class:`relucvx.Interrupted`, whose ``result`` has the cells so far. After ``kill -9`` the same call goes
+    on where the file ends.
+
+    Status: certified numerically (objectives), sampled evidence (the statistic where optima are not unique). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cells = {"x": {"x1": [0.5, 1.0]}, "y": {"beta": [0.1, 0.3]}, "out": f"{folder}/cells.jsonl", "n_jobs": 1}
+    ...     first = rx.theory.phase_diagram("factorial", **cells, x2=0.3)
+    ...     again = rx.theory.phase_diagram("factorial", **cells, x2=0.3)
+    ...
+    >>> first.computed, again.computed, bool((first.values == again.values).all())
+    (4, 0, True)
+    """
+    names, axes = zip(*(_axis(given, which) for given, which in ((x, "x"), (y, "y"))), strict=True)
+    if names[0] == names[1]:
+        raise InvalidInputError(explain("two parameters", f"{names[0]!r} twice", "", 'y={"beta": [0.1, 0.2]}'))
+    kind, make = as_family(family)
+    label, measure = as_statistic(statistic)
+    tol = as_positive(tol, "tol")
+    head = {
+        "format": FORMAT, "family": kind, "statistic": label, "x_name": names[0], "y_name": names[1],
+        "fixed": {name: _plain(name, value) for name, value in fixed.items()}, "tol": tol,
+    }  # fmt: skip
+    store = Store(out, head)
+    wanted = [(float(a), float(b)) for b in axes[1] for a in axes[0]]
+    left = [cell for cell in dict.fromkeys(wanted) if cell not in store.cells]
+    tasks = [(make, measure, {**fixed, names[0]: _whole(a), names[1]: _whole(b)}, tol, time_limit) for a, b in left]
+    with carrying(lambda _: _diagram(store, axes, fixed)):
+        for k, found in for_each(_cell, tasks, executor=executor, n_jobs=n_jobs):
+            store.add(left[k], found)
+    return _diagram(store, axes, fixed)
+
+
+def read_phase_diagram(path: str | os.PathLike[str]) -> PhaseDiagram:
+    """The diagram of all cells in a file of :func:`phase_diagram`, as stored.
+
+    Raises
+    ------
+    DataFileError
+        For a file of something else.
+
+    Notes
+    -----
+    Status: a record (bounds are as stored, not proven again). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = f"{folder}/cells.jsonl"
+    ...     made = rx.theory.phase_diagram("factorial", {"x1": [0.5]}, {"x2": [0.1, 0.2]}, out=file, n_jobs=1)
+    ...     rx.theory.read_phase_diagram(file).values.shape
+    ...
+    (2, 1)
+    """
+    source = as_path(path, "the path of a phase diagram")
+    lines = whole_lines(source)
+    if not lines:
+        raise DataFileError(
+            explain("a file of cells", f"none at {source}", "", "relucvx.theory.phase_diagram(..., out=path)")
+        )
+    head = parsed(lines[0], source)
+    store = Store(source, head if is_head(head) else {})
+    axes = tuple(np.unique([cell[k] for cell in store.cells]) for k in (0, 1))
+    return _diagram(store, axes, head["fixed"])
+
+
+def _cell(
+    make: Callable[..., Member],
+    measure: Callable[[Member, Any], float],
+    given: dict[str, Any],
+    tol: float,
+    limit: float | None,
+) -> dict[str, Any]:
+    """One cell: the problem, its certified optimum, and the statistic of that."""
+    began = time.perf_counter()
+    try:
+        member = make(**given)
+    except TypeError as error:
+        names = ", ".join(given)
+        raise InvalidInputError(
+            explain(
+                f"a family with the parameters {names}",
+                str(error),
+                "a typo in x, y or a fixed parameter",
+                "help(family)",
+            )
+        ) from error
+    if not isinstance(member, Member):
+        raise InvalidInputError(
+            explain(
+                "a family that returns a Member", type(member).__name__, "", "relucvx.theory.Member(problem, labels)"
+            )
+        )
+    sol = solve(member.problem, tol=tol, time_limit=limit)
+    try:
+        value = float(measure(member, sol.network))
+    except TypeError as error:
+        raise InvalidInputError(
+            explain("a statistic that makes a number of a member and a network", str(error), "", 'statistic="width"')
+        ) from error
+    return {
+        "value": value, "objective": sol.objective, "lower": sol.certificate.lower,
+        "rel_gap": float(sol.certificate.rel_gap), "beta": member.problem.beta, "neurons": sol.network.width,
+        "seconds": time.perf_counter() - began, "status": sol.status.name, "scope": sol.certificate.scope.name,
+    }  # fmt: skip
+
+
+def _diagram(store: Store, axes: Any, fixed: dict[str, Any]) -> PhaseDiagram:
+    """The cells that are known, on the grid."""
+    head, grids = store.head, store.grids(*axes)
+    return PhaseDiagram(
+        family=head["family"], statistic=head["statistic"], x_name=head["x_name"], y_name=head["y_name"],
+        x=np.array(axes[0]), y=np.array(axes[1]), fixed=dict(fixed), values=grids["value"], objectives=grids["objective"],
+        lowers=grids["lower"], rel_gaps=grids["rel_gap"], betas=grids["beta"], neurons=grids["neurons"],
+        seconds=grids["seconds"], tol=head["tol"], computed=store.computed,
+    )  # fmt: skip
+
+
+def _axis(given: Any, which: str) -> tuple[str, Array]:
+    """Name and values of a parameter, checked."""
+    wanted = f'{which} to name one parameter with its values, as {{"x1": [0.0, 0.5]}}'
+    if not isinstance(given, Mapping) or len(given) != 1 or not all(isinstance(name, str) for name in given):
+        raise InvalidInputError(explain(wanted, shown(given), "", f'{which}={{"beta": [0.1, 0.2]}}'))
+    ((name, values),) = given.items()
+    try:
+        found = np.array([as_float(value) for value in values])
+    except TypeError:
+        found = np.zeros(0)
+    if not len(found) or not np.isfinite(found).all():
+        raise InvalidInputError(explain(wanted, f"{name}: {shown(values)}", "", f'{which}={{"{name}": [0.1, 0.2]}}'))
+    return name, found
+
+
+def _whole(value: float) -> Any:
+    """Counts as integers: they come out of files and arrays as floats."""
+    return int(value) if value.is_integer() else value
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A fixed parameter as JSON has it, so that two calls can be compared."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise InvalidInputError(
+        explain(f"{name} to be a number, text or None", type(value).__name__, "", "a family of your own")
+    )
