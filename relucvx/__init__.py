@@ -42,6 +42,7 @@ _PUBLIC = {
     "beta_path": "relucvx._strengths",
     "beta_band": "relucvx._band",
     "BetaBand": "relucvx.band",
+    "load_band": "relucvx.band",
     "for_each": "relucvx._many",
     "Solution": "relucvx.solution",
     "load": "relucvx.solution",

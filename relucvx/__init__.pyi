@@ -21,6 +21,7 @@ from relucvx.arrangement import count_patterns as count_patterns
 from relucvx.arrangement import enumerate_patterns as enumerate_patterns
 from relucvx.arrangement import sample_patterns as sample_patterns
 from relucvx.band import BetaBand as BetaBand
+from relucvx.band import load_band as load_band
 from relucvx.certificate import Certificate as Certificate
 from relucvx.certificate import KernelRange as KernelRange
 from relucvx.certificate import OptimalSet as OptimalSet

@@ -87,9 +87,9 @@ class Refinement:
                 self.add(
                     sol if again is sol.certificate else dataclasses.replace(sol, certificate=again, dual=again.dual)
                 )
-            if all(sol.certificate.proven for sol in resume.knots):
+            if resume.proven:
                 self.points += zip(resume.envelope.betas.tolist(), resume.envelope.lowers.tolist(), strict=True)
-            self.lines.update(zip(resume.envelope.losses.tolist(), resume.envelope.penalties.tolist(), strict=True))
+                self.lines.update(zip(resume.envelope.losses.tolist(), resume.envelope.penalties.tolist(), strict=True))
         count = 2 + int(PER_DECADE * np.log10(self.hi / self.lo))
         # from above: each starts from the one before, with more neurons
         grid = np.geomspace(self.hi, self.lo, count)

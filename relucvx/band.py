@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from relucvx.certificate.path_band import Envelope
+from relucvx.conversion import as_float
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.losses import Loss
 from relucvx.program.problem import Problem
-from relucvx.results import as_frame
-from relucvx.solution import Solution
+from relucvx.results import as_frame, write_arrays
+from relucvx.solution import Solution, npz_name, read_archive, rebuilt
 from relucvx.types import Array, ArrayLike, Result, Status
-from relucvx.validation import as_count, as_numpy, as_strengths
+from relucvx.validation import as_count, as_matrix, as_numpy, as_positive, as_strength, as_strengths
+
+FORMAT = 1
+"""Of saved bands; another number is refused."""
+
+CURVES = ("betas", "lowers", "losses", "penalties")
+"""What the two curves are stored as."""
+
+SHARED = ("X", "Y", "sample_weight", "groups", "pooling")
+"""Arrays of a solution that are the same at every strength."""
 
 figures = later("relucvx.metrics.figures")
 
@@ -44,6 +58,8 @@ class BetaBand(Result):
         How the refinement stopped.
     seconds : float
         Of all calls that went into it.
+    proven : bool
+        False for a band that was read from a file: its curves are claims until it is resumed.
 
     Notes
     -----
@@ -66,6 +82,7 @@ class BetaBand(Result):
     widest: float
     status: Status
     seconds: float
+    proven: bool = True
 
     @property
     def lo(self) -> float:
@@ -168,8 +185,79 @@ class BetaBand(Result):
         ax.legend(frameon=False, fontsize="small")
         return ax
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the band with its knots to one ``.npz`` file (no pickles); returns the path written."""
+        meta = {
+            "format": FORMAT, "lo": self.lo, "hi": self.hi, "tol": self.tol, "width": self.width, "widest": self.widest,
+            "status": self.status.name, "seconds": self.seconds, "knots": len(self.knots),
+        }  # fmt: skip
+        curves = {name: getattr(self.envelope, name) for name in CURVES}
+        arrays: dict[str, Any] = {"band": np.array(json.dumps(meta)), **curves}
+        for k, sol in enumerate(self.knots):
+            # the data are those of the first: one copy is enough
+            arrays |= {f"{k}_{name}": value for name, value in sol.arrays().items() if k == 0 or name not in SHARED}
+        return write_arrays(npz_name(path), arrays)
+
     def __repr__(self) -> str:
+        origin = "" if self.proven else " as stored"
         return (
-            f"BetaBand([{self.lo:.6g}, {self.hi:.6g}], width={self.width:.2g}, status={self.status.name}, "
+            f"BetaBand([{self.lo:.6g}, {self.hi:.6g}], width={self.width:.2g}{origin}, status={self.status.name}, "
             f"{len(self.knots)} knots, {len(self.envelope.betas)} points, {len(self.envelope.losses)} lines)"
         )
+
+
+def load_band(path: str | os.PathLike[str], *, loss: Loss | None = None) -> BetaBand:
+    """Read a band written by :meth:`BetaBand.save`; pass it as ``resume=`` to go on.
+
+    Files are not believed: the band has ``proven=False``, and resuming it proves every knot again, from its dual point, and
+    derives anew what lies between.
+
+    Parameters
+    ----------
+    path : str or path
+    loss : Loss, optional
+        The loss of the problem, where it is of a class of your own: files hold no code.
+
+    Raises
+    ------
+    DataFileError
+        As :func:`relucvx.load`; and for a band without knots, which holds no problem.
+
+    Notes
+    -----
+    Status: a record (what it says is proven again by who resumes it). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> band = rx.beta_band(X, y, 0.5, 5.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stored = rx.load_band(band.save(f"{folder}/band.npz"))
+    ...
+    >>> again = rx.beta_band(stored.problem, resume=stored)
+    >>> stored.proven, again.proven, len(again.knots) == len(band.knots)
+    (False, True, True)
+    """
+    return read_archive(path, "band", lambda data: _read(data, loss))
+
+
+def _read(data: dict[str, np.ndarray], loss: Loss | None) -> BetaBand:
+    meta = json.loads(str(data["band"]))
+    if meta["format"] != FORMAT:
+        raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
+    parts: list[dict[str, np.ndarray]] = [{} for _ in range(as_count(meta["knots"], "knots"))]
+    for name, value in data.items():
+        number, _, entry = name.partition("_")
+        if number.isdecimal():
+            parts[int(number)][entry] = value
+    shared = {name: parts[0][name] for name in SHARED if name in parts[0]}
+    knots = tuple(rebuilt({**shared, **part}, loss) for part in parts)
+    lo, hi = as_strength(meta["lo"]), as_strength(meta["hi"])
+    curves = {name: as_matrix(data[name], name, allow_vector=True)[:, 0] for name in CURVES}
+    return BetaBand(
+        problem=knots[-1].problem, knots=knots, envelope=Envelope(lo, hi, **curves), tol=as_positive(meta["tol"], "tol"),
+        width=as_float(meta["width"]), widest=as_strength(meta["widest"]), status=Status[meta["status"]],
+        seconds=as_positive(meta["seconds"], "seconds", allow_zero=True), proven=False,
+    )  # fmt: skip

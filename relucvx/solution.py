@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
 from relucvx.types import Array, Result, Scope, Status
 from relucvx.validation import as_count, as_matrix, as_positive
+
+T = TypeVar("T")
 
 FORMAT = 1  # of saved solutions; another number is refused
 
@@ -117,9 +120,10 @@ class Solution(Result):
 
         The file is written beside its target first, so an interrupted save never leaves half a file.
         """
-        target = Path(path)
-        if target.suffix != ".npz":
-            target = target.with_name(target.name + ".npz")
+        return write_arrays(npz_name(path), self.arrays())
+
+    def arrays(self) -> dict[str, Any]:
+        """What :meth:`save` writes, by name; :func:`rebuilt` reads it."""
         p, net = self.problem, self.network
         arrays: dict[str, Any] = {
             "X": p.X, "Y": p.Y, "sample_weight": p.sample_weight, "dual": self.dual,
@@ -143,7 +147,13 @@ class Solution(Result):
             "pooling": bags.kind if bags is not None and isinstance(bags.kind, str) else None,
             "status": self.status.name, "certificate": certificate, "stats": self.stats,
         }  # fmt: skip
-        return write_arrays(target, {"meta": np.array(json.dumps(meta)), **arrays})
+        return {"meta": np.array(json.dumps(meta)), **arrays}
+
+
+def npz_name(path: str | os.PathLike[str]) -> Path:
+    """The name with the ending that numpy gives to archives."""
+    target = Path(path)
+    return target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
 
 
 def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
@@ -183,15 +193,24 @@ def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
     >>> bool(rx.certify(stored, X, Y, beta=0.5, dual=stored.dual).rel_gap < 1e-6)
     True
     """
-    source = as_path(path, "the path of a solution")
+    return read_archive(path, "solution", lambda data: rebuilt(data, loss))
+
+
+def read_archive(path: str | os.PathLike[str], what: str, read: Callable[[dict[str, np.ndarray]], T]) -> T:
+    """What ``read`` makes of the arrays of a file; whatever is wrong with them is said of the file.
+
+    Raises
+    ------
+    DataFileError
+        As :func:`load`.
+    """
+    source = as_path(path, f"the path of a {what}")
     if not source.is_file():
-        raise DataFileError(explain("a solution saved by relucvx", f"no file {source}", "a typo, or another folder"))
+        raise DataFileError(explain(f"a {what} saved by relucvx", f"no file {source}", "a typo, or another folder"))
     try:
         if not zipfile.is_zipfile(source):
             raise ValueError("no .npz archive")
-        data = read_npz(source)
-        meta = json.loads(str(data["meta"]))
-        return _rebuild(data, meta, restored(str(meta["loss"]), str(meta.get("loss_class", "")), loss))
+        return read(read_npz(source))
     except DataFileError:
         raise
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
@@ -199,16 +218,18 @@ def load(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Solution:
         held = f"without the entry {error}" if isinstance(error, KeyError) else known.received if known else str(error)
         raise DataFileError(
             explain(
-                "a solution saved by relucvx",
+                f"a {what} saved by relucvx",
                 f"{source}: {held.split(chr(10))[0].rstrip('.')}",
                 "a data file, or a file of another program or a newer version",
-                'relucvx.solve(X, Y, beta).save("solution.npz")',
+                f'{what}.save("{what}.npz")',
             )
         ) from error
 
 
-def _rebuild(data: dict[str, np.ndarray], meta: dict[str, Any], loss: str | Loss) -> Solution:
-    """The solution in a file, every part checked by what makes it and every number computed that can be."""
+def rebuilt(data: dict[str, np.ndarray], own: Loss | None = None) -> Solution:
+    """The solution of :meth:`Solution.arrays`, every part checked by what makes it and every number computed that can be."""
+    meta = json.loads(str(data["meta"]))
+    loss = restored(str(meta["loss"]), str(meta.get("loss_class", "")), own)
     if meta["format"] != FORMAT:
         raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
     scalar = as_flag(meta["scalar_output"], "scalar_output")

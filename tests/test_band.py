@@ -8,7 +8,7 @@ import pytest
 
 import relucvx as rx
 from relucvx import datasets
-from relucvx.errors import InvalidInputError
+from relucvx.errors import DataFileError, InvalidInputError
 
 X, Y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
 """y = |x|: p*(beta) = 2 beta - beta²/5 up to 5, and 5 from there on."""
@@ -177,3 +177,43 @@ def test_errors_say_what_to_type():
         rx.beta_band(X, Y, 0.1, 4.0, resume="band.npz")
     with pytest.raises(InvalidInputError, match="resume to be a band of this very problem"):
         rx.beta_band(X, Y[::-1], 0.1, 4.0, bias="hidden", resume=band)
+
+
+def test_saved_bands_are_proven_again_and_resumed(tmp_path):
+    band = rx.beta_band(X, Y, 0.1, 4.0)
+    stored = rx.load_band(band.save(tmp_path / "band"))
+    assert (stored.proven, stored.width, len(stored.knots)) == (False, band.width, len(band.knots))
+    assert "as stored" in repr(stored)
+    assert stored.lower(1.0) == band.lower(1.0)
+    solved = []
+    again = rx.beta_band(stored.problem, resume=stored, callback=lambda state: solved.append(state.beta))
+    assert solved == []
+    assert again.proven
+    assert again.width <= 1e-3
+    assert_holds(again)
+
+
+def test_what_a_file_claims_is_not_believed(tmp_path):
+    band = rx.beta_band(X, Y, 0.1, 4.0)
+    with np.load(band.save(tmp_path / "band.npz")) as file:
+        arrays = dict(file)
+    forged = {**arrays, "lowers": 1.01 * arrays["lowers"], "penalties": 0.9 * arrays["penalties"]}
+    for name in arrays:
+        if name.endswith("_dual"):
+            forged[name] = 1.1 * arrays[name]
+    np.savez(tmp_path / "forged.npz", **forged)
+    assert_holds(rx.beta_band(X, Y, tol=0.5, resume=rx.load_band(tmp_path / "forged.npz")))
+    for name, value, why in (
+        ("band", np.array("{}"), "without the entry 'format'"),
+        ("lowers", np.array([np.nan]), "lowers to be finite"),
+        ("0_dual", np.ones((3, 1)), "a dual point of shape"),
+        ("band", np.array(str(arrays["band"]).replace('"format": 1', '"format": 9')), "format 9"),
+    ):
+        np.savez(tmp_path / "bad.npz", **{**arrays, name: value})
+        with pytest.raises(DataFileError, match=f"a band saved by relucvx.*{why}"):
+            rx.load_band(tmp_path / "bad.npz")
+    rx.solve(X, Y, 1.0).save(tmp_path / "solution.npz")
+    with pytest.raises(DataFileError, match="without the entry 'band'"):
+        rx.load_band(tmp_path / "solution.npz")
+    with pytest.raises(DataFileError, match="a band saved by relucvx, received no file"):
+        rx.load_band(tmp_path / "none.npz")

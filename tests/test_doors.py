@@ -94,6 +94,7 @@ DOORS = {
     },
     rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
     rx.load: lambda: {"path": "nowhere.npz"},
+    rx.load_band: lambda: {"path": "nowhere.npz"},
     rx.enumerate_patterns: lambda: {"X": X, "max_patterns": 1000},
     rx.sample_patterns: lambda: {"X": X, "n_patterns": 4, "rng": 0},
     rx.count_patterns: lambda: {"n_samples": 5, "rank": 2},

@@ -18,6 +18,7 @@ import typer
 import relucvx as rx
 from relucvx.cli import output, profile, regions, theory, verify, warmup
 from relucvx.cli.bags import Bags, rows_only
+from relucvx.cli.band import show_band
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
 from relucvx.cli.input import (
     Source,
@@ -51,7 +52,7 @@ from relucvx.cli.options import (
     spelled_out,
 )  # fmt: skip
 from relucvx.cli.saving import Saving, check_files, checked_npz, make_path_folder, so_far
-from relucvx.errors import Interrupted
+from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import listening
 from relucvx.later import later
 
@@ -215,11 +216,15 @@ def path(
     count: Annotated[int, typer.Option(min=1, help="so many strengths, equally spaced in the logarithm")] = 10,
     smallest: Annotated[float, typer.Option(help="the last of them, as a share of beta_max")] = 0.01,
     betas: Annotated[str | None, typer.Option(help="these strengths instead, e.g. 1,0.1,0.01")] = None,
+    band: Annotated[
+        float | None,
+        typer.Option(metavar="WIDTH", help="bounds at every strength instead, to this relative width: 1e-3"),
+    ] = None,
     loss: LossName = None,
     bias: Bias = None,
     activation: ActivationName = None,
     tol: Tol = 1e-6,
-    time_limit: Annotated[float | None, typer.Option(help="seconds for each strength")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="seconds for each strength; of a band in all")] = None,
     source: Source,
     bags: Bags,
     workers: Workers,
@@ -234,6 +239,10 @@ def path(
     given = None if betas is None else given_strengths(betas)
     # posed at the whole of beta_max, of which the strengths are shares
     task = pose(source, problem_options(loss, bias, activation), None, 1.0)
+    if band is not None:
+        if given is not None:
+            raise InvalidInputError(explain("--band or --betas", "both", "", "--band 1e-3 --smallest 0.01"))
+        show_band(task, band, smallest, time_limit, workers, checked_npz(out), source.seed, as_json)
     wanted = strengths(task, count, smallest) if given is None else given
     files = [] if out is None or out is table_file else make_path_folder(out, len(wanted))
     saving, table = Saving(), []

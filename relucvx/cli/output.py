@@ -177,6 +177,9 @@ def progress(label: str, tol: float, console: Console | None = None) -> Iterator
                     f"{label}: round {state.round}, {state.phase}, objective {state.upper:.8g}, {state.neurons} neurons"
                 )
                 digits = -math.log10(min(1.0, max(state.rel_gap, tol, 1e-300)))
+            elif hasattr(state, "knots"):
+                text = f"{label}: {state.knots} strengths, width {state.width:.2g}"
+                digits = -math.log10(min(1.0, max(state.width, tol, 1e-300)))
             elif hasattr(state, "max_steps"):
                 text = f"{label}: {state.finished} of {state.active + state.finished} done"
                 text += f", best objective {state.best:.8g}" if state.best < math.inf else ""
