@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 FORMAT = 1  # of saved solutions; another number is refused
 
+MAKERS = {"solution": "solve(X, Y, beta)", "band": "beta_band(X, Y)"}
+"""What makes the results that are saved."""
+
 CONTRADICTION = 1e-9
 """A stored lower bound this far above the network's objective, relative to it, is no rounding."""
 
@@ -221,7 +224,7 @@ def read_archive(path: str | os.PathLike[str], what: str, read: Callable[[dict[s
                 f"a {what} saved by relucvx",
                 f"{source}: {held.split(chr(10))[0].rstrip('.')}",
                 "a data file, or a file of another program or a newer version",
-                f'{what}.save("{what}.npz")',
+                f'relucvx.{MAKERS[what]}.save("{what}.npz")',
             )
         ) from error
 

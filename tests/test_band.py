@@ -205,7 +205,7 @@ def test_what_a_file_claims_is_not_believed(tmp_path):
     assert_holds(rx.beta_band(X, Y, tol=0.5, resume=rx.load_band(tmp_path / "forged.npz")))
     for name, value, why in (
         ("band", np.array("{}"), "without the entry 'format'"),
-        ("lowers", np.array([np.nan]), "lowers to be finite"),
+        ("lowers", np.array([np.nan]), "nan at row 0"),
         ("0_dual", np.ones((3, 1)), "a dual point of shape"),
         ("band", np.array(str(arrays["band"]).replace('"format": 1', '"format": 9')), "format 9"),
     ):
