@@ -215,5 +215,5 @@ def test_what_a_file_claims_is_not_believed(tmp_path):
     rx.solve(X, Y, 1.0).save(tmp_path / "solution.npz")
     with pytest.raises(DataFileError, match="without the entry 'band'"):
         rx.load_band(tmp_path / "solution.npz")
-    with pytest.raises(DataFileError, match="a band saved by relucvx, received no file"):
+    with pytest.raises(DataFileError, match="a band saved by relucvx; received no file"):
         rx.load_band(tmp_path / "none.npz")

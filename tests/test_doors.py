@@ -343,7 +343,7 @@ def name_of(door):
 OPEN_OPTIONS = ("sample_weight", "learning_rate", "schedule", "batch_size", "max_steps", "tol")
 """Among the options that a door hands on: those for which None stands for a default."""
 
-WORKS = [d for d in DOORS if d not in (rx.load, datasets.load_idx, datasets.read_table)]
+WORKS = [d for d in DOORS if d not in (rx.load, rx.load_band, datasets.load_idx, datasets.read_table)]
 
 
 @pytest.mark.parametrize("door", WORKS, ids=name_of)
