@@ -3,8 +3,8 @@
 from relucvx.theory import strategies
 from relucvx.theory.counterexample import Counterexample, load_counterexample
 from relucvx.theory.definition import Assumption, Claim, Deviation, Outcome, Verdict
+from relucvx.theory.diagrams import PhaseDiagram, phase_diagram, read_phase_diagram
 from relucvx.theory.families import Member, class_family, factorial_family
-from relucvx.theory.phase_diagram import PhaseDiagram, phase_diagram, read_phase_diagram
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.verification import verify
 from relucvx.theory.verified import Verification, VerificationProgress

@@ -4,7 +4,7 @@ from sabotage.fault import Fault
 
 CURVES, BAND, DIAGRAM, LINES = (
     f"pytest tests/{name}.py"
-    for name in ("certificate/test_path_band", "test_band", "theory/test_phase_diagram", "test_results")
+    for name in ("certificate/test_path_band", "test_band", "theory/test_diagrams", "test_results")
 )
 CLAIM = "verify band-over-all-strengths"
 
@@ -74,7 +74,7 @@ FAULTS = (
     ),
     Fault(
         "stored cells solved again",
-        "theory.phase_diagram:phase_diagram",
+        "theory.diagrams:phase_diagram",
         "if cell not in store.cells",
         "if True",
         f"{DIAGRAM}::test_what_is_stored_is_not_done_again",
