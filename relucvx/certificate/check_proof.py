@@ -11,7 +11,7 @@ The statement
 Why it holds
     upper: the objective of the network in the file.
     lower: let N (n x c) be such that, with |w| the norm of the decayed part of a neuron w = (w_j, b_j),
-            |F(w)| <= beta |w| for every w,  F(w) = Σ_i φ(x_i·w) N_i   (x_i with an entry 1 where there are hidden biases).   (*)
+            |F(w)| <= beta |w| for every w,  F(w) = Σ_i φ(x_i·w) N_i   (x_i with an entry 1 if there are hidden biases).   (*)
         A neuron costs beta/2 (|w|² + |v|²) >= beta |w| |v| >= v·F(w), so that the objective is at least loss(f) + Σ_ik N_ik
         (f(x_i) - b)_k + cost of b. Entry by entry, h(f, y) + t f >= dual(t, y), with t = N_ik / weight_i. What is left of b is
         -b·s + beta/2 |b|² >= -|s|² / (2 beta) for "all", where s is the sum of the rows of N; for "free" s must be zero.
@@ -25,6 +25,7 @@ Numbers are whole numbers or "p/2^k" in quotes, as every float64 is one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -32,13 +33,14 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 FORMAT = "relucvx 1"
 ONE = 1 << 16  # slopes of lines and shares of a leaf are whole numbers over this
 BITS = 64  # of the numbers of the statement
+Row = tuple[Fraction, ...]
+pair = functools.partial(zip, strict=True)
 
 
 class Refused(ValueError):
@@ -56,46 +58,34 @@ def need(condition: bool, line: int, reason: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ losses
-# name: (h(f, y), dual(t, y) = min over f of h(f, y) + t f, or None where that is -infinity, whether y is a target)
-
-
-LOSSES: dict[str, tuple[Any, Any, Any]] = {
-    "squared": (lambda f, y: (f - y) ** 2 / 2, lambda t, y: t * y - t * t / 2, lambda y: True),
+# name: h(f, y), and dual(t, y) = min over f of h(f, y) + t f, or None where that is -infinity
+LOSSES: dict[str, tuple[Any, Any]] = {
+    "squared": (lambda f, y: (f - y) ** 2 / 2, lambda t, y: t * y - t * t / 2),
     "huber": (
         lambda f, y: (f - y) ** 2 / 2 if abs(f - y) <= 1 else abs(f - y) - Fraction(1, 2),
         lambda t, y: t * y - t * t / 2 if abs(t) <= 1 else None,
-        lambda y: True,
     ),
-    "absolute": (lambda f, y: abs(f - y), lambda t, y: t * y if abs(t) <= 1 else None, lambda y: True),
-    "hinge": (
-        lambda f, y: max(Fraction(0), 1 - y * f),
-        lambda t, y: t * y if 0 <= t * y <= 1 else None,
-        lambda y: y in (1, -1),
-    ),
-    "squared_hinge": (
-        lambda f, y: max(Fraction(0), 1 - y * f) ** 2,
-        lambda t, y: t * y - t * t / 4 if t * y >= 0 else None,
-        lambda y: y in (1, -1),
-    ),
+    "absolute": (lambda f, y: abs(f - y), lambda t, y: t * y if abs(t) <= 1 else None),
+    "hinge": (lambda f, y: max(0, 1 - y * f), lambda t, y: t * y if 0 <= t * y <= 1 else None),
+    "squared_hinge": (lambda f, y: max(0, 1 - y * f) ** 2, lambda t, y: t * y - t * t / 4 if t * y >= 0 else None),
 }
+SIGNS_ONLY = ("hinge", "squared_hinge")  # targets are 1 or -1
 
 
 # ------------------------------------------------------------------------------------------------ reading
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Samples with their targets and weights, and what the objective is made of."""
 
     loss: str
     bias: str
-    slopes: tuple[Fraction, Fraction]
+    slopes: Row
     beta: Fraction
-    X: tuple[tuple[Fraction, ...], ...]
-    Y: tuple[tuple[Fraction, ...], ...]
-    weights: tuple[Fraction, ...]
+    X: tuple[Row, ...]
+    Y: tuple[Row, ...]
+    weights: Row
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """What a file proves: ``lower <= optimum <= upper``; ``digest`` is the SHA-256 of the statement with its data."""
 
     problem: Problem
@@ -116,17 +106,22 @@ def number(value: Any) -> Fraction:
     return Fraction(int(match[1]), 1 << int(match[2]))
 
 
-def numbers(values: Any, count: int) -> tuple[Fraction, ...]:
-    """A list of so many numbers."""
+def listed(values: Any, count: int) -> list[Any]:
+    """A list of that length."""
     if type(values) is not list or len(values) != count:
-        raise ValueError(f"{count} numbers are needed")
-    return tuple(number(v) for v in values)
+        raise ValueError(f"a list of {count} is due")
+    return values
 
 
-def wholes(values: Any, count: int) -> list[int]:
-    """A list of so many whole numbers."""
-    if type(values) is not list or len(values) != count or not all(type(v) is int for v in values):
-        raise ValueError(f"{count} whole numbers are needed")
+def numbers(values: Any, count: int) -> Row:
+    """A list of so many numbers."""
+    return tuple(map(number, listed(values, count)))
+
+
+def wholes(values: Any, count: int, least: float = -math.inf, most: float = math.inf) -> list[int]:
+    """A list of so many whole numbers, each of at least and at most so much."""
+    if not all(type(v) is int and least <= v <= most for v in listed(values, count)):
+        raise ValueError(f"whole numbers from {least} to {most} are due")
     return values
 
 
@@ -140,20 +135,18 @@ class Records:
     def take(self, *names: str) -> Any:
         """The next record: one with exactly these names, or any list where there are none."""
         self.at += 1
-        need(self.at <= len(self.lines), self.at, "the file ends too early")
-        line = self.lines[self.at - 1]
+        line = self.lines[self.at - 1] if self.at <= len(self.lines) else ""
         shape = re.fullmatch(r'\["([0-9a-f]{8})", (.*)\](,?)', line)
         if shape is None:
-            raise Refused(self.at, 'no record ["digits", ...]')
+            raise Refused(self.at, 'a record ["digits", ...] is due')
         self.sum.update(shape[2].encode())
         need(self.sum.hexdigest()[:8] == shape[1], self.at, "edited: the digits at its start are those of another text")
         last = self.lines[self.at :] == ["]", ""]
         need(bool(shape[3]) != last, self.at, "records are separated by commas, and ] ends the file")
         record = json.loads(shape[2])
         if names:
-            need(
-                type(record) is dict and list(record) == list(names), self.at, f"a record of {', '.join(names)} is due"
-            )
+            fits = type(record) is dict and list(record) == list(names)
+            need(fits, self.at, f"a record of {', '.join(names)} is due")
             return [record[name] for name in names]
         need(type(record) is list, self.at, "a cone is due")
         return record
@@ -161,15 +154,11 @@ class Records:
 
 def read_problem(records: Records) -> Problem:
     """The first record and those of the samples."""
-    form, loss, bias, slopes, beta, counts = records.take(
-        "format", "loss", "bias", "slopes", "beta", "samples_features_outputs"
-    )
+    form, loss, bias, slopes, beta, counts = records.take("format", "loss", "bias", "slopes", "beta", "shape")
     need(form == FORMAT, 2, f"the format {form!r} is not {FORMAT!r}")
     need(loss in LOSSES, 2, f"unknown loss {loss!r}")
     need(bias in ("none", "hidden", "all", "free"), 2, f"unknown bias {bias!r}")
-    n, d, c = wholes(counts, 3)
-    need(n >= 1 and d >= 1 and c >= 1, 2, "no samples, features or outputs")
-    neg, pos = numbers(slopes, 2)
+    n, d, c = wholes(counts, 3, 1)
     strength = number(beta)
     need(strength > 0, 2, "beta is not positive")
     X, Y, weights = [], [], []
@@ -179,16 +168,15 @@ def read_problem(records: Records) -> Problem:
         Y.append(numbers(y, c))
         weights.append(number(weight))
         need(weights[-1] >= 0, records.at, "a negative weight")
-        need(all(LOSSES[loss][2](t) for t in Y[-1]), records.at, "targets that the loss does not take")
-    return Problem(loss, bias, (neg, pos), strength, tuple(X), tuple(Y), tuple(weights))
+        need(loss not in SIGNS_ONLY or {*Y[-1]} <= {1, -1}, records.at, "targets other than 1 and -1")
+    return Problem(loss, bias, numbers(slopes, 2), strength, tuple(X), tuple(Y), tuple(weights))
 
 
 def outwards(value: Fraction, up: bool) -> Fraction:
     """The nearest fraction of 64 bits over a power of two above or below."""
     if value == 0:
         return value
-    size = abs(value.numerator).bit_length() - value.denominator.bit_length()
-    grid = Fraction(2) ** (size - BITS)
+    grid = Fraction(2) ** (abs(value.numerator).bit_length() - value.denominator.bit_length() - BITS)
     return (math.ceil(value / grid) if up else math.floor(value / grid)) * grid
 
 
@@ -197,13 +185,13 @@ def objective(problem: Problem, neurons: Sequence[Any], bias: Sequence[Fraction]
     """The objective of a network of neurons (w, b, v) with an output bias."""
     neg, pos = problem.slopes
     value, total = LOSSES[problem.loss][0], Fraction(0)
-    for x, targets, weight in zip(problem.X, problem.Y, problem.weights, strict=True):
+    for x, targets, weight in pair(problem.X, problem.Y, problem.weights):
         fit = list(bias)
         for w, b, v in neurons:
             t = sum(map(Fraction.__mul__, w, x), b)
             t *= pos if t > 0 else neg
-            fit = [f + t * part for f, part in zip(fit, v, strict=True)]
-        total += weight * sum(value(f, y) for f, y in zip(fit, targets, strict=True))
+            fit = [f + t * part for f, part in pair(fit, v)]
+        total += weight * sum(value(f, y) for f, y in pair(fit, targets))
     squares = sum(sum(a * a for a in (*w, *v)) for w, _, v in neurons)
     if problem.bias != "free":
         squares += sum(b * b for _, b, _ in neurons) + sum(b * b for b in bias)
@@ -213,14 +201,14 @@ def objective(problem: Problem, neurons: Sequence[Any], bias: Sequence[Fraction]
 def dual_value(problem: Problem, N: Sequence[Sequence[Fraction]], line: int) -> Fraction:
     """The lower bound of a dual point that satisfies (*); ``line`` is that of its first row."""
     dual, total = LOSSES[problem.loss][1], Fraction(0)
-    for i, (row, targets, weight) in enumerate(zip(N, problem.Y, problem.weights, strict=True)):
+    for i, (row, targets, weight) in enumerate(pair(N, problem.Y, problem.weights)):
         if weight == 0:
             need(not any(row), line + i, "a dual point at a sample without weight")
             continue
-        terms = [dual(t / weight, y) for t, y in zip(row, targets, strict=True)]
+        terms = [dual(t / weight, y) for t, y in pair(row, targets)]
         need(None not in terms, line + i, "a dual point outside the domain of the loss")
         total += weight * sum(terms)
-    sums = [sum(column) for column in zip(*N, strict=True)]
+    sums = [sum(column) for column in pair(*N)]
     if problem.bias == "free":
         need(not any(sums), line, "with free biases the columns of the dual point add up to zero")
     if problem.bias == "all":
@@ -236,7 +224,7 @@ def dot(a: Sequence[int], b: Sequence[int]) -> int:
 
 def common(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[int]], Fraction]:
     """Whole numbers A and a unit with rows = unit A."""
-    unit = Fraction(1, max((a.denominator for row in rows for a in row), default=1))
+    unit = Fraction(1, math.lcm(*(a.denominator for row in rows for a in row)))
     return [[int(a / unit) for a in row] for row in rows], unit
 
 
@@ -248,11 +236,8 @@ def rank(rows: Sequence[Sequence[int]]) -> int:
         if pivot is None:
             continue
         found += 1
-        left = [
-            [a * pivot[column] - b * row[column] for a, b in zip(row, pivot, strict=True)]
-            for row in left
-            if row is not pivot
-        ]
+        others = [row for row in left if row is not pivot]
+        left = [[a * pivot[column] - b * row[column] for a, b in pair(row, pivot)] for row in others]
         left = [[a // (math.gcd(*row) or 1) for a in row] for row in left]
     return found
 
@@ -291,16 +276,13 @@ def make_form(problem: Problem, N: Any, axes: Any, centre: Any, shift: int, line
     """The form of a dual point over the span of the axes, which must contain all rows (``line`` is that of the axes)."""
     free, hidden = problem.bias == "free", problem.bias != "none"
     # with free biases b + centre·w is a bias as good as b, as the rows of N add up to zero
-    X = [[a - t * free for a, t in zip(x, centre, strict=True)] for x in problem.X]
+    X = [[a - t * free for a, t in pair(x, centre)] for x in problem.X]
     rows, unit = common([[*x, Fraction(1)] if hidden else x for x in X])
     decayed = len(rows[0]) - free
-    need(shift >= 0, line, "a negative shift")
     # what is orthogonal to all rows adds to |w| and not to F(w)
     lead = [row[:decayed] for row in rows]
     need(
-        rank(axes) == len(axes) == rank([*axes, *lead]),
-        line,
-        "the axes are not a basis of a space with all samples in it",
+        rank(axes) == len(axes) == rank([*axes, *lead]), line, "the axes are no basis of a space with all samples in it"
     )
     reach = 0
     if free and axes:
@@ -309,8 +291,8 @@ def make_form(problem: Problem, N: Any, axes: Any, centre: Any, shift: int, line
     M, unit_n = common(N)
     (slopes,), unit_s = common([problem.slopes])
     neg, bend = slopes[0], slopes[1] - slopes[0]
-    columns = list(zip(*rows, strict=True))
-    linear = [[neg * dot(column, part) for column in columns] for part in zip(*M, strict=True)]
+    columns = list(pair(*rows))
+    linear = [[neg * dot(column, part) for column in columns] for part in pair(*M)]
     bends = [[bend * a for a in row] for row in M]
     products = [[dot(a, b) for b in bends] for a in bends] if len(M[0]) > 1 else []
     limit = math.floor((problem.beta * ONE / (unit * unit_n * unit_s)) ** 2)
@@ -325,7 +307,7 @@ def starts(form: Form) -> Iterator[Cone]:
     """
     every = list(range(len(form.rows)))
     for signs in itertools.product((1, -1), repeat=len(form.axes)):
-        lead = [[s * a for a in axis] for s, axis in zip(signs, form.axes, strict=True)]
+        lead = [[s * a for a in axis] for s, axis in pair(signs, form.axes)]
         if form.decayed == len(form.rows[0]):
             yield sort(form, lead, every, [[dot(row, g) for row in form.rows] for g in lead], form.linear)
             continue
@@ -337,13 +319,12 @@ def starts(form: Form) -> Iterator[Cone]:
 
 def sort(form: Form, generators: Any, mixed: Any, z: Any, linear: Any) -> Cone:
     """The cone with the rows that have a sign on it taken out of the mixed ones."""
-    left = []
-    linear = [list(part) for part in linear]
+    left, linear = [], [list(part) for part in linear]
     for at, i in enumerate(mixed):
         here = [values[at] for values in z]
         if min(here, default=0) >= 0:
-            for part, m in zip(linear, form.bends[i], strict=True):
-                part[:] = [a + m * x for a, x in zip(part, form.rows[i], strict=True)]
+            for part, m in pair(linear, form.bends[i]):
+                part[:] = [a + m * x for a, x in pair(part, form.rows[i])]
         elif max(here) > 0:
             left.append(at)
     return Cone(generators, [mixed[at] for at in left], [[values[at] for at in left] for values in z], linear)
@@ -357,9 +338,9 @@ def split(form: Form, cone: Cone, k: int, l: int, a: int, b: int) -> tuple[Cone,
     gk, gl = cone.generators[k], cone.generators[l]
     down = max(map(abs, gl)).bit_length() - max(map(abs, gk)).bit_length()
     a, b = a << max(down, 0), b << max(-down, 0)
-    g = [a * s + b * t for s, t in zip(gk, gl, strict=True)]
-    common_factor = math.gcd(*g)
-    g = [t // common_factor for t in g]
+    g = [a * s + b * t for s, t in pair(gk, gl)]
+    shared = math.gcd(*g)
+    g = [t // shared for t in g]
     new = [dot(form.rows[i], g) for i in cone.mixed]
     halves = []
     for out in (k, l):
@@ -379,9 +360,9 @@ def scalar_leaf(form: Form, cone: Cone, lines: list[int], up: list[int], down: l
     for sign, v in ((1, up), (-1, down)):
         if dot(v, v) << 2 * form.shift > form.limit:
             return False
-        for g, z in zip(cone.generators, cone.z, strict=True):
+        for g, z in pair(cone.generators, cone.z):
             b = sign * dot(cone.linear[0], g) * ONE
-            for i, line, t in zip(cone.mixed, lines, z, strict=True):
+            for i, line, t in pair(cone.mixed, lines, z):
                 bend = sign * form.bends[i][0]
                 b += bend * (max(t, 0) * ONE if bend > 0 else line * t)
             if dot(v, g) << form.shift < b:
@@ -401,13 +382,13 @@ def vector_leaf(form: Form, cone: Cone, lines: list[int], shares: list[int]) -> 
     # everything times 2^16
     K = [[ONE * dot(part, g) for part in cone.linear] for g in cone.generators]
     for k, z in enumerate(cone.z):
-        for i, line, t in zip(cone.mixed, lines, z, strict=True):
+        for i, line, t in pair(cone.mixed, lines, z):
             K[k] = [K[k][o] + form.bends[i][o] * line * t for o in range(c)]
-    above = [[max(t, 0) * ONE - line * t for line, t in zip(lines, z, strict=True)] for z in cone.z]
+    above = [[max(t, 0) * ONE - line * t for line, t in pair(lines, z)] for z in cone.z]
     pull = [[2 * dot(form.bends[i], part) for i in cone.mixed] for part in K]
     for k in range(size):
         for at, i in enumerate(cone.mixed):
-            pull[k][at] += sum(max(form.products[i][j], 0) * e for j, e in zip(cone.mixed, above[k], strict=True))
+            pull[k][at] += sum(max(form.products[i][j], 0) * e for j, e in pair(cone.mixed, above[k]))
             pull[k][at] = max(pull[k][at], 0)
     Q, share = [[0] * size for _ in range(size)], iter(shares)
     for k in range(size):
@@ -428,10 +409,7 @@ def semidefinite(Q: list[list[int]]) -> bool:
             return False
         rest = [line[1:] for line in Q[1:]]
         if pivot:
-            rest = [
-                [(pivot * a - s * t) // before for a, t in zip(line, row, strict=True)]
-                for line, s in zip(rest, row, strict=True)
-            ]
+            rest = [[(pivot * a - s * t) // before for a, t in pair(line, row)] for line, s in pair(rest, row)]
             before = pivot
         Q = rest
     return True
@@ -444,27 +422,24 @@ def check_cones(problem: Problem, N: Any, records: Records) -> int:
     line, d = records.at, len(problem.X[0])
     width = d + (problem.bias in ("hidden", "all"))
     basis = [wholes(axis, width) for axis in axes]
-    form = make_form(problem, N, basis, numbers(centre, d), wholes([shift], 1)[0], line)
+    form = make_form(problem, N, basis, numbers(centre, d), wholes([shift], 1, 0)[0], line)
     leaves, several = 0, len(form.linear) > 1
     for start in starts(form):
         stack = [start]
         while stack:
             cone, record = stack.pop(), records.take()
-            size, mixed = len(cone.generators), len(cone.mixed)
+            size = len(cone.generators)
             if record and type(record[0]) is int:
-                k, l, a, b = wholes(record, 4)
-                need(0 <= k < l < size and a > 0 and b > 0, records.at, "no point on an edge of the cone")
+                k, l, a, b = wholes(record, 4, 0)
+                need(k < l < size and a > 0 and b > 0, records.at, "no point on an edge of the cone")
                 stack.extend(reversed(split(form, cone, k, l, a, b)))
                 continue
-            lines = wholes(record[0], mixed)
-            need(all(0 <= t <= ONE for t in lines), records.at, "a slope outside [0, 1]")
+            lines, *rest = listed(record, 2 if several else 3)
+            wholes(lines, len(cone.mixed), 0, ONE)
             if several:
-                shares = wholes(record[1], size * (size - 1) // 2)
-                need(all(0 <= t <= ONE for t in shares), records.at, "a share outside [0, 1]")
-                holds = len(record) == 2 and vector_leaf(form, cone, lines, shares)
+                holds = vector_leaf(form, cone, lines, wholes(rest[0], size * (size - 1) // 2, 0, ONE))
             else:
-                up, down = wholes(record[1], form.decayed), wholes(record[2], form.decayed)
-                holds = len(record) == 3 and scalar_leaf(form, cone, lines, up, down)
+                holds = scalar_leaf(form, cone, lines, *(wholes(v, form.decayed) for v in rest))
             need(holds, records.at, "the dual norm is not bounded by beta on this cone")
             leaves += 1
     return leaves
@@ -477,7 +452,7 @@ def check_records(records: Records) -> Statement:
     lower, upper, scope, width = records.take("lower", "upper", "scope", "neurons")
     line, digest = records.at, records.sum.hexdigest()
     neurons = []
-    for _ in range(wholes([width], 1)[0]):
+    for _ in range(wholes([width], 1, 0)[0]):
         w, b, v = records.take("in", "bias", "out")
         neurons.append((numbers(w, d), number(b), numbers(v, c)))
         need(problem.bias != "none" or neurons[-1][1] == 0, records.at, "a hidden bias that the problem lacks")
@@ -485,19 +460,11 @@ def check_records(records: Records) -> Statement:
     bias = numbers(shift, c)
     need(problem.bias in ("all", "free") or not any(bias), records.at, "an output bias that the problem lacks")
     above = outwards(objective(problem, neurons, bias), up=True)
-    need(
-        number(upper) == above,
-        line,
-        f"upper is {upper!r}, and the objective of the network in the file {float(above)!r}",
-    )
+    need(number(upper) == above, line, f"upper is not the objective of the network in the file, {float(above)!r}")
     first = records.at + 1
     N = [numbers(records.take("dual")[0], c) for _ in problem.X]
     below = outwards(dual_value(problem, N, first), up=False)
-    need(
-        number(lower) == below,
-        line,
-        f"lower is {lower!r}, and the value of the dual point in the file {float(below)!r}",
-    )
+    need(number(lower) == below, line, f"lower is not the value of the dual point in the file, {float(below)!r}")
     need(scope == "ALL_PATTERNS", line, f"the scope is {scope!r}, and cones that cover everything prove ALL_PATTERNS")
     leaves = check_cones(problem, N, records)
     need(records.lines[records.at :] == ["]", ""], records.at + 1, "the proof is complete, and the file goes on")
@@ -505,19 +472,13 @@ def check_records(records: Records) -> Statement:
 
 
 def check(text: str) -> Statement:
-    """The statement that the text of a file proves.
-
-    Raises
-    ------
-    Refused
-        With the line at fault.
-    """
+    """The statement that the text of a file proves; Refused, with the line at fault, where it does not."""
     records = Records(text)
     try:
         return check_records(records)
     except Refused:
         raise
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise Refused(records.at, f"not what is due here ({error})") from error
 
 
@@ -533,11 +494,11 @@ def main(arguments: Sequence[str]) -> int:
         print(f"REFUSED: {error}")
         return 1
     p = found.problem
-    # towards the outside: Python's division of whole numbers rounds to the nearest float
+    # outwards, as a float is the nearest one
     lower, upper = math.nextafter(float(found.lower), -math.inf), math.nextafter(float(found.upper), math.inf)
     print(f"{lower!r} <= optimum <= {upper!r}   {found.scope}, proven on {found.cones} cones")
     print(
-        f"{len(p.X)} samples, {len(p.X[0])} features, {len(p.Y[0])} outputs; {p.loss} loss, bias {p.bias}, beta {float(p.beta)!r}"
+        f"{len(p.X)} samples of {len(p.X[0])} features, {len(p.Y[0])} outputs; {p.loss}, bias {p.bias}, beta {float(p.beta)}"
     )
     print(f"digest of this statement and its data {found.digest}")
     return 0

@@ -16,7 +16,7 @@ from relucvx.certificate import check_proof as exact
 from relucvx.deadline import Deadline
 from relucvx.errors import ProofError, explain
 from relucvx.oracle.least_norm import least_norm, passive_room
-from relucvx.types import Array
+from relucvx.types import Array, BoolArray
 
 RATIO_BITS = 32
 """A split on a wall misses it by 2^-32 of the edge: what is lost by it is far below the room that a dual point is given."""
@@ -27,11 +27,8 @@ MISSED = 1e-7
 SPARE = 2.0**-30
 """Share of beta by which bounds are raised before their numbers are rounded to whole ones."""
 
-STEP = 0.5
-VROUNDS = 3
-VSTEP = 1.0
-ROUNDS = 10
-"""Times that slopes of lines are improved on a cone."""
+STEP, ROUNDS = 0.2, 20
+"""How far lines move, as a share of the way that is left to a point on the cone's edge; how often."""
 
 WALL_SHARE = 0.3
 """Share of what a bound loses at one wall from which on the cone is split there, and not in the middle of an edge."""
@@ -168,9 +165,7 @@ def _integers(lines: Array, mixed: list[int]) -> list[int]:
     return [int(t) for t in np.rint(lines[mixed] * exact.ONE)]
 
 
-def _cut(
-    form: exact.Form, node: Node, G: Array, Z: Array, lost: Array, weight: Array, lines: Array
-) -> list[Node]:
+def _cut(form: exact.Form, node: Node, G: Array, Z: Array, lost: Array, weight: Array, lines: Array) -> list[Node]:
     """Split a cone where its bound loses: at the wall that costs most, or in the middle of the edge that crosses most."""
     heavy = int(np.where(_crossed(Z), lost, 0.0).argmax())
     if lost[heavy] > 0.0 and lost[heavy] >= WALL_SHARE * lost.sum() and _crossed(Z[:, [heavy]])[0]:
@@ -195,42 +190,51 @@ def _bound_scalar(form: exact.Form, floats: Floats, nodes: list[Node]) -> Iterat
     """Leaves for the cones that have one, halves of the others."""
     G = directions([node.cone for node in nodes], floats.decayed)
     Z = G @ floats.rows.T
-    lines = _settled(Z, np.array([node.lines for node in nodes]))
-    bend, weight = floats.bends[:, 0], np.abs(floats.bends[:, 0])
-    best = np.full((len(nodes), 2), np.inf)
-    vectors = np.zeros((len(nodes), 2, floats.decayed))
-    points = np.zeros((len(nodes), 2, G.shape[2]))
-    kept = lines.copy()
-    todo = np.arange(len(nodes))
+    best, vectors, points, lines = _best_majorants(floats, G, Z, _settled(Z, np.array([node.lines for node in nodes])))
+    bend = floats.bends[:, 0]
+    for at, node in enumerate(nodes):
+        if best[at].max() <= floats.beta:
+            up, down = (np.rint(v / floats.step).astype(np.int64).tolist() for v in vectors[at])
+            mixed = _integers(lines[at], node.cone.mixed)
+            if exact.scalar_leaf(form, node.cone, mixed, up, down):
+                node.record = [mixed, up, down]
+                yield node, []
+                continue
+        side = int(best[at].argmax())
+        lost = _lost(G[at], Z[at], points[at, side], bend if side == 0 else -bend, lines[at], floats)
+        yield node, _cut(form, node, G[at], Z[at], lost, np.abs(bend), lines[at])
+
+
+def _best_majorants(floats: Floats, G: Array, Z: Array, lines: Array) -> tuple[Array, Array, Array, Array]:
+    """The lengths (C, 2) of the least vectors found for either sign, these, where they are needed, and the lines for them.
+
+    Where a vector is needed on one side of a wall, a steeper or flatter line makes it shorter: lines go there by and by.
+    """
+    bend = floats.bends[:, 0]
+    best = np.full((len(G), 2), np.inf)
+    vectors, points = np.zeros((len(G), 2, floats.decayed)), np.zeros((len(G), 2, G.shape[2]))
+    kept, todo = lines.copy(), np.arange(len(G))
     for _ in range(ROUNDS):
-        for side, sign in enumerate((1.0, -1.0)):
-            up, down = np.maximum(sign * bend, 0.0), np.minimum(sign * bend, 0.0)
-            b = sign * (G[todo] @ floats.linear[:, 0]) + np.maximum(Z[todo], 0.0) @ up + (Z[todo] * lines[todo, None]) @ down
-            v, w = _majorants(G[todo], floats.decayed, b + SPARE * floats.beta)
+        g, z = G[todo], Z[todo]
+        reach = np.abs(z).max(axis=1)
+        for side, signed in enumerate((bend, -bend)):
+            # chords where the row bends up, lines where it bends down: a line counts for one sign alone
+            lined = signed < 0.0
+            b = g @ floats.linear[:, 0] * (1.0 - 2.0 * side) + np.maximum(z, 0.0) @ np.maximum(signed, 0.0)
+            b += (z * lines[todo, None]) @ np.minimum(signed, 0.0)
+            v, w = _majorants(g, floats.decayed, b + SPARE * floats.beta)
             size = np.linalg.norm(v, axis=1)
             better = size < best[todo, side]
             at = todo[better]
             best[at, side], vectors[at, side], points[at, side] = size[better], v[better], w[better]
-            # a line counts on the side where its bend is negative alone
-            kept[np.ix_(at, down < 0.0)] = lines[np.ix_(at, down < 0.0)]
-            mine = down < 0.0
-            z = (w @ floats.rows.T)[:, mine] / np.abs(Z[todo]).max(axis=1)[:, mine]
-            lines[np.ix_(todo, mine)] = np.clip(lines[np.ix_(todo, mine)] + STEP * z, 0.0, 1.0)
+            kept[np.ix_(at, lined)] = lines[np.ix_(at, lined)]
+            along = (w @ floats.rows.T)[:, lined] / np.maximum(reach[:, lined], 1e-300)
+            lines[np.ix_(todo, lined)] = np.clip(lines[np.ix_(todo, lined)] + STEP * along, 0.0, 1.0)
         lines = _settled(Z, lines)
         todo = todo[best[todo].max(axis=1) > floats.beta]
         if not len(todo):
             break
-    for at, node in enumerate(nodes):
-        if best[at].max() <= floats.beta:
-            up, down = ([int(t) for t in np.rint(v / floats.step)] for v in vectors[at])
-            record = [_integers(kept[at], node.cone.mixed), up, down]
-            if exact.scalar_leaf(form, node.cone, *record):
-                node.record = record
-                yield node, []
-                continue
-        side = int(best[at].argmax())
-        w, sign = points[at, side], 1.0 - 2.0 * side
-        yield node, _cut(form, node, G[at], Z[at], _lost(G[at], Z[at], w, sign * bend, kept[at], floats), weight, kept[at])
+    return best, vectors, points, kept
 
 
 def _lost(G: Array, Z: Array, w: Array, bend: Array, lines: Array, floats: Floats) -> Array:
@@ -257,45 +261,46 @@ def _bound_vector(form: exact.Form, floats: Floats, nodes: list[Node]) -> Iterat
     """As :func:`_bound_scalar`."""
     G = directions([node.cone for node in nodes], floats.decayed)
     Z = G @ floats.rows.T
-    lines = _settled(Z, np.array([node.lines for node in nodes]))
-    norms, weight = G[:, :, : floats.decayed], np.linalg.norm(floats.bends, axis=1)
-    products = np.maximum(floats.bends @ floats.bends.T, 0.0)
-    size = G.shape[1]
-    proven, shares = np.zeros(len(nodes), dtype=bool), np.zeros((len(nodes), size, size))
-    lost = np.zeros((len(nodes), len(floats.rows)))
-    kept, todo = lines.copy(), np.arange(len(nodes))
-    for _ in range(VROUNDS):
+    shares, lines, lost = _best_forms(floats, G, Z, _settled(Z, np.array([node.lines for node in nodes])))
+    weight = np.linalg.norm(floats.bends, axis=1)
+    for at, node in enumerate(nodes):
+        if not np.isnan(shares[at]).any():
+            record = [_integers(lines[at], node.cone.mixed), _integers(shares[at], list(range(shares.shape[1])))]
+            if exact.vector_leaf(form, node.cone, *record):
+                node.record = record
+                yield node, []
+                continue
+        yield node, _cut(form, node, G[at], Z[at], lost[at], weight, lines[at])
+
+
+def _best_forms(floats: Floats, G: Array, Z: Array, lines: Array) -> tuple[Array, Array, Array]:
+    """Shares (C, pairs) of positive entries for the cones that are proven (NaN for others), lines, and what these lose."""
+    norms, products = G[:, :, : floats.decayed], np.maximum(floats.bends @ floats.bends.T, 0.0)
+    k, l = np.tril_indices(G.shape[1], -1)
+    shares, lost = np.full((len(G), len(k)), np.nan), np.zeros((len(G), len(floats.rows)))
+    kept, todo = lines.copy(), np.arange(len(G))
+    for _ in range(ROUNDS):
         g, z, line = G[todo], Z[todo], lines[todo]
         K = g @ floats.linear + (z * line[:, None]) @ floats.bends
         above = np.maximum(z, 0.0) - line[:, None] * z
         pull = np.maximum(2.0 * K @ floats.bends.T + above @ products, 0.0)
         E = above @ pull.transpose(0, 2, 1)
         Q = floats.beta**2 * norms[todo] @ norms[todo].transpose(0, 2, 1) - K @ K.transpose(0, 2, 1)
-        Q -= 0.5 * (E + E.transpose(0, 2, 1))
-        good, share, alpha = _copositive(Q)
-        proven[todo], shares[todo], kept[todo] = good, share, line
+        good, share, alpha = _copositive(Q - 0.5 * (E + E.transpose(0, 2, 1)))
+        shares[todo[good]], kept[todo] = share[good][:, k, l], line
         lost[todo] = np.einsum("ckn,ck->cn", above, alpha) * np.einsum("ckn,ck->cn", pull, alpha)
-        z = np.einsum("ck,ckn->cn", alpha, z) / np.maximum(np.abs(z).max(axis=1) * alpha.sum(axis=1)[:, None], 1e-300)
-        lines[todo] = np.clip(line + VSTEP * z, 0.0, 1.0)
+        # as for one output: lines get steeper where the form is least on the side on which their rows are positive
+        reach = np.abs(z).max(axis=1) * alpha.sum(axis=1)[:, None]
+        along = np.einsum("ck,ckn->cn", alpha, z) / np.maximum(reach, 1e-300)
+        lines[todo] = np.clip(line + STEP * along, 0.0, 1.0)
         lines = _settled(Z, lines)
         todo = todo[~good]
         if not len(todo):
             break
-    k, l = np.tril_indices(size, -1)
-    for at, node in enumerate(nodes):
-        if proven[at]:
-            record = [
-                _integers(kept[at], node.cone.mixed),
-                [int(t) for t in np.rint(shares[at][k, l] * exact.ONE)],
-            ]
-            if exact.vector_leaf(form, node.cone, *record):
-                node.record = record
-                yield node, []
-                continue
-        yield node, _cut(form, node, G[at], Z[at], lost[at], weight, kept[at])
+    return shares, kept, lost
 
 
-def _copositive(Q: Array) -> tuple[Array, Array, Array]:
+def _copositive(Q: Array) -> tuple[BoolArray, Array, Array]:
     """Which matrices (C, D, D) are a positive semidefinite one plus nonnegative entries, the shares of these, and where not.
 
     The last are nonnegative vectors (C, D) along which Q is small.
@@ -346,7 +351,9 @@ def _best_shares(A: Array, positive: Array) -> Array:
         gradient, hessian = np.zeros((len(A), m + 1)), np.zeros((len(A), m + 1, m + 1))
         gradient[:, :m] = mu * (-2.0 * T[:, k, l] + 1.0 / N - 1.0 / (room - N))
         gradient[:, m] = 1.0 - mu * np.einsum("ckk->c", T)
-        hessian[:, :m, :m] = 2.0 * (T[:, k[:, None], k] * T[:, l[:, None], l] + T[:, k[:, None], l] * T[:, l[:, None], k])
+        hessian[:, :m, :m] = 2.0 * (
+            T[:, k[:, None], k] * T[:, l[:, None], l] + T[:, k[:, None], l] * T[:, l[:, None], k]
+        )
         square = T @ T
         hessian[:, m, :m] = hessian[:, :m, m] = 2.0 * square[:, k, l]
         hessian[:, m, m] = np.einsum("ckk->c", square)

@@ -37,7 +37,7 @@ def proof_text(
     deadline: Deadline | None = None,
     callback: Callable[[int, int], object] | None = None,
 ) -> str:
-    """The proof that the optimum is between the value of a dual point (n, c), made shorter by ``room``, and a network's objective.
+    """The proof that the optimum is between the value of a dual point (n, c), shortened by ``room``, and a network's objective.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def check_supported(problem: Problem) -> None:
     UnsupportedError
         For losses whose values are not rational, and for bags of rows.
     """
-    known = {"loss": problem.loss.name}["loss"] in exact.LOSSES and is_built_in(problem.loss)
-    if not known:
+    # a loss of somebody's own may have a name that the checker knows
+    if f"{problem.loss.name}" not in exact.LOSSES or not is_built_in(problem.loss):
         raise UnsupportedError(
             explain(
                 f"a loss among {', '.join(exact.LOSSES)}",
@@ -98,7 +98,9 @@ def check_supported(problem: Problem) -> None:
         )
     if problem.pooling is not None:
         raise UnsupportedError(
-            explain("samples that are rows", "bags of rows", "exact proofs do not know them yet", "solution.certificate")
+            explain(
+                "samples that are rows", "bags of rows", "exact proofs do not know them yet", "solution.certificate"
+            )
         )
 
 
@@ -122,7 +124,7 @@ def _rational(problem: Problem) -> exact.Problem:
     """The problem as the checker states it: every float is a fraction."""
     act = problem.activation
     return exact.Problem(
-        problem.loss.name,
+        f"{problem.loss.name}",
         str(problem.bias),
         (Fraction(act.slope_neg), Fraction(act.slope_pos)),
         Fraction(problem.beta),
@@ -184,12 +186,12 @@ def _axes(X: Array, whole: list[list[int]]) -> list[list[int]]:
     r, q = exact.rank(whole), len(whole[0])
     if r == 0:
         return []
-    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    U, _, V = np.linalg.svd(X, full_matrices=r == q)
     if r == q:
-        full = np.linalg.svd(X, full_matrices=True)[2]
-        axes = [[int(t) for t in np.rint(axis * 2.0**AXIS_BITS)] for axis in full]
+        axes = [[int(t) for t in np.rint(axis * 2.0**AXIS_BITS)] for axis in V]
         return axes if exact.rank(axes) == r else np.eye(q, dtype=int).tolist()
-    weights = np.rint(U[:, :r] / np.abs(U[:, :r]).max(axis=0) * 2.0**AXIS_BITS).astype(int).T.tolist()
+    # sums of rows are in their span exactly; more bits, as short axes are small differences of long rows
+    weights = np.rint(U[:, :r] / np.abs(U[:, :r]).max(axis=0) * 2.0 ** (4 * AXIS_BITS)).astype(int).T.tolist()
     axes = [[exact.dot(weight, column) for column in zip(*whole, strict=True)] for weight in weights]
     axes = [[a // (math.gcd(*axis) or 1) for a in axis] for axis in axes]
     if exact.rank(axes) == r:
@@ -219,7 +221,14 @@ def _floats(problem: Problem, form: exact.Form, N: Any, centre: Sequence[Fractio
 
 # ------------------------------------------------------------------------------------------------ the file
 def _records(
-    problem: Problem, stated: exact.Problem, network: TwoLayerReLU, N: Any, axes: Any, centre: Any, shift: int, tree: Any
+    problem: Problem,
+    stated: exact.Problem,
+    network: TwoLayerReLU,
+    N: Any,
+    axes: Any,
+    centre: Any,
+    shift: int,
+    tree: Any,
 ) -> Iterator[Any]:
     """The records of the file, in the order in which the checker reads them."""
     yield {
@@ -228,7 +237,7 @@ def _records(
         "bias": stated.bias,
         "slopes": _texts(stated.slopes),
         "beta": _text(stated.beta),
-        "samples_features_outputs": [problem.n_samples, problem.n_features, problem.n_outputs],
+        "shape": [problem.n_samples, problem.n_features, problem.n_outputs],
     }
     for x, y, weight in zip(stated.X, stated.Y, stated.weights, strict=True):
         yield {"x": _texts(x), "y": _texts(y), "weight": _text(weight)}
