@@ -11,9 +11,6 @@ from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
 from relucvx._many import for_each as for_each
-from relucvx._proofs import CheckedProof as CheckedProof
-from relucvx._proofs import check_proof as check_proof
-from relucvx._proofs import write_proof as write_proof
 from relucvx._ranges import kernel_range as kernel_range
 from relucvx._statistics import StatisticRange as StatisticRange
 from relucvx._statistics import kernel_statistic as kernel_statistic

@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 
 from relucvx.certificate import Certificate, certify_network
+from relucvx.certificate.lifted_program import lifts
+from relucvx.certificate.refined import MANY
 from relucvx.deadline import Deadline
 from relucvx.interrupts import hurried
 from relucvx.network import TwoLayerReLU
@@ -22,8 +24,11 @@ from relucvx.validation import as_positive
 SOLVER_SHARE = 0.7
 """Share of a time limit the solver may use; the rest is kept for the certificate, which recomputes the proof."""
 
-SOLVER_SHARE_RELAXED = 0.96
-"""The same where no proof over all patterns is within reach: a relaxation is quick."""
+SOLVER_SHARE_RELAXED = 0.4
+"""The same from ``MANY`` inputs on, where what a relaxation proves is worth more than the last digits of the objective."""
+
+SOLVER_SHARE_ALONE = 0.96
+"""The same where there is neither: the bound is quick, and loose."""
 
 PROOF_SECONDS = 120.0
 """Seconds the certificate's proof may take when there is no time limit."""
@@ -39,7 +44,9 @@ class Budget:
         compile_kernels()
         self.problem, self.tol = problem, as_positive(tol, "tol", fix="tol=1e-6")
         self.deadline = Deadline.of(time_limit)
-        self.share = SOLVER_SHARE if problem.penalized <= MAX_DIMENSION else SOLVER_SHARE_RELAXED
+        many = problem.penalized >= MANY and lifts(problem)
+        alone = problem.penalized > MAX_DIMENSION
+        self.share = SOLVER_SHARE_RELAXED if many else SOLVER_SHARE_ALONE if alone else SOLVER_SHARE
 
     def for_solver(self) -> Deadline:
         """The solver's share."""

@@ -84,10 +84,13 @@ def seconds_left(deadline: Deadline) -> Any:
     return {} if math.isinf(deadline.at) else {"time_limit": max(deadline.left(), 1e-3)}
 
 
-def aside(work: Callable[[], T], deadline: Deadline, stop: Callable[[], Any] = lambda: None) -> T:
+def aside(
+    work: Callable[[], T], deadline: Deadline, stop: Callable[[], Any] = lambda: None, *, lasting: bool = False
+) -> T:
     """The value of a native call that neither hears Ctrl-C nor looks at the clock, made in a thread of its own.
 
     Both are heard here meanwhile. The thread left behind ends by itself: ``stop`` asks it to, where it can be asked.
+    ``lasting`` work is worth waiting for where the process ends first: compiling, which must not be torn away either.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def aside(work: Callable[[], T], deadline: Deadline, stop: Callable[[], Any] = l
             failed.append(error)
 
     # a daemon: a call that never returns must not keep the process alive
-    thread = threading.Thread(target=body, name="relucvx-aside", daemon=True)
+    thread = threading.Thread(target=body, name="relucvx-aside", daemon=not lasting)
     thread.start()
     try:
         # waiting here can be interrupted, the call itself cannot

@@ -48,6 +48,7 @@ def proofs_between(
     *,
     target: float,
     enough: float,
+    hope: float = 0.0,
     deadline: Deadline,
     callback: Callable[[object], bool | None] | None = None,
     rng: Rng = 0,
@@ -60,6 +61,8 @@ def proofs_between(
         Bound on the dual norm to ask for at ``aim`` itself.
     enough : float
         A lower bound that is as good as is wanted.
+    hope : float
+        What the first proof must reach for others to follow.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def proofs_between(
     """
     # where nothing is compiled yet that may take longer than there is time: it goes on beside, for the next call
     try:
-        aside(compile_cover, deadline)
+        aside(compile_cover, deadline, lasting=True)
     except OutOfTime:
         return None
     reduction = presolve(problem)
@@ -90,7 +93,7 @@ def proofs_between(
         )  # fmt: skip
         if best is None or proof.lower > best.lower:
             best = proof
-        if last or best.lower >= enough or proof.bound.outcome == "budget":
+        if last or best.lower >= enough or best.lower < hope or proof.bound.outcome == "budget":
             break
         before, spent = spent, time.perf_counter() - began
         # the logarithm of the time is about linear in the way

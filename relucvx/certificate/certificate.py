@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucvx.arrangement import Arrangement
-from relucvx.certificate.between import applies, proofs_between
 from relucvx.certificate.dual_choice import choose_dual
 from relucvx.certificate.proof import Proof, prove_dual
+from relucvx.certificate.refined import refinable, refined_proof
 from relucvx.conversion import is_word
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
@@ -239,7 +239,7 @@ def certify_network(
         refine
         and is_word(method, ("auto",))
         and arrangement is None
-        and applies(problem)
+        and refinable(problem)
         and np.isfinite(deadline.left())
     )
     if proof is not None and proof.problem is not stated:
@@ -259,12 +259,12 @@ def certify_network(
             starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete,
             time_limit=deadline.share(FIRST_SHARE) if refine else deadline, max_cones=max_cones, callback=watched,
         )  # fmt: skip
-    if refine and proof.bound.outcome == "budget" and proof.bound.cones < max_cones and not watched.stopped:
-        between = proofs_between(
-            stated, point, given, target=_target(problem, network, point, upper_balanced, tol),
+    # a solver that ran out of time may leave a point that a direction contradicts: there is as much to gain
+    if refine and proof.bound.outcome != "proved" and proof.bound.cones < max_cones and not watched.stopped:
+        proof = refined_proof(
+            stated, point, given, proof, target=_target(problem, network, point, upper_balanced, tol),
             enough=upper * (1.0 - tol), deadline=deadline, callback=watched,
         )  # fmt: skip
-        proof = proof if between is None or between.lower <= proof.lower else between
     bound, scaled, lower = proof.bound, proof.dual, proof.lower
     if lower > upper:  # impossible: an alarm, never a proof
         log.error("the lower bound %r exceeds the objective %r: please report these data", lower, upper)

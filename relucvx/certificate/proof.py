@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from relucvx.arrangement import Arrangement
 from relucvx.deadline import Deadline, Limit
 from relucvx.oracle import DualNormBound, dual_norm
 from relucvx.oracle.dual_norm_bound import MAX_CONES, Method, cells_for_proofs
+from relucvx.oracle.semidefinite import multiplier_bound
 from relucvx.program.duality import balance_dual, scale_dual
+from relucvx.program.lifting import Lifting
 from relucvx.program.presolve import centred_targets
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EVALUATION
@@ -101,6 +104,24 @@ def prove_dual(
     scaled, lower = scale_dual(near, point, bound.upper)
     # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
     return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), bound)
+
+
+def prove_lifted(problem: Problem, lifting: Lifting, unit: float, N: Array, S: Array) -> Proof:
+    """As :func:`prove_dual`, by a multiplier S (m, m) of the products of a lifting of the problem's inputs / ``unit``.
+
+    ``unit`` is a power of two.
+
+    Notes
+    -----
+    Status: theorem (weak duality; any multiplier proves its bound). Source: [sahiner-2021], [relucvx].
+    """
+    point = balance_dual(problem, N)
+    found = dual_norm(problem, point, method="spectral", n_starts=16)
+    upper = unit * multiplier_bound(lifting, problem.spread(point), S)
+    if upper < found.upper:
+        found = dataclasses.replace(found, upper=max(upper, found.lower), method="semidefinite", outcome="budget")
+    scaled, lower = scale_dual(problem, point, found.upper)
+    return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), found)
 
 
 class Prover:

@@ -55,6 +55,21 @@ def semidefinite_bound(problem: Problem, N: Array, deadline: Deadline | None = N
     return np.inf if S is None else unit_x * unit_n * lifted_dual_norm(lifting, M, S)
 
 
+def multiplier_bound(lifting: Lifting, N: Array, S: Array) -> float:
+    """Upper bound on the dual norm of N (n, c) from a multiplier S (m, m) of the products of a lifting of the inputs.
+
+    Notes
+    -----
+    Status: theorem (any multiplier proves its bound), certified numerically. Source: [sahiner-2021], [relucvx]
+    """
+    size = float(np.linalg.norm(N, 2))
+    if size == 0.0:
+        return 0.0
+    # a power of two is taken out of the bound exactly
+    unit = power_of_two(size)
+    return unit * lifted_dual_norm(lifting, N / unit, S / unit**2)
+
+
 def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:
     """The multiplier S of the sign constraints, from CLARABEL."""
     if deadline.passed():

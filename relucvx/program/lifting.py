@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from relucvx.tolerances import EPS
 from relucvx.types import Activation, Array
@@ -130,21 +131,22 @@ def split_lifting(inputs: Array, activation: Activation) -> Lifting:
 def _lines(X: Array) -> tuple[Array, Array, Array]:
     """Lines (p, d), each the longest row on it, with ``X[i] = factor[i] lines[line_of[i]]``; zero rows have factor 0."""
     size = np.linalg.norm(X, axis=1)
-    lines: list[Array] = []
+    lines, squares, found = np.zeros_like(X), np.zeros(len(X)), 0
     line_of, factor = np.zeros(len(X), dtype=int), np.zeros(len(X))
     # longest first, so that a line's direction is as accurate as a row can make it
     for i in np.argsort(-size):
-        if size[i] == 0.0 and lines:
+        if size[i] == 0.0 and found:
             continue
-        shares = [float(X[i] @ r) / max(float(r @ r), 1e-300) for r in lines]
-        off = [float(np.linalg.norm(X[i] - a * r)) for a, r in zip(shares, lines, strict=True)]
-        k = int(np.argmin(off)) if off else 0
-        if off and off[k] <= SAME_LINE * size[i]:
+        shares = lines[:found] @ X[i] / np.maximum(squares[:found], 1e-300)
+        off = np.linalg.norm(X[i] - shares[:, None] * lines[:found], axis=1)
+        k = int(np.argmin(off)) if found else 0
+        if found and off[k] <= SAME_LINE * size[i]:
             line_of[i], factor[i] = k, shares[k]
         else:
-            line_of[i], factor[i] = len(lines), 1.0
-            lines.append(X[i])
-    return np.array(lines), line_of, factor
+            line_of[i], factor[i] = found, 1.0
+            lines[found], squares[found] = X[i], float(X[i] @ X[i])
+            found += 1
+    return lines[:found].copy(), line_of, factor
 
 
 def is_one_sided(activation: Activation) -> bool:
@@ -209,7 +211,11 @@ def _bound_of_form(lifting: Lifting, R: Array, rounding: float, ridge: float) ->
     if p < lifting.size and ridge > 0.0:
         block = ridge * np.eye(lifting.size - p) - R[p:, p:]
         # a few percent of the ridge keep the block invertible where it is only semidefinite
-        top = top + R[:p, p:] @ np.linalg.lstsq(block + 0.01 * ridge * np.eye(len(block)), R[p:, :p], rcond=None)[0]
+        block += 0.01 * ridge * np.eye(len(block))
+        try:
+            top = top + R[:p, p:] @ cho_solve(cho_factor(block), R[p:, :p])
+        except LinAlgError:
+            top = top + R[:p, p:] @ np.linalg.lstsq(block, R[p:, :p], rcond=None)[0]
     t = max(float(np.linalg.eigvalsh(0.5 * (top + top.T))[-1]), 0.0)
     weights = np.where(np.arange(lifting.size) < p, t, 1.01 * ridge)
     short = rounding + 4.0 * EPS * lifting.size * (t + ridge)

@@ -13,11 +13,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+LONG = ("oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands", "phase_diagrams")
 SCRIPTS = (
-    "batched_training", "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
-    "alignment", "slices", "limits", "structured",
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("oracle", "workers", "sizes", "honesty")),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("bands", "phase_diagrams")),
+    "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
+    "alignment", "slices", "limits",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in LONG),
 )  # fmt: skip
 
 

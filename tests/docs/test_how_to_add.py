@@ -107,7 +107,10 @@ def do(block, shown, copy):
         file.write_text(block.text)
 
 
-@pytest.fixture(scope="module", params=RAILS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(page, marks=[pytest.mark.slow] if page != "add_a_loss" else []) for page in RAILS],
+)
 def followed(request, tmp_path_factory):
     """(name of a page, files that it makes or changes, a copy of the project in which it was followed)."""
     copy = tmp_path_factory.mktemp(request.param)

@@ -1,8 +1,9 @@
-"""Faults in covers of cones, and in the dual points found with them."""
+"""Faults in covers of cones and in the lifted program, and in the dual points found with them."""
 
 from sabotage.fault import Fault
 
 COVER = "pytest tests/oracle/test_cover.py"
+LIFTED = "pytest tests/certificate/test_lifted_program.py"
 
 FAULTS = (
     Fault(
@@ -57,5 +58,47 @@ FAULTS = (
         "inside + share * (aim - inside)",
         "inside - share * inside",
         "pytest tests/certificate/test_between.py::test_it_ends_once_enough_is_proven",
+    ),
+    Fault(
+        "products of a neuron's two sides with the wrong sign",
+        "certificate.lifted_program:LiftedProgram._products",
+        "mixed = ss - sw @ R.T",
+        "mixed = ss + sw @ R.T",
+        f"{LIFTED}::test_products_and_their_adjoint_are_those_of_the_matrix",
+    ),
+    Fault(
+        "the multiplier of the fit with the wrong sign",
+        "certificate.lifted_program:LiftedProgram._check",
+        "N = -self.rho",
+        "N = self.rho",
+        f"{LIFTED}::test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum",
+    ),
+    Fault(
+        "the ridge is used and not handed out",
+        "certificate.lifted_program:LiftedProgram._moved",
+        "out[pair, len(pair) + pair] -= 0.5 * ridge",
+        "pass",
+        f"{LIFTED}::test_iterates_far_from_feasible_prove_what_was_made_good_in_them",
+    ),
+    Fault(
+        "half of the penalty on neurons in the lifted program",
+        "certificate.lifted_program:LiftedProgram._step",
+        "wanted[np.arange(k), np.arange(k)] -= 0.5 * self.strength",
+        "wanted[np.arange(k), np.arange(k)] -= 0.25 * self.strength",
+        f"{LIFTED}::test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum",
+    ),
+    Fault(
+        "a multiplier that may be negative",
+        "program.lifting:lifted_dual_norm",
+        "np.maximum(S, 0.0)",
+        "S",
+        f"{LIFTED}::test_any_multiplier_bounds_the_dual_norm",
+    ),
+    Fault(
+        "the unit of the inputs is not brought back",
+        "certificate.proof:prove_lifted",
+        "unit * multiplier_bound(",
+        "multiplier_bound(",
+        f"{LIFTED}::test_units_change_nothing",
     ),
 )

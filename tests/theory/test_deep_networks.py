@@ -52,14 +52,25 @@ def test_every_claim_is_registered_and_has_a_wrong_prediction():
     assert all(claim(name) is ALL[name] for name in ALL)
 
 
-@pytest.mark.parametrize("name", ALL)
+TRAINED = ("deep-one-hot-collapse", "deep-abstraction")
+"""Claims whose instances are deep networks that are trained: each check of them takes ten seconds."""
+
+
+def slowly(*values):
+    """The values as a parameter, of the slow tests where the claim trains networks."""
+    return pytest.param(*values, marks=[pytest.mark.slow] if values[0] in TRAINED else [])
+
+
+@pytest.mark.parametrize("name", [slowly(name) for name in ALL])
 def test_holds(name):
     for instance in instances(name, TRIALS.get(name, 12)):
         outcome = ALL[name].check(instance)
         assert outcome.verdict is Verdict.HOLDS, outcome.reason
 
 
-@pytest.mark.parametrize(("name", "k"), [(name, k) for name, changes in WRONG.items() for k in range(len(changes))])
+@pytest.mark.parametrize(
+    ("name", "k"), [slowly(name, k) for name, changes in WRONG.items() for k in range(len(changes))]
+)
 def test_wrong_prediction_is_violated(name, k):
     instance = instances(name, 1)[0]
     assert ALL[name].check(instance, mutate=WRONG[name][k]).verdict is Verdict.VIOLATED
