@@ -115,7 +115,7 @@ def least_norm(
     >>> from relucvx.deadline import Deadline
     >>> from relucvx.solver.interpolate_several_outputs import least_norm
     >>> found = least_norm(rx.make_problem([[1.0], [2.0]], [[3.0, 4.0], [6.0, 8.0]], beta=1.0), tol=1e-6, deadline=Deadline())
-    >>> found.status.name, round(found.lower, 5)  # one neuron, of norm ||(3, 4)||
+    >>> found.status.name, round(float(found.lower), 5)  # one neuron, of norm ||(3, 4)||
     ('CONVERGED', 5.0)
     """
     run = _Generation(problem, tol, deadline, callback, resolve_rng(rng))
