@@ -2,6 +2,7 @@
 
 from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network, prove_again
+from relucvx.certificate.continuum import Continuum
 from relucvx.certificate.kernel_bound import KernelBound
 from relucvx.certificate.kernel_range import KernelRange, kernel_range_of
 from relucvx.certificate.optimal_set import OptimalSet, optimal_set_of
@@ -11,6 +12,7 @@ from relucvx.certificate.verdict import Uniqueness
 
 __all__ = [
     "Certificate",
+    "Continuum",
     "KernelBound",
     "KernelRange",
     "OptimalSet",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import lsq_linear
 
+from relucvx.certificate.continuum import Continuum
 from relucvx.certificate.separation import separate
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
@@ -79,6 +80,11 @@ class ActiveSet:
     within: Array | None = None
     moves: Array | None = None
     reason: str = ""
+    continua: tuple[Continuum, ...] = ()
+
+    def distances(self) -> Array:
+        """``within``, or NaN for each direction."""
+        return np.full(len(self.signs), np.nan) if self.within is None else self.within
 
 
 def find_active(

@@ -14,6 +14,7 @@ import numpy as np
 
 from relucvx.certificate.active_directions import HOPELESS, ActiveSet, problem_reach
 from relucvx.certificate.caps import bound_outside
+from relucvx.certificate.continuum import Continuum, find_continua
 from relucvx.certificate.isolation import Cap, Kinks, isolate, polish, shells
 from relucvx.certificate.polytope import Polytope
 from relucvx.deadline import Deadline
@@ -78,11 +79,13 @@ def find_active_vectors(
     close = points[values >= problem.beta * (1.0 - CLOSE) - doubt]
     own = problem.directions(network)[0]
     reason = FAR
+    continua: tuple[Continuum, ...] = ()
     if delta is not None and steepest * delta * form.reach <= HOPELESS * problem.beta:
         kinks = Kinks.of(form, problem.beta, act.hinge, steepest, delta)
         search = Isolated(form, kinks, abs(act.slope_neg) == abs(act.slope_pos))
-        search.start(np.concatenate([*(form.to_reduced(w)[None] for w in own), close]))
+        search.start(np.concatenate([*(form.to_reduced(w)[None] for w in own), close]), deadline.share(0.5))
         reason = search.prove(deadline)
+        continua = find_continua(form, kinks, search.open(), deadline) if reason == ALONE else ()
         if not reason:
             return _proven(problem, N, form, search, steepest)
     W = np.concatenate([own, np.array([form.to_original(w) for w in found]).reshape(-1, problem.n_inputs)])
@@ -94,7 +97,7 @@ def find_active_vectors(
         if len(chosen) < MOST and (not chosen or float(np.max(unit[chosen] @ unit[j])) < 1.0 - same):
             chosen.append(j)
     W, V, size = _outputs(problem, N, W[chosen])
-    return ActiveSet(W, V, size, False, 0.0, False, False, 0, reason=reason)
+    return ActiveSet(W, V, size, False, 0.0, False, False, 0, reason=reason, continua=continua)
 
 
 def _outputs(problem: Problem, N: Array, W: Array) -> tuple[Array, Array, Array]:
@@ -127,10 +130,16 @@ class Isolated:
         self.caps: list[Cap] = []
         self.cones = 0
 
-    def start(self, points: Array) -> None:
+    def start(self, points: Array, deadline: Deadline) -> None:
         """Take the maxima next to reduced directions, those that reach the cut."""
         for w in points:
+            if deadline.passed():
+                return
             self.add(w)
+
+    def open(self) -> list[Array]:
+        """Maxima that were not shown to be alone."""
+        return self.points[len(self.caps) :]
 
     def add(self, w: Array) -> bool:
         """Whether the maximum next to a reduced direction reaches the cut and is a new one."""

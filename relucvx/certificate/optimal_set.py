@@ -16,6 +16,7 @@ import numpy as np
 from relucvx.certificate.active_directions import ActiveSet, find_active
 from relucvx.certificate.active_vectors import find_active_vectors, fit_is_fixed, vector_polytope
 from relucvx.certificate.certificate import Certificate, prove_again
+from relucvx.certificate.continuum import Continuum
 from relucvx.certificate.optima import Optima, network_of, with_bias
 from relucvx.certificate.polytope import FITS, Polytope
 from relucvx.certificate.staircase import Staircase, fit_error, staircase_of, width_lower
@@ -61,6 +62,11 @@ class OptimalSet(Result):
         Least and largest value of each coefficient over the polytope.
     complete : bool
         Whether it is proven that no other direction can be active.
+    within : ndarray, shape (k,)
+        How far the direction (of unit norm) and the unit output vector of an optimum may be from each of ``directions``; NaN
+        where that is not known.
+    continua : tuple of Continuum
+        Several outputs: families of active directions that were met, as far as they could be followed (heuristic).
     separation : float
         Relative distance from beta below which |N·phi(Xw)| stays everywhere else.
     singular_value : float
@@ -102,6 +108,8 @@ class OptimalSet(Result):
     coefficients: Array
     coefficient_range: Array
     complete: bool
+    within: Array
+    continua: tuple[Continuum, ...]
     separation: float
     singular_value: float
     network: TwoLayerReLU | PooledReLU
@@ -214,7 +222,8 @@ def optimal_set_of(
     return OptimalSet(
         verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,
         directions=active.directions, signs=active.signs, coefficients=x[: polytope.size], coefficient_range=found.ranges(),
-        complete=active.complete, separation=active.separation, singular_value=least,
+        complete=active.complete, within=active.distances(), continua=active.continua, separation=active.separation,
+        singular_value=least,
         network=problem.stated(found.smallest), second=problem.stated(second[0]) if second else None,
         staircase=stairs, objective=objective(problem, found.smallest),
         second_objective=second[1] if second else float("nan"),

@@ -131,6 +131,8 @@ class Evidence:
         active = self.active
         if not active.complete:
             also = f": {active.reason}" if active.reason else ""
+            if active.continua:
+                also += f"; {len(active.continua)} families of active directions were followed"
             return (
                 f"it is not proven that no other direction is active{also} (rel_gap {self.certificate.rel_gap:.1e}, "
                 f"{self.problem.penalized} dimensions); {self.tighter}"

@@ -57,17 +57,21 @@ def test_what_is_proven_holds_for_dense_directions(d, c, free_bias):
 
 
 def test_inside_a_shell_its_level_counts():
-    form = random_form(5)
+    form = random_form(30)
     W = directions(form)
     values = form.values(W.T)
     top, best = W[values.argmax()], float(values.max())
     caps = np.array([top, top])
-    low = bound_outside(form, caps, np.array([0.05, 0.5]), np.array([np.inf, 0.9 * best]), 0.8 * best)
+    widths = np.array([0.05, 0.5])
+    outside = ~np.array([in_cap(w, 2, top, 0.5, np.ones(2)) for w in W])
     ring = np.array([in_cap(w, 2, top, 0.5, np.ones(2)) and not in_cap(w, 2, top, 0.05, np.ones(2)) for w in W])
-    # just outside the cap F is close to its maximum, above that level
+    # beyond the shell F is below the threshold; just outside the cap it is close to its maximum
+    threshold = 0.84 * best
+    assert values[outside].max() < threshold
     assert values[ring].max() > 0.9 * best
+    low = bound_outside(form, caps, widths, np.array([np.inf, 0.9 * best]), threshold)
     assert low.outcome == "witness"
-    high = bound_outside(form, caps, np.array([0.05, 0.5]), np.array([np.inf, 1.0001 * best]), 1.0001 * best)
+    high = bound_outside(form, caps, widths, np.array([np.inf, 1.0001 * best]), threshold)
     assert high.outcome == "proved"
 
 

@@ -157,7 +157,7 @@ def test_a_continuum_is_alone_in_no_cap():
 def test_a_wall_that_bends_up_is_not_crossed():
     """With a convex kink at w2 = 0 there is a maximum on either side, neither alone in a wide cap."""
     X = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    N = np.array([[1.0, 0.0], [0.3, 0.01], [0.3, -0.01]])
+    N = np.array([[1.0, 0.0], [0.02, 0.001], [0.02, -0.001]])
     _, kinks, points, values = kinks_of(X, N, 1e-9)
     best = [polish(kinks, kinks.scaled(w))[0] for w, v in zip(points, values, strict=True) if v > 0.999 * kinks.beta]
     assert len(best) == 2
@@ -169,6 +169,16 @@ def test_a_wall_that_bends_up_is_not_crossed():
         for width in WIDTHS:
             if width > apart:
                 assert isolate_within(kinks, u, width) is None
+
+
+def test_a_wall_whose_gate_is_open_holds_no_maximum():
+    """F = w1 + w2/20 - relu(w2)/50 has its maximum at an angle of 0.03 from the wall w2 = 0, where it is not stationary."""
+    form, kinks, points, _ = kinks_of(np.array([[1.0, 0.05], [0.0, 1.0]]), np.array([[1.0, 0.0], [-0.02, 0.0]]), 1e-9)
+    u, top = kinks.scaled(form.basis.T @ np.array([1.0, 0.0])), highest(kinks, points)
+    np.testing.assert_allclose(np.linalg.norm(top - u), 0.03, atol=1e-4)
+    cap = isolate_within(kinks, u, 0.1)
+    assert cap is not None
+    assert cap.within >= np.linalg.norm(top - u)
 
 
 def test_rows_on_one_wall_are_one_kink():

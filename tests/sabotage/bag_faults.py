@@ -68,7 +68,7 @@ FAULTS = (
         "program.problem:Problem.fits",
         "self.pool(H)",
         "self.pool(H)[:, ::-1]",
-        f"{OPTIMA}::test_with_several_output_weights_uniqueness_stays_open",
+        f"{OPTIMA}::test_with_several_output_weights_the_optimum_is_proven_alone",
     ),
     Fault(
         "opposite rows forgotten in what fits",

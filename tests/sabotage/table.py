@@ -5,10 +5,11 @@ from sabotage.band_faults import FAULTS as BANDS
 from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
+from sabotage.optima_faults import FAULTS as OPTIMA
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS)
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA)
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

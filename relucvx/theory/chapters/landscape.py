@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
+from relucvx._api import optimal_set, solve
+from relucvx.certificate import Phase
 from relucvx.datasets import factorial
 from relucvx.kernel import factorial_rotation_network
 from relucvx.network import TwoLayerReLU, prune
 from relucvx.theory.chapters.optima import planted, planted_ends
-from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close
+from relucvx.theory.definition import (
+    Assumption,
+    Claim,
+    Deviation,
+    Instance,
+    Predicted,
+    PremiseNotMet,
+    at_most,
+    close,
+    same,
+)
 from relucvx.theory.draws import (
+    SECONDS,
     any_outputs,
     blend,
     descended,
+    fraction_of_beta_max,
     fraction_of_scale,
+    in_time,
     one_hot,
     orthonormal_rows,
     solved,
@@ -194,6 +209,69 @@ SEVERAL = Assumption(
 )
 
 
+# ---------------------------------------------------------------------- staircase
+POLYGONS = {3: (2, 3), 4: (2, 2), 5: (4, 5), 6: (3, 3), 7: (6, 7)}
+"""Corners of a regular polygon with equal targets: fewest neurons of an optimum, most of an irreducible one."""
+
+COSTS = 60
+"""Random vertices looked at for one of either width."""
+
+
+def _draw_polygon(rng: np.random.Generator, size: int) -> Instance:
+    n = 3 + (size + int(rng.integers(0, 2))) % 4 if size < 4 else 7
+    angle = 2 * np.pi * np.arange(n) / n + float(rng.uniform(0, 2 * np.pi))
+    X = float(rng.uniform(0.5, 2.0)) * np.column_stack([np.cos(angle), np.sin(angle)])
+    y = np.full(n, float(rng.uniform(0.5, 2.0)))
+    return {"X": X, "Y": y, "beta": fraction_of_beta_max(X, y, rng, 0.1, 0.5)}
+
+
+def _is_polygon(instance: Instance) -> bool:
+    X, y = instance["X"], np.asarray(instance["Y"])
+    if X.shape[1:] != (2,) or len(X) not in POLYGONS or np.ndim(y) != 1 or np.ptp(y) > 0 or not y.all():
+        return False
+    corners = X[:, 0] + 1j * X[:, 1]
+    return bool(
+        np.allclose(corners * np.exp(2j * np.pi / len(X)), np.roll(corners, -1), atol=1e-9 * np.abs(corners[0]))
+    )
+
+
+POLYGON = Assumption(
+    "a regular polygon of 3 to 7 corners with equal targets",
+    _is_polygon,
+    lambda i, rng: {**i, "Y": i["Y"] + rng.uniform(0.1, 1.0, len(i["X"]))},
+)
+
+
+def _measure_staircase(instance: Instance, predicted: Predicted) -> list[Deviation]:
+    """Widths proven, narrower networks trained, and the path from a widest irreducible optimum to a narrowest one."""
+    rng = np.random.default_rng(instance["seed"])
+    # even polygons stall at a few 1e-10, which is enough
+    solution = in_time(solve(instance["X"], instance["Y"], float(instance["beta"]), tol=1e-11, time_limit=SECONDS))
+    found = optimal_set(solution, time_limit=SECONDS)
+    stairs = found.staircase
+    if stairs is None or not stairs.complete:
+        raise PremiseNotMet("the staircase of the optima in time")
+    inner = solution.problem.inner
+    vertices = [found.network, *(found.vertex(rng.standard_normal(len(found.coefficients))) for _ in range(COSTS))]
+    narrow, wide = min(vertices, key=lambda v: v.width), max(vertices, key=lambda v: v.width)
+    optimum = solution.certificate.lower
+    scale = max(optimum, 1e-12)
+    path = [value_of(instance, blend(inner(wide), inner(narrow), t)) for t in np.linspace(0.0, 1.0, PATH)]
+    short = descended(instance, stairs.least - 1, rng, starts=4)
+    return [
+        close("fewest neurons, proven", stairs.least_lower, predicted["least"], 1e-12),
+        close("fewest neurons, found", narrow.width, predicted["least"], 1e-12),
+        close("most neurons of an irreducible optimum", stairs.most, predicted["most"], 1e-12),
+        close("most neurons of a vertex met", wide.width, predicted["most"], 1e-12),
+        at_most(
+            "a narrower network reaches the optimum", optimum, min(value_of(instance, n) for n in short), -1e-7, scale
+        ),
+        close("objective along the path", path, np.full(PATH, optimum), CERTIFIED, scale * np.sqrt(PATH)),
+        same("connected at that width", stairs.phase(wide.width + narrow.width) is Phase.CONNECTED, True),
+        same("isolated at the larger", stairs.phase(wide.width) in (Phase.MIXED, Phase.FINITE), True),
+    ]
+
+
 def _measure_reached(instance: Instance, predicted: Predicted) -> list[Deviation]:
     rng = np.random.default_rng(instance["seed"])
     best = min(value_of(instance, net) for net in descended(instance, WIDTH, rng, starts=6, max_steps=1000))
@@ -239,6 +317,18 @@ CLAIMS = (
         measure=_measure_connected,
         assumptions=(POSITIVE, SEVERAL),
         seconds=0.3,
+    ),
+    Claim(
+        "staircase",
+        "Regular polygons of 3, 4, 5, 6, 7 corners with equal targets: optima have at least 2, 2, 4, 3, 6 neurons, irreducible "
+        "ones at most 3, 2, 5, 3, 7; at the sum of the two numbers all optima are connected.",
+        "kim-mishkin-pilanci-2025",
+        "theorem, given the two numbers, of which the first is certified numerically; narrower networks are sampled",
+        draw=seeded(_draw_polygon),
+        predict=lambda i: dict(zip(("least", "most"), POLYGONS[len(i["X"])], strict=True)),
+        measure=_measure_staircase,
+        assumptions=(POSITIVE, POLYGON),
+        seconds=0.7,
     ),
     Claim(
         "wide-training-reaches-optimum",
