@@ -1,6 +1,7 @@
 """Families of active directions: their dimension and ends where both are known."""
 
 import numpy as np
+import pytest
 
 import relucvx as rx
 from relucvx.certificate.continuum import find_continua, follow
@@ -54,13 +55,23 @@ def test_no_family_through_a_simple_maximum():
     assert find_continua(form, kinks, [np.array([1.0, 0.0])], late) == ()
 
 
+def test_the_set_of_optima_names_its_family():
+    solution = rx.solve(np.eye(2), np.eye(2), 0.2, tol=1e-11)
+    found = rx.optimal_set(solution)
+    assert found.verdict is not rx.Uniqueness.UNIQUE
+    assert not found.complete
+    (family,) = found.continua
+    values = np.linalg.norm(np.maximum(family.ends, 0.0) @ solution.dual, axis=1)
+    np.testing.assert_allclose(values, 0.2, rtol=1e-6)
+    assert "families of active directions" in found.reason
+
+
+@pytest.mark.slow
 def test_four_families_of_factorial_labels():
     data = rx.datasets.factorial(2, 1)
-    found = rx.optimal_set(rx.solve(data.X, data.Y, 0.4, tol=1e-11))
+    solution = rx.solve(data.X, data.Y, 0.4, tol=1e-11)
+    found = rx.optimal_set(solution)
     assert [family.dimension for family in found.continua] == [1] * 4
-    values = np.linalg.norm(
-        np.maximum(data.X @ np.concatenate([f.ends for f in found.continua]).T, 0.0).T
-        @ rx.solve(data.X, data.Y, 0.4, tol=1e-11).dual,
-        axis=1,
-    )
+    ends = np.concatenate([family.ends for family in found.continua])
+    values = np.linalg.norm(np.maximum(data.X @ ends.T, 0.0).T @ solution.dual, axis=1)
     np.testing.assert_allclose(values, 0.4, rtol=1e-6)
