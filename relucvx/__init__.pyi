@@ -11,6 +11,9 @@ from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
 from relucvx._many import for_each as for_each
+from relucvx._parallel import ParallelSolution as ParallelSolution
+from relucvx._parallel import certify_parallel as certify_parallel
+from relucvx._parallel import solve_parallel as solve_parallel
 from relucvx._ranges import kernel_range as kernel_range
 from relucvx._statistics import StatisticRange as StatisticRange
 from relucvx._statistics import kernel_statistic as kernel_statistic
@@ -30,6 +33,7 @@ from relucvx.errors import Interrupted as Interrupted
 from relucvx.errors import RelucvxError as RelucvxError
 from relucvx.kernel import representation_kernel as representation_kernel
 from relucvx.network import DeepNetwork as DeepNetwork
+from relucvx.network import ParallelReLU as ParallelReLU
 from relucvx.network import PooledReLU as PooledReLU
 from relucvx.network import TwoLayerReLU as TwoLayerReLU
 from relucvx.network import balance as balance

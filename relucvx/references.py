@@ -75,4 +75,8 @@ REFERENCES: dict[str, str] = {
     "transcribed": "A reading to avoid: a statement as transcribed, from notes in which formulas are missing or mis-read, "
     "or as public code has it. No author is held to it.",
     "relucvx": "Derived and tested in this package, not taken from a source.",
+    "ergen-pilanci-2023": "T. Ergen, M. Pilanci. Path Regularization: A Convexity and Sparsity Inducing Regularization "
+    "for Parallel ReLU Networks. NeurIPS 2023 (arXiv:2110.09548).",
+    "wang-2021": "Y. Wang, T. Ergen, M. Pilanci. Parallel Deep Neural Networks Have Zero Duality Gap. ICLR 2023 "
+    "(arXiv:2110.06482).",
 }

@@ -50,6 +50,7 @@ LAYERS = (
     ("band",),
     ("_budget",),
     ("_api",),
+    ("_parallel",),
     ("_many",),
     ("_strengths", "_ranges"),
     ("_statistics",),

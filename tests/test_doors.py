@@ -25,6 +25,7 @@ LABELS = np.array([0, 1, 0, 1, 0, 1])
 FACTORS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 NETWORK = rx.TwoLayerReLU(np.array([[1.0, 0.5], [-1.0, 1.0]]), np.array([1.0, -1.0]))
 DEEP = rx.DeepNetwork([np.array([[1.0, 0.5], [-1.0, 1.0]]), np.array([[1.0, 2.0], [1.0, -1.0]]), np.ones((2, 1))])
+BRANCHES = rx.ParallelReLU([[[1.0, 0.5], [-1.0, 1.0]]], [[1.0, -1.0]], [0.5])
 KERNEL = np.eye(4) + 0.5
 SIGNS = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
 EYE = np.eye(4)
@@ -91,6 +92,14 @@ DOORS = {
     rx.beta_band: lambda: {
         **without(TASK, "beta"), "lo": 0.3, "hi": 1.0, "tol": 0.05, "time_limit": 20.0, "callback": None, "rng": 0, "n_jobs": 1,
         "executor": None, "resume": None,
+    },
+    rx.solve_parallel: lambda: {
+        "X": X[:, :1], "Y": Y, "beta": 0.5, "loss": "squared", "bias": "none", "sample_weight": np.ones(6), "tol": 1e-4,
+        "time_limit": 5.0, "rng": 0,
+    },
+    rx.certify_parallel: lambda: {
+        "network": BRANCHES, "X": X, "Y": Y, "beta": 0.5, "dual": Y, "loss": "squared", "bias": "all", "tol": 1e-2,
+        "time_limit": 1.0,
     },
     rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
     rx.load: lambda: {"path": "nowhere.npz"},
@@ -248,6 +257,10 @@ DOORS = {
         "weights_in": np.ones((2, 2)), "weights_out": np.ones(2), "bias_in": np.ones(2), "bias_out": None,
         "activation": "relu", "scalar_output": True,
     },
+    rx.ParallelReLU: lambda: {
+        "weights_in": np.ones((3, 2, 2)), "weights_mid": np.ones((3, 2)), "weights_out": np.ones(3),
+        "bias_in": np.zeros((3, 2)), "bias_out": 1.0,
+    },
     rx.DeepNetwork: lambda: {"weights": [np.ones((2, 2)), np.ones((2, 1))], "biases": None, "activation": "relu"},
     rx.ConvexProgram: lambda: {**TASK, "arrangement": arrangement()},
     rx.GatedRelaxation: lambda: {"problem": rx.make_problem(X, Y, 0.5), "arrangement": arrangement()},
@@ -261,7 +274,7 @@ NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
 """Public functions without arguments, but for a callback."""
 
 MADE_BY_US = {
-    rx.BetaBand,
+    rx.BetaBand, rx.ParallelSolution,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
     kernel.OptimalFamily,

@@ -5,6 +5,7 @@ from relucvx.network.convert import as_network, from_torch, to_torch
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
+from relucvx.network.parallel import ParallelReLU
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.reading import read_layers
 from relucvx.network.transform import balance, merge, path_norm, prune
@@ -15,6 +16,7 @@ __all__ = [
     "SMOOTH",
     "DeepNetwork",
     "LayerList",
+    "ParallelReLU",
     "PooledReLU",
     "SmoothActivation",
     "TwoLayerReLU",

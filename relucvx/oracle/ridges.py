@@ -39,7 +39,7 @@ def climbed(form: Form, points: Array, deadline: Deadline | None = None) -> tupl
     for k, w in enumerate(points):
         if deadline.passed():
             break
-        ends[k] = _Climb(form, w).end()
+        ends[k] = Climb(form, w).end()
     if not len(points):
         return points, np.zeros(0)
     started, reached = form.values(points.T), form.values(ends.T)
@@ -48,7 +48,7 @@ def climbed(form: Form, points: Array, deadline: Deadline | None = None) -> tupl
     return np.where(better[:, None], ends, points), np.maximum(started, reached)
 
 
-class _Climb:
+class Climb:
     """One point with its gates, and the walls it is held on."""
 
     def __init__(self, form: Form, w: Array) -> None:

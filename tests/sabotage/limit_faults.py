@@ -9,22 +9,22 @@ FITS, RIDGES, POLISH = (
 
 FAULTS = (
     Fault(
-        "the fit demanded is twice the targets",
+        "the fit demanded is that of other samples",
         "solver.group_program:_exact_fit",
         "Y.ravel() / sy",
-        "2.0 * Y.ravel() / sy",
+        "Y[::-1].ravel() / sy",
         f"{FITS}::test_the_solver_alone_reports_its_rounds",
     ),
     Fault(
         "a climb stays on every wall it meets",
-        "oracle.ridges:_Climb._leave_a_wall",
+        "oracle.ridges:Climb._leave_a_wall",
         "map(int, np.flatnonzero(self.held))",
         "map(int, ())",
         f"{RIDGES}::test_ends_are_maxima_where_ends_of_gradient_steps_are_not",
     ),
     Fault(
         "a climb crosses every wall it meets",
-        "oracle.ridges:_Climb._towards",
+        "oracle.ridges:Climb._towards",
         "self.held[first] = True",
         "self.held[first] = False",
         f"{RIDGES}::test_ends_are_maxima_where_ends_of_gradient_steps_are_not",
@@ -49,5 +49,41 @@ FAULTS = (
         "np.full(size - self.at_b, self.decay)",
         "np.zeros(size - self.at_b)",
         "pytest tests/solver/test_exact_polish.py::test_decayed_output_biases_are_stationary",
+    ),
+    Fault(
+        "branches of equal signs left out of the dual norm",
+        "oracle.branches:branch_norm",
+        "ROOT2 * whole.lower / UP, ROOT2 * whole.upper * UP",
+        "0.5 * whole.lower, 0.5 * whole.upper",
+        "pytest tests/oracle/test_branches.py::test_two_layers_are_among_the_branches",
+    ),
+    Fault(
+        "one sign of the dual point is not looked at",
+        "oracle.branches:branch_norm",
+        "((1.0, SHARE), (-1.0, 1.0))",
+        "((1.0, SHARE),)",
+        "pytest tests/oracle/test_branches.py::test_no_random_branch_is_above_the_bound_and_the_witness_reaches_it",
+    ),
+    Fault(
+        "concave parts bounded by their chords",
+        "oracle.branch_kernels:over_generators",
+        "line = A[k, i] if first else (B[k, i] if second else 0.0)",
+        "line = max(max(A[k, i], B[k, i]), 0.0)",
+        "pytest tests/oracle/test_branch_kernels.py::test_bounds_hold_all_over_the_cone_and_shrink_with_it",
+        interpreted=True,
+    ),
+    Fault(
+        "inner biases free of charge",
+        "network.parallel:ParallelReLU.path_norms",
+        "(self.lifted_in**2)",
+        "(self.weights_in**2)",
+        "pytest tests/network/test_parallel.py::test_outputs_and_norms_are_the_definitions",
+    ),
+    Fault(
+        "the penalty of an output bias forgotten",
+        "program.paths:path_penalty",
+        "penalty += 0.5",
+        "penalty += 0.0",
+        "pytest tests/program/test_paths.py",
     ),
 )
