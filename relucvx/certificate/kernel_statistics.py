@@ -25,6 +25,9 @@ TURNS = 3
 SETTLED = 1e-6
 """An end of a quotient this close to the attained value, relative to 1 + its modulus, is not tried again."""
 
+PARALLEL = 0.999
+"""From this cosine on two bounds are enough, if they prove it."""
+
 MOST_ENDS = 60
 """A distance from a kernel of larger rank would take more bounds than this."""
 
@@ -114,6 +117,12 @@ class Statistics:
         own = float(self.values(V)[0]), float(self.values(W)[0])
         if min(own) <= 0.0:
             return Interval(-1.0, 1.0, math.nan, math.nan)
+        if float(self.values(inner)[0]) >= PARALLEL * math.sqrt(own[0] * own[1]):
+            # 1 - cos <= ||v - w||²/(2|v||w|), and 2|v||w| >= |v|² + |w|² - ||v - w||²
+            apart, sizes = self.upper(np.outer(v - w, v - w)), self.lower(V + W)
+            if sizes > 0.0 and apart <= (1.0 - PARALLEL) * (sizes - apart):
+                lower = 1.0 - max(apart, 0.0) / (sizes - apart) * (1.0 + 8.0 * EPS)
+                return Interval(lower, 1.0, 0.0, 0.0).with_values(self._cosines(V, W, inner))
         s = math.sqrt(own[1] / own[0])
         ratio = self.quotient(W, V)
         found = self.quotient(inner, (s * V + W / s) / 2)
@@ -128,11 +137,12 @@ class Statistics:
 
     def _cosines(self, V: Array, W: Array, inner: Array) -> Array:
         size = np.sqrt(self.values(V) * self.values(W))
-        return np.divide(self.values(inner), size, out=np.full(len(size), np.nan), where=size > 0.0)
+        cosines = np.divide(self.values(inner), size, out=np.full(len(size), np.nan), where=size > 0.0)
+        return np.clip(cosines, -1.0, 1.0)
 
     def parallelism(self, pairs: list[list[tuple[Array, Array]]]) -> tuple[Interval, list[Interval]]:
         """Of the mean over factors of mean cosines, and of each factor; ``pairs`` holds the coding directions of each."""
-        self.ends_left = 6 * sum(len(one) for one in pairs)
+        self.ends_left = 4 * sum(len(one) for one in pairs)
         cosines = [[self.cosine(v, w) for v, w in one] for one in pairs]
         means = [Interval.mean(one) for one in cosines]
         each = np.array([np.mean([self._of(v, w) for v, w in one], axis=0) for one in pairs])

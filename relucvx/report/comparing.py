@@ -10,6 +10,7 @@ from typing import Any, Unpack, cast
 import numpy as np
 
 from relucvx._api import solve
+from relucvx._statistics import StatisticRange
 from relucvx.certificate import prove_again
 from relucvx.conversion import as_list
 from relucvx.deadline import Deadline
@@ -24,7 +25,7 @@ from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
 from relucvx.report.measure import Reference, Row, kernel_of, measure
 from relucvx.report.read import check_solution, read_factors, read_history, read_labels, read_network, run_facts
-from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness
+from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness, over_all_optima
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
 from relucvx.types import ArrayLike, Status
@@ -200,6 +201,18 @@ class _Phases:
             self.deadline = self.deadline.within(LATE)
         return KernelUniqueness(None, "there was no time to tell")
 
+    def _ranges(
+        self, solution: Solution, unique: KernelUniqueness, labels: Any, factors: Any
+    ) -> dict[str, StatisticRange]:
+        """What holds at every optimum, where the kernel is not known to be unique."""
+        try:
+            if not self.interrupted:
+                return over_all_optima(solution, unique, labels, factors, self.deadline)
+        except KeyboardInterrupt:
+            self.interrupted, self.cut = True, "measuring was INTERRUPTED"
+            self.deadline = self.deadline.within(LATE)
+        return {}
+
     def measure(
         self, problem: Problem, solution: Solution, trained: list[Any], labels: Any, factors: Any, tol: float,
         reach: float,
@@ -208,6 +221,7 @@ class _Phases:
         networks = [read_network(problem, run, k) for k, run in enumerate(trained)]
         predictions = _predictions(problem)
         unique = self._uniqueness(solution, predictions)
+        ranges = self._ranges(solution, unique, labels, factors)
         rows: list[Row] = []
         optimum = None
         try:
@@ -228,17 +242,18 @@ class _Phases:
         trained, networks = trained[: len(rows)], networks[: len(rows)]
         return Comparison(
             problem, solution, predictions, unique, optimum, tuple(rows),
-            _findings(solution, predictions, unique, optimum, rows, tol, reach), tuple(networks),
+            _findings(solution, predictions, unique, ranges, optimum, rows, tol, reach), tuple(networks),
             tuple(read_history(run) for run in trained), labels, factors, reach, tol, self.cut,
         )  # fmt: skip
 
 
 def _findings(
-    solution: Solution, predictions: Sequence[Any], unique: KernelUniqueness, optimum: Row, rows: Sequence[Row],
-    tol: float, reach: float,
+    solution: Solution, predictions: Sequence[Any], unique: KernelUniqueness, ranges: Mapping[str, StatisticRange],
+    optimum: Row, rows: Sequence[Row], tol: float, reach: float,
 ) -> tuple[Finding, ...]:  # fmt: skip
     proven = is_proven(solution, tol)
-    kernel = kernel_of(solution.problem, solution.inner) if predictions else np.empty((0, 0))
+    radius = ranges.get("distance")
+    kernel = kernel_of(solution.problem, solution.inner) if predictions or radius else np.empty((0, 0))
     theory = [f for p in predictions for f in say.prediction_findings(p, kernel, solution, rows, proven)]
     if not theory:
         facts = f"they are for the squared loss and equal weights ({solution.problem.loss.name} loss)"
@@ -249,10 +264,10 @@ def _findings(
         say.optimum_finding(solution, tol),
         say.training_finding(rows, solution, reach),
         say.bound_finding(rows, solution.certificate.lower),
-        say.uniqueness_finding(unique),
+        say.uniqueness_finding(unique, radius, float(np.linalg.norm(kernel))),
         *theory,
-        say.collapse_finding(optimum, rows, proven),
-        say.abstraction_finding(optimum, rows, proven),
+        say.collapse_finding(optimum, rows, proven, ranges.get("nc1_quotient")),
+        say.abstraction_finding(optimum, rows, proven, ranges.get("parallelism")),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from relucvx._statistics import StatisticRange
 from relucvx.report.measure import Row, distance
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.solution import Solution
@@ -30,6 +31,9 @@ VALUE = 1e-8
 
 PROVEN = 1e-9
 """Certified relative gap below which a kernel that is off by more than MATCH refutes a prediction."""
+
+NARROW = 1e-2
+"""Radius of the set of optimal kernels, relative to their size, up to which it is said in place of "undecided"."""
 
 COLLAPSED = 1e-6
 """NC1 below which the classes have collapsed to points."""
@@ -141,8 +145,16 @@ def bound_finding(rows: Sequence[Row], lower: float) -> Finding:
     return Finding("no network beats the bound", "holds", f"least objective {least:.10g} >= {lower:.10g}")
 
 
-def uniqueness_finding(found: KernelUniqueness) -> Finding:
-    """Whether the optimal hidden kernel is unique."""
+def uniqueness_finding(found: KernelUniqueness, radius: StatisticRange | None = None, size: float = 0.0) -> Finding:
+    """Whether the optimal hidden kernel is unique; and where that is not known, how far apart two of them may be.
+
+    ``radius`` is the certified distance of all of them from one of the Frobenius norm ``size``.
+    """
+    if found.unique is None and radius is not None and radius.upper <= NARROW * size:
+        text = (
+            f"over all optima the kernel is within {radius.upper / size:.1g} of its size from the one found (certified)"
+        )
+        return Finding("the optimal kernel is unique", "partly", f"{text}; {found.reason.rstrip('.')}")
     word: Word = {True: "holds", False: "does not hold", None: "undecided"}[found.unique]  # type: ignore[assignment]
     return Finding("the optimal kernel is unique", word, found.reason.rstrip("."))
 
@@ -212,7 +224,17 @@ def _kernel_finding(
     return Finding(f"{claim}: kernel", word, text + _note(prediction))
 
 
-def collapse_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Finding:
+def _ranged(found: StatisticRange | None, name: str) -> str:
+    """What is proven of every optimum, where it says something."""
+    trivial = {"parallelism": (-1.0, 1.0)}
+    if found is None or not np.isfinite([found.lower, found.upper]).all():
+        return ""
+    if trivial.get(found.statistic) == (found.lower, found.upper):
+        return ""
+    return f"; over all optima {name} is between {found.lower:.3g} and {found.upper:.3g} (certified)"
+
+
+def collapse_finding(optimum: Row, rows: Sequence[Row], proven: bool, found: StatisticRange | None = None) -> Finding:
     """Measured neural collapse, whatever theory says."""
     claim = "classes collapse (measured)"
     if np.isnan(optimum.nc1):
@@ -221,11 +243,13 @@ def collapse_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Finding
     text = f"at the {'optimum' if proven else BEST_NETWORK} NC1 = {optimum.nc1:.2g}"
     if not np.isnan(optimum.nc2_etf):
         text += f", deviation from a simplex ETF (NC2) {optimum.nc2_etf:.2g}"
-    return Finding(claim, word, text + _spread(rows, "nc1", "NC1"))
+    return Finding(claim, word, text + _ranged(found, "tr S_W/tr S_B") + _spread(rows, "nc1", "NC1"))
 
 
-def abstraction_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Finding:
-    """Measured abstraction, whatever theory says."""
+def abstraction_finding(
+    optimum: Row, rows: Sequence[Row], proven: bool, found: StatisticRange | None = None
+) -> Finding:
+    """Measured abstraction, whatever theory says; where optima differ in it the range over all of them decides."""
     claim = "factors are abstract (measured)"
     if np.isnan(optimum.parallelism):
         return Finding(claim, "not applicable", "no two binary factors in all combinations")
@@ -233,6 +257,10 @@ def abstraction_finding(optimum: Row, rows: Sequence[Row], proven: bool) -> Find
     if not np.isnan(optimum.ccgp):
         text += f", CCGP {optimum.ccgp:.3f}"
     word = _measured(optimum.parallelism >= ABSTRACT, proven)
+    # one optimum is not all of them, whichever the solver happened to find
+    if proven and found is not None and found.attained_lower < ABSTRACT <= found.attained_upper:
+        word = "partly"
+    text += _ranged(found, "the score")
     return Finding(claim, word, text + _spread(rows, "parallelism", "score"))
 
 

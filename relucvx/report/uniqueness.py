@@ -7,14 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from relucvx._api import optimal_set
+from relucvx._statistics import StatisticRange, kernel_statistic
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline
-from relucvx.errors import InvalidInputError
+from relucvx.errors import InvalidInputError, RelucvxError
 from relucvx.report.measure import distance, kernel_of
 from relucvx.solution import Solution
 
 SECONDS = 10.0
 """Time for the set of all optima."""
+
+SHARP = 1e-5
+"""Relative gap beyond which ranges over all optima are too wide to say anything."""
+
+RANGE_SECONDS = 5.0
+"""Time for each range over all optima."""
+
+FEW_INPUTS, FEW_SAMPLES, FEW_NEURONS = 5, 200, 4
+"""Beyond these sizes a range takes longer than a reader of a comparison waits: :func:`relucvx.kernel_statistic` by itself."""
 
 DIFFERENT = 1e-6
 """Relative distance from which the kernels of two optima differ."""
@@ -66,3 +76,36 @@ def kernel_uniqueness(solution: Solution, predictions: Sequence[Any], deadline: 
         # two optima with one kernel say nothing about a third
         return KernelUniqueness(None, "there are several optima; the two found have the same kernel")
     return KernelUniqueness(None, found.reason)
+
+
+def over_all_optima(
+    solution: Solution, unique: KernelUniqueness, labels: Any, factors: Any, deadline: Deadline
+) -> dict[str, StatisticRange]:
+    """Certified ranges of what is measured at one optimum, where others may have other kernels; by statistic.
+
+    Notes
+    -----
+    Nothing is asked where the kernel is known to be unique: then the measured values are those of every optimum.
+
+    Status: certified numerically. Source: [relucvx]
+    """
+    problem, found = solution.problem, dict[str, StatisticRange]()
+    small = problem.n_inputs <= FEW_INPUTS and problem.n_samples <= FEW_SAMPLES
+    if unique.unique or problem.bias.is_free or not small or solution.certificate.rel_gap > SHARP:
+        return found
+    questions: dict[Any, dict[str, Any]] = {}
+    if factors is not None:
+        questions["parallelism"] = {"factors": factors}
+    if labels is not None:
+        questions["nc1_quotient"] = {"labels": labels}
+    if unique.unique is None and solution.network.width <= FEW_NEURONS:
+        questions["distance"] = {}
+    for statistic, options in questions.items():
+        left = min(RANGE_SECONDS, 0.3 * deadline.left())
+        if left <= 0.0:
+            break
+        try:
+            found[statistic] = kernel_statistic(solution, statistic, **options, time_limit=left)
+        except RelucvxError:  # labels or factors that the statistic is not defined for
+            continue
+    return found

@@ -24,6 +24,7 @@ MODULES = (
     "chapters.bounds",
     "chapters.networks",
     "chapters.optima",
+    "chapters.all_optima",
     "chapters.kernels",
     "chapters.collapse",
     "chapters.decoders",

@@ -1,12 +1,15 @@
 """Verdicts of a comparison in words."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from report.cases import finding, scaled
 
 import relucvx as rx
+from relucvx.report import findings as say
+from relucvx.report.uniqueness import KernelUniqueness
 
 
 def test_verdicts_in_words(found):
@@ -84,3 +87,34 @@ def test_other_losses_have_no_closed_forms():
     assert found.predictions == ()
     assert found.labels.tolist() == (data.Y > 0).astype(int).tolist()
     assert finding(found, "classes collapse (measured)").verdict == "does not hold"
+
+
+def ranged(statistic, lower, upper, attained):
+    """A range over all optima."""
+    return rx.StatisticRange(statistic, lower, upper, *attained, 0.0, 1.0, {}, rx.Scope.ALL_PATTERNS, 0.0)
+
+
+def test_ranges_over_all_optima_are_said():
+    row = SimpleNamespace(parallelism=1.0, ccgp=1.0, nc1=1e-9, nc2_etf=float("nan"))
+    free = say.abstraction_finding(row, [], True, ranged("parallelism", 0.0, 1.0, (0.0, 1.0)))
+    assert free.verdict == "partly"
+    assert "over all optima the score is between 0 and 1 (certified)" in free.text
+    fixed = say.abstraction_finding(row, [], True, ranged("parallelism", 0.9999, 1.0, (1.0, 1.0)))
+    assert fixed.verdict == "holds"
+    silent = say.abstraction_finding(row, [], True, ranged("parallelism", -1.0, 1.0, (1.0, 1.0)))
+    assert "over all optima" not in silent.text
+    collapse = say.collapse_finding(row, [], True, ranged("nc1_quotient", 0.0, 1e-8, (0.0, 0.0)))
+    assert "tr S_W/tr S_B is between 0 and 1e-08" in collapse.text
+    endless = say.collapse_finding(row, [], True, ranged("nc1_quotient", 0.0, float("inf"), (0.0, 0.0)))
+    assert "over all optima" not in endless.text
+
+
+def test_a_narrow_set_of_kernels_is_more_than_undecided():
+    unknown = KernelUniqueness(None, "too close to tell.")
+    near = say.uniqueness_finding(unknown, ranged("distance", 0.0, 1e-4, (0.0, 0.0)), 2.0)
+    assert near.verdict == "partly"
+    assert near.text == (
+        "over all optima the kernel is within 5e-05 of its size from the one found (certified); too close to tell"
+    )
+    assert say.uniqueness_finding(unknown, ranged("distance", 0.0, 1.0, (0.0, 0.0)), 2.0).verdict == "undecided"
+    assert say.uniqueness_finding(unknown).verdict == "undecided"

@@ -1,0 +1,59 @@
+"""Faults in what is said of all networks near the optimum: prices, columns, scalings, quotients and cosines."""
+
+from sabotage.fault import Fault
+
+RANGE, PERTURBED, STATISTICS = (
+    f"pytest tests/certificate/test_{name}.py" for name in ("kernel_range", "perturbed", "kernel_statistics")
+)
+
+FAULTS = (
+    Fault(
+        "twice the epsilon that was proven",
+        "certificate.kernel_bound:Seeker._value",
+        "left = epsilon * scale",
+        "left = 2.0 * epsilon * scale",
+        f"{RANGE}::test_its_dual_points_are_feasible_and_prove_the_ends",
+    ),
+    Fault(
+        "columns of half the perturbation",
+        "certificate.perturbed:Lasso.columns",
+        "np.sqrt(2.0 * epsilon",
+        "np.sqrt(1.0 * epsilon",
+        f"{RANGE}::test_its_dual_points_are_feasible_and_prove_the_ends",
+    ),
+    Fault(
+        "neurons at the balanced scaling instead of the cheapest",
+        "certificate.perturbed:Lasso._network",
+        "np.sqrt(self.a[used] / share)",
+        "np.sqrt(self.a[used])",
+        f"{PERTURBED}::test_its_dual_point_bounds_the_perturbed_objective_of_its_own_network",
+    ),
+    Fault(
+        "a trace bounded by a hundredth",
+        "certificate.kernel_bound:Seeker.__init__",
+        "self.trace = 2.0 *",
+        "self.trace = 0.02 *",
+        f"{RANGE}::test_without_time_the_ends_are_loose_and_right",
+    ),
+    Fault(
+        "the second square forgotten at the end of a search",
+        "oracle.signed:Difference.columns",
+        "-np.ones(two.M.shape[1])",
+        "np.ones(two.M.shape[1])",
+        "pytest tests/oracle/test_signed.py::test_no_direction_is_above_the_bound_and_one_is_close",
+    ),
+    Fault(
+        "a quotient without its remainder",
+        "certificate.kernel_statistics:Statistics._quotient_from_above",
+        "max(self.upper(A - t * B), 0.0) / least",
+        "0.0 * max(self.upper(A - t * B), 0.0) / least",
+        f"{STATISTICS}::test_no_network_within_delta_is_outside",
+    ),
+    Fault(
+        "a cosine of which the distance is forgotten",
+        "certificate.kernel_statistics:Statistics.parallelism",
+        "return Interval.mean(means)",
+        "return Interval.mean([Interval(0.5, 0.5, 0.5, 0.5)])",
+        "verify abstract-at-all-minima",
+    ),
+)
