@@ -15,6 +15,7 @@ from relucvx import metrics
 from relucvx._api import certify, optimal_set, solve
 from relucvx._strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
+from relucvx.certificate.caps import compile_caps
 from relucvx.certificate.relaxed_program import compile_cover
 from relucvx.compiled import KERNELS, say_nothing
 from relucvx.later import later
@@ -90,6 +91,7 @@ def _solver(rng: np.random.Generator) -> None:
     certify(solution.network, X, y, 0.5, tol=1e-4)
     dual_norm(make_problem(X, y, 0.5), solution.certificate.dual, method="enumeration")
     optimal_set(solution)
+    compile_caps()
     beta_max(X, np.sign(y), loss="hinge")
 
 

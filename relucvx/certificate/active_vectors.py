@@ -13,11 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from relucvx.certificate.active_directions import HOPELESS, ActiveSet, problem_reach
-from relucvx.certificate.caps import bound_outside
+from relucvx.certificate.caps import bound_outside, compile_caps
 from relucvx.certificate.continuum import Continuum, find_continua
 from relucvx.certificate.isolation import Cap, Kinks, isolate, polish, shells
 from relucvx.certificate.polytope import Polytope
-from relucvx.deadline import Deadline
+from relucvx.deadline import Deadline, OutOfTime, aside
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, form_of
 from relucvx.oracle.search import local_maxima, random_directions
@@ -162,6 +162,11 @@ class Isolated:
                 if cap is None:
                     return ALONE
                 self.caps.append(cap)
+            # where nothing is compiled yet that may take longer than there is time: it goes on beside, for the next call
+            try:
+                aside(compile_caps, deadline, lasting=True)
+            except OutOfTime:
+                return OPEN
             out = bound_outside(self.form, *self._regions(), self.cut, deadline=deadline)
             self.cones += out.cones
             if out.outcome == "proved":

@@ -16,10 +16,10 @@ from relucvx.compiled import compiled
 from relucvx.deadline import Deadline
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION, starting_cones
 from relucvx.oracle.cone_bounds import cone_bound
-from relucvx.oracle.form import Form
+from relucvx.oracle.form import Form, make_form
 from relucvx.oracle.shards import CHUNK_WORK, ZERO_TOL, rounding_slack
 from relucvx.oracle.simplicial import relax, split_point
-from relucvx.types import Array
+from relucvx.types import Array, as_activation
 
 PROVED, WITNESS, RUNNING, TOO_DEEP = 0, 1, 2, 3
 
@@ -213,3 +213,9 @@ def bound_outside(
             return Outside("proved" if code == PROVED else "witness", witness, cones)
         if code == TOO_DEEP or cones >= max_cones or deadline.passed():
             return Outside("budget", witness, cones)
+
+
+def compile_caps() -> None:
+    """Compile the search, on a toy form of two outputs."""
+    form = make_form(np.eye(2), np.eye(2), as_activation("relu"))
+    bound_outside(form, np.zeros((0, 2)), np.zeros(0), np.zeros(0), 1.5)
