@@ -14,6 +14,9 @@ from relucvx._many import for_each as for_each
 from relucvx._parallel import ParallelSolution as ParallelSolution
 from relucvx._parallel import certify_parallel as certify_parallel
 from relucvx._parallel import solve_parallel as solve_parallel
+from relucvx._proofs import CheckedProof as CheckedProof
+from relucvx._proofs import check_proof as check_proof
+from relucvx._proofs import write_proof as write_proof
 from relucvx._ranges import kernel_range as kernel_range
 from relucvx._statistics import StatisticRange as StatisticRange
 from relucvx._statistics import kernel_statistic as kernel_statistic

@@ -71,6 +71,10 @@ class LicenseError(RelucvxError, RuntimeError):
     """A solver is installed but has no valid licence."""
 
 
+class ProofError(RelucvxError, ValueError):
+    """A proof file does not prove what it states, or no proof was found with the cones and the time there were."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during long work. Still a ``KeyboardInterrupt``, so that the caller's own loops end; nothing is lost.
 

@@ -6,6 +6,7 @@ Each name may import the layers below its own, never its own siblings or anythin
 import ast
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ LAYERS = (
     ("_api",),
     ("_parallel",),
     ("_many",),
+    ("_proofs",),
     ("_strengths", "_ranges"),
     ("_statistics",),
     ("_refinement",),
@@ -89,8 +91,11 @@ LOADED_LATE = (
 )
 """Modules that are there for torch or for matplotlib alone, which stands at their top: others import them when they run."""
 
-LONGEST = 400
-"""Lines of the longest module allowed."""
+CHECKER = ROOT / "certificate" / "check_proof.py"
+"""One file on the standard library, whoever has a proof: it knows nothing of the package, and the package asks it."""
+
+LONGEST, LONGEST_CHECKER = 400, 512
+"""Lines of the longest module allowed, and of the checker, which has to be one."""
 
 
 def rank(part: str) -> int:
@@ -223,8 +228,8 @@ def losses_by_name(source: str) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_nobody_asks_a_loss_for_its_name(file):
-    if module_name(file).startswith("relucvx.theory.chapters"):
-        return  # the second opinion writes every loss out, so as not to ask the losses about themselves
+    if module_name(file).startswith("relucvx.theory.chapters") or file == CHECKER:
+        return  # second opinions write every loss out, so as not to ask the losses about themselves
     if part_of(module_name(file)) != "losses":
         assert losses_by_name(file.read_text()) == []
 
@@ -285,7 +290,7 @@ def bias_modes_by_name(source: str) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_nobody_compares_a_bias_mode_with_a_string(file):
-    if file != ROOT / "types.py":
+    if file not in (ROOT / "types.py", CHECKER):
         assert bias_modes_by_name(file.read_text()) == []
 
 
@@ -432,7 +437,20 @@ def test_a_module_without_a_layer_is_an_error():
 
 def test_modules_stay_short():
     lengths = {str(f.relative_to(ROOT)): len(f.read_text().splitlines()) for f in FILES}
+    assert lengths.pop(str(CHECKER.relative_to(ROOT))) <= LONGEST_CHECKER
     assert {name: n for name, n in lengths.items() if n > LONGEST} == {}
+
+
+def foreign_imports(source: str) -> list[str]:
+    """What a source imports that does not come with Python."""
+    return [name for name, _ in imports_of(source, "x") if name.split(".")[0] not in sys.stdlib_module_names]
+
+
+def test_the_checker_of_proofs_needs_python_alone():
+    assert foreign_imports(CHECKER.read_text()) == []
+    assert foreign_imports("import numpy as np") == ["numpy"]
+    assert foreign_imports("def f():\n    from relucvx.types import Array") == ["relucvx.types"]
+    assert foreign_imports("from . import proof") == [""]
 
 
 def undocumented(source: str) -> list[str]:
