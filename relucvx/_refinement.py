@@ -35,7 +35,7 @@ PER_DECADE = 2
 """Strengths of the first grid in every factor of ten."""
 
 SPENT = 1.25
-"""An interval whose middle is no wider than its ends, up to this factor, waits for better proofs there, not for strengths."""
+"""An interval whose middle is no wider than both ends, up to this factor, waits for better proofs there, not for strengths."""
 
 LIMIT_SHARE = 1.0 / 3.0
 """Share of the time left that one strength may take."""
@@ -74,6 +74,7 @@ class Refinement:
         self.derived: set[tuple[float, float, float]] = set()
         self.tried: set[float] = set()
         self.seen: dict[tuple[float, float], float] = {}
+        self.limits: dict[float, float] = {}
         self.stopped: Status | None = None
         self.first: list[float] = []
 
@@ -160,6 +161,8 @@ class Refinement:
 
     def start(self, beta: float) -> TwoLayerReLU | None:
         """Where to start a strength: at the neighbours' blend, or at the only neighbour."""
+        if beta in self.ends:
+            return self.ends[beta].network
         left, right = self.neighbours(beta)
         if left is not None and right is not None:
             return self.between.blend(left, right, beta)
@@ -217,7 +220,8 @@ class Refinement:
             return beta in self.ends
         if right.beta - left.beta <= 0.25 * self.tol * left.beta:
             return True
-        own = max(float(known.widths(np.array(np.clip(end.beta, self.lo, self.hi)))) for end in (left, right))
+        # the better end is the measure: proofs are quicker further up, where a strength may be proven that was not below
+        own = min(float(known.widths(np.array(np.clip(end.beta, self.lo, self.hi)))) for end in (left, right))
         return own > 0.5 * self.tol and float(known.widths(np.array(beta))) <= SPENT * own
 
     # ------------------------------------------------------------------ solving
@@ -228,11 +232,22 @@ class Refinement:
             wanted = self.wanted(count)
             if self.deadline.passed():
                 self.stopped = Status.TIME_LIMIT
+            elif not wanted and (again := self.again()):
+                self.solve(again, executor, n_jobs)
             elif not wanted:
                 self.stopped = Status.STALLED  # unless it is narrow, which the band itself decides
             else:
                 self.solve(wanted, executor, n_jobs)
         return self.band(self.stopped)
+
+    def again(self) -> list[float]:
+        """The widest solved strength that was cut off by its share of the time, where there is now twice as much for it."""
+        left = LIMIT_SHARE * self.deadline.left()
+        known = self.envelope()
+        open_ = [b for b, limit in self.limits.items() if b in self.ends and np.isfinite(left) and left > 2.0 * limit]
+        widths = {b: float(known.widths(np.array(b))) for b in open_ if self.lo <= b <= self.hi}
+        worst = max(widths, key=lambda b: widths[b], default=0.0)
+        return [worst] if widths.get(worst, 0.0) > self.tol else []
 
     def solve(self, betas: list[float], executor: Any, n_jobs: int) -> None:
         """Solve strengths, here or on an executor, and tell the callback of each."""
@@ -269,6 +284,8 @@ class Refinement:
         # the first grid shares the time, with as much left for what is between
         share = 1.0 / (len(self.first) + 2) if self.first else LIMIT_SHARE
         limit = max(share * left, 1e-3) if np.isfinite(left) else None
+        if limit is not None:
+            self.limits[beta] = limit
         start = self.start(beta)
         return (
             problem,
