@@ -43,6 +43,8 @@ _PUBLIC = {
     "beta_band": "relucvx._band",
     "BetaBand": "relucvx.band",
     "load_band": "relucvx.band",
+    "kernel_curve": "relucvx._curves",
+    "KernelCurve": "relucvx._curves",
     "for_each": "relucvx._many",
     "write_proof": "relucvx._proofs",
     "check_proof": "relucvx._proofs",

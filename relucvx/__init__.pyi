@@ -10,6 +10,8 @@ from relucvx._api import interpolate as interpolate
 from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
+from relucvx._curves import KernelCurve as KernelCurve
+from relucvx._curves import kernel_curve as kernel_curve
 from relucvx._many import for_each as for_each
 from relucvx._parallel import ParallelSolution as ParallelSolution
 from relucvx._parallel import certify_parallel as certify_parallel

@@ -102,7 +102,7 @@ class BetaBand(Result):
         InvalidInputError
             For strengths outside the interval.
         """
-        return self._of(beta, self.envelope.lower)
+        return self.at_each(beta, self.envelope.lower)
 
     def upper(self, beta: ArrayLike) -> Any:
         """Upper bound on p* at a strength, or at each of an array of them: the objective of a network that exists.
@@ -112,9 +112,16 @@ class BetaBand(Result):
         InvalidInputError
             For strengths outside the interval.
         """
-        return self._of(beta, self.envelope.upper)
+        return self.at_each(beta, self.envelope.upper)
 
-    def _of(self, beta: ArrayLike, curve: Any) -> Any:
+    def at_each(self, beta: ArrayLike, curve: Any) -> Any:
+        """Values of a function of arrays (k,) at strengths of the interval, in the shape that they come in.
+
+        Raises
+        ------
+        InvalidInputError
+            For strengths outside the interval.
+        """
         given = as_numpy(beta, "beta")
         at = as_strengths(given.reshape(-1) if given.ndim else [beta])
         if at.min() < self.lo or at.max() > self.hi:

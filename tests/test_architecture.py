@@ -58,6 +58,7 @@ LAYERS = (
     ("_statistics",),
     ("_refinement",),
     ("_band",),
+    ("_curves",),
     ("warmup",),
     ("training",),
     ("theory",),

@@ -103,6 +103,9 @@ DOORS = {
     },
     rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
     rx.load: lambda: {"path": "nowhere.npz"},
+    rx.kernel_curve: lambda: {
+        "band": rx.beta_band(X, Y, 0.5, 1.0, tol=0.1), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0,
+    },
     rx.load_band: lambda: {"path": "nowhere.npz"},
     rx.write_proof: lambda: {
         "solution": solved(), "path": "proof.json", "room": 1e-3, "max_cones": 1000, "time_limit": 5.0,
@@ -279,6 +282,7 @@ NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
 
 MADE_BY_US = {
     rx.BetaBand, rx.ParallelSolution,
+    rx.KernelCurve,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
     rx.CheckedProof,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,

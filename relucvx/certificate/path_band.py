@@ -228,11 +228,17 @@ class Between:
             N, size = (1.0 - t) * left.dual + t * right.dual, np.abs(left.dual) + np.abs(right.dual)
             norm = (1.0 - t) * left.beta + t * right.beta
         point = balance_dual(self.near, N)
-        # D is a norm: what rounding and the way into the domain move, row by row, it can grow by
-        moved = np.linalg.norm(np.abs(point - N) + 8.0 * EPS * size, axis=1) * (1.0 + 8.0 * EPS)
-        bound = norm * (1.0 + 8.0 * EPS) + float(moved @ self.reach) * (1.0 + (len(moved) + 8) * EPS)
+        bound = norm * (1.0 + 8.0 * EPS) + self.moved(point, N, size)
         lower = scale_dual(self.at(beta), point, bound)[1]
         return max(0.0, lower - EVALUATION.value * lower)
+
+    def moved(self, point: Array, N: Array, size: Array) -> float:
+        """How much D can grow from N, whose entries are off by a few roundings of ``size``, to a point near it.
+
+        D is a norm: row by row it grows by at most what is moved times the reach of the row.
+        """
+        moved = np.linalg.norm(np.abs(point - N) + 8.0 * EPS * size, axis=1) * (1.0 + 8.0 * EPS)
+        return float(moved @ self.reach) * (1.0 + (len(moved) + 8) * EPS)
 
     def blend(self, left: Knot, right: Knot, beta: float) -> TwoLayerReLU:
         """The blend of two networks whose line is the lowest at a strength; neurons side by side."""
