@@ -282,7 +282,7 @@ NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
 
 MADE_BY_US = {
     rx.BetaBand, rx.ParallelSolution,
-    rx.KernelCurve,
+    rx.KernelCurve, rx.KernelRange, rx.StatisticRange,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
     rx.CheckedProof,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
