@@ -20,6 +20,9 @@ from relucvx.types import Array
 FORMAT = 1
 """Of files of cells; another number is refused."""
 
+RANGES = ("least", "most")
+"""Ends of the certified range over all optima, in cells that were asked for one."""
+
 NUMBERS = ("value", "objective", "lower", "rel_gap", "beta", "neurons", "seconds")
 """What a cell has a number for."""
 
@@ -56,6 +59,7 @@ class Store:
         try:
             cell = (float(record["x"]), float(record["y"]))
             found = {**record, **{name: _number(record[name]) for name in NUMBERS}}
+            found |= {name: _number(record.get(name)) for name in RANGES}
         except (KeyError, TypeError, ValueError) as error:
             raise DataFileError(
                 explain(f"cells in {self.path}", f"a line without {error}", "", "another file")
@@ -76,7 +80,7 @@ class Store:
             name: np.array(
                 [[self.cells.get((float(a), float(b)), {}).get(name, np.nan) for a in columns] for b in rows]
             )
-            for name in NUMBERS
+            for name in (*NUMBERS, *RANGES)
         }
 
 
@@ -92,7 +96,7 @@ def _number(value: Any) -> float:
 def is_head(found: dict[str, Any]) -> bool:
     """Whether a line says what cells are of."""
     keys = {"format", "family", "statistic", "x_name", "y_name", "fixed", "tol"}
-    return set(found) == keys and found["format"] == FORMAT and isinstance(found["fixed"], dict)
+    return set(found) - {"interval"} == keys and found["format"] == FORMAT and isinstance(found["fixed"], dict)
 
 
 def _differences(known: dict[str, Any], head: dict[str, Any]) -> str:

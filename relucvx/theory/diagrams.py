@@ -10,12 +10,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from relucvx._api import solve
 from relucvx._many import for_each
+from relucvx._statistics import kernel_statistic
 from relucvx.conversion import as_float, as_path, shown
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.interrupts import carrying
@@ -26,6 +27,9 @@ from relucvx.theory.families import Member, as_family, as_statistic
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result
 from relucvx.validation import as_positive
+
+RANGED = {"parallelism": "factors", "nc1_quotient": "labels", "participation_ratio": None}
+"""Statistics whose range over all optima can be certified, and what of a member they are about."""
 
 figures = later("relucvx.metrics.figures")
 
@@ -45,6 +49,8 @@ class PhaseDiagram(Result):
         The other parameters that were given.
     values : ndarray, shape (len(y), len(x))
         The statistic of the optimum that was found; NaN where a cell is missing, or the statistic has no value.
+    leasts, mosts : ndarray, shape (len(y), len(x))
+        Certified range of the statistic over all optima of any width; NaN where none was asked for.
     objectives, lowers, rel_gaps : ndarray, shape (len(y), len(x))
         The objective of that network, the proven lower bound on every objective, and the relative gap between the two.
     betas, neurons, seconds : ndarray, shape (len(y), len(x))
@@ -56,9 +62,10 @@ class PhaseDiagram(Result):
 
     Notes
     -----
-    Where optima are not unique, others than the one found can have another value: what is proven of a cell is the objective.
+    Where optima are not unique, others than the one found can have another value: what is proven of a cell is the objective,
+    and the range where one was asked for.
 
-    Status: certified numerically (objectives), sampled evidence (the statistic where optima are not unique). Source: [relucvx].
+    Status: certified numerically (objectives, ranges), sampled evidence (values where optima differ). Source: [relucvx].
 
     Examples
     --------
@@ -76,6 +83,8 @@ class PhaseDiagram(Result):
     y: Array
     fixed: dict[str, Any]
     values: Array
+    leasts: Array
+    mosts: Array
     objectives: Array
     lowers: Array
     rel_gaps: Array
@@ -92,7 +101,7 @@ class PhaseDiagram(Result):
 
     def to_frame(self) -> Any:
         """A pandas DataFrame with one row per cell."""
-        names = ("values", "objectives", "lowers", "rel_gaps", "betas", "neurons", "seconds")
+        names = ("values", "leasts", "mosts", "objectives", "lowers", "rel_gaps", "betas", "neurons", "seconds")
         rows = [
             {
                 self.x_name: float(x),
@@ -151,6 +160,7 @@ def phase_diagram(
     out: str | os.PathLike[str] | None = None,
     tol: float = SOLVE.value,
     time_limit: float | None = 60.0,
+    interval: float | None = None,
     executor: Any = None,
     n_jobs: int | None = None,
     **fixed: Any,
@@ -169,6 +179,9 @@ def phase_diagram(
         A file that every cell is added to as it finishes. Where it exists, the cells in it are taken from there.
     tol, time_limit
         Of each cell, as in :func:`solve`; a cell that is not proven in time is stored with the gap it has.
+    interval : float, optional
+        Seconds of each cell for the certified range of the statistic over all optima (:func:`relucvx.kernel_statistic`), for
+        "parallelism", "nc1_quotient" and "participation_ratio".
     executor, n_jobs
         Where cells are solved, as in :func:`for_each`.
     **fixed
@@ -210,14 +223,25 @@ def phase_diagram(
     kind, make = as_family(family)
     label, measure = as_statistic(statistic)
     tol = as_positive(tol, "tol")
+    if interval is not None:
+        interval = as_positive(interval, "interval", fix="interval=10 (seconds)")
+        if label not in RANGED:
+            raise InvalidInputError(
+                explain(f"one of {', '.join(RANGED)} for ranges over all optima", label, "", "interval=None")
+            )
     head = {
         "format": FORMAT, "family": kind, "statistic": label, "x_name": names[0], "y_name": names[1],
         "fixed": {name: _plain(name, value) for name, value in fixed.items()}, "tol": tol,
     }  # fmt: skip
+    if interval is not None:
+        head["interval"] = interval
     store = Store(out, head)
     wanted = [(float(a), float(b)) for b in axes[1] for a in axes[0]]
     left = [cell for cell in dict.fromkeys(wanted) if cell not in store.cells]
-    tasks = [(make, measure, {**fixed, names[0]: _whole(a), names[1]: _whole(b)}, tol, time_limit) for a, b in left]
+    tasks = [
+        (make, (label, measure), {**fixed, names[0]: _whole(a), names[1]: _whole(b)}, tol, time_limit, interval)
+        for a, b in left
+    ]
     with carrying(lambda _: _diagram(store, axes, fixed)):
         for k, found in for_each(_cell, tasks, executor=executor, n_jobs=n_jobs):
             store.add(left[k], found)
@@ -261,10 +285,11 @@ def read_phase_diagram(path: str | os.PathLike[str]) -> PhaseDiagram:
 
 def _cell(
     make: Callable[..., Member],
-    measure: Callable[[Member, Any], float],
+    statistic: tuple[str, Callable[[Member, Any], float]],
     given: dict[str, Any],
     tol: float,
     limit: float | None,
+    interval: float | None,
 ) -> dict[str, Any]:
     """One cell: the problem, its certified optimum, and the statistic of that."""
     began = time.perf_counter()
@@ -288,13 +313,19 @@ def _cell(
         )
     sol = solve(member.problem, tol=tol, time_limit=limit)
     try:
-        value = float(measure(member, sol.network))
+        value = float(statistic[1](member, sol.network))
     except TypeError as error:
         raise InvalidInputError(
             explain("a statistic that makes a number of a member and a network", str(error), "", 'statistic="width"')
         ) from error
+    ends = (float("nan"), float("nan"))
+    if interval is not None:
+        about = RANGED[statistic[0]]
+        given = {} if about is None else {about: getattr(member, about)}
+        found = kernel_statistic(sol, cast(Any, statistic[0]), **given, time_limit=interval)
+        ends = (found.lower, found.upper)
     return {
-        "value": value, "objective": sol.objective, "lower": sol.certificate.lower,
+        "value": value, "least": ends[0], "most": ends[1], "objective": sol.objective, "lower": sol.certificate.lower,
         "rel_gap": float(sol.certificate.rel_gap), "beta": member.problem.beta, "neurons": sol.network.width,
         "seconds": time.perf_counter() - began, "status": sol.status.name, "scope": sol.certificate.scope.name,
     }  # fmt: skip
@@ -305,7 +336,8 @@ def _diagram(store: Store, axes: Any, fixed: dict[str, Any]) -> PhaseDiagram:
     head, grids = store.head, store.grids(*axes)
     return PhaseDiagram(
         family=head["family"], statistic=head["statistic"], x_name=head["x_name"], y_name=head["y_name"],
-        x=np.array(axes[0]), y=np.array(axes[1]), fixed=dict(fixed), values=grids["value"], objectives=grids["objective"],
+        x=np.array(axes[0]), y=np.array(axes[1]), fixed=dict(fixed), values=grids["value"],
+        leasts=grids["least"], mosts=grids["most"], objectives=grids["objective"],
         lowers=grids["lower"], rel_gaps=grids["rel_gap"], betas=grids["beta"], neurons=grids["neurons"],
         seconds=grids["seconds"], tol=head["tol"], computed=store.computed,
     )  # fmt: skip

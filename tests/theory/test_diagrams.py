@@ -52,6 +52,22 @@ def test_more_samples_are_the_earlier_ones_and_others():
     assert np.array_equal(few.problem.X, many.problem.X[:6])
 
 
+def test_ranges_over_all_optima_are_stored_with_the_cells(tmp_path):
+    file, grid = tmp_path / "cells.jsonl", {"x": {"x1": [0.6]}, "y": {"x2": [0.3]}}
+    found = phase_diagram("factorial", **grid, interval=10.0, out=file, n_jobs=1)
+    # the representation is abstract at every optimum, not only at the one found
+    assert found.leasts[0, 0] >= 0.999
+    assert found.leasts[0, 0] <= found.values[0, 0] + 1e-9
+    assert found.mosts[0, 0] >= found.values[0, 0] - 1e-9
+    again = phase_diagram("factorial", **grid, interval=10.0, out=file, n_jobs=1)
+    assert (again.computed, again.leasts[0, 0], again.mosts[0, 0]) == (0, found.leasts[0, 0], found.mosts[0, 0])
+    assert read_phase_diagram(file).leasts[0, 0] == found.leasts[0, 0]
+    with pytest.raises(DataFileError, match="cells of"):
+        phase_diagram("factorial", **grid, out=file, n_jobs=1)
+    with pytest.raises(InvalidInputError, match="for ranges over all optima"):
+        phase_diagram("factorial", **grid, statistic="width", interval=10.0, n_jobs=1)
+
+
 def test_what_is_stored_is_not_done_again(tmp_path):
     file = tmp_path / "cells.jsonl"
     small = phase_diagram("factorial", {"x1": [0.4]}, GRID["y"], out=file, n_jobs=1)
