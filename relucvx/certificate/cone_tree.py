@@ -103,7 +103,7 @@ def grow(
                     "a proof of " + (f"at most {max_cones:.0f} cones" if made > max_cones else "less time"),
                     f"{made} cones, {len(waiting)} of them open",
                     "many dimensions, or a dual point with too little room",
-                    "relucvx.write_proof(solution, path, room=1e-4), or more max_cones and time_limit",
+                    "room=1e-4",
                 )
             )
     return [record for root in roots for record in _preorder(root)]

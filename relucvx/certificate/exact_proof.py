@@ -92,8 +92,8 @@ def check_supported(problem: Problem) -> None:
             explain(
                 f"a loss among {', '.join(exact.LOSSES)}",
                 f"{problem.loss.name}",
-                "its values are no fractions, or it is of a class of your own",
-                "solution.certificate, which is proven in float64 with allowances for rounding",
+                "its values are no fractions, or it is of a class of your own; the certificate in float64 has it",
+                "solution.certificate",
             )
         )
     if problem.pooling is not None:
@@ -109,8 +109,8 @@ def _too_many(r: int, max_cones: float) -> ProofError:
         explain(
             f"at most {max_cones:.0f} cones",
             f"samples that span {r} dimensions, whose orthants are 2^{r}",
-            "",
-            "solution.certificate, which is proven in float64 with allowances for rounding",
+            "cones grow exponentially with the dimension; the certificate in float64 has no such limit",
+            f"max_cones={2 << r}" if r <= 16 else "solution.certificate",
         )
     )
 

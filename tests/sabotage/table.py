@@ -7,10 +7,11 @@ from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.optima_faults import FAULTS as OPTIMA
 from sabotage.program_faults import FAULTS as PROGRAM
+from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES)
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS)
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
