@@ -13,7 +13,7 @@ from relucvx.solution import Solution
 from relucvx.types import ArrayLike, Rng
 from relucvx.validation import as_positive
 
-SHARP = 1e-9
+SHARP = 1e-11
 """Relative gap from which on a solution is solved further: at delta = 0 its gap is all that a range is wide by."""
 
 SHARPEN = 0.25

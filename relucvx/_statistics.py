@@ -29,6 +29,9 @@ from relucvx.validation import as_matrix, as_positive
 Statistic = Literal["nc1_quotient", "parallelism", "distance", "outside", "participation_ratio"]
 STATISTICS: tuple[Statistic, ...] = ("nc1_quotient", "parallelism", "distance", "outside", "participation_ratio")
 
+CLOSE = 1e-3
+"""Where the ranges of numerator and denominator leave a quotient this share of its value, it is not bounded by itself."""
+
 
 @dataclass(frozen=True, repr=False)
 class StatisticRange(Result):
@@ -166,6 +169,8 @@ def kernel_statistic(
         raise InvalidInputError(explain(f"a statistic among {', '.join(STATISTICS)}", repr(statistic)))
     check_kernel_range(solution.problem)
     delta = as_positive(delta, "delta", allow_zero=True)
+    compile_kernels()  # before the clock starts
+    compile_signed()
     limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
     n = solution.problem.n_samples
     given = {"labels": labels, "factors": factors, "reference": reference, "basis": basis}
@@ -176,8 +181,6 @@ def kernel_statistic(
             raise InvalidInputError(explain(asked, f"{name}={'None' if value is None else '...'}"))
     question = _QUESTIONS[statistic](given, n)
     best, certificate = sharpened(solution, delta, limit, rng)
-    compile_kernels()
-    compile_signed()
 
     @one_thread_if_small
     def answered(problem: Problem, left: Deadline) -> StatisticRange:
@@ -208,13 +211,18 @@ def _scatter(given: dict[str, Any], n: int) -> Any:
     between = means @ (np.eye(C) - np.full((C, C), 1.0 / C)) @ means.T / C
 
     def ask(asked: Statistics) -> tuple[Interval, dict[str, tuple[float, float]]]:
-        asked.ends_left = 7
+        asked.ends_left = 4
         W, B = asked.linear(within), asked.linear(between)
-        found = asked.quotient(within, between)
-        # the two ranges bound the quotient as well
+        # the two ranges bound the quotient: what goes beyond them is asked only where they leave much open
+        found = Interval(0.0, np.inf, 0.0, 0.0)
         if B.lower > 0.0:
-            lower, upper = max(found.lower, W.lower / B.upper), min(found.upper, W.upper / B.lower)
-            found = Interval(max(lower, 0.0), upper, found.attained_lower, found.attained_upper)
+            found = Interval(max(W.lower, 0.0) / B.upper, max(W.upper, 0.0) / B.lower * (1.0 + 1e-14), 0.0, 0.0)
+        found = found.with_values(asked.quotients(within, between))
+        if B.lower > 0.0 and found.upper - found.lower > CLOSE * found.upper:
+            asked.ends_left = 2
+            joint = asked.quotient(within, between, B.lower)
+            lower, upper = max(found.lower, joint.lower), min(found.upper, joint.upper)
+            found = Interval(lower, upper, joint.attained_lower, joint.attained_upper)
         return found, {"tr S_W": (W.lower, W.upper), "tr S_B": (B.lower, B.upper)}
 
     return ask

@@ -86,23 +86,24 @@ class Statistics:
         lower, upper = self.lower(M), self.upper(M)
         return Interval(lower, upper, 0.0, 0.0).with_values(self.values(M))
 
-    def quotient(self, A: Array, B: Array) -> Interval:
-        """Of <K, A>/<K, B>, B positive semidefinite; without an end where <K, B> may vanish."""
-        least = self.lower(B)
+    def quotient(self, A: Array, B: Array, least: float | None = None) -> Interval:
+        """Of <K, A>/<K, B>, B positive semidefinite with <K, B> >= ``least``; without an end where <K, B> may vanish."""
+        least = self.lower(B) if least is None else least
         if least <= 0.0:
-            return Interval(-math.inf, math.inf, 0.0, 0.0).with_values(self._quotients(A, B))
+            return Interval(-math.inf, math.inf, 0.0, 0.0).with_values(self.quotients(A, B))
         upper = self._quotient_from_above(A, B, least)
         lower = -self._quotient_from_above(-A, B, least)
-        return Interval(lower, upper, 0.0, 0.0).with_values(self._quotients(A, B))
+        return Interval(lower, upper, 0.0, 0.0).with_values(self.quotients(A, B))
 
-    def _quotients(self, A: Array, B: Array) -> Array:
+    def quotients(self, A: Array, B: Array) -> Array:
+        """<K, A>/<K, B> of the networks found so far."""
         a, b = self.values(A), self.values(B)
         return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0.0)
 
     def _quotient_from_above(self, A: Array, B: Array, least: float) -> float:
         best, last = math.inf, -math.inf
         for turn in range(TURNS):
-            t = float(np.nanmax(self._quotients(A, B)))
+            t = float(np.nanmax(self.quotients(A, B)))
             # once nothing better is attained the same question has the same answer
             if turn and (t <= last + SETTLED * (1.0 + abs(t)) or best - t <= SETTLED * (1.0 + abs(t))):
                 break

@@ -18,8 +18,9 @@ BEST, DROPPED, LARGEST = 0, 1, 2
 SPLITS, DEEPEST = 1, 2
 """Places in a tally, beside SIZE."""
 
-HEAVY_WALL = 0.3
-"""Split at a wall that carries at least this share of the loss."""
+HEAVY_WALL, FEW_MIXED = 0.3, 6
+"""Split at a wall that carries at least this share of the loss, and at the heaviest of so few in any case: equal walls, as
+those of whitened data, would never be split at, and inside a cell the bound is exact."""
 
 ON_WALL = 1e-2
 """Walls this close to a point that was climbed to, relative to ||x_i||, may be where the maximum lies."""
@@ -276,7 +277,8 @@ def divide(
             record[DROPPED] = max(record[DROPPED], bound)
             continue
         if mixed > 0:
-            k, l = split_point(G, Z, dim, weight, mixed, heavy, share, HEAVY_WALL, point)
+            least = HEAVY_WALL if mixed > FEW_MIXED else 0.0
+            k, l = split_point(G, Z, dim, weight, mixed, heavy, share, least, point)
         else:
             # inside a cell the form is quadratic: the entry that is too large is what is halved
             k, l = edge[0], edge[1]

@@ -105,9 +105,7 @@ def test_two_hundred_trained_networks_are_inside():
         assert at.upper < near.upper
     count, used = 0, []
     for batch in range(8):
-        runs = rx.train(
-            X, Y, beta=beta, width=30, seeds=range(100 * batch, 100 * batch + 100), learning_rate=0.02, max_steps=1500
-        )
+        runs = rx.train(X, Y, beta=beta, width=30, seeds=range(100 * batch, 100 * batch + 100))
         for run in runs:
             if run.objective > sol.certificate.lower + delta or count == 200:
                 continue
