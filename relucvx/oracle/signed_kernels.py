@@ -206,8 +206,9 @@ def entry_bound(G: Any, a: Any, ra: Any, c: Any, rc: Any, sa: float, sc: float, 
             gram = 0.0
             for j in range(G.shape[1]):
                 gram += G[k, j] * G[l, j]
-            if k != l and first - second > worst * gram:
-                worst = (first - second) / max(gram, 1e-300)
+            # of generators at right angles any positive entry is too large
+            if k != l and (first - second) / max(gram, 1e-12) > worst:
+                worst = (first - second) / max(gram, 1e-12)
                 edge[0], edge[1] = k, l
             if first > 0.0:
                 alone = max(alone, first / gram if gram > 1e-12 else np.inf)
