@@ -109,3 +109,17 @@ def test_search_finds_the_largest_value_on_small_problems():
 def test_a_zero_dual_point_gains_nothing():
     problem, N = drawn(10)
     assert branch_norm(problem, 0.0 * N).upper <= 1e-12
+
+
+def test_either_sign_of_the_dual_point_has_the_same_norm():
+    """Where no line gains anything, a branch of opposite signs is best: for one sign of N as it is, else for the other."""
+    x = np.linspace(-1, 1, 7)
+    X = np.column_stack([x, np.ones(7)])
+    N = np.random.default_rng(0).standard_normal((4, 7))[3][:, None]
+    basis = np.linalg.qr(X)[0]
+    N = N - basis @ (basis.T @ N)
+    problem = rx.make_problem(X, N[:, 0], 1.0)
+    one, other = branch_norm(problem, N, time_limit=5.0), branch_norm(problem, -N, time_limit=5.0)
+    assert one.second == other.second == -1.0
+    assert one.lower == pytest.approx(other.lower, rel=1e-6)
+    assert one.lower > np.sqrt(2) * dual_norm(problem, N).upper
