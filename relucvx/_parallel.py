@@ -13,7 +13,7 @@ from relucvx.certificate.parallel import certify_branches, prove_branches
 from relucvx.deadline import Deadline
 from relucvx.interrupts import carrying, hurried
 from relucvx.network.parallel import ParallelReLU, as_parallel
-from relucvx.oracle import compile_kernels
+from relucvx.oracle.branches import compile_branches
 from relucvx.program.paths import check_branches
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -150,7 +150,7 @@ def solve_parallel(
     problem = as_problem(X, Y, beta, **options)
     tol, deadline = as_positive(tol, "tol", fix="tol=1e-4"), Deadline.of(time_limit)
     check_branches(problem)
-    compile_kernels()
+    compile_branches()
     found: BranchResult | None = None
 
     def certified(result: BranchResult, limit: Deadline) -> ParallelSolution:
@@ -248,7 +248,7 @@ def certify_parallel(
     branches = as_parallel(network if solution is None else solution.network)
     problem = as_problem(X, Y, beta, **options)
     tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
-    compile_kernels()
+    compile_branches()
 
     def proven(limit: Deadline) -> Certificate:
         return certify_branches(problem, branches, dual, tol=tol, time_limit=limit, callback=callback)

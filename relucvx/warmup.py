@@ -21,6 +21,7 @@ from relucvx.compiled import KERNELS, say_nothing
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import compile_kernels, dual_norm
+from relucvx.oracle.branches import compile_branches
 from relucvx.oracle.signed import compile_signed
 from relucvx.program import make_problem
 from relucvx.types import Array, Result
@@ -79,6 +80,10 @@ def _differences(_: np.random.Generator) -> None:
     compile_signed()
 
 
+def _branches(_: np.random.Generator) -> None:
+    compile_branches()
+
+
 def _arrangement(rng: np.random.Generator) -> None:
     enumerate_patterns(rng.standard_normal((7, 3)))
     # so many that they are listed wall by wall
@@ -123,6 +128,7 @@ STEPS: dict[str, Callable[[np.random.Generator], None]] = {
     "proofs": _proofs,
     "points that are easier to prove": _cover,
     "ranges of kernels": _differences,
+    "three layers in parallel": _branches,
     "patterns": _arrangement,
     "solve, certify, beta_max, optimal_set": _solver,
     "regions, folding, graph convexity": _regions,

@@ -37,6 +37,8 @@ rx.beta_max(X, y, loss="absolute")
 rx.optimal_set(rx.solve(X, y, 0.5))
 rx.optimal_set(rx.solve(X[:, :2], Y, 0.9, tol=1e-10))
 rx.interpolate(X[:5], y[:5])
+rx.interpolate(X[:5], Y[:5])
+rx.solve_parallel(X[:5, :1], y[:5], 0.5, bias="hidden", tol=1e-2)
 rx.enumerate_patterns(X)
 rx.sample_patterns(X, 50, rng=0)
 layer = torch.nn.Linear

@@ -9,6 +9,7 @@ convex functions, bounded by branch-and-bound over simplicial cones of R^(2 D) (
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
@@ -19,7 +20,7 @@ import numpy as np
 
 from relucvx.deadline import Deadline, Limit
 from relucvx.oracle import branch_kernels as kernels
-from relucvx.oracle.dual_norm_bound import dual_norm
+from relucvx.oracle.dual_norm_bound import compile_kernels, dual_norm
 from relucvx.oracle.form import Form, form_of
 from relucvx.oracle.least_norm import passive_room
 from relucvx.oracle.ridges import Climb, climbed
@@ -75,6 +76,21 @@ class BranchNorm(Result):
     cones: int
     seconds: float
     outcome: str
+
+
+@functools.cache
+def compile_branches() -> None:
+    """Compile or load the kernels once, on a toy problem, so that no time limit is spent on it.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
+    compile_kernels()
+    found = _Heap(2)
+    X, N = np.ones((1, 1)), np.ones(1)
+    kernels.search(
+        X, N, found.cones, found.bounds, found.depths, found.heap, found.free, found.counts, found.best, found.witness,
+        0.0, math.inf, 1e-15, 1, found.room,
+    )  # fmt: skip
 
 
 def branch_values(X: Array, N: Array, U: Array, second: float | Array = -1.0) -> Array:
