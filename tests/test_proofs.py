@@ -137,6 +137,8 @@ def random_forgery(text, rng):
 
     at = int(rng.integers(len(parts)))
     walk(parts[at], [])
+    if not spots:  # a leaf without numbers
+        return text
     path = spots[int(rng.integers(len(spots)))]
     holder = parts[at]
     for key in path[:-1]:
