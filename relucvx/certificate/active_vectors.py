@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from relucvx.certificate.active_directions import HOPELESS, ActiveSet, problem_reach
-from relucvx.certificate.caps import bound_outside, compile_caps
+from relucvx.certificate.caps import bound_outside, compile_caps, in_cap
 from relucvx.certificate.continuum import Continuum, find_continua
 from relucvx.certificate.isolation import Cap, Kinks, isolate, polish, shells
 from relucvx.certificate.polytope import Polytope
@@ -134,8 +134,10 @@ class Isolated:
         """Take the maxima next to reduced directions, those that reach the cut."""
         for w in points:
             if deadline.passed():
-                return
+                break
             self.add(w)
+        # the highest first: what lies in the cap of one of them needs none of its own
+        self.points.sort(key=lambda u: -float(np.linalg.norm(self.kinks.output(u))))
 
     def open(self) -> list[Array]:
         """Maxima that were not shown to be alone."""
@@ -145,7 +147,7 @@ class Isolated:
         """Whether the maximum next to a reduced direction reaches the cut and is a new one."""
         u, _ = polish(self.kinks, self.kinks.scaled(w))
         signs = (1.0, -1.0) if self.mirrored else (1.0,)
-        if float(np.linalg.norm(self.kinks.output(u))) < self.cut:
+        if float(np.linalg.norm(self.kinks.output(u))) < self.cut or self._covered(u):
             return False
         if any(float(np.linalg.norm(u - s * known)) < APART for known in self.points for s in signs):
             return False
@@ -157,7 +159,10 @@ class Isolated:
         limit = 2 * len(self.points) + SPARE
         while len(self.points) <= min(limit, MOST):
             # a maximum that is alone in no cap settles that nothing will be proven
-            for u in self.points[len(self.caps) :]:
+            for u in self.open():
+                if self._covered(u):
+                    self.points = [known for known in self.points if known is not u]
+                    continue
                 cap = isolate(self.kinks, u)
                 if cap is None:
                     return ALONE
@@ -179,6 +184,12 @@ class Isolated:
             if not any(added):
                 return ALONE
         return OPEN
+
+    def _covered(self, u: Array) -> bool:
+        """Whether a maximum lies in a cap that holds another one, which then stands for it."""
+        w, p, unit = self.kinks.reduced(u), self.kinks.penalized, 1.0 / self.kinks.unit
+        signs = (1.0, -1.0) if self.mirrored else (1.0,)
+        return any(in_cap(s * w, p, cap.centre, cap.width, unit) for cap in self.caps for s in signs)
 
     def _regions(self) -> tuple[Array, Array, Array]:
         """Centres, widths and levels of the caps and their shells, on both sides where F is even."""

@@ -70,6 +70,9 @@ VERTICES = 6
 STRICT = 1e-6
 """Share of beta by which what is shown to be below it must be."""
 
+GROWTH = 1.15
+"""By which each shell is wider than the one inside it: what it asks grows with its width."""
+
 SHELL = 1e-10
 """Share of beta by which F of N* is shown to stay below it near a maximum."""
 
@@ -272,12 +275,12 @@ def shells(kinks: Kinks, u: Array, width: float) -> list[tuple[float, float]]:
     """
     a = max(kinks.beta - float(np.linalg.norm(kinks.output(u))), 0.0) + kinks.slack
     found = []
-    for wider in (w for w in WIDTHS if w > width):
+    for wider in width * GROWTH ** np.arange(1, int(np.log(max(WIDTHS[0] / width, 1.0)) / np.log(GROWTH)) + 1):
         sideways = _around(kinks, u, wider).sideways
         rest = kinks.beta * (1.0 - SHELL) - kinks.value * wider * (1.0 + wider)
         square = a**2 + rest**2 - kinks.value * (2.0 * sideways + kinks.value)
         if np.isfinite(sideways) and square > 0.0:
-            found.append((wider, float(np.sqrt(square)) - a))
+            found.append((float(wider), float(np.sqrt(square)) - a))
     return found
 
 
