@@ -253,7 +253,7 @@ class ColumnGeneration:
         witness = self._prove(threshold)
         if witness is None:
             return None
-        state.n_starts = min(4 * state.n_starts, MOST_STARTS)
+        state.n_starts = min(2 * state.n_starts, MOST_STARTS)
         near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200, deadline=state.deadline)
         return np.array([witness, *(form.to_original(w) for w in near)])
 
