@@ -100,5 +100,8 @@ def test_a_premise_that_cannot_be_measured_is_not_met(shared):
 @pytest.mark.parametrize("script", [s for s in EXAMPLES if takes_options(s)], ids=lambda p: p.stem)
 def test_every_example_with_verdicts_states_premises(script):
     source = script.read_text()
-    assert "conclude(" in source
-    assert "given(" in source
+    if "rx.train(" in source or "digits_nets" in source:
+        assert "conclude(" in source
+        assert "given(" in source
+    else:  # certified numbers need no premise; that they say what the text says is asserted
+        assert "\nassert " in source

@@ -153,7 +153,7 @@ def subsets(n):
     ("X", "count"),
     [
         pytest.param(threshold_inputs(4), 1882, id="threshold functions of 4 variables"),
-        pytest.param(threshold_inputs(5), 94572, id="threshold functions of 5 variables"),
+        pytest.param(threshold_inputs(5), 94572, id="threshold functions of 5 variables", marks=pytest.mark.slow),
         pytest.param(differences(6), factorial(6), id="permutations of 6"),
         pytest.param(coordinates_and_pairs(4), 2**4 * factorial(4), id="signed permutations of 4"),
         pytest.param(coordinates_and_pairs(5), 2**5 * factorial(5), id="signed permutations of 5"),
@@ -191,7 +191,7 @@ def nearly_concurrent(rng, offset):
     return walls / np.linalg.norm(walls, axis=1, keepdims=True), others / np.linalg.norm(others, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("offset", [4e-11, 1e-10, 1e-9, 1e-7])
+@pytest.mark.parametrize("offset", [pytest.param(4e-11, marks=pytest.mark.slow), 1e-10, 1e-9, 1e-7])
 def test_slivers_above_the_tolerance_are_found(offset):
     rng = np.random.default_rng(3)
     seen = 0

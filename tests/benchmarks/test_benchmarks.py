@@ -13,10 +13,13 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-LONG = ("oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands", "phase_diagrams")
+LONG = (
+    "limits", "slices", "kernels", "oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands",
+    "phase_diagrams",
+)  # fmt: skip
 SCRIPTS = (
-    "enumeration", "solvers", "against_pyscnn", "kernels", "graph_convexity", "lines",
-    "alignment", "slices", "limits",
+    "enumeration", "solvers", "against_pyscnn", "graph_convexity", "lines",
+    "alignment",
     *(pytest.param(name, marks=pytest.mark.slow) for name in LONG),
 )  # fmt: skip
 
