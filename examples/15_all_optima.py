@@ -54,8 +54,8 @@ def draw(found, path):
     axes.set_xticks(np.arange(len(common)), [f"{x2:g}" for x2 in common])
     axes.set_xlabel("common mode x2 of the inputs")
     axes.set_ylabel("parallelism")
-    axes.set_ylim(-0.3, 1.05)
-    axes.legend(loc="lower right", fontsize="small", frameon=False)
+    axes.set_ylim(-0.5, 1.05)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize="small", frameon=False)
     figure.savefig(Path(path) / "all_optima.png", dpi=150)
     plt.close(figure)
 
