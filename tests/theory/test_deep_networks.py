@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from theory.claim_checks import CHECKS, assert_every_prediction_can_be_missed
+from theory.claim_checks import CHECKS
 
 from relucvx.theory import claim
 from relucvx.theory.deep_networks import CLAIMS
@@ -127,16 +127,7 @@ def test_explicit_threshold_of_the_notes():
     assert threshold.check(instance).verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize(
-    ("claim", "check"),
-    [
-        pytest.param(
-            claim, check, id=f"{claim.id}-{check.__name__}",
-            marks=[pytest.mark.slow] if claim.id in TRAINED and check is assert_every_prediction_can_be_missed else [],
-        )
-        for claim in CLAIMS
-        for check in CHECKS
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
 def test_claims(claim, check):
     check(claim)
