@@ -119,6 +119,11 @@ class Activation:
         """Coefficient of max(t, 0) in phi(t) = linear·t + hinge·max(t, 0)."""
         return self.slope_pos - self.slope_neg
 
+    @property
+    def steepest(self) -> float:
+        """The larger modulus of the two slopes: |phi(s) - phi(t)| <= steepest·|s - t|."""
+        return max(abs(self.slope_neg), abs(self.slope_pos))
+
     def __call__(self, t: Array) -> Array:
         return self.slope_neg * np.minimum(t, 0.0) + self.slope_pos * np.maximum(t, 0.0)
 

@@ -104,7 +104,7 @@ def find_active(
         zero = delta is not None and delta * problem_reach(problem) < problem.beta
         return ActiveSet(empty, np.zeros(0), np.zeros(0), zero, 1.0 if zero else 0.0, False, False, 0)
     # by how much the value of a direction may differ between N and the optimal dual point
-    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    steepest = problem.activation.steepest
     needed = 0.0 if delta is None else steepest * delta * form.reach
     # where that is a good part of beta every direction could be active: only a search is left
     if needed > HOPELESS * problem.beta:
@@ -158,7 +158,7 @@ def problem_reach(problem: Problem) -> float:
     size = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
     if problem.bias.is_free:
         size = size + size.max(initial=0.0)
-    return max(abs(act.slope_neg), abs(act.slope_pos)) * float(np.linalg.norm(problem.per_sample(size)))
+    return act.steepest * float(np.linalg.norm(problem.per_sample(size)))
 
 
 class _Finder:
@@ -254,7 +254,7 @@ class _Finder:
         """How far directions of the optimum may be from the maximisers, and how far their atoms."""
         if needed is None:
             return None, None
-        steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+        steepest = problem.activation.steepest
         within = (off + needed + 4.0 * self.form.rounding()) / problem.beta
         return within, steepest * self.form.reach * within
 

@@ -68,7 +68,7 @@ def find_active_vectors(
         separation = 1.0 if zero else 0.0
         return ActiveSet(empty, np.zeros((0, problem.n_weights_out)), np.zeros(0), zero, separation, False, False, 0)
     act = problem.activation
-    steepest = max(abs(act.slope_neg), abs(act.slope_pos))
+    steepest = act.steepest
     # how much the value may differ for the optimal dual point; more than a permille of beta says nothing
     doubt = 0.0 if delta is None else min(steepest * delta * form.reach, 1e-3 * problem.beta)
     points, values = local_maxima(

@@ -117,7 +117,7 @@ def _off_subgradient(problem: Problem, N: Array) -> float:
     off = float(np.maximum(np.maximum(-high - N, N + low), 0.0).sum())
     X = problem.X - problem.X.mean(axis=0) if problem.bias.is_free else problem.inputs
     lengths = problem.per_sample(np.linalg.norm(X, axis=1))
-    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    steepest = problem.activation.steepest
     return 4.0 * off * steepest * float(lengths.max()) * (1.0 + 1e-9)
 
 
@@ -127,7 +127,7 @@ def _largest_norm(problem: Problem) -> float:
     reach = np.linalg.norm(problem.inputs[:, : problem.penalized], axis=1)
     if problem.bias.is_free:
         reach = reach + reach.max(initial=0.0)
-    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    steepest = problem.activation.steepest
     size = np.linalg.norm(np.maximum(np.abs(low), np.abs(high)), axis=1)
     return steepest * float(size @ problem.per_sample(reach)) * (1.0 + 1e-9)
 
@@ -145,7 +145,7 @@ class _DecayedBias:
     def __init__(self, problem: Problem, deadline: Deadline) -> None:
         self.problem, self.deadline = problem, deadline
         act = problem.activation
-        steepest = max(abs(act.slope_neg), abs(act.slope_pos))
+        steepest = act.steepest
         self.reach = problem.per_sample(steepest * np.linalg.norm(problem.inputs, axis=1))
 
     def norm(self, N: Array) -> tuple[float, float]:

@@ -188,7 +188,7 @@ class _Planes:
         lengths = np.linalg.norm(self.problem.inputs[:, : self.problem.penalized], axis=1)
         act = self.problem.activation
         far = lengths.max(initial=0.0) if self.problem.bias.is_free else 0.0
-        return self.problem.per_sample(max(abs(act.slope_neg), abs(act.slope_pos)) * (lengths + far))
+        return self.problem.per_sample(act.steepest * (lengths + far))
 
 
 def _minus_slopes(problem: Problem, tol: float) -> tuple[Array, Array]:

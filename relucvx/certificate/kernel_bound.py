@@ -110,7 +110,7 @@ class Seeker:
         self.uncertain = self.excess + max(objective - lower, 1e-14 * objective)
         self.networks: list[TwoLayerReLU] = [problem.balanced(network)]
         form = form_of(problem, problem.Y if problem.Y.any() else np.ones_like(problem.Y))
-        self.reach = steepest(problem) * form.reach * (1.0 + 64 * EPS * len(form.X)) + _dropped(problem, form)
+        self.reach = problem.activation.steepest * form.reach * (1.0 + 64 * EPS * len(form.X)) + _dropped(problem, form)
         # beta/2 Σ||w||² is at most the objective, as losses are not negative
         self.trace = 2.0 * self.reach**2 * (objective + self.excess) / problem.beta * (1.0 + 8 * EPS)
 
@@ -278,12 +278,11 @@ def blended(problem: Problem, one: TwoLayerReLU, two: TwoLayerReLU, share: float
     return problem.network(W, V, sum((weight * neurons[2] for neurons, weight in parts), np.zeros(problem.n_outputs)))
 
 
-def steepest(problem: Problem) -> float:
-    """The larger modulus of the two slopes of the activation."""
-    return max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
-
-
 def _dropped(problem: Problem, form: Form) -> float:
     """How much longer phi(Xw) may be for what the reduced coordinates drop of X."""
     lost = problem.inputs - problem.inputs @ form.basis @ form.basis.T
-    return steepest(problem) * float(np.linalg.norm(problem.per_sample(np.linalg.norm(lost, axis=1)))) * (1.0 + 1e-9)
+    return (
+        problem.activation.steepest
+        * float(np.linalg.norm(problem.per_sample(np.linalg.norm(lost, axis=1))))
+        * (1.0 + 1e-9)
+    )

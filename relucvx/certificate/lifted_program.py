@@ -88,7 +88,7 @@ class LiftedProgram:
 
     def __init__(self, problem: Problem) -> None:
         # a power of two, in which the lifting's own bound is well scaled
-        self.unit = power_of_two(float(np.linalg.norm(problem.inputs, 2)) or 1.0)
+        self.unit = power_of_two(float(np.linalg.norm(problem.inputs, 2)))
         self.problem, self.lifting = problem, split_lifting(problem.inputs / self.unit, problem.activation)
         k = self.lifting.leading
         lines = -self.lifting.E[self.lifting.size - k :, :k]

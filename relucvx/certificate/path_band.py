@@ -208,7 +208,7 @@ class Between:
         if problem.bias.is_free:
             # |x·w + b| for ||w|| <= 1 and |b| up to the longest row, beyond which nothing changes
             lengths = lengths + lengths.max()
-        steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+        steepest = problem.activation.steepest
         self.reach = steepest * problem.per_sample(lengths) * (1.0 + 8.0 * EPS)
 
     def at(self, beta: float) -> Problem:

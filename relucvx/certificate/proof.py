@@ -101,9 +101,7 @@ def prove_dual(
         near, point, target=target, stop_above=stop_above, starts=starts, method=method, arrangement=arrangement,
         n_starts=n_starts, time_limit=time_limit, max_cones=max_cones, callback=callback, rng=rng,
     )  # fmt: skip
-    scaled, lower = scale_dual(near, point, bound.upper)
-    # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
-    return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), bound)
+    return _proof(problem, near, point, bound)
 
 
 def prove_lifted(problem: Problem, lifting: Lifting, unit: float, N: Array, S: Array) -> Proof:
@@ -120,8 +118,14 @@ def prove_lifted(problem: Problem, lifting: Lifting, unit: float, N: Array, S: A
     upper = unit * multiplier_bound(lifting, problem.spread(point), S)
     if upper < found.upper:
         found = dataclasses.replace(found, upper=max(upper, found.lower), method="semidefinite", outcome="budget")
-    scaled, lower = scale_dual(problem, point, found.upper)
-    return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), found)
+    return _proof(problem, problem, point, found)
+
+
+def _proof(problem: Problem, near: Problem, point: Array, bound: DualNormBound) -> Proof:
+    """What a bound on the dual norm of a point proves; ``near`` is an equal problem whose numbers cancel less."""
+    scaled, lower = scale_dual(near, point, bound.upper)
+    # The bound is valid as it is; the room is for those who evaluate objectives in float64 and compare.
+    return Proof(problem, scaled, max(0.0, lower - EVALUATION.value * lower), bound)
 
 
 class Prover:

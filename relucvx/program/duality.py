@@ -138,7 +138,7 @@ def rounding_of_norm(problem: Problem, N: Array) -> float:
     -----
     Status: theorem (first-order constants rounded up). Source: [relucvx]
     """
-    steepest = max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    steepest = problem.activation.steepest
     X = problem.inputs[:, : problem.penalized]
     if problem.bias.is_free:
         # columns of N sum to zero before and after, so that any shift of the rows is a shift of b: around their centre

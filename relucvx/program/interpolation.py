@@ -81,7 +81,7 @@ def _fits_basis(program: ConvexProgram) -> Array:
     gates = problem.activation.gate(program.patterns)
     start = np.ones((n, 1)) if problem.bias.has_output else np.zeros((n, 0))
     span = start / max(1.0, float(np.linalg.norm(start)))
-    scale = float(np.linalg.norm(Xa, 2)) * max(abs(problem.activation.slope_neg), abs(problem.activation.slope_pos))
+    scale = float(np.linalg.norm(Xa, 2)) * problem.activation.steepest
     # as many patterns at a time as a square matrix holds
     batch = max(1, 4 * n // Xa.shape[1])
     for first in range(0, len(gates), batch):

@@ -113,7 +113,7 @@ def split_lifting(inputs: Array, activation: Activation) -> Lifting:
         reach = 1.0 + 64.0 * d * EPS  # the rows of the basis are orthonormal up to rounding
     # one coordinate for all rows on a line: relu(a r·w) is a multiple of relu(r·w), or of relu(-r·w)
     lines, line_of, factor = _lines(X)
-    gain = max(abs(activation.slope_neg), abs(activation.slope_pos))
+    gain = activation.steepest
     on_line = factor[:, None] * lines[line_of]
     lost = gain * (lost + np.linalg.norm(inputs - on_line @ basis, axis=1))
     p, k = lines.shape

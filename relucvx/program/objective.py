@@ -195,7 +195,7 @@ def _parts_from_above(problem: Problem, net: TwoLayerReLU) -> tuple[float, float
 def _fit_and_error(problem: Problem, net: TwoLayerReLU) -> tuple[Array, Array]:
     """The fit (n, c), and a bound on the rounding of each entry (sums of k terms: k roundings each)."""
     act = problem.activation
-    steep = max(abs(act.slope_neg), abs(act.slope_pos))
+    steep = act.steepest
     X, W, V = problem.X, net.weights_in, net.weights_out
     H = np.asarray(net.hidden(X))
     size = problem.sizes()

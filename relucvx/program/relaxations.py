@@ -215,7 +215,7 @@ def _nuclear_round(
     status = run_backend(cvx, backend, deadline)
     N = scaled.sy * balance_dual(scaled.problem, multiplier(link, problem))
     activation = problem.activation
-    steepest = max(abs(activation.slope_neg), abs(activation.slope_pos))
+    steepest = activation.steepest
     size = steepest * float(np.linalg.norm(problem.inputs, axis=1) @ np.linalg.norm(N, axis=1))
     # products of n terms and a backward stable SVD; and directions that the arrangement's tolerance left out
     slack = 8.0 * EPS * (len(N) + sum(shape)) * size + width * size

@@ -176,7 +176,7 @@ class _Cells:
         (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
         codes = face_codes(P, k, first, tail, succ)
         # a kink stretches errors by its steeper slope at most
-        steepest = max(abs(hidden.phi.slope_neg), abs(hidden.phi.slope_pos))
+        steepest = hidden.phi.steepest
         E[:, :k] *= steepest
         D[:, :k] *= steepest
         earlier = tuple(code[parent] for code in self.codes)
