@@ -230,6 +230,7 @@ def narrowest(polytope: Polytope, moves: Array, fit_error: float, total: float, 
     if polytope.free:
         A = np.column_stack([A, -A[:, -1]])
     extra = np.arange(k, A.shape[1])
+    # what atoms that are off, and a fit that is, may change together; and what nnls itself leaves
     allowed = CLEAR * (fit_error + float(moves.max(initial=0.0)) * total) + 2.0 * FITS * polytope.scale
     nodes = 0
 
@@ -248,6 +249,7 @@ def narrowest(polytope: Polytope, moves: Array, fit_error: float, total: float, 
             return True
         if len(chosen) <= most or kept == len(chosen):
             return False
+        # either the next direction is left out, or it is kept: together that is every set
         without = chosen[:kept] + chosen[kept + 1 :]
         return none_below(without, kept, most) and none_below(chosen, kept + 1, most)
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
@@ -37,6 +36,7 @@ from relucvx.solver.exact_polish import exact_polish
 from relucvx.solver.group_program import affordable
 from relucvx.solver.outputs import outputs_seconds, solve_outputs
 from relucvx.solver.result import Progress, SolverResult
+from relucvx.solver.state import Reporting
 from relucvx.solver.step_several_outputs import merged
 from relucvx.tolerances import CONIC, EPS
 from relucvx.types import Array, Rng, Status, resolve_rng
@@ -129,7 +129,7 @@ def least_norm(
     return run.result()
 
 
-class _Generation:
+class _Generation(Reporting):
     """Columns at hand, the best network that fits, the dual point of the last program and the best one proven."""
 
     def __init__(
@@ -140,15 +140,12 @@ class _Generation:
         callback: Callable[[Progress], bool | None] | None,
         rng: np.random.Generator,
     ) -> None:
-        self.problem, self.tol, self.deadline, self.rng = problem, tol, deadline, rng
-        self.callback = as_callable(callback, "callback")
-        self.began = time.perf_counter()
+        super().__init__(deadline, callback)
+        self.problem, self.tol, self.rng = problem, tol, rng
         self.W = np.zeros((0, problem.n_inputs))
         self.network, self.upper = problem.null_network(), np.inf
         self.N, self.proven, self.lower, self.norm = problem.Y * 0.0, problem.Y * 0.0, 0.0, float("nan")
-        self.status, self.round, self.idle, self.n_starts = Status.ITERATION_LIMIT, 0, 0, STARTS
-        self.violation, self.standing = float("inf"), 0
-        self.history: list[Progress] = []
+        self.idle, self.standing, self.n_starts = 0, 0, STARTS
         self.oracle: Oracle | None = None
 
     # ------------------------------------------------------------------ the loop
@@ -168,7 +165,7 @@ class _Generation:
             if self.standing > MOST_STANDING:
                 self.status = Status.STALLED
                 return
-            if self._stopped("solved"):
+            if self.stopped("solved"):
                 return
             columns = self._price()
 
@@ -205,19 +202,9 @@ class _Generation:
         pull = self.problem.activation(self.W @ self.problem.inputs.T) @ self.problem.spread(self.N)
         return self.W[(size > DUST[-2] * size.max(initial=0.0)) | (np.linalg.norm(pull, axis=1) > 1.0 - ACTIVE)]
 
-    def _stopped(self, phase: str) -> bool:
-        """Tell the callback; True when it asks to stop or the time is up."""
-        progress = Progress(
-            self.round, self.upper, self.lower, gap(self.upper, self.lower)[1] if np.isfinite(self.upper) else np.inf,
-            self.network.width, len(self.W), self.violation, time.perf_counter() - self.began, phase,
-        )  # fmt: skip
-        if phase != "proving":
-            self.history.append(progress)
-        if self.callback is not None and self.callback(progress):
-            self.status = Status.INTERRUPTED
-        elif self.deadline.passed():
-            self.status = Status.TIME_LIMIT
-        return self.status in (Status.INTERRUPTED, Status.TIME_LIMIT)
+    def sizes(self) -> tuple[int, int]:
+        """As :class:`relucvx.solver.state.Reporting`."""
+        return self.network.width, len(self.W)
 
     # ------------------------------------------------------------------ columns
     def _first(self) -> Array | None:
@@ -285,7 +272,7 @@ class _Generation:
         limited = np.isfinite(self.deadline.left())
         answer = self.oracle(
             self.N, target=target, stop_above=target, deadline=self.deadline if limited else Deadline(PROOF_SECONDS),
-            callback=lambda _: self._stopped("proving"), rng=self.rng,
+            callback=lambda _: self.stopped("proving"), rng=self.rng,
         )  # fmt: skip
         self.violation = answer.reached - 1.0
         if answer.lower > self.lower:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from relucvx.conversion import as_callable
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
@@ -29,6 +28,7 @@ from relucvx.program.paths import branches, check_branches, path_fit, path_objec
 from relucvx.program.problem import Problem
 from relucvx.solver.group_program import GroupProgram, affordable, dense_seconds, input_scale, target_scale
 from relucvx.solver.result import Progress
+from relucvx.solver.state import Reporting
 from relucvx.tolerances import CONIC
 from relucvx.types import Array, Rng, Status, resolve_rng
 
@@ -96,7 +96,7 @@ def solve_branches(
     Status: certified numerically (the caller recomputes the certificate). Source: [ergen-pilanci-2023], [relucvx]
     """
     check_branches(problem)
-    run = _Generation(problem, prove, tol, Deadline.of(time_limit), as_callable(callback, "callback"), resolve_rng(rng))
+    run = _Generation(problem, prove, tol, Deadline.of(time_limit), callback, resolve_rng(rng))
 
     def interrupted(_: object) -> BranchResult:
         run.status = Status.INTERRUPTED
@@ -107,7 +107,7 @@ def solve_branches(
     return run.result()
 
 
-class _Generation:
+class _Generation(Reporting):
     """Branches at hand, the best network, and the dual points of the last lasso and of the best proof."""
 
     def __init__(
@@ -119,39 +119,26 @@ class _Generation:
         callback: Callable[[Progress], bool | None] | None,
         rng: np.random.Generator,
     ) -> None:
-        self.problem, self.prove, self.tol, self.deadline, self.callback, self.rng = (
-            problem,
-            prove,
-            tol,
-            deadline,
-            callback,
-            rng,
-        )
-        self.began, self.round, self.idle, self.status = time.perf_counter(), 0, 0, Status.ITERATION_LIMIT
+        super().__init__(deadline, callback)
+        self.problem, self.prove, self.tol, self.rng, self.idle = problem, prove, tol, rng, 0
         D = problem.n_inputs
         self.U, self.signs, self.v = np.zeros((0, 2, D)), np.zeros(0), np.zeros(0)
         self.network = branches(problem, self.U, self.signs, self.v, problem.null_bias())
-        self.upper, self.violation = path_objective(problem, self.network), float("inf")
+        self.upper, self.lower = path_objective(problem, self.network), 0.0
         self.N = balance_dual(problem, residual(problem, path_fit(problem, self.network)))
         self.proof: Any = None
-        self.history: list[Progress] = []
 
     def run(self) -> None:
         """Rounds until the gap is proven or something ends the run."""
         while self.status is Status.ITERATION_LIMIT and self.round < ROUNDS:
             found = self._price()
-            if found is None or self._stopped("priced"):
+            if found is None or self.stopped("priced"):
                 return
             self.round += 1
             keep = np.abs(self.v) > DUST * np.abs(self.v).max(initial=0.0)
             self.U, self.signs = np.concatenate([self.U[keep], found[0]]), np.concatenate([self.signs[keep], found[1]])
-            if not self._solved() or self._stopped("solved"):
+            if not self._solved() or self.stopped("solved"):
                 return
-
-    @property
-    def lower(self) -> float:
-        """The best lower bound proven."""
-        return 0.0 if self.proof is None else float(self.proof.lower)
 
     # ------------------------------------------------------------------ columns
     def _price(self) -> tuple[Array, Array] | None:
@@ -172,12 +159,12 @@ class _Generation:
         limited = np.isfinite(self.deadline.left())
         proof = self.prove(
             problem, self.N, target=target, stop_above=target, time_limit=self.deadline if limited else Deadline(120.0),
-            callback=lambda _: self._stopped("proving"),
+            callback=lambda _: self.stopped("proving"),
         )  # fmt: skip
         bound = proof.bound
         self.violation = bound.lower / problem.beta - 1.0
         if proof.lower > self.lower:
-            self.proof = proof
+            self.proof, self.lower = proof, float(proof.lower)
         if gap(self.upper, self.lower)[1] <= self.tol:
             self.status = Status.CONVERGED
         elif self.status is Status.ITERATION_LIMIT and bound.outcome == "budget":
@@ -252,19 +239,9 @@ class _Generation:
         dual = self.N if self.proof is None else self.proof.dual
         return BranchResult(self.network, dual, self.lower, self.status, self.round, seconds, self.history, self.proof)
 
-    def _stopped(self, phase: str) -> bool:
-        """Tell the callback; True when it asks to stop or the time is up."""
-        progress = Progress(
-            self.round, self.upper, self.lower, gap(self.upper, self.lower)[1], self.network.n_branches, len(self.U),
-            self.violation, time.perf_counter() - self.began, phase,
-        )  # fmt: skip
-        if phase != "proving":
-            self.history.append(progress)
-        if self.callback is not None and self.callback(progress):
-            self.status = Status.INTERRUPTED
-        elif self.deadline.passed():
-            self.status = Status.TIME_LIMIT
-        return self.status in (Status.INTERRUPTED, Status.TIME_LIMIT)
+    def sizes(self) -> tuple[int, int]:
+        """As :class:`relucvx.solver.state.Reporting`, of branches."""
+        return self.network.n_branches, len(self.U)
 
 
 def _merged(U: Array, signs: Array, v: Array, tol: float) -> tuple[Array, Array]:

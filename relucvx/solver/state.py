@@ -38,7 +38,60 @@ MOST_ITERATIONS = 15_000
 """Of a descent that no convex step follows."""
 
 
-class State:
+class Reporting:
+    """What a run tells about itself, and how it is stopped: by its callback, or by the clock.
+
+    Attributes
+    ----------
+    upper, lower : float
+        The best objective met, and the best lower bound proven.
+    status : Status
+        ITERATION_LIMIT as long as the run goes on.
+    round, violation : int, float
+        Rounds begun; by what share of beta the dual point is exceeded.
+    history : list of Progress
+
+    Notes
+    -----
+    Status: a convention (a record, no statement). Source: [relucvx].
+    """
+
+    upper: float
+    lower: float
+
+    def __init__(self, deadline: Deadline, callback: Callable[[Progress], bool | None] | None) -> None:
+        self.deadline, self.callback = deadline, as_callable(callback, "callback")
+        self.began, self.round, self.violation = time.perf_counter(), 0, float("inf")
+        self.status = Status.ITERATION_LIMIT
+        self.history: list[Progress] = []
+
+    def sizes(self) -> tuple[int, int]:
+        """Neurons of the best network, and columns at hand."""
+        raise NotImplementedError
+
+    def record(self, phase: str) -> Progress:
+        """What is known at the end of a phase; it goes into the history, steps of a proof apart."""
+        relative = gap(self.upper, self.lower)[1] if np.isfinite(self.upper) else np.inf
+        progress = Progress(
+            self.round, self.upper, self.lower, relative, *self.sizes(), self.violation,
+            time.perf_counter() - self.began, phase,
+        )  # fmt: skip
+        if phase != "proving":
+            self.history.append(progress)
+        log.debug("%s", progress)
+        return progress
+
+    def stopped(self, phase: str) -> bool:
+        """Tell the callback; True when it asks to stop or the time is up."""
+        progress = self.record(phase)
+        if self.callback is not None and self.callback(progress):
+            self.status = Status.INTERRUPTED
+        elif self.deadline.passed():
+            self.status = Status.TIME_LIMIT
+        return self.status in (Status.INTERRUPTED, Status.TIME_LIMIT)
+
+
+class State(Reporting):
     """One solve, as the loop and the convex step see it.
 
     Attributes
@@ -51,10 +104,8 @@ class State:
         The dual point of the best lower bound, that bound, and the bound on its dual norm.
     proof : object
         What the certificate made of that dual point, where it was asked.
-    status : Status
-        ITERATION_LIMIT as long as the run goes on.
-    round, idle, violation : int, int, float
-        Rounds begun; rounds without progress; by what share of beta the dual point is exceeded.
+    idle : int
+        Rounds without progress.
     cells : int
         Columns at hand, where the convex step works on cells.
     n_starts : int
@@ -73,16 +124,17 @@ class State:
         callback: Callable[[Progress], bool | None] | None,
         rng: np.random.Generator,
     ) -> None:
-        self.problem, self.tol, self.deadline, self.rng = problem, tol, deadline, rng
-        self.callback = as_callable(callback, "callback")
-        self.began = time.perf_counter()
+        super().__init__(deadline, callback)
+        self.problem, self.tol, self.rng = problem, tol, rng
         self.network, self.upper = problem.null_network(), problem.null_value()
         self.keep_residual()
         self.proven_dual, self.lower, self.dual_norm_upper = np.zeros_like(problem.Y), 0.0, float("nan")
         self.proof: Any = None
-        self.status = Status.ITERATION_LIMIT
-        self.round, self.idle, self.violation, self.cells, self.n_starts = 0, 0, float("inf"), 0, 128
-        self.history: list[Progress] = []
+        self.idle, self.cells, self.n_starts = 0, 0, 128
+
+    def sizes(self) -> tuple[int, int]:
+        """As :class:`Reporting`."""
+        return self.network.width, self.cells
 
     @property
     def running(self) -> bool:
@@ -140,24 +192,3 @@ class State:
         """Where a search begins: at random, and at the network's own neurons."""
         own = own_starts(self.problem, self.network, form.to_reduced)
         return np.concatenate([random_directions(form, self.n_starts, self.rng), own])
-
-    # ------------------------------------------------------------------ reporting
-    def record(self, phase: str) -> Progress:
-        """What is known at the end of a phase; it goes into the history, steps of a proof apart."""
-        progress = Progress(
-            self.round, self.upper, self.lower, gap(self.upper, self.lower)[1], self.network.width,
-            self.cells, self.violation, time.perf_counter() - self.began, phase,
-        )  # fmt: skip
-        if phase != "proving":
-            self.history.append(progress)
-        log.debug("%s", progress)
-        return progress
-
-    def stopped(self, phase: str) -> bool:
-        """Tell the callback; True when it asks to stop or the time is up."""
-        progress = self.record(phase)
-        if self.callback is not None and self.callback(progress):
-            self.status = Status.INTERRUPTED
-        elif self.deadline.passed():
-            self.status = Status.TIME_LIMIT
-        return self.status in (Status.INTERRUPTED, Status.TIME_LIMIT)
