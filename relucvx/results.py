@@ -13,7 +13,7 @@ import shutil
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,7 @@ import numpy as np
 from relucvx.errors import DataFileError, explain
 from relucvx.later import later
 
+fcntl = later("fcntl")
 pandas = later("pandas")
 
 CAUSES = {
@@ -39,6 +40,12 @@ CAUSES = {
 
 TORN = b"\x18\n"
 """What ends a line whose writer was killed: the sign for "cancel", which JSON has nowhere: it is never taken for whole."""
+
+
+_writers: set[str] = set()
+"""Paths that threads of this process hold (see :func:`only_writer`)."""
+
+_writers_lock = threading.Lock()
 
 
 @contextmanager
@@ -200,14 +207,81 @@ def append_line(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def whole_lines(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a file of :func:`append_line` that were written to their end; none where there is no file."""
+    """The lines of a file of :func:`append_line` that were written to their end; none where there is no file.
+
+    Raises
+    ------
+    DataFileError
+        For what cannot be read, such as a folder.
+    """
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        cause = CAUSES.get(-1 if error.errno is None else error.errno, "")
+        raise DataFileError(
+            explain(f"a file of lines at {path}", error.strerror or str(error), cause, "the path of a file")
+        ) from error
     # what follows the last end of a line, and lines marked by whoever came next, were never finished
     lines = data.split(b"\n")[:-1]
-    return [line.decode("utf-8") for line in lines if not line.endswith(TORN[:-1])]
+    # of a file of something else whoever reads the lines says what they are not
+    return [line.decode("utf-8", "replace") for line in lines if not line.endswith(TORN[:-1])]
+
+
+@contextmanager
+def only_writer(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Let nobody else be in such a block with the same path meanwhile; a process that is killed leaves it.
+
+    Raises
+    ------
+    DataFileError
+        When another process, or another thread of this one, is in it.
+
+    Notes
+    -----
+    Source: [relucvx]. Status: theorem (a definition; without locks of the system, among threads of one process).
+    """
+    name = os.path.realpath(path)
+    with _writers_lock:
+        if name in _writers:
+            raise _taken(path, what)
+        _writers.add(name)
+    try:
+        with _locked(path, what):
+            yield
+    finally:
+        _writers.discard(name)
+
+
+@contextmanager
+def _locked(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        with suppress(ImportError):  # no locks on this system
+            # of the process, not of the open file: children that outlive us do not hold it
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise _taken(path, what) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(path: str | os.PathLike[str], what: str) -> DataFileError:
+    return DataFileError(
+        explain(
+            f"{what} that nobody else writes to",
+            f"{path}, which is held",
+            "another run is at work there",
+            "wait for it",
+        )
+    )
 
 
 def figure_bytes(figure: Any, kind: str, dpi: float) -> bytes:

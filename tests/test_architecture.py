@@ -39,6 +39,7 @@ LAYERS = (
         "executors",
         "interrupts",
         "results",
+        "records",
     ),
     ("network",),
     ("arrangement", "metrics", "kernel"),

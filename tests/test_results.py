@@ -3,12 +3,23 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from relucvx.errors import DataFileError
-from relucvx.results import append_line, check_writable, replacing, whole_lines, write_arrays, write_figure, write_text
+from relucvx.results import (
+    append_line,
+    check_writable,
+    only_writer,
+    replacing,
+    whole_lines,
+    write_arrays,
+    write_figure,
+    write_text,
+)
 
 
 def test_what_fails_halfway_leaves_the_old_file(tmp_path):
@@ -103,3 +114,29 @@ def test_lines_are_whole_or_not_there(tmp_path):
     assert whole_lines(file) == ["one", "zwei ä", "three", "four"]
     with pytest.raises(DataFileError, match="the folder does not exist"):
         append_line(tmp_path / "none" / "lines", "x")
+
+
+HOLD = """
+import sys
+from relucvx.results import only_writer
+with only_writer(sys.argv[1], "a folder"):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path):
+    file = tmp_path / "lock"
+    alone = pytest.raises(DataFileError, match="a folder that nobody else writes to")
+    with only_writer(file, "a folder"), alone, only_writer(file, "a folder"):
+        pass
+    run = subprocess.Popen([sys.executable, "-c", HOLD, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert run.stdout.readline() == b"in\n"
+    with pytest.raises(DataFileError, match="another run is at work there"), only_writer(file, "a folder"):
+        pass
+    run.kill()
+    run.communicate()
+    with only_writer(file, "a folder"):
+        pass
+    with pytest.raises(DataFileError, match="the folder does not exist"), only_writer(tmp_path / "none" / "lock", "x"):
+        pass

@@ -21,8 +21,9 @@ from relucvx.conversion import as_float, as_path, shown
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.later import later
+from relucvx.records import parsed
 from relucvx.results import as_frame, whole_lines
-from relucvx.theory.cells import FORMAT, Store, is_head, parsed
+from relucvx.theory.cells import FORMAT, Store, is_head
 from relucvx.theory.families import Member, as_family, as_statistic
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result

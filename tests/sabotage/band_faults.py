@@ -98,7 +98,7 @@ FAULTS = (
     ),
     Fault(
         "cells of other parameters taken from a file",
-        "theory.cells:Store.__init__",
+        "records:opened",
         "known != json.loads(json.dumps(head))",
         "False",
         f"{DIAGRAM}::test_other_cells_are_refused",
