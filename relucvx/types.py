@@ -7,6 +7,7 @@ import enum
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from relucvx.conversion import as_float, shown
 from relucvx.errors import InvalidInputError, explain
+from relucvx.markup import facts_table, one_line, rows_table, scalars
+from relucvx.results import as_frame
 
 Array: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -318,7 +321,16 @@ def _finite(value: Any) -> Any:
 
 
 class Result:
-    """Mixin for frozen result dataclasses: read-only arrays and ``to_dict``."""
+    """Mixin for frozen result dataclasses: read-only arrays, ``to_dict``, ``to_frame``, a short repr and HTML for notebooks.
+
+    A class says what it is about in :meth:`facts`, and in :meth:`records` where it is made of several; all else follows.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # a dataclass writes a repr with every array in it, unless its class has one
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -329,3 +341,22 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The result as nested plain Python values, ready for ``json.dumps`` (NaN stays a float)."""
         return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def facts(self) -> dict[str, Any]:
+        """What it is about, by name, in the order in which it is read: its fields."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """The rows of :meth:`to_frame`: one with the numbers and names among the facts, or one for each part."""
+        return [scalars(self.facts())]
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame: one row with its numbers and names, or one row for each of the parts that it is made of."""
+        return as_frame(list(self.records()))
+
+    def __repr__(self) -> str:
+        return one_line(type(self).__name__, self.facts())
+
+    def _repr_html_(self) -> str:
+        name = type(self).__name__
+        return facts_table(name, self.facts()) + rows_table(f"parts of {name}", self.records())

@@ -29,6 +29,7 @@ LAYERS = (
         "conversion",
         "labels",
         "later",
+        "markup",
         "validation",
         "archive",
         "deadline",

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
+from shown import HELD, assert_shown, results_in
 
 import relucvx as rx
 from relucvx import datasets, kernel, metrics
@@ -370,9 +371,12 @@ WORKS = [d for d in DOORS if d not in NEED_FILES]
 
 
 @pytest.mark.parametrize("door", WORKS, ids=name_of)
-def test_the_entries_work(door, tmp_path, monkeypatch):
+def test_the_entries_work_and_show_what_they_find(door, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # some of them write
-    called(door, DOORS[door]())
+    found = results_in(called(door, DOORS[door]()))
+    for result in found.values():
+        assert_shown(result)
+    assert set(HELD.get(door, "").split()) <= {kind.__name__ for kind in found}
 
 
 @pytest.mark.parametrize("door", DOORS, ids=name_of)

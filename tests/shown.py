@@ -1,0 +1,157 @@
+"""What every result shows: a line in an interpreter, tables in a notebook, strict JSON, a frame; figures where it draws."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+
+import relucvx as rx
+from relucvx import datasets, kernel, metrics
+from relucvx.markup import LONGEST_LINE
+from relucvx.types import Result, strict_json
+
+HELD = {
+    rx.solve: "Solution Problem TwoLayerReLU Certificate",
+    rx.optimal_set: "OptimalSet Staircase",
+    rx.kernel_range: "KernelRange KernelBound",
+    rx.kernel_statistic: "StatisticRange",
+    rx.kernel_curve: "KernelCurve Triple",
+    rx.beta_band: "BetaBand Envelope",
+    rx.solve_parallel: "ParallelSolution ParallelReLU",
+    rx.write_proof: "CheckedProof",
+    rx.enumerate_patterns: "Arrangement",
+    rx.doubly_nonnegative_bound: "Relaxation",
+    rx.lift_network: "ConvexPrimal",
+    rx.train: "Runs Run",
+    rx.compare: "Comparison Prediction Row Finding",
+    rx.PooledReLU: "PooledReLU",
+    rx.DeepNetwork: "DeepNetwork",
+    metrics.ccgp: "FactorScore",
+    metrics.class_folding: "ClassFolding PairFolding",
+    metrics.condition_averages: "ConditionAverages",
+    metrics.decoding_dimension: "DecodingDimension",
+    metrics.euclidean_convexity: "Convexity",
+    metrics.few_shot_matrix: "FewShotMatrix",
+    metrics.few_shot_snr: "FewShot",
+    metrics.folding: "SpaceFolding",
+    metrics.hamming_convex: "HammingConvexity",
+    metrics.largest_folding: "LargestFolding",
+    metrics.layer_similarity: "LayerSimilarity",
+    metrics.line_regions: "LineRegions",
+    metrics.linear_probe: "LinearProbe",
+    metrics.linear_separation: "LinearSeparation",
+    metrics.neural_collapse: "NeuralCollapse",
+    metrics.neuron_tuning: "NeuronTuning",
+    metrics.noise_corrected_kernel: "NoiseCorrectedKernel",
+    metrics.procrustes: "Procrustes",
+    metrics.separability: "Separability",
+    metrics.slice_regions: "SliceRegions",
+    metrics.two_nn: "TwoNN",
+    kernel.minimize_energy: "EnergyMinimum",
+    kernel.optimal_family: "OptimalFamily",
+    kernel.preactivation_certificate: "PreactivationCertificate",
+    kernel.spike_free: "SpikeFree",
+    datasets.factorial: "Dataset",
+}
+"""Doors, and the classes of what comes out of them or is part of it: `test_doors` shows each of these."""
+
+TAGS = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+"""Of the HTML of results; anything else is a text that was not escaped, or does more than show."""
+
+OUTSIDE = ("://", "url(", "@import", "src=", "href=", "javascript:", "<script", "<style")
+"""What would load something, or change the page that it stands in."""
+
+
+class Tables(HTMLParser):
+    """Reads the HTML of a result, and raises where it is not well formed or not accessible."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.cells, self.captions = [], 0, 0
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in TAGS or set(given) - {"style", "scope"}:
+            raise AssertionError(f"<{tag} {given}>")
+        if tag == "th" and given.get("scope") not in ("row", "col"):
+            raise AssertionError("a head without its scope")
+        if re.search(r"(?<!-)\b(color|background)[^;]*#", given.get("style", "")):
+            raise AssertionError(f"a colour of its own: {given}")
+        self.open.append(tag)
+        self.cells += tag == "td"
+        self.captions += tag == "caption"
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            raise AssertionError(f"</{tag}> closes something else")
+
+    def handle_data(self, data):
+        if data.strip() and self.open[-1:] not in (["td"], ["th"], ["caption"]):
+            raise AssertionError(f"text beside the cells: {data}")
+
+
+def assert_html(text):
+    """Raise unless a text is HTML that any notebook can show: tables alone, escaped, with nothing to load."""
+    found = [word for word in OUTSIDE if word in re.sub(r">[^<]*<", "><", text).lower()]
+    if found:
+        raise AssertionError(f"{found} in {text}")
+    reader = Tables()
+    reader.feed(text)
+    reader.close()
+    if reader.open or not reader.cells or not reader.captions:
+        raise AssertionError(f"left open {reader.open}, {reader.cells} cells, {reader.captions} captions")
+
+
+def assert_shown(result):
+    """Raise unless a result has a short line, HTML, strict JSON and a frame."""
+    line = repr(result)
+    if "\n" in line or len(line) > LONGEST_LINE or not line.startswith(type(result).__name__):
+        raise AssertionError(f"{len(line)} characters: {line}")
+    assert_html(result._repr_html_())
+    json.loads(strict_json(result))
+    if not isinstance(result.to_frame(), pd.DataFrame):
+        raise AssertionError("no frame")
+
+
+def results_in(value):
+    """The results in a value, each class once: the value, its fields, entries and what they hold."""
+    found = {}
+    _collect(value, found)
+    return found
+
+
+def _collect(value, found):
+    if isinstance(value, Result):
+        known = type(value) in found
+        found.setdefault(type(value), value)
+        if not known:
+            _collect([getattr(value, field.name) for field in dataclasses.fields(value)], found)
+    elif isinstance(value, dict):
+        _collect(list(value.values()), found)
+    elif isinstance(value, (list, tuple)):
+        for one in value[:20]:
+            _collect(one, found)
+
+
+def result_classes():
+    """Every result class of the package."""
+    for module in pkgutil.walk_packages(rx.__path__, "relucvx."):
+        if "__main__" not in module.name:
+            importlib.import_module(module.name)
+    return {c for c in _below(Result) if c.__module__.startswith("relucvx.")}
+
+
+def _below(cls):
+    return {cls}.union(*map(_below, cls.__subclasses__())) - {Result}
+
+
+def takes_axes(plot):
+    """Whether a method can be called alone, and draws on given axes."""
+    parameters = list(inspect.signature(plot).parameters.values())[1:]
+    named = any(p.name in ("ax", "axes") and p.default is None for p in parameters)
+    return named and all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)
