@@ -22,6 +22,9 @@ HEAVY_WALL, FEW_MIXED = 0.3, 6
 """Split at a wall that carries at least this share of the loss, and at the heaviest of so few in any case: equal walls, as
 those of whitened data, would never be split at, and inside a cell the bound is exact."""
 
+RIGHT_ANGLE = 1e-12
+"""Products of generators up to this are of right angles, rounding apart: what is too large there is added, not divided."""
+
 ON_WALL = 1e-2
 """Walls this close to a point that was climbed to, relative to ||x_i||, may be where the maximum lies."""
 
@@ -176,10 +179,13 @@ def heaviest(Z: Any, weight: Any, ztol: Any) -> Any:
 
 
 @compiled
-def entry_bound(G: Any, a: Any, ra: Any, c: Any, rc: Any, sa: float, sc: float, edge: Any, record: Any) -> Any:
-    """Smallest t² that majorises the form entry by entry, with the second square or without; the worst edge on the way.
+def entry_bound(
+    G: Any, a: Any, ra: Any, c: Any, rc: Any, sa: float, sc: float, prune: float, edge: Any, record: Any
+) -> Any:  # fmt: skip
+    """A t² that majorises the form entry by entry, with the second square or without; the worst edge on the way.
 
-    Returned with what rounding may hide of it, where the roots of the squares round by sa and sc.
+    Returned with what rounding may hide of it, where the roots of the squares round by sa and sc. The worst edge is the one
+    whose entry exceeds by most what ``prune``, or the largest value at a generator, allows.
     """
     size = G.shape[0]
     na, nc = np.empty(size), np.empty(size)
@@ -193,31 +199,62 @@ def entry_bound(G: Any, a: Any, ra: Any, c: Any, rc: Any, sa: float, sc: float, 
             total += c[k, o] * c[k, o]
         nc[k] = np.sqrt(total)
         record[LARGEST] = max(record[LARGEST], na[k] + ra[k], nc[k] + rc[k])
-    with_both, alone, worst = 0.0, 0.0, -np.inf
-    edge[0], edge[1] = 0, 1
+    gram, first, both = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     for k in range(size):
         for l in range(k + 1):
-            first = na[k] * ra[l] + na[l] * ra[k] + ra[k] * ra[l]
+            one = na[k] * ra[l] + na[l] * ra[k] + ra[k] * ra[l]
             for o in range(a.shape[1]):
-                first += a[k, o] * a[l, o]
-            second = -nc[k] * rc[l] - nc[l] * rc[k]
+                one += a[k, o] * a[l, o]
+            two = -nc[k] * rc[l] - nc[l] * rc[k]
             for o in range(c.shape[1]):
-                second += c[k, o] * c[l, o]
-            gram = 0.0
+                two += c[k, o] * c[l, o]
+            dot = 0.0
             for j in range(G.shape[1]):
-                gram += G[k, j] * G[l, j]
-            # of generators at right angles any positive entry is too large
-            if k != l and (first - second) / max(gram, 1e-12) > worst:
-                worst = (first - second) / max(gram, 1e-12)
+                dot += G[k, j] * G[l, j]
+            gram[k, l], first[k, l], both[k, l] = dot, one, one - two
+            gram[l, k], first[l, k], both[l, k] = dot, one, one - two
+    level = prune
+    for k in range(size):
+        level = max(level, both[k, k])
+    worst = -np.inf
+    edge[0], edge[1] = 0, 1
+    for k in range(size):
+        for l in range(k):
+            if both[k, l] - level * gram[k, l] > worst:
+                worst = both[k, l] - level * gram[k, l]
                 edge[0], edge[1] = k, l
-            if first > 0.0:
-                alone = max(alone, first / gram if gram > 1e-12 else np.inf)
-            if first - second > 0.0:
-                with_both = max(with_both, (first - second) / gram if gram > 1e-12 else np.inf)
     long, short = 0.0, 0.0
     for k in range(size):
         long, short = max(long, na[k] + ra[k]), max(short, nc[k] + rc[k])
-    return min(with_both, alone), 2.0 * long * sa + sa * sa + 2.0 * short * sc + sc * sc
+    bound = min(majorant(both, gram), majorant(first, gram))
+    return bound, 2.0 * long * sa + sa * sa + 2.0 * short * sc + sc * sc
+
+
+@compiled
+def majorant(H: Any, gram: Any) -> float:
+    """A bound on Σ α_k α_l H_kl over α >= 0 with Σ α_k α_l gram_kl <= 1; gram >= 0, of unit diagonal.
+
+    For every t² >= 0 it is at most t² + max_k Σ_l (H_kl - t² gram_kl)_+, as α_k α_l <= (α_k² + α_l²)/2 and Σ α_k² <= 1. So no
+    entry of generators at right angles is too large by more than itself, and rounding counts as what it is. Of two t²: the
+    largest value at a generator, and the least that leaves no entry too large but those at right angles.
+    """
+    size = H.shape[0]
+    least, enough = 0.0, 0.0
+    for k in range(size):
+        least = max(least, H[k, k] / gram[k, k])
+        for l in range(k + 1):
+            if gram[k, l] > RIGHT_ANGLE:
+                enough = max(enough, H[k, l] / gram[k, l])
+    best = np.inf
+    for level in (least, enough):
+        beyond = 0.0
+        for k in range(size):
+            row = 0.0
+            for l in range(size):
+                row += max(H[k, l] - level * gram[k, l], 0.0)
+            beyond = max(beyond, row)
+        best = min(best, level + beyond * (1.0 + 1e-12))
+    return best
 
 
 @compiled
@@ -270,7 +307,7 @@ def divide(
         mixed, heavy, share = heaviest(Z, weight, ztol)
         relax(X, A, LA, G, Z, ids, mA, ztol, a, ra)
         relax(X, C, LC, G, Z, ids, mC, ztol, c, rc)
-        bound, slack = entry_bound(G, a, ra, c, rc, sa, sc, edge, record)
+        bound, slack = entry_bound(G, a, ra, c, rc, sa, sc, prune, edge, record)
         if bound + slack > prune and mixed == 0:
             bound = min(bound, cell_bound(X, A, LA, C, LC, Z, ztol))
         bound = min(above, bound + slack)

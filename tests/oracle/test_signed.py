@@ -7,6 +7,7 @@ import relucvx as rx
 from relucvx.deadline import Deadline
 from relucvx.oracle import dual_norm
 from relucvx.oracle.signed import difference_of, signed_bound, signed_maxima
+from relucvx.oracle.signed_kernels import majorant
 
 
 @pytest.fixture
@@ -117,3 +118,33 @@ def test_maxima_are_reached_and_exact_on_walls(rng):
     dense = literal(problem, A, C, np.column_stack([np.cos(t), np.sin(t)])[::10])
     assert values[0] >= dense.max() * (1 - 1e-12)
     assert values[0] == pytest.approx(literal(problem, A, C, np.array([h.more.to_original(points[0])]))[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("other", [0.0, 1.0])
+def test_edges_at_right_angles_are_split_and_rounding_of_them_is_rounding(other, rng):
+    # cones of these inputs have generators at right angles: entries there are zero up to rounding, or too large
+    data = rx.datasets.factorial(2, x1=0.5, x2=-0.1)
+    problem = rx.make_problem(data.X, data.Y, 1.0)
+    C = 1e-3 * (data.Y[:, :1] - other * data.Y[:, 1:])
+    found = signed_bound(
+        difference_of(problem, data.Y, C), target=0.0, starts=rng.standard_normal((20, data.X.shape[1])), max_cones=5000
+    )
+    assert found.outcome == "proved"
+    assert found.upper <= found.lower * (1.0 + 1e-9)
+    assert literal(problem, data.Y, C, sphere(problem, 2_000, rng)).max() <= found.upper
+
+
+def test_a_majorant_is_above_the_form_at_every_combination(rng):
+    for _ in range(200):
+        G = np.abs(rng.standard_normal((3, 3))) * (rng.random((3, 3)) < 0.6) + 1e-9 * np.eye(3)
+        G /= np.linalg.norm(G, axis=1, keepdims=True)
+        gram = G @ G.T
+        H = rng.standard_normal((3, 3))
+        H = H + H.T - rng.choice([0.0, 3.0])
+        a = np.abs(rng.standard_normal((500, 3))) * (rng.random((500, 3)) < 0.7)
+        size = np.einsum("ak,kl,al->a", a, gram, a)
+        values = np.einsum("ak,kl,al->a", a, H, a)[size > 0] / size[size > 0]
+        assert max(values.max(), 0.0) <= majorant(H, gram) * (1.0 + 1e-12) + 1e-12
+    # entries between generators at right angles count once, the others by their quotient
+    assert majorant(np.array([[1.0, 0.5], [0.5, 0.0]]), np.eye(2)) == pytest.approx(1.5)
+    assert majorant(np.ones((2, 2)), np.array([[1.0, 0.8], [0.8, 1.0]])) == pytest.approx(1.2)

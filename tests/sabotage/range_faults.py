@@ -43,6 +43,22 @@ FAULTS = (
         "pytest tests/oracle/test_signed.py::test_no_direction_is_above_the_bound_and_one_is_close",
     ),
     Fault(
+        "always the same edge is split",
+        "oracle.signed_kernels:entry_bound",
+        "if both[k, l] - level * gram[k, l] > worst:",
+        "if worst > 0.0:",
+        "pytest tests/oracle/test_signed.py::test_edges_at_right_angles_are_split_and_rounding_of_them_is_rounding",
+        interpreted=True,
+    ),
+    Fault(
+        "what is too large at right angles is not added",
+        "oracle.signed_kernels:majorant",
+        "level + beyond * (1.0 + 1e-12)",
+        "level",
+        "pytest tests/oracle/test_signed.py::test_a_majorant_is_above_the_form_at_every_combination",
+        interpreted=True,
+    ),
+    Fault(
         "a quotient without its remainder",
         "certificate.kernel_statistics:Statistics._quotient_from_above",
         "max(self.upper(A - t * B), 0.0) / least",
