@@ -89,7 +89,7 @@ def test_a_hundred_problems_are_checked_within_five_seconds_each(part, tmp_path)
     file = tmp_path / "proof.json"
     for seed in range(20 * part, 20 * part + 20):
         problem = drawn(np.random.default_rng(seed), KINDS[seed % 5])
-        sol = rx.solve(problem, tol=1e-8, time_limit=60)
+        sol = rx.solve(problem, tol=1e-7, time_limit=60)
         proof = rx.write_proof(sol, file)
         began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         done = subprocess.run([sys.executable, "-I", "-S", check_proof.__file__, file], capture_output=True, text=True)
@@ -97,7 +97,7 @@ def test_a_hundred_problems_are_checked_within_five_seconds_each(part, tmp_path)
         seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began
         assert done.returncode == 0, (seed, done.stdout)
         assert seconds < 5.0, seed
-        assert proof.rel_gap <= 1e-6 + sol.certificate.rel_gap, seed
+        assert proof.rel_gap <= 1e-6, seed
         print(
             f"{seed} {KINDS[seed % 5]}: {seconds:.2f} s, {proof.cones} cones, {file.stat().st_size} B, {proof.rel_gap:.1e}"
         )

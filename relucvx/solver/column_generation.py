@@ -33,7 +33,7 @@ from relucvx.program.duality import gap
 from relucvx.program.objective import balanced_objective
 from relucvx.program.presolve import Reduction, presolve
 from relucvx.program.problem import Problem
-from relucvx.solver.asking import Asked, Delegate, Oracle
+from relucvx.solver.asking import Answer, Asked, Delegate, Oracle
 from relucvx.solver.result import Progress, SolverResult
 from relucvx.solver.state import MOST_IDLE, PRICING_SHARE, State
 from relucvx.solver.step_one_output import OneOutput
@@ -53,6 +53,12 @@ CREEP_ROUNDS, CREEP_SHARE = 20, 2e-3
 
 MOST_FROZEN = 40
 """Rounds without progress, in which at a kink the dual point alone moves, that end the run."""
+
+LOOK_SHARE, MOST_LOOKING = 0.02, 0.5
+"""Share of the time used, and seconds, for a last look at the dual point of a network that no convex step stands behind."""
+
+EARLY_ROUND, EARLY_INPUTS, EARLY_SAMPLES = 4, 4, 300
+"""From this round on, and for so few inputs and samples, a proof is asked although search still finds columns."""
 
 PROOF_SECONDS = 120.0
 """Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
@@ -166,7 +172,7 @@ class ColumnGeneration:
 
     def __init__(self, state: State, step: ConvexStep, asked: Asked) -> None:
         self.state, self.step, self.asked = state, step, asked
-        self.frozen, self.exhausted = 0, False
+        self.frozen, self.exhausted, self.cut = 0, False, False
 
     def run(self, start: TwoLayerReLU | None, max_rounds: int) -> None:
         """Rounds until ``state.status`` says why there is no further one."""
@@ -245,32 +251,45 @@ class ColumnGeneration:
             form, starts, above=threshold, limit=limit, deadline=state.deadline.share(PRICING_SHARE)
         )
         if len(values):
-            state.violation = float(values[0]) / state.problem.beta - 1.0
+            state.reached(float(values[0]))
             if len(values) < limit // 2:
                 state.n_starts = min(2 * state.n_starts, MOST_STARTS)
-            return np.array([form.to_original(w) for w in directions])
+            found = np.array([form.to_original(w) for w in directions])
+            witness = self._asked_early()
+            if witness is not None:
+                return np.concatenate([self._with_maxima(witness), found])
+            return None if gap(state.upper, state.lower)[1] <= state.tol else found
         # search finds nothing: only a proof can say that there is nothing, and else it hands over what search missed
         witness = self._prove(threshold)
         if witness is None:
             return None
         state.n_starts = min(2 * state.n_starts, MOST_STARTS)
-        near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200, deadline=state.deadline)
+        return self._with_maxima(witness)
+
+    def _with_maxima(self, witness: Array) -> Array:
+        """A direction that a proof has found, and the maxima that an ascent from it reaches."""
+        form = self.state.form()
+        near, _ = local_maxima(form, form.to_reduced(witness)[None], iterations=200, deadline=self.state.deadline)
         return np.array([witness, *(form.to_original(w) for w in near)])
+
+    def _asked_early(self) -> Array | None:
+        """What a proof finds where search alone would go on for long; None where it is not asked, or finds nothing.
+
+        With several outputs at a kink the dual point is held by directions without a neuron, and search goes on finding
+        some that are a little too large while it misses the largest. Where a proof is cheap it knows better.
+        """
+        state, problem = self.state, self.state.problem
+        cheap = problem.penalized <= EARLY_INPUTS and problem.n_samples <= EARLY_SAMPLES
+        kinks = problem.n_weights_out > 1 and not problem.loss.smooth
+        if not (cheap and kinks and state.round >= EARLY_ROUND and state.round % 2 == 0) or self.cut:
+            return None
+        return self._ask(state.threshold(), np.inf).witness
 
     def _prove(self, threshold: float | None = None) -> Array | None:
         """Ask for a proof at the current dual point; return a violating direction if there is one."""
         state = self.state
         goal = state.threshold() if threshold is None else threshold
-        limited = np.isfinite(state.deadline.left())
-        bound = self.asked(
-            state.dual, target=goal, stop_above=np.inf if threshold is None else goal,
-            deadline=state.deadline.share(self.asked.share) if limited else Deadline(PROOF_SECONDS),
-            callback=lambda search: state.stopped("proving"), rng=state.rng,
-        )  # fmt: skip
-        state.violation = bound.reached / state.problem.beta - 1.0
-        if bound.lower > state.lower or not np.isfinite(state.dual_norm_upper):
-            state.lower = max(bound.lower, state.lower)
-            state.proven_dual, state.dual_norm_upper, state.proof = state.dual.copy(), bound.norm, bound.proof
+        bound = self._ask(goal, np.inf if threshold is None else goal)
         if gap(state.upper, state.lower)[1] <= state.tol:
             return None
         if bound.outcome == "violated" or bound.reached > goal:
@@ -279,10 +298,35 @@ class ColumnGeneration:
             return bound.witness  # the dual point is feasible, the network not yet good enough: solve in another way
         # neither proven nor refuted within its budget: nothing that a further round could ask is known to help
         if state.running:
-            timed = bound.outcome == "budget" and limited
+            timed = bound.outcome == "budget" and np.isfinite(state.deadline.left())
             state.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT
             self.exhausted = True
         return bound.witness
+
+    def _ask(self, goal: float, stop_above: float) -> Answer:
+        """A proof at the current dual point, and what is known by it."""
+        state = self.state
+        limited = np.isfinite(state.deadline.left())
+        bound = self.asked(
+            state.dual, target=goal, stop_above=stop_above,
+            deadline=state.deadline.share(self.asked.share) if limited else Deadline(PROOF_SECONDS),
+            callback=lambda search: state.stopped("proving"), rng=state.rng,
+        )  # fmt: skip
+        state.reached(bound.reached)
+        if bound.lower > state.lower or not np.isfinite(state.dual_norm_upper):
+            state.lower = max(bound.lower, state.lower)
+            state.proven_dual, state.dual_norm_upper, state.proof = state.dual.copy(), bound.norm, bound.proof
+        self.cut = bound.outcome == "budget"
+        return bound
+
+    def _look(self) -> None:
+        """Search briefly at the dual point at hand: at a kink it may be far worse than one that was priced before."""
+        state = self.state
+        form, elapsed = state.form(), time.perf_counter() - state.began
+        limit = Deadline(min(LOOK_SHARE * elapsed, MOST_LOOKING))
+        _, values = local_maxima(form, state.starts(form), above=0.0, limit=1, deadline=limit)
+        if len(values):
+            state.reached(float(values[0]))
 
     def result(self) -> SolverResult:
         """The best network, merged, with the best proven dual point."""
@@ -292,10 +336,11 @@ class ColumnGeneration:
         merged = merge(state.network, penalize_bias=not state.problem.bias.is_free)
         if balanced_objective(state.problem, merged) <= state.upper * (1 + 1e-14):
             state.network = merged
-        # nothing was proven: then the dual point of the best network is the one to go on from
+        # nothing was proven: the dual point of the best network may be the one to go on from
         if state.lower <= 0.0 and state.upper < state.dual_belongs_to:
             state.keep_residual()
-        dual = state.proven_dual if state.lower > 0 else state.dual
+            self._look()
+        dual = state.dual_to_prove() if max(state.lower, state.hope) > 0 else state.dual
         return SolverResult(
             state.network, dual, state.lower, state.status, state.round, time.perf_counter() - state.began,
             state.history, state.dual_norm_upper, proof=state.proof if state.lower > 0 else None,

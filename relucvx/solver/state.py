@@ -14,7 +14,7 @@ from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, form_of
 from relucvx.oracle.search import random_directions
-from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual
+from relucvx.program.duality import balance_dual, gap, norm_that_proves, residual, scale_dual
 from relucvx.program.objective import balanced_objective, fit
 from relucvx.program.problem import Problem
 from relucvx.solver.columns import own_starts, unit_pull
@@ -104,6 +104,8 @@ class State(Reporting):
         The dual point of the best lower bound, that bound, and the bound on its dual norm.
     proof : object
         What the certificate made of that dual point, where it was asked.
+    hopeful_dual, hope : (n, c) array, float
+        The dual point that would prove most, and what it would, if search had found the largest value there is.
     idle : int
         Rounds without progress.
     cells : int
@@ -130,6 +132,7 @@ class State(Reporting):
         self.keep_residual()
         self.proven_dual, self.lower, self.dual_norm_upper = np.zeros_like(problem.Y), 0.0, float("nan")
         self.proof: Any = None
+        self.hopeful_dual, self.hope = self.proven_dual, 0.0
         self.idle, self.cells, self.n_starts = 0, 0, 128
 
     def sizes(self) -> tuple[int, int]:
@@ -173,6 +176,18 @@ class State(Reporting):
     def keep_residual(self) -> None:
         """The dual point of a network that no convex step stands behind."""
         self.take_dual(residual(self.problem, fit(self.problem, self.network)))
+
+    def reached(self, value: float) -> None:
+        """The largest value that was found at the dual point: what is above beta, and what the point could prove at best."""
+        self.violation = value / self.problem.beta - 1.0
+        hope = scale_dual(self.problem, self.dual, max(value, self.problem.beta))[1]
+        if hope > self.hope:
+            self.hopeful_dual, self.hope = self.dual.copy(), hope
+
+    def dual_to_prove(self) -> Array:
+        """The dual point of the best bound, or one that may prove more where that proof ended at a contradiction."""
+        done = self.proof is not None and self.proof.bound.outcome == "proved"
+        return self.proven_dual if done or self.hope <= self.lower else self.hopeful_dual
 
     def form(self) -> Form:
         """What the oracle maximises at the dual point."""

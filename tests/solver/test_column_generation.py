@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from strategies import LABEL_LOSSES, random_network
 
+import relucvx as rx
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import balanced_objective, fit, objective
@@ -98,3 +99,21 @@ def test_branch_and_bound_alone_suffices(monkeypatch):
     for bias in Bias:
         problem = problem_for(n=15, beta=0.05, bias=bias)
         assert active_set(problem).status is Status.CONVERGED
+
+
+def hinge_with_two_outputs(n=13, d=4):
+    """Kinks and shared neurons: the dual point is held in place by directions without a neuron."""
+    rng = np.random.default_rng(21)
+    X, Y = rng.normal(size=(n, d)), np.sign(rng.normal(size=(n, 2)))
+    return rx.make_problem(X, Y, 0.3 * rx.beta_max(X, Y, loss="hinge")[0], loss="hinge")
+
+
+def test_time_that_runs_out_before_anything_is_proven_leaves_the_dual_point_that_proves_most():
+    """What search said of a dual point when it was priced counts, not which of them came last."""
+    problem = hinge_with_two_outputs()
+    found = active_set(problem, tol=1e-12, max_rounds=3)
+    assert found.lower == 0.0
+    exact = rx.solve(problem, tol=1e-4)
+    proof = rx.certify(found.network, problem, dual=found.dual)
+    assert proof.lower <= exact.objective
+    assert proof.rel_gap < 0.01
