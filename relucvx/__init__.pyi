@@ -60,6 +60,9 @@ from relucvx.report import Comparison as Comparison
 from relucvx.report import compare as compare
 from relucvx.solution import Solution as Solution
 from relucvx.solution import load as load
+from relucvx.sweeps import Sweep as Sweep
+from relucvx.sweeps import load_sweep as load_sweep
+from relucvx.sweeps import sweep as sweep
 from relucvx.training import train as train
 from relucvx.types import Scope as Scope
 from relucvx.types import Status as Status

@@ -28,6 +28,7 @@ HELD = {
     rx.doubly_nonnegative_bound: "Relaxation",
     rx.lift_network: "ConvexPrimal",
     rx.train: "Runs Run",
+    rx.sweep: "Sweep",
     rx.compare: "Comparison Prediction Row Finding",
     rx.PooledReLU: "PooledReLU",
     rx.DeepNetwork: "DeepNetwork",

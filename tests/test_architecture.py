@@ -64,7 +64,7 @@ LAYERS = (
     ("warmup",),
     ("training",),
     ("theory",),
-    ("report",),
+    ("report", "sweeps"),
     ("cli",),
     ("__main__",),
 )

@@ -103,6 +103,12 @@ DOORS = {
         "time_limit": 1.0,
     },
     rx.for_each: lambda: {"function": rx.solve, "items": [rx.make_problem(X, Y, 0.5)], "executor": None, "n_jobs": 1},
+    rx.sweep: lambda: {
+        "data": (X, Y), "beta_fraction": [0.5], "beta": None, "loss": ["squared"], "bias": "none", "activation": "relu",
+        "width": [2], "seeds": [0], "training": {"optimizer": "adam", "max_steps": 2}, "out": None, "tol": 1e-4,
+        "time_limit": 5.0, "callback": None, "progress": False, "executor": None, "n_jobs": 1, "dry_run": True,
+    },
+    rx.load_sweep: lambda: {"out": "nowhere"},
     rx.load: lambda: {"path": "nowhere.npz"},
     rx.kernel_curve: lambda: {
         "band": rx.beta_band(X, Y, 0.5, 1.0, tol=0.1), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0,
@@ -285,7 +291,7 @@ MADE_BY_US = {
     rx.BetaBand, rx.ParallelSolution,
     rx.KernelCurve, rx.KernelRange, rx.StatisticRange,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
-    rx.CheckedProof,
+    rx.CheckedProof, rx.Sweep,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
     kernel.OptimalFamily,
     kernel.PreactivationCertificate, kernel.Prediction, kernel.SpikeFree,
@@ -366,7 +372,7 @@ def name_of(door):
 OPEN_OPTIONS = ("sample_weight", "learning_rate", "schedule", "batch_size", "max_steps", "tol")
 """Among the options that a door hands on: those for which None stands for a default."""
 
-NEED_FILES = (rx.load, rx.load_band, rx.check_proof, datasets.load_idx, datasets.read_table)
+NEED_FILES = (rx.load, rx.load_band, rx.load_sweep, rx.check_proof, datasets.load_idx, datasets.read_table)
 WORKS = [d for d in DOORS if d not in NEED_FILES]
 
 

@@ -1,0 +1,68 @@
+"""The pieces of work of a sweep: functions that run wherever the executor is, take a problem and return a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from relucvx._api import solve
+from relucvx._strengths import beta_max
+from relucvx.errors import RelucvxError
+from relucvx.later import later
+from relucvx.program.objective import objectives_from_above
+from relucvx.program.problem import Problem
+from relucvx.threads import BLAS
+
+training = later("relucvx.training")
+
+SCALE_SECONDS = 60.0
+"""Seconds for one beta_max. They are the same in every sweep: shares of what another limit finds would be other strengths."""
+
+
+def work(function: Callable[..., dict[str, Any]], problem: Problem, given: dict[str, Any]) -> dict[str, Any]:
+    """What a piece of work finds, with its seconds; or its error, which is an answer.
+
+    One thread of BLAS whatever the problem's size, so that sums are made in one order and cells are the same everywhere.
+    """
+    began = time.perf_counter()
+    try:
+        with BLAS.held():
+            found = function(problem, **given)
+    except RelucvxError as error:
+        return {"error": str(error)}
+    return {**found, "seconds": time.perf_counter() - began}
+
+
+def scale(problem: Problem) -> dict[str, Any]:
+    """Certified ends of beta_max."""
+    lo, hi = beta_max(problem, time_limit=SCALE_SECONDS)
+    return {"lo": float(lo), "hi": float(hi)}
+
+
+def optimum(problem: Problem, tol: float, limit: float | None) -> dict[str, Any]:
+    """The certified optimum."""
+    sol = solve(problem, tol=tol, time_limit=limit)
+    proof = sol.certificate
+    return {
+        "beta": float(problem.beta), "upper": float(proof.upper), "lower": float(proof.lower), "gap": float(proof.gap),
+        "rel_gap": float(proof.rel_gap), "scope": proof.scope.name, "method": proof.method, "status": sol.status.name,
+        "neurons": int(sol.network.width), "tol": tol, "limit": limit,
+    }  # fmt: skip
+
+
+def trained(
+    problem: Problem, width: int, seeds: tuple[int, ...], options: dict[str, Any], limit: float | None
+) -> dict[str, Any]:
+    """Networks trained together, each with an upper bound on its own objective."""
+    runs = training.train(problem, width=width, seeds=seeds, time_limit=limit, n_jobs=1, **options)
+    return {
+        "beta": float(problem.beta), "limit": limit,
+        "runs": [
+            {
+                "seed": run.seed, "upper": float(objectives_from_above(problem, problem.inner(run.network))[0]),
+                "status": run.status.name, "steps": int(run.steps), "neurons": int(run.network.width),
+            }
+            for run in runs
+        ],
+    }  # fmt: skip
