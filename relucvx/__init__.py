@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "solve": "relucvx._api",
     "interpolate": "relucvx._api",
-    "optimal_set": "relucvx._api",
+    "optimal_set": "relucvx._ranges",
     "certify": "relucvx._api",
     "kernel_range": "relucvx._ranges",
     "kernel_statistic": "relucvx._statistics",

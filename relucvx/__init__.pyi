@@ -7,7 +7,6 @@ from relucvx import theory as theory
 from relucvx import training as training
 from relucvx._api import certify as certify
 from relucvx._api import interpolate as interpolate
-from relucvx._api import optimal_set as optimal_set
 from relucvx._api import solve as solve
 from relucvx._band import beta_band as beta_band
 from relucvx._curves import KernelCurve as KernelCurve
@@ -20,6 +19,7 @@ from relucvx._proofs import CheckedProof as CheckedProof
 from relucvx._proofs import check_proof as check_proof
 from relucvx._proofs import write_proof as write_proof
 from relucvx._ranges import kernel_range as kernel_range
+from relucvx._ranges import optimal_set as optimal_set
 from relucvx._statistics import StatisticRange as StatisticRange
 from relucvx._statistics import kernel_statistic as kernel_statistic
 from relucvx._strengths import beta_max as beta_max

@@ -11,9 +11,9 @@ from typing import Any, Unpack
 
 from relucvx._budget import Budget, interpolation, nothing_yet
 from relucvx.arrangement import Arrangement
-from relucvx.certificate import Certificate, OptimalSet, Prover, certify_network, optimal_set_of
+from relucvx.certificate import Certificate, Prover, certify_network
+from relucvx.conversion import as_flag
 from relucvx.deadline import Deadline
-from relucvx.errors import InvalidInputError, explain
 from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, hurried
 from relucvx.later import later
@@ -21,8 +21,10 @@ from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_modul
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.solver import (
+    IterationLog,
     Progress,
     SolverResult,
     interpolate_problem,
@@ -47,8 +49,11 @@ def solve(
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     solver: str = "auto",
+    backend: str | None = None,
     start: Solution | TwoLayerReLU | Any = None,
     callback: Callable[[Progress], bool | None] | None = None,
+    progress: Shown = "auto",
+    verbose: bool = False,
     rng: Rng = 0,
     n_jobs: int | None = None,
     executor: Any = None,
@@ -87,11 +92,18 @@ def solve(
     time_limit : float, optional
         Seconds; the best certified result so far is returned when they run out.
     solver : {"auto", "active_set", "conic"}
-        "auto" is the active set; "conic" hands all patterns to CVXPY with CLARABEL, the reference for small problems.
+        "auto" is the active set; "conic" hands all patterns to CVXPY, the reference for small problems.
+    backend : {"CLARABEL", "SCS", "MOSEK"}, optional
+        Of ``solver="conic"``, which takes CLARABEL by itself. MOSEK needs its package and a licence.
     start : Solution, TwoLayerReLU or torch module, optional
         Warm start; a saved Solution resumes.
     callback : callable, optional
         Receives a ``Progress`` after each step; returning True stops with the best certified result so far.
+    progress : {"auto", True, False}
+        A bar in a terminal or a notebook: by default once the work takes more than two seconds; nothing in files and pipes.
+    verbose : bool
+        Print a line per step: round, phase, upper and lower bound, relative gap, neurons, cells, seconds. They are kept in
+        ``solution.history``.
     rng : None, int or Generator
         Only the path to the answer depends on it.
     n_jobs : int, optional
@@ -108,6 +120,8 @@ def solve(
     ------
     InvalidInputError
         For data or options outside what is described here.
+    MissingPackageError, LicenseError
+        For ``backend="MOSEK"`` without its package, or without a licence.
 
     Notes
     -----
@@ -126,9 +140,11 @@ def solve(
     >>> rx.solve(rx.make_problem(X, y, beta=1.0)).objective == sol.objective  # the same, posed once
     True
     """
-    elsewhere = as_executor(executor)
-    with using_jobs(n_jobs):
-        return solve_posed(as_problem(X, Y, beta, **options), tol, time_limit, solver, start, callback, rng, elsewhere)
+    elsewhere, problem = as_executor(executor), as_problem(X, Y, beta, **options)
+    log = IterationLog(callback) if as_flag(verbose, "verbose") else None
+    with using_jobs(n_jobs), watched("solving", progress, log or callback, tol, quiet=log is not None) as told:
+        found = solve_posed(problem, tol, time_limit, solver, start, told, rng, elsewhere, backend)
+    return found if log is None else log.ended(found)
 
 
 def solve_posed(
@@ -140,6 +156,7 @@ def solve_posed(
     callback: Callable[[Progress], bool | None] | None,
     rng: Rng,
     executor: Any = None,
+    backend: str | None = None,
 ) -> Solution:
     """The certified solution of a problem that has been checked."""
     budget, first = Budget(problem, tol, time_limit), _start_network(problem, start)
@@ -155,6 +172,7 @@ def solve_posed(
         found = solve_problem(
             problem,
             method=solver,
+            backend=backend,
             tol=budget.tol,
             time_limit=budget.for_solver(),
             start=first,
@@ -180,6 +198,8 @@ def interpolate(
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
+    progress: Shown = "auto",
+    verbose: bool = False,
     rng: Rng = 0,
     **options: Unpack[NetworkOptions],
 ) -> Solution:
@@ -194,7 +214,7 @@ def interpolate(
         Of a :class:`relucvx.Problem` the strength, the loss and the weights play no part. Samples that are bags of rows
         come as in :func:`solve`.
     Y : array_like, shape (n,) or (n, c)
-    bias, activation, pooling, groups, tol, time_limit, callback, rng
+    bias, activation, pooling, groups, tol, time_limit, callback, progress, verbose, rng
         As in :func:`solve`.
 
     Returns
@@ -236,9 +256,12 @@ def interpolate(
         exact, best = inner or found or (interpolation_problem(data, 1.0), nothing_yet(data, None))
         return interpolation(data, exact, best, budget.rescued(exact, best), budget.tol)
 
-    with carrying(rescue):
-        found = interpolate_problem(data, tol=budget.tol, time_limit=budget.for_solver(), callback=callback, rng=rng)
-        return interpolation(data, *found, budget.certified(*found), budget.tol)
+    log = IterationLog(callback) if as_flag(verbose, "verbose") else None
+    bar = watched("interpolating", progress, log or callback, budget.tol, quiet=log is not None)
+    with carrying(rescue), bar as told:
+        found = interpolate_problem(data, tol=budget.tol, time_limit=budget.for_solver(), callback=told, rng=rng)
+        solution = interpolation(data, *found, budget.certified(*found), budget.tol)
+    return solution if log is None else log.ended(solution)
 
 
 def certify(
@@ -253,6 +276,7 @@ def certify(
     arrangement: Arrangement | None = None,
     time_limit: float | None = 60.0,
     callback: CertifyCallback | None = None,
+    progress: Shown = "auto",
     n_jobs: int | None = None,
     executor: Any = None,
     **options: Unpack[ProblemOptions],
@@ -278,6 +302,10 @@ def certify(
         Patterns to bound over; an incomplete one only yields ``restricted_lower``.
     time_limit : float or None
         Seconds for the oracle; the bound stays valid when they run out.
+    callback : callable, optional
+        Receives the state of the proof; returning True stops with what is proven so far.
+    progress : {"auto", True, False}
+        As in :func:`solve`.
     n_jobs : int, optional
         Threads of long proofs; None for all cores. A bound that is reached does not depend on it.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
@@ -317,8 +345,9 @@ def certify(
         )
 
     elsewhere = as_executor(executor)
-    with using_jobs(n_jobs), carrying(lambda _: hurried(proven)), using_executor(elsewhere):
-        return proven(limit, callback)
+    bar = watched("certifying", progress, callback, tol)
+    with using_jobs(n_jobs), carrying(lambda _: hurried(proven)), using_executor(elsewhere), bar as told:
+        return proven(limit, told)
 
 
 def _on_patches(module: Any, images: Any, options: ProblemOptions) -> tuple[Any, Any]:
@@ -332,64 +361,3 @@ def _on_patches(module: Any, images: Any, options: ProblemOptions) -> tuple[Any,
     found = convolutions.read_convolution(module, images)
     options["pooling"] = found.network.pooling
     return found.rows(images), found.network
-
-
-def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
-    """All optima of a solved problem, and whether there is more than one.
-
-    With the optimal dual point N*, a network is optimal iff its neurons lie on active directions (unit w with
-    ``|N*·phi(Xw)| = beta``) and its coefficients c >= 0 give the optimal fit: ``Σ c_k s_k phi(X w_k) + b_out = F*``. Networks
-    that differ only in the order or the free rescaling of neurons count as one.
-
-    Parameters
-    ----------
-    solution : Solution
-        With a relative gap of at most 1e-3; the tighter, the more can be decided (``tol=1e-10``).
-    time_limit : float
-        Seconds for the proof that no other direction is active.
-
-    Returns
-    -------
-    OptimalSet
-        Fit, directions, coefficients with their ranges, ``verdict`` (UNIQUE, NOT_UNIQUE with a second optimum, or
-        UNDECIDED with the reason), the smallest network found, a lower bound on the width, and the staircase of widths.
-
-    Raises
-    ------
-    InvalidInputError
-        For something other than a Solution, or one that is not certified well enough.
-
-    Notes
-    -----
-    UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows, and
-    on a smallest singular value above what that distance can take off it; NOT_UNIQUE on two networks whose objectives agree
-    to rounding. With several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction,
-    ``v̂ = N*ᵀphi(Xw)/beta``, and directions can form a continuum. Let A be the linear map with ``N*ᵀphi(Xw) = A w`` on the walls
-    that an active direction lies on. Where its second singular value there is below beta, with a margin that covers the
-    distance, and other walls do not come too close, a cap around the direction holds no other active one; outside the caps
-    branch-and-bound shows ``||N*ᵀphi(Xw)|| < beta``. Hinge and absolute losses have no such distance: there only NOT_UNIQUE or
-    UNDECIDED are possible.
-
-    Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
-
-    Examples
-    --------
-    >>> import relucvx as rx
-    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
-    >>> found = rx.optimal_set(rx.solve(X, y, beta=1.0))
-    >>> found.verdict.name, found.width, found.fit.round(4).ravel().tolist()
-    ('UNIQUE', 2, [1.6, 0.8, 0.8, 1.6])
-    """
-    if not isinstance(solution, Solution):
-        raise InvalidInputError(
-            explain(
-                "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
-            )
-        )
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
-
-    def found(limit: Deadline) -> OptimalSet:
-        return optimal_set_of(solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng)
-
-    with carrying(lambda _: hurried(found)):
-        return found(limit)

@@ -18,6 +18,7 @@ from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, listening
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.threads import as_jobs, using_jobs
 from relucvx.types import ArrayLike, Rng
 from relucvx.validation import as_fraction, as_strength
@@ -32,6 +33,7 @@ def beta_band(
     tol: float = 1e-3,
     time_limit: float | None = None,
     callback: Callable[[BandProgress], bool | None] | None = None,
+    progress: Shown = "auto",
     rng: Rng = 0,
     n_jobs: int | None = None,
     executor: Any = None,
@@ -56,6 +58,8 @@ def beta_band(
         Seconds in all. What is there when they run out is returned, and holds everywhere; it is only wider.
     callback : callable, optional
         Receives a ``BandProgress`` after each strength; returning True stops with the band so far.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
     rng, n_jobs
         As in :func:`solve`.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
@@ -101,8 +105,9 @@ def beta_band(
     with using_jobs(n_jobs), using_executor(elsewhere), listening():
         lo, hi = _interval(base, lo, hi, resume, deadline)
     work = Refinement(dataclasses.replace(base, beta=hi), lo, hi, tol, deadline, callback, rng)
+    bar = watched("band", progress, callback, tol)
     threads = 1 if n_jobs is None else as_jobs(n_jobs)
-    with carrying(work.rescued), using_jobs(n_jobs):
+    with carrying(work.rescued), using_jobs(n_jobs), bar as work.callback:
         work.begin(resume)
         return work.run(elsewhere, threads)
 

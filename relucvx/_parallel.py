@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.certificate import Certificate
 from relucvx.certificate.parallel import certify_branches, prove_branches
+from relucvx.conversion import as_flag
 from relucvx.deadline import Deadline
 from relucvx.interrupts import carrying, hurried
 from relucvx.network.parallel import ParallelReLU, as_parallel
@@ -17,9 +18,12 @@ from relucvx.oracle.branches import compile_branches
 from relucvx.program.paths import check_branches
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
+from relucvx.solution import Certified
+from relucvx.solver.iteration_log import IterationLog, last_step, stored
 from relucvx.solver.parallel import BranchResult, solve_branches
 from relucvx.solver.result import Progress
-from relucvx.types import Array, ArrayLike, Result, Rng, Status
+from relucvx.types import Array, ArrayLike, Rng, Status
 from relucvx.validation import as_positive
 
 SOLVER_SHARE = 0.9
@@ -30,7 +34,7 @@ PROOF_SECONDS = 120.0
 
 
 @dataclass(frozen=True, repr=False)
-class ParallelSolution(Result):
+class ParallelSolution(Certified):
     """What :func:`solve_parallel` returned.
 
     Attributes
@@ -46,7 +50,7 @@ class ParallelSolution(Result):
         How the algorithm stopped; what is proven is in ``certificate``.
     certificate : Certificate
     stats : dict
-        Rounds, seconds, the tolerance asked for, and the history of (round, upper, lower, seconds).
+        Rounds, seconds, the tolerance asked for, and the rows of ``history``.
 
     Notes
     -----
@@ -68,6 +72,11 @@ class ParallelSolution(Result):
     certificate: Certificate
     stats: dict[str, Any]
 
+    @property
+    def size(self) -> dict[str, int]:
+        """Branches."""
+        return {"branches": self.network.n_branches}
+
     def __repr__(self) -> str:
         return (
             f"ParallelSolution(objective={self.objective:.10g}, status={self.status.name}, "
@@ -86,6 +95,8 @@ def solve_parallel(
     tol: float = 1e-4,
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
+    progress: Shown = "auto",
+    verbose: bool = False,
     rng: Rng = 0,
     **options: Unpack[ProblemOptions],
 ) -> ParallelSolution:
@@ -113,6 +124,8 @@ def solve_parallel(
         Seconds; the best certified result so far is returned when they run out.
     callback : callable, optional
         Receives a ``Progress`` after each step; returning True stops.
+    progress, verbose
+        As in :func:`relucvx.solve`.
     rng : None, int or Generator
         Only the path to the answer depends on it.
 
@@ -164,11 +177,13 @@ def solve_parallel(
         best = inner or found
         return None if best is None else hurried(lambda limit: certified(_interrupted(best), limit))
 
-    with carrying(rescue):
+    log = IterationLog(callback) if as_flag(verbose, "verbose") else None
+    with carrying(rescue), watched("solving", progress, log or callback, tol, quiet=log is not None) as told:
         found = solve_branches(
-            problem, prove=prove_branches, tol=tol, time_limit=deadline.share(SOLVER_SHARE), callback=callback, rng=rng
+            problem, prove=prove_branches, tol=tol, time_limit=deadline.share(SOLVER_SHARE), callback=told, rng=rng
         )
-        return certified(found, deadline if np.isfinite(deadline.left()) else Deadline(PROOF_SECONDS))
+        solution = certified(found, deadline if np.isfinite(deadline.left()) else Deadline(PROOF_SECONDS))
+    return solution if log is None else log.ended(solution)
 
 
 def _interrupted(result: BranchResult) -> BranchResult:
@@ -187,7 +202,12 @@ def _solution(problem: Problem, found: BranchResult, certificate: Certificate, t
         "rounds": found.rounds,
         "seconds": found.seconds,
         "tol": tol,
-        "history": [[p.round, p.upper, p.lower, p.seconds] for p in found.history],
+        "history": stored(
+            found.history,
+            last_step(
+                found.history, found.rounds, certificate, found.network.n_branches, found.seconds + certificate.seconds
+            ),
+        ),
     }
     return ParallelSolution(problem, found.network, certificate.dual, certificate.upper, status, certificate, stats)
 
@@ -202,6 +222,7 @@ def certify_parallel(
     tol: float = 1e-4,
     time_limit: float | None = 60.0,
     callback: Callable[[object], bool | None] | None = None,
+    progress: Shown = "auto",
     **options: Unpack[ProblemOptions],
 ) -> Certificate:
     """Prove how far parallel branches of three layers, from any trainer, are from the best ones of any number.
@@ -220,6 +241,8 @@ def certify_parallel(
         Relative gap at which refinement stops.
     time_limit : float or None
         Seconds for the oracle; the bound stays valid when they run out.
+    callback, progress
+        As in :func:`relucvx.certify`.
 
     Returns
     -------
@@ -250,8 +273,8 @@ def certify_parallel(
     tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
     compile_branches()
 
-    def proven(limit: Deadline) -> Certificate:
-        return certify_branches(problem, branches, dual, tol=tol, time_limit=limit, callback=callback)
+    def proven(limit: Deadline, told: Callable[[object], bool | None] | None = None) -> Certificate:
+        return certify_branches(problem, branches, dual, tol=tol, time_limit=limit, callback=told)
 
-    with carrying(lambda _: hurried(proven)):
-        return proven(limit)
+    with carrying(lambda _: hurried(proven)), watched("certifying", progress, callback, tol) as told:
+        return proven(limit, told)

@@ -17,6 +17,7 @@ from relucvx.errors import DataFileError, InvalidInputError, ProofError, explain
 from relucvx.interrupts import listening
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.results import check_writable, write_text
 from relucvx.solution import Solution
 from relucvx.types import Result, Scope
@@ -97,6 +98,7 @@ def write_proof(
     max_cones: int = MOST_CONES,
     time_limit: float | None = None,
     callback: Callable[[int, int], object] | None = None,
+    progress: Shown = "auto",
 ) -> CheckedProof:
     """Write a proof that the optimum is between two numbers, which one file of the standard library checks.
 
@@ -120,6 +122,8 @@ def write_proof(
         Seconds.
     callback : callable, optional
         Called with the number of cones that are done and that of those that are open.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -170,7 +174,7 @@ def write_proof(
         raise InvalidInputError(explain("room below 1", f"{room}", "it is a share of the dual point", "room=1e-6"))
     most, deadline = as_count(max_cones, "max_cones"), Deadline.of(time_limit)
     check_writable(target)
-    with listening():
+    with listening(), watched("proof, cones done and open", progress, callback) as told:
         text = proof_text(
             solution.problem,
             solution.inner,
@@ -178,7 +182,7 @@ def write_proof(
             room=room,
             max_cones=most,
             deadline=deadline,
-            callback=callback,
+            callback=told,
         )
         proven = _stated(exact.check(text))
         write_text(target, text)

@@ -1,9 +1,16 @@
-"""What all networks near the optimum have in common: the front door of ranges of kernel functionals."""
+"""What all optima, and all networks near them, have in common: the front doors of optimal sets and of kernel functionals."""
 
 from __future__ import annotations
 
 from relucvx._api import solve_posed
-from relucvx.certificate import Certificate, KernelRange, kernel_range_of, prove_again
+from relucvx.certificate import (
+    Certificate,
+    KernelRange,
+    OptimalSet,
+    kernel_range_of,
+    optimal_set_of,
+    prove_again,
+)
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
@@ -18,6 +25,67 @@ SHARP = 1e-11
 
 SHARPEN = 0.25
 """Share of the time that this may take."""
+
+
+def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
+    """All optima of a solved problem, and whether there is more than one.
+
+    With the optimal dual point N*, a network is optimal iff its neurons lie on active directions (unit w with
+    ``|N*·phi(Xw)| = beta``) and its coefficients c >= 0 give the optimal fit: ``Σ c_k s_k phi(X w_k) + b_out = F*``. Networks
+    that differ only in the order or the free rescaling of neurons count as one.
+
+    Parameters
+    ----------
+    solution : Solution
+        With a relative gap of at most 1e-3; the tighter, the more can be decided (``tol=1e-10``).
+    time_limit : float
+        Seconds for the proof that no other direction is active.
+
+    Returns
+    -------
+    OptimalSet
+        Fit, directions, coefficients with their ranges, ``verdict`` (UNIQUE, NOT_UNIQUE with a second optimum, or
+        UNDECIDED with the reason), the smallest network found, a lower bound on the width, and the staircase of widths.
+
+    Raises
+    ------
+    InvalidInputError
+        For something other than a Solution, or one that is not certified well enough.
+
+    Notes
+    -----
+    UNIQUE rests on a proof by branch-and-bound that holds for every dual point within the distance that the gap allows, and
+    on a smallest singular value above what that distance can take off it; NOT_UNIQUE on two networks whose objectives agree
+    to rounding. With several outputs, or several read-outs of bags, a neuron's output vector is fixed by its direction,
+    ``v̂ = N*ᵀphi(Xw)/beta``, and directions can form a continuum. Let A be the linear map with ``N*ᵀphi(Xw) = A w`` on the walls
+    that an active direction lies on. Where its second singular value there is below beta, with a margin that covers the
+    distance, and other walls do not come too close, a cap around the direction holds no other active one; outside the caps
+    branch-and-bound shows ``||N*ᵀphi(Xw)|| < beta``. Hinge and absolute losses have no such distance: there only NOT_UNIQUE or
+    UNDECIDED are possible.
+
+    Status: certified numerically. Source: [mishkin-pilanci-2023], [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> found = rx.optimal_set(rx.solve(X, y, beta=1.0))
+    >>> found.verdict.name, found.width, found.fit.round(4).ravel().tolist()
+    ('UNIQUE', 2, [1.6, 0.8, 0.8, 1.6])
+    """
+    if not isinstance(solution, Solution):
+        raise InvalidInputError(
+            explain(
+                "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
+            )
+        )
+    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
+
+    def found(limit: Deadline) -> OptimalSet:
+        return optimal_set_of(solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng)
+
+    with carrying(lambda _: hurried(found)):
+        return found(limit)
 
 
 def kernel_range(

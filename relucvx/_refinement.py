@@ -22,6 +22,7 @@ from relucvx.executors import Lost, size
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import line_from_above
 from relucvx.program.problem import Problem
+from relucvx.progress import digits
 from relucvx.solution import Solution
 from relucvx.types import Array, Rng, Status
 
@@ -54,6 +55,10 @@ class BandProgress:
     width: float
     beta: float
     seconds: float
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: a text, and the share of the digits asked for that is proven."""
+        return f"{self.knots} strengths, width {self.width:.2g}", digits(self.width, tol)
 
 
 class Refinement:

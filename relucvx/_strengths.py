@@ -18,6 +18,7 @@ from relucvx.executors import Batch, Lost, as_executor, using_executor
 from relucvx.interrupts import carrying, hurried, listening
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.solver import (
     Progress,
@@ -90,6 +91,7 @@ def beta_path(
     tol: float = SOLVE.value,
     time_limit: float | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
+    progress: Shown = "auto",
     rng: Rng = 0,
     n_jobs: int | None = None,
     executor: Any = None,
@@ -107,7 +109,7 @@ def beta_path(
     time_limit : float, optional
         Seconds for each strength, and for beta_max where ``betas`` is an integer: Ctrl-C meanwhile carries no result, and
         an upper bound that is not tight by then starts the path higher.
-    tol, callback, rng, n_jobs
+    tol, callback, progress, rng, n_jobs
         As in :func:`solve`.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Solves the strengths there, each by itself, several at a time; one that is lost with its worker is solved again. The
@@ -146,8 +148,8 @@ def beta_path(
         previous, before = found, previous
         if previous is None:
             # not around the yield: what the caller does in between has settings of its own
-            with using_jobs(n_jobs):
-                previous = solve_posed(problem, tol, time_limit, "auto", before, callback, rng)
+            with using_jobs(n_jobs), watched(f"beta = {problem.beta:.4g}", progress, callback, tol) as told:
+                previous = solve_posed(problem, tol, time_limit, "auto", before, told, rng)
         yield previous
 
 

@@ -24,7 +24,8 @@ from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
-from relucvx.types import Array, Result, Scope, Status
+from relucvx.solver.iteration_log import history_frame, last_step, read_rows, stored
+from relucvx.types import Array, ArrayLike, Result, Scope, Status
 from relucvx.validation import as_count, as_matrix, as_positive
 
 T = TypeVar("T")
@@ -38,8 +39,76 @@ CONTRADICTION = 1e-9
 """A stored lower bound this far above the network's objective, relative to it, is no rounding."""
 
 
+class Certified(Result):
+    """What solutions of all kinds have in common: a network with a certificate, and the record of how it was found.
+
+    Status: a convention (what a solution holds, no statement). Source: [relucvx].
+    """
+
+    problem: Problem
+    network: Any
+    objective: float
+    status: Status
+    certificate: Certificate
+    stats: dict[str, Any]
+
+    @property
+    def size(self) -> dict[str, int]:
+        """How large the network is: so many neurons, or branches."""
+        raise NotImplementedError
+
+    @property
+    def upper(self) -> float:
+        """The network's objective, as the certificate evaluates it: at least p*."""
+        return self.certificate.upper
+
+    @property
+    def lower(self) -> float:
+        """The proven lower bound on p*."""
+        return self.certificate.lower
+
+    @property
+    def gap(self) -> float:
+        """``upper - lower``: how far the objective may be from p*, in its own units."""
+        return self.certificate.gap
+
+    @property
+    def rel_gap(self) -> float:
+        """The gap relative to the objective."""
+        return self.certificate.rel_gap
+
+    @property
+    def history(self) -> Any:
+        """A pandas DataFrame with one row per step: round, phase, upper, lower, gap, rel_gap, neurons, cells, seconds.
+
+        It is what ``verbose=True`` prints, and ends with what was certified; a file keeps it.
+        """
+        return history_frame(self.stats["history"])
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Outputs of the network on new samples: what its own ``predict`` returns.
+
+        Raises
+        ------
+        InvalidInputError
+            For samples of another number of features.
+        """
+        outputs: Array = self.network.predict(X)
+        return outputs
+
+    def facts(self) -> dict[str, Any]:
+        """Objective, what is proven, how the solve stopped, and what was solved."""
+        c, p = self.certificate, self.problem
+        return {
+            "objective": self.objective, "lower": c.lower, "gap": c.gap, "rel_gap": c.rel_gap, "proven": c.proven,
+            "status": self.status, "scope": c.scope, **self.size, "beta": p.beta, "loss": p.loss.name,
+            "bias": str(p.bias), "activation": p.activation.name, "samples": p.n_samples, "features": p.n_features,
+            "outputs": p.n_outputs, "rounds": self.stats["rounds"], "seconds": self.stats["seconds"],
+        }  # fmt: skip
+
+
 @dataclass(frozen=True, repr=False)
-class Solution(Result):
+class Solution(Certified):
     """What a solve returned.
 
     Attributes
@@ -55,7 +124,7 @@ class Solution(Result):
         How the algorithm stopped; what is proven is in ``certificate``.
     certificate : Certificate
     stats : dict
-        Rounds, seconds, the tolerance asked for, what presolve reduced, and the history of (round, upper, lower, seconds).
+        Rounds, seconds, the tolerance asked for, what presolve reduced, and the rows of :attr:`history`.
 
     Notes
     -----
@@ -68,6 +137,8 @@ class Solution(Result):
     >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
     >>> print(f"{sol.problem.beta} {sol.status.name} {sol.objective:.6f} {sol.dual.shape}")
     0.5 CONVERGED 0.475000 (2, 1)
+    >>> print(sol.lower <= sol.upper, sol.gap < 1e-6, sol.predict([[3.0]]).round(3), sol.history["phase"].iloc[-1])
+    True True [2.7] certified
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     again = rx.load(sol.save(f"{folder}/sol.npz"))
     ...
@@ -82,6 +153,11 @@ class Solution(Result):
     status: Status
     certificate: Certificate
     stats: dict[str, Any]
+
+    @property
+    def size(self) -> dict[str, int]:
+        """Neurons."""
+        return {"neurons": self.network.width}
 
     @property
     def inner(self) -> TwoLayerReLU:
@@ -102,7 +178,12 @@ class Solution(Result):
             "seconds": found.seconds,
             "tol": tol,
             "presolve": found.presolve,
-            "history": [[p.round, p.upper, p.lower, p.seconds] for p in found.history],
+            "history": stored(
+                found.history,
+                last_step(
+                    found.history, found.rounds, certificate, found.network.width, found.seconds + certificate.seconds
+                ),
+            ),
         }
         return cls(
             problem, problem.stated(found.network), certificate.dual, certificate.upper, status, certificate, stats
@@ -287,6 +368,6 @@ def _statistics(stats: dict[str, Any]) -> dict[str, Any]:
         "rounds": as_count(stats["rounds"], "rounds", 0),
         "seconds": as_number(stats["seconds"], "seconds"),
         "tol": as_positive(stats["tol"], "tol"),
-        "history": [[as_float(v) for v in row] for row in stats["history"]],
+        "history": read_rows(stats["history"]),
     }
     return {**stats, **known}

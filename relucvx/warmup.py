@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from relucvx import metrics
-from relucvx._api import certify, optimal_set, solve
+from relucvx._api import certify, solve
+from relucvx._ranges import optimal_set
 from relucvx._strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
 from relucvx.certificate.caps import compile_caps
@@ -24,6 +25,7 @@ from relucvx.oracle import compile_kernels, dual_norm
 from relucvx.oracle.branches import compile_branches
 from relucvx.oracle.signed import compile_signed
 from relucvx.program import make_problem
+from relucvx.progress import Shown, watched
 from relucvx.types import Array, Result
 
 torch = later("torch")
@@ -137,7 +139,7 @@ STEPS: dict[str, Callable[[np.random.Generator], None]] = {
 """What to do on toy problems, in the order in which a first session needs it."""
 
 
-def warm_up(callback: Callable[[str, int, int], bool | None] | None = None) -> WarmUp:
+def warm_up(callback: Callable[[str, int, int], bool | None] | None = None, progress: Shown = "auto") -> WarmUp:
     """Compile what is not in the cache of machine code yet, and load the rest: nothing is left to be compiled afterwards.
 
     Kernels are compiled where they are first called, for the processor at hand, and kept between processes: in the package's
@@ -148,6 +150,8 @@ def warm_up(callback: Callable[[str, int, int], bool | None] | None = None) -> W
     ----------
     callback : callable, optional
         Called before each step with its name, its number from 0 and how many there are; returning True stops.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -167,10 +171,11 @@ def warm_up(callback: Callable[[str, int, int], bool | None] | None = None) -> W
     began, rng = time.perf_counter(), np.random.default_rng(0)
     made_before = _counts()[0]
     say_nothing()  # whoever asks for it need not be told
-    for number, (name, step) in enumerate(STEPS.items()):
-        if callback is not None and callback(name, number, len(STEPS)):
-            break
-        step(rng)
+    with watched("compiling", progress, callback) as told:
+        for number, (name, step) in enumerate(STEPS.items()):
+            if told is not None and told(name, number, len(STEPS)):
+                break
+            step(rng)
     folders = [str(kernel.stats.cache_path) for kernel in KERNELS if kernel.stats.cache_path]
     made, there = _counts()
     return WarmUp(

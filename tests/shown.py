@@ -144,7 +144,7 @@ def result_classes():
     for module in pkgutil.walk_packages(rx.__path__, "relucvx."):
         if "__main__" not in module.name:
             importlib.import_module(module.name)
-    return {c for c in _below(Result) if c.__module__.startswith("relucvx.")}
+    return {c for c in _below(Result) if c.__module__.startswith("relucvx.") and dataclasses.is_dataclass(c)}
 
 
 def _below(cls):

@@ -30,6 +30,7 @@ LAYERS = (
         "labels",
         "later",
         "markup",
+        "progress",
         "validation",
         "archive",
         "deadline",

@@ -76,7 +76,9 @@ def without(options, *names):
 
 
 DOORS = {
-    rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None, "n_jobs": 1, "executor": None},
+    rx.solve: lambda: {**TASK, **FAST, "solver": "auto", "start": NETWORK, "callback": None, "n_jobs": 1, "executor": None,
+        "backend": None, "progress": "auto", "verbose": False,
+    },
     rx.interpolate: lambda: {"X": X[:2], "Y": Y[:2], "bias": "none", "activation": "relu", **FAST},
     rx.optimal_set: lambda: {"solution": solved(), "time_limit": 5.0, "rng": 0},
     rx.kernel_range: lambda: {"solution": solved(), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0},
@@ -356,6 +358,14 @@ def test_every_public_function_has_an_entry():
     results = {f for f in public_functions() if inspect.isclass(f) and f.__module__.startswith("relucvx.metrics")}
     expected = public_functions() - NO_DATA - MADE_BY_US - (results - {metrics.RegionTracker})
     assert {f.__name__ for f in expected ^ set(DOORS)} == set()
+
+
+def test_whoever_tells_how_far_it_is_can_show_it():
+    tellers = {f: inspect.signature(f).parameters for f in public_functions() if not inspect.isclass(f)}
+    tellers = {f: names for f, names in tellers.items() if "callback" in names}
+    assert len(tellers) > 8
+    silent = {f.__name__ for f, names in tellers.items() if getattr(names.get("progress"), "default", None) != "auto"}
+    assert silent == {"train"}, "which takes it among its options"
 
 
 def called(door, arguments):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from relucvx.certificate import Certificate
     from relucvx.solution import Solution
 
-bars = later("rich.progress")
+bars = later("relucvx.progress")
 files = later("relucvx.results")
 np = later("numpy")
 objectives = later("relucvx.program.objective")
@@ -163,32 +163,5 @@ def progress(label: str, tol: float, console: Console | None = None) -> Iterator
     """A callback that draws a bar on standard error, when that is a terminal; None otherwise."""
 
     console = Console(stderr=True) if console is None else console
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeElapsedColumn())
-    with bars.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label)
-
-        def draw(state: Any) -> None:
-            digits = 0.0
-            if hasattr(state, "rel_gap"):
-                text = (
-                    f"{label}: round {state.round}, {state.phase}, objective {state.upper:.8g}, {state.neurons} neurons"
-                )
-                digits = -math.log10(min(1.0, max(state.rel_gap, tol, 1e-300)))
-            elif hasattr(state, "knots"):
-                text = f"{label}: {state.knots} strengths, width {state.width:.2g}"
-                digits = -math.log10(min(1.0, max(state.width, tol, 1e-300)))
-            elif hasattr(state, "max_steps"):
-                text = f"{label}: {state.finished} of {state.active + state.finished} done"
-                text += f", best objective {state.best:.8g}" if state.best < math.inf else ""
-                bar.update(task, description=text, total=state.max_steps, completed=state.step)
-                return
-            else:
-                text = f"{label}: {state.cones:,} cones, dual norm <= {state.upper:.8g}"
-            # Digits proven out of digits asked for; the bar pulses until the first is.
-            total = -math.log10(tol) if digits > 0 and tol < 1 else None
-            bar.update(task, description=text, total=total, completed=digits)
-
+    with bars.watched(label, console.is_terminal, None, tol, console=console) as draw:
         yield draw

@@ -102,6 +102,7 @@ def profile(
                 max_samples=max_samples,
                 rng=source.seed,
                 callback=draw,
+                progress=False,
             )
         )
     saving = Saving()

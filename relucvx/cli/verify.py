@@ -99,7 +99,7 @@ def _checked(
             else lambda s: bar(s.claim, done + s.done + s.trials / max(s.total, 1) * (s.done < s.claims))
         )
 
-    options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick}
+    options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick, "progress": False}
     if jobs > 1:
         # all claims at once, so that no process waits for the last trial of a claim; results then come together
         names = [c.id for c in chosen]

@@ -43,6 +43,10 @@ class Search:
     cones: int
     outcome: str
 
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows."""
+        return f"{self.cones:,} cones, dual norm <= {self.upper:.8g}", None
+
 
 def starting_cones(form: Form) -> Array:
     """Generators (cones, D, D) of simplicial cones that cover the sphere (and the bias range)."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relucvx.conversion import is_word, shown
 from relucvx.deadline import Deadline, OutOfTime, aside, seconds_left
-from relucvx.errors import LicenseError, MissingPackageError, explain
+from relucvx.errors import InvalidInputError, LicenseError, MissingPackageError, explain
 from relucvx.later import later
 from relucvx.types import Array
 
@@ -97,6 +98,24 @@ def solve(
     return str(cvx.status)
 
 
+def check_backend(backend: Any) -> None:
+    """Raise unless there is a backend of this name, and it can be used.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name.
+    MissingPackageError, LicenseError
+        As :func:`check_mosek`.
+    """
+    if not is_word(backend, BACKENDS):
+        known = isinstance(backend, str) and backend.upper() in BACKENDS
+        fix = f"backend={backend.upper()!r}" if known else 'backend="CLARABEL"'
+        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", shown(backend), "", fix))
+    if is_word(backend, (MOSEK,)):
+        check_mosek()
+
+
 def check_mosek() -> None:
     """Raise unless MOSEK can be used: it is installed and has a licence.
 
@@ -133,7 +152,7 @@ def check_mosek() -> None:
         raise LicenseError(
             explain(
                 "a valid MOSEK licence",
-                str(error),
+                str(error).rstrip(" :"),
                 "no licence file, or an expired one",
                 'backend="CLARABEL", or put mosek.lic where MOSEKLM_LICENSE_FILE points',
             )

@@ -20,6 +20,7 @@ from relucvx.kernel import predict
 from relucvx.program.objective import fit
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.report import findings as say
 from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
@@ -59,6 +60,7 @@ def compare(
     training: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
     callback: Callable[[Any], bool | None] | None = None,
+    progress: Shown = "auto",
     **options: Unpack[ProblemOptions],
 ) -> Comparison:
     """Does theory hold at the certified optimum, and do trained networks get there?
@@ -93,6 +95,8 @@ def compare(
         Seconds for everything: solver, proof, training and measurements. What they cut short is in ``cut``.
     callback : callable, optional
         Receives the progress of solver and trainer; returning True stops with the best result so far.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -129,19 +133,20 @@ def compare(
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
     phases = _Phases(Deadline.of(time_limit))
-    if solution is None:
-        solution = phases.solve(problem, tol, callback)
-    # a solution of another problem would make every number below wrong without a trace
-    check_solution(problem, solution)
-    seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
-    proof = prove_again(solution.problem, solution.inner, solution.certificate, seconds)
-    solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
-    if runs is None:
-        trained = phases.train(problem, solution, dict(training or {}), callback)
-    else:
-        # runs of other trainers come as any list of networks
-        trained = as_list(getattr(runs, "runs", runs), "runs")
-    found = phases.measure(problem, solution, trained, labels, factors, tol, reach)
+    with watched("comparing", progress, callback, tol) as told:
+        if solution is None:
+            solution = phases.solve(problem, tol, told)
+        # a solution of another problem would make every number below wrong without a trace
+        check_solution(problem, solution)
+        seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
+        proof = prove_again(solution.problem, solution.inner, solution.certificate, seconds)
+        solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
+        if runs is None:
+            trained = phases.train(problem, solution, dict(training or {}), told)
+        else:
+            # runs of other trainers come as any list of networks
+            trained = as_list(getattr(runs, "runs", runs), "runs")
+        found = phases.measure(problem, solution, trained, labels, factors, tol, reach)
     if phases.interrupted:
         raise Interrupted(found)
     return found

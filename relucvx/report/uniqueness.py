@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relucvx._api import optimal_set
+from relucvx._ranges import optimal_set
 from relucvx._statistics import StatisticRange, kernel_statistic
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline

@@ -5,9 +5,11 @@ from relucvx.solver.choose import solve_problem
 from relucvx.solver.column_generation import active_set
 from relucvx.solver.conic import solve_conic
 from relucvx.solver.interpolate import interpolate_problem, interpolates, interpolation_problem
+from relucvx.solver.iteration_log import IterationLog
 from relucvx.solver.result import Progress, SolverResult
 
 __all__ = [
+    "IterationLog",
     "Progress",
     "SolverResult",
     "active_set",

@@ -10,7 +10,9 @@ from relucvx.conversion import is_word, shown
 from relucvx.deadline import Deadline, Limit, OutOfTime, aside, seconds_left
 from relucvx.errors import BackendError, InvalidInputError, explain
 from relucvx.network import TwoLayerReLU
+from relucvx.program.backend import BACKENDS, CLARABEL, check_backend
 from relucvx.program.model import ConvexProgram
+from relucvx.program.objective import balanced_objective
 from relucvx.program.problem import Problem
 from relucvx.program.recovery import recover_network
 from relucvx.solver.column_generation import active_set
@@ -30,6 +32,7 @@ def solve_problem(
     problem: Problem,
     *,
     method: str = "auto",
+    backend: str | None = None,
     tol: float = 1e-6,
     time_limit: Limit = None,
     start: TwoLayerReLU | None = None,
@@ -55,21 +58,35 @@ def solve_problem(
     """
     if not is_word(method, METHODS):
         raise InvalidInputError(explain(f"a solver among {', '.join(METHODS)}", shown(method)))
+    if backend is not None:
+        _check_backend(method, backend)
     deadline = Deadline.of(time_limit)
     if method == "conic":
-        found = _conic(problem, deadline.share(CONIC_SHARE))
+        found = _conic(problem, deadline.share(CONIC_SHARE), backend or CLARABEL, callback)
         if found is not None:
             return found  # else the active set makes something of the time left
     return active_set(problem, tol=tol, time_limit=deadline, start=start, callback=callback, rng=rng, prove=prove)
 
 
-def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
+def _check_backend(method: str, backend: Any) -> None:
+    """A backend is one of the conic solver's, and can be used; before all patterns are enumerated for it."""
+    if not is_word(method, ("conic",)):
+        fix = f'solver="conic", backend={backend!r}' if is_word(backend, BACKENDS) else "no backend"
+        raise InvalidInputError(
+            explain("a backend with the solver that has one", f"solver={method!r}, backend={shown(backend)}", "", fix)
+        )
+    check_backend(backend)
+
+
+def _conic(
+    problem: Problem, deadline: Deadline, backend: str, callback: Callable[[Progress], bool | None] | None
+) -> SolverResult | None:
     """The reference's answer; None when the time is not enough for it."""
     limit = seconds_left(deadline).get("time_limit")
     try:
         program = ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs, deadline=deadline))
         # CVXPY neither hears Ctrl-C nor looks at the clock
-        out = aside(lambda: solve_conic(program, backend="CLARABEL", time_limit=limit), deadline)
+        out = aside(lambda: solve_conic(program, backend=backend, time_limit=limit), deadline)
     except OutOfTime:
         return None
     except BackendError:
@@ -77,5 +94,8 @@ def _conic(problem: Problem, deadline: Deadline) -> SolverResult | None:
             return None
         raise
     network = problem.inner(recover_network(program, out.primal))
-    seconds = out.compile_seconds + out.solve_seconds
-    return SolverResult(network, out.dual, 0.0, Status.CONVERGED, 1, seconds)
+    seconds, upper = out.compile_seconds + out.solve_seconds, balanced_objective(problem, network)
+    # nothing is proven yet: that is left to the certificate
+    step = Progress(1, upper, 0.0, 1.0, network.width, len(program.arrangement), float("nan"), seconds, "solved")
+    status = Status.INTERRUPTED if callback is not None and callback(step) else Status.CONVERGED
+    return SolverResult(network, out.dual, 0.0, status, 1, seconds, [step])

@@ -9,10 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from relucvx.errors import BackendError, InfeasibleError, InvalidInputError, explain
+from relucvx.errors import BackendError, InfeasibleError, explain
 from relucvx.program.atoms import ConvexPrimal
 from relucvx.program.backend import (
-    BACKENDS,
     CLARABEL,
     INACCURATE,
     INFEASIBLE,
@@ -20,7 +19,7 @@ from relucvx.program.backend import (
     OPTIMAL,
     OUT_OF_LIMIT,
     SCS,
-    check_mosek,
+    check_backend,
     failures,
     options,
     solve,
@@ -142,14 +141,10 @@ def solve_conic(
     >>> print(f"{found.value:.6f} by {found.backend}")
     1.800000 by CLARABEL
     """
-    if backend not in BACKENDS:
-        fix = f"backend={backend.upper()!r}" if str(backend).upper() in BACKENDS else 'backend="CLARABEL"'
-        raise InvalidInputError(explain(f"a backend among {', '.join(BACKENDS)}", repr(backend), "", fix))
+    check_backend(backend)
     levels = tuple(CONIC.value * k for k in LEVELS[backend]) if tol is None else (as_positive(tol, "tol"),)
     if time_limit is not None:
         time_limit = as_positive(time_limit, "time_limit", fix="time_limit=None for no limit")
-    if backend == MOSEK:
-        check_mosek()
     form = program.to_cvxpy()
     start = time.perf_counter()
     # compiled once, and timed apart from solving

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relucvx.network import TwoLayerReLU
+from relucvx.progress import digits
 from relucvx.types import Array, Status
 
 
@@ -33,6 +34,11 @@ class Progress:
     violation: float
     seconds: float
     phase: str
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: a text, and the share of the digits asked for that is proven."""
+        text = f"round {self.round}, {self.phase}, objective {self.upper:.8g}, {self.neurons} neurons"
+        return text, digits(self.rel_gap, tol)
 
 
 @dataclass

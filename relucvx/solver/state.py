@@ -20,6 +20,7 @@ from relucvx.program.problem import Problem
 from relucvx.solver.columns import own_starts, unit_pull
 from relucvx.solver.descent import descend
 from relucvx.solver.group_program import affordable
+from relucvx.solver.iteration_log import PROVING
 from relucvx.solver.result import Progress
 from relucvx.types import Array, Status
 
@@ -62,6 +63,7 @@ class Reporting:
     def __init__(self, deadline: Deadline, callback: Callable[[Progress], bool | None] | None) -> None:
         self.deadline, self.callback = deadline, as_callable(callback, "callback")
         self.began, self.round, self.violation = time.perf_counter(), 0, float("inf")
+        self.asked_to_stop = False
         self.status = Status.ITERATION_LIMIT
         self.history: list[Progress] = []
 
@@ -70,21 +72,24 @@ class Reporting:
         raise NotImplementedError
 
     def record(self, phase: str) -> Progress:
-        """What is known at the end of a phase; it goes into the history, steps of a proof apart."""
+        """Tell the callback what is known at the end of a phase; it goes into the history, steps of a proof apart."""
         relative = gap(self.upper, self.lower)[1] if np.isfinite(self.upper) else np.inf
         progress = Progress(
             self.round, self.upper, self.lower, relative, *self.sizes(), self.violation,
             time.perf_counter() - self.began, phase,
         )  # fmt: skip
-        if phase != "proving":
+        if phase != PROVING:
             self.history.append(progress)
+        # heard here, obeyed where the run can stop
+        if self.callback is not None and self.callback(progress):
+            self.asked_to_stop = True
         log.debug("%s", progress)
         return progress
 
     def stopped(self, phase: str) -> bool:
-        """Tell the callback; True when it asks to stop or the time is up."""
-        progress = self.record(phase)
-        if self.callback is not None and self.callback(progress):
+        """Record a phase; True when the callback asks to stop, or has asked to, or the time is up."""
+        self.record(phase)
+        if self.asked_to_stop:
             self.status = Status.INTERRUPTED
         elif self.deadline.passed():
             self.status = Status.TIME_LIMIT

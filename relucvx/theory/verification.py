@@ -13,6 +13,7 @@ import numpy as np
 
 from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import listening
+from relucvx.progress import Shown, watched
 from relucvx.theory.counterexample import Counterexample, smallest
 from relucvx.theory.definition import MAX_SIZE, Claim, Outcome, Verdict, broken
 from relucvx.theory.registry import claim, claims
@@ -61,7 +62,15 @@ class _Tally:
 
 
 @overload
-def verify(name: str, trials: int = ..., rng: Rng = ..., quick: bool = ..., callback: Any = ...) -> Verification: ...  # type: ignore[overload-overlap]
+def verify(  # type: ignore[overload-overlap]
+    name: str,
+    trials: int = ...,
+    rng: Rng = ...,
+    quick: bool = ...,
+    callback: Any = ...,
+    n_jobs: int = ...,
+    progress: Any = ...,
+) -> Verification: ...
 @overload
 def verify(
     name: Sequence[str] | None = ...,
@@ -70,6 +79,7 @@ def verify(
     quick: bool = ...,
     callback: Any = ...,
     n_jobs: int = ...,
+    progress: Any = ...,
 ) -> tuple[Verification, ...]: ...
 
 
@@ -80,6 +90,7 @@ def verify(
     quick: bool = False,
     callback: Callable[[VerificationProgress], bool | None] | None = None,
     n_jobs: int = 1,
+    progress: Shown = "auto",
 ) -> Verification | tuple[Verification, ...]:
     """Check claims on random instances that satisfy their assumptions.
 
@@ -98,6 +109,8 @@ def verify(
         stops with what there is; the claim that this cuts short is INTERRUPTED.
     n_jobs : int, default 1
         Processes; -1 for all cores.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -135,7 +148,8 @@ def verify(
     seed = int(resolve_rng(rng).integers(2**32))
     wanted = min(trials, QUICK_TRIALS) if quick else trials
     run = _in_turn if n_jobs == 1 else _in_parallel
-    tallies, stopped = run(chosen, wanted, seed, callback, int(n_jobs))
+    with watched("verifying", progress, callback) as told:
+        tallies, stopped = run(chosen, wanted, seed, told, int(n_jobs))
     results = []
     for tally in tallies:
         try:

@@ -45,6 +45,11 @@ class VerificationProgress:
     claims: int
     seconds: float
 
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: the claim, and the share of all trials."""
+        begun = self.trials / max(self.total, 1) * (self.done < self.claims)
+        return f"{self.claim}, {self.done} of {self.claims} claims done", (self.done + begun) / max(self.claims, 1)
+
 
 @dataclass(frozen=True, repr=False)
 class Verification(Result):

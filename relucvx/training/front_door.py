@@ -19,13 +19,13 @@ from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
 from relucvx.program.posing import ProblemOptions, as_problem, refuse_unknown
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.threads import as_jobs, using_jobs
 from relucvx.training.apart import train_apart
 from relucvx.training.batched import Callback, Outcome, train_batched
 from relucvx.training.losses import as_torch_loss
 from relucvx.training.objective import BatchedObjective, Shape
 from relucvx.training.optimizers import SGD, Optimizer, OptimizerOptions, as_optimizer
-from relucvx.training.progress import with_progress_bar
 from relucvx.training.recording import History, make_recorders
 from relucvx.training.runs import Run, Runs
 from relucvx.training.stepping import Settings, make_schedule
@@ -53,7 +53,7 @@ class TrainingOptions(OptimizerOptions, total=False):
     dtype: str
     device: str
     record_every: int
-    progress: bool
+    progress: Shown
 
 
 @interruptible
@@ -114,8 +114,8 @@ def train(
         A torch device such as "cpu" or "cuda".
     record_every : int
         Steps between entries of the history; gd, sgd and Adam also look at stopping and callback only then.
-    progress : bool
-        Show a progress bar.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def train(
         make_recorders(record, problem.X if problem.pooling is None else problem),
         None if p_star is None else as_number(p_star, "p_star"),
     )
-    bar = with_progress_bar(callback, options.get("progress", False), settings.max_steps, len(chosen))
+    bar = watched("training", options.get("progress", "auto"), callback)
     with using_jobs(threads), bar as watch:
         outcomes, stopped = train_batched(settings, chosen, history, watch)
     return _ended(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,11 @@ class TrainingProgress:
     finished: int
     best: float
     seconds: float
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: a text, and the share of the steps."""
+        best = f", best objective {self.best:.8g}" if self.best < math.inf else ""
+        return f"{self.finished} of {self.active + self.finished} done{best}", self.step / max(self.max_steps, 1)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

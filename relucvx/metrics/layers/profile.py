@@ -22,6 +22,7 @@ from relucvx.metrics.layers.scores import COLUMNS, Samples, Score, chosen_scores
 from relucvx.metrics.probes import LinearProbe
 from relucvx.metrics.samples.groups import Groups, as_factors, as_groups
 from relucvx.network import is_torch_module
+from relucvx.progress import Shown, watched
 from relucvx.types import Rng, resolve_rng
 from relucvx.validation import as_count
 
@@ -56,6 +57,10 @@ class ProfileProgress:
     layer: str
     metric: str
 
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: what comes next, and the share of the steps."""
+        return f"{self.layer} {self.metric}".strip(), self.step / max(self.total, 1)
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -83,6 +88,7 @@ def profile(
     batch_size: int = 1024,
     rng: Rng = None,
     callback: Callable[[ProfileProgress], Any] | None = None,
+    progress: Shown = "auto",
 ) -> DataFrame:
     """Measure every layer of a network, or of a recording, by every metric that applies.
 
@@ -111,6 +117,8 @@ def profile(
         Source of all draws; every layer is measured at the same ones.
     callback : callable, optional
         Sees a :class:`ProfileProgress` before each metric. When it returns True, the rows completed so far come back.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -202,8 +210,8 @@ def profile(
     stopped = False
     # Ctrl-C ends the measuring alone: the rows that are whole go out with the interruption
     try:
-        with listening():
-            _measure(rows, scores, samples, callback, found)
+        with listening(), watched("profile", progress, callback) as told:
+            _measure(rows, scores, samples, told, found)
     except KeyboardInterrupt:
         stopped = True
     frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)

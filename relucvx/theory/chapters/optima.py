@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import optimal_set, solve
+from relucvx._api import solve
+from relucvx._ranges import optimal_set
 from relucvx.certificate import Uniqueness
 from relucvx.network import TwoLayerReLU
 from relucvx.theory.chapters.problems import SINGLE, SOME_DECAY, literal, posed
