@@ -45,6 +45,9 @@ CHOICE_SHARE = 0.4
 FIRST_SHARE = 0.4
 """Share of the time that the proof at the chosen dual point may take, before points that are easier to prove are tried."""
 
+SAME_RAY = 1e-14
+"""1 - cosine up to which two dual points are one, up to a factor: they differ by a part in ten million."""
+
 MOST_STARTS = 500
 """Neurons of the network that the search for a larger value starts from, at most."""
 
@@ -199,7 +202,8 @@ def certify_network(
     time_limit : float, Deadline or None
         Seconds; the bound stays valid when they run out.
     proof : Proof, optional
-        Of this very problem, by :func:`relucvx.certificate.prove_dual`: then nothing is left to prove, only to evaluate.
+        Of this very problem, by :func:`relucvx.certificate.prove_dual`: where it is of ``dual``, up to a factor, and finished,
+        nothing is left to prove, only to evaluate.
     refine : bool
         Whether the time that an unfinished proof leaves goes into dual points that are easier to prove.
 
@@ -259,8 +263,10 @@ def certify_network(
             starts=problem.directions(network)[0][:MOST_STARTS], arrangement=complete,
             time_limit=deadline.share(FIRST_SHARE) if refine else deadline, max_cones=max_cones, callback=watched,
         )  # fmt: skip
-    # a solver that ran out of time may leave a point that a direction contradicts: there is as much to gain
-    if refine and proof.bound.outcome != "proved" and proof.bound.cones < max_cones and not watched.stopped:
+    # a solver that ran out of time may leave a point that a direction contradicts, or a better one than it has proven: there
+    # is as much to gain
+    unfinished = proof.bound.outcome != "proved" or not _on_one_ray(point, proof.dual)
+    if refine and unfinished and proof.bound.cones < max_cones and not watched.stopped:
         proof = refined_proof(
             stated, point, given, proof, target=_target(problem, network, point, upper_balanced, tol),
             enough=upper * (1.0 - tol), deadline=deadline, callback=watched,
@@ -303,6 +309,12 @@ def _as_dual(problem: Problem, N: Array) -> Array:
     if N.shape != problem.Y.shape:
         raise InvalidInputError(explain(f"a dual point of shape {problem.Y.shape}", f"dual of shape {N.shape}"))
     return N
+
+
+def _on_one_ray(N: Array, M: Array) -> bool:
+    """Whether two dual points differ by a factor alone, up to rounding: then what is proven of one is proven of the other."""
+    lengths = float(np.linalg.norm(N) * np.linalg.norm(M))
+    return float((N * M).sum()) >= (1.0 - SAME_RAY) * lengths
 
 
 def _own_dual(problem: Problem, network: TwoLayerReLU, deadline: Deadline) -> Array:

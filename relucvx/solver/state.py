@@ -190,9 +190,9 @@ class State(Reporting):
             self.hopeful_dual, self.hope = self.dual.copy(), hope
 
     def dual_to_prove(self) -> Array:
-        """The dual point of the best bound, or one that may prove more where that proof ended at a contradiction."""
-        done = self.proof is not None and self.proof.bound.outcome == "proved"
-        return self.proven_dual if done or self.hope <= self.lower else self.hopeful_dual
+        """The dual point of the best bound; where that leaves a gap, the one that may prove most."""
+        open_ = gap(self.upper, self.lower)[1] > self.tol and self.hope > self.lower
+        return self.hopeful_dual if open_ else self.proven_dual
 
     def form(self) -> Form:
         """What the oracle maximises at the dual point."""

@@ -103,3 +103,18 @@ def test_a_limit_is_kept(wide):
     began = Deadline(1.5)
     certify_network(problem, found.network, found.dual, time_limit=1.5)
     assert began.left() > -1.5
+
+
+def test_a_finished_proof_of_another_point_is_not_the_last_word():
+    """A solver that ran out of time may have proven an old dual point and hold a better one."""
+    rng = np.random.default_rng(3)
+    problem = rx.make_problem(rng.normal(size=(12, 3)), rng.normal(size=12), 0.5)
+    sol = rx.solve(problem)
+    old = prove_dual(problem, problem.Y)  # of the network without neurons: finished, and far below
+    assert old.bound.outcome == "proved"
+    assert old.lower < 0.9 * sol.certificate.lower
+    proof = certify_network(problem, sol.inner, sol.dual, proof=old, time_limit=20.0)
+    assert proof.rel_gap <= 1e-6
+    # what is proven of a point is proven of its multiples: there is nothing to do again
+    again = certify_network(problem, sol.inner, 0.5 * problem.Y, proof=old, time_limit=20.0)
+    assert again.lower == old.lower
