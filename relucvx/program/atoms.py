@@ -1,4 +1,4 @@
-"""Points of the convex program: one vector per activation pattern and output sign."""
+"""Points of the convex program: a vector per activation pattern and output sign, or a second moment per pattern."""
 
 from __future__ import annotations
 
@@ -73,4 +73,76 @@ class ConvexPrimal(Result):
         worst = 0.0
         for block in (self.positive, self.negative):
             worst = max(worst, float(np.max(-signs * (block @ problem.inputs.T), initial=0.0)))
+        return worst
+
+
+@dataclass(frozen=True, eq=False)
+class MomentPrimal(Result):
+    """A point of the convex program over P patterns where a neuron has several output weights (q = K c), in a plane.
+
+    ``F = Σ_i diag(phi'(pattern_i)) Xa basis T_i [+ 1 bias_outᵀ]`` with ``moments[i] = [[W_i, T_i], [T_iᵀ, V_i]]``, the sum of
+    ``(z, v)(z, v)ᵀ`` over the neurons ``w = basis z`` of pattern i with outputs v.
+
+    Attributes
+    ----------
+    moments : (P, r + q, r + q) array
+    basis : (D, r) array
+        The plane; the identity where two features (or one and a decayed bias) fill it.
+    bias_out : (c,) array or None
+        Output bias for the bias modes "all" and "free".
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+
+    moments: Array
+    basis: Array
+    bias_out: Array | None = None
+
+    def __post_init__(self) -> None:
+        square = self.moments.ndim == 3 and self.moments.shape[1] == self.moments.shape[2]
+        if not square or self.basis.ndim != 2 or self.basis.shape[1] >= self.moments.shape[1]:
+            raise InvalidInputError(
+                explain(
+                    "moments of shape (P, r + q, r + q) and a basis of shape (D, r)",
+                    f"shapes {self.moments.shape} and {self.basis.shape}",
+                    "a point put together by hand",
+                    "form.primal()",
+                )
+            )
+        super().__post_init__()
+
+    def fit(self, problem: Problem, patterns: BoolArray) -> Array:
+        """Fit F (n, c) of the point, for the patterns (P, R) its moments belong to."""
+        r = self.basis.shape[1]
+        flat = problem.inputs @ self.basis
+        rows = np.concatenate([gate[:, None] * flat for gate in problem.activation.gate(patterns)], axis=1)
+        F = problem.combine(rows, np.concatenate(self.moments[:, :r, r:]))
+        return F if self.bias_out is None else F + self.bias_out
+
+    def penalty(self, problem: Problem) -> float:
+        """``beta/2 Σ_i (tr W_i + tr V_i) [+ beta/2 ||bias_out||² for "all"]``; for free biases without their coordinate."""
+        r, counted = self.basis.shape[1], self.basis[: problem.penalized]
+        total = float(np.einsum("di,pij,dj->", counted, self.moments[:, :r, :r], counted))
+        total += float(np.einsum("pii->", self.moments[:, r:, r:]))
+        if problem.bias.decays_output and self.bias_out is not None:
+            total += float(self.bias_out @ self.bias_out)
+        return 0.5 * problem.beta * total
+
+    def objective(self, problem: Problem, patterns: BoolArray) -> float:
+        """Loss of the fit plus the penalty; that of a network where :meth:`cone_violation` is 0."""
+        return problem.loss_at(self.fit(problem, patterns)) + self.penalty(problem)
+
+    def cone_violation(self, problem: Problem, patterns: BoolArray) -> float:
+        """How far a moment is from being one of neurons of its cell: products of preactivations and eigenvalues below zero.
+
+        The largest of ``-(s_k x_k)ᵀ W_i (s_l x_l)`` over pairs of rows and of ``-eigenvalues`` over all patterns i, where s are
+        the signs of the pattern and x the rows in the plane.
+        """
+        r, flat = self.basis.shape[1], problem.inputs @ self.basis
+        worst = max(0.0, -float(np.linalg.eigvalsh(self.moments)[:, 0].min(initial=0.0)))
+        for pattern, moment in zip(patterns, self.moments, strict=True):
+            rows = np.where(pattern, 1.0, -1.0)[:, None] * flat
+            worst = max(worst, float(np.max(-(rows @ moment[:r, :r] @ rows.T), initial=0.0)))
         return worst

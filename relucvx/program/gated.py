@@ -23,14 +23,14 @@ class GatedRelaxation:
     Parameters
     ----------
     problem : Problem
-        With one output.
+        With one output and one read-out.
     arrangement : Arrangement
         Of the augmented inputs.
 
     Raises
     ------
     UnsupportedError
-        For several outputs.
+        For several outputs, and for bags that are read in several ways.
     InvalidInputError
         When the arrangement is not that of the augmented inputs.
 
@@ -49,6 +49,7 @@ class GatedRelaxation:
 
     def __init__(self, problem: Problem, arrangement: Arrangement) -> None:
         check_arrangement(problem, arrangement)
+        _check_one_weight(problem)
         self.problem = problem
         self.arrangement = arrangement
 
@@ -86,3 +87,16 @@ class GatedRelaxation:
                 )
             )
         return float(value)
+
+
+def _check_one_weight(problem: Problem) -> None:
+    """Raise unless each neuron has one output weight, so that blocks are vectors."""
+    if problem.n_outputs != 1:
+        fix = "relucvx.nuclear_norm_bound(problem), which is this relaxation for several outputs"
+        raise UnsupportedError(
+            explain("Y with one output for the gated relaxation", f"{problem.n_outputs} outputs", "", fix)
+        )
+    if problem.n_readouts != 1:
+        expected = "bags with one read-out (mean, sum, or one weighted sum) for the gated relaxation"
+        fix = 'relucvx.solve, which handles several read-outs without it, or pooling="mean"'
+        raise UnsupportedError(explain(expected, f"{problem.n_readouts} read-outs", "", fix))

@@ -8,7 +8,7 @@ import numpy as np
 
 from relucvx.arrangement.patterns import Arrangement
 from relucvx.errors import InfeasibleError, explain
-from relucvx.program.cvxpy_form import CvxpyForm, build
+from relucvx.program.cvxpy_form import CvxpyForm
 from relucvx.program.feasibility import check_feasible
 from relucvx.program.model import ConvexProgram
 from relucvx.program.posing import NetworkOptions, as_fit
@@ -17,11 +17,12 @@ from relucvx.types import Array
 
 
 class InterpolationProgram(ConvexProgram):
-    """Least norm subject to an exact fit, over an arrangement (one output).
+    """Least norm subject to an exact fit, over an arrangement.
 
     ``min Σ_i (||u_i|| + ||v_i||) [+ b_out²/2 for "all"]  subject to  Σ_i diag(phi'_i) Xa (u_i - v_i) + b_out = Y``
     and the cone constraints of :class:`~relucvx.program.model.ConvexProgram`. It is the limit of the minimisers of
-    ``loss + beta·penalty`` as beta -> 0+, and its value the limit of (optimum - least loss)/beta.
+    ``loss + beta·penalty`` as beta -> 0+, and its value the limit of (optimum - least loss)/beta. Several outputs or read-outs
+    have a program where ConvexProgram has one for them, with ``Σ_i (tr W_i + tr V_i)/2`` in place of the norms.
 
     ``problem`` is the squared-loss problem with beta = 1, so that penalties are read in units of the norm.
 
@@ -48,19 +49,19 @@ class InterpolationProgram(ConvexProgram):
 
     def to_cvxpy(self) -> CvxpyForm:
         """The program in CVXPY; ``fit`` is the targets, and the multiplier of ``link`` the dual point."""
-        return build(self.problem, self.patterns, target=self.problem.Y[:, 0])
+        return self._form(self.problem.Y)
 
     def _check_span(self) -> None:
-        """Y must lie in the span of all diag(phi'_i) Xa (and the ones vector if there is an output bias)."""
+        """Each output must lie in the span of all diag(phi'_i) Xa (and the ones vector if there is an output bias)."""
         basis = _fits_basis(self)
-        y = self.problem.Y[:, 0]
-        left = y - basis @ (basis.T @ y)
-        if np.linalg.norm(left) <= 1e3 * RANK.value * np.linalg.norm(y):
+        Y = self.problem.Y
+        left = Y - basis @ (basis.T @ Y)
+        if np.linalg.norm(left) <= 1e3 * RANK.value * np.linalg.norm(Y):
             return
         raise InfeasibleError(
             explain(
                 "targets that some network with neurons in the program's cells fits exactly",
-                f"targets off by {np.linalg.norm(left):.3g} at best, mostly at row {int(np.argmax(np.abs(left)))}",
+                f"targets off by {np.linalg.norm(left):.3g} at best, mostly at row {int(np.argmax(np.abs(left).max(axis=1)))}",
                 "the patterns are too few",
                 "more patterns: enumerate_patterns instead of sample_patterns",
             )
@@ -85,7 +86,8 @@ def _fits_basis(program: ConvexProgram) -> Array:
     # as many patterns at a time as a square matrix holds
     batch = max(1, 4 * n // Xa.shape[1])
     for first in range(0, len(gates), batch):
-        columns = problem.pool(np.concatenate([g[:, None] * Xa for g in gates[first : first + batch]], axis=1))[:, 0]
+        columns = problem.pool(np.concatenate([g[:, None] * Xa for g in gates[first : first + batch]], axis=1))
+        columns = columns.reshape(n, -1)  # every read-out has a weight of its own
         columns = columns - span @ (span.T @ columns)
         u, s, _ = np.linalg.svd(columns, full_matrices=False)
         span = np.linalg.qr(np.hstack([span, u[:, s > RANK.value * scale]]))[0]

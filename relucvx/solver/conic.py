@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from relucvx.errors import BackendError, InfeasibleError, explain
-from relucvx.program.atoms import ConvexPrimal
+from relucvx.program.atoms import ConvexPrimal, MomentPrimal
 from relucvx.program.backend import (
     CLARABEL,
     INACCURATE,
@@ -60,10 +60,10 @@ class ConicResult(Result):
 
     Attributes
     ----------
-    primal : ConvexPrimal
+    primal : ConvexPrimal or MomentPrimal
         The point, as the backend left it (cone violations of the size of its tolerance). For a gated relaxation
         ``negative`` is zero.
-    dual : (n, 1) array
+    dual : (n, c) array
         The multiplier N of the fit: ``-∇loss(fit)``, and where the loss has a kink the choice that proves optimality.
         Moved by the backend's rounding into the domain of the dual function (zero column sums for free biases).
     value : float
@@ -78,7 +78,7 @@ class ConicResult(Result):
         Wall-clock time for building the conic form, and for solving it.
     """
 
-    primal: ConvexPrimal
+    primal: ConvexPrimal | MomentPrimal
     dual: Array
     value: float
     backend: str
@@ -152,10 +152,11 @@ def solve_conic(
     compiled = time.perf_counter()
     reached = _descend(form, backend, levels, time_limit, verbose, allow_inaccurate)
     finished = time.perf_counter()
+    shape = program.problem.Y.shape
     return ConicResult(
-        primal=_primal(form),
+        primal=form.primal(),
         # the backend leaves the conjugate's domain by its tolerance, and outside the dual function is -inf
-        dual=balance_dual(program.problem, np.asarray(form.link.dual_value, dtype=np.float64).reshape(-1, 1)),
+        dual=balance_dual(program.problem, np.asarray(form.link.dual_value, dtype=np.float64).reshape(shape)),
         value=float(form.problem.value),
         backend=backend,
         status=str(form.problem.status),
@@ -219,10 +220,3 @@ def _check_status(status: str, backend: str, allow_inaccurate: bool) -> None:
     if status == OUT_OF_LIMIT:
         cause, fix = "the time or iteration limit was reached", "a larger time_limit"
     raise BackendError(explain(f"{backend} to stop at an optimum", f"status {status}", cause, fix))
-
-
-def _primal(form: CvxpyForm) -> ConvexPrimal:
-    positive = np.ascontiguousarray(form.positive.value.T)
-    negative = np.zeros_like(positive) if form.negative is None else np.ascontiguousarray(form.negative.value.T)
-    bias_out = None if form.bias_out is None else np.asarray(form.bias_out.value, dtype=np.float64).reshape(1)
-    return ConvexPrimal(positive, negative, bias_out)

@@ -261,14 +261,21 @@ def test_the_objective_is_the_definitions():
         assert sol.objective == pytest.approx(objective(sol.network, X, Y, 0.1), rel=1e-12)
 
 
+WITH_BIAS = rx.make_problem(X, Y, 1.0, pooling="flatten", bias="all")
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (
-            lambda: rx.ConvexProgram(
-                rx.make_problem(X, Y, 1.0, pooling="flatten"), arrangement=rx.enumerate_patterns(X.reshape(-1, 2))
+            lambda: rx.GatedRelaxation(
+                rx.make_problem(X, Y, 1.0, pooling="flatten"), rx.enumerate_patterns(X.reshape(-1, 2))
             ),
-            "explicit convex program.*received 3 read-outs",
+            "gated relaxation; received 3 read-outs",
+        ),
+        (
+            lambda: rx.ConvexProgram(WITH_BIAS, arrangement=rx.enumerate_patterns(WITH_BIAS.inputs)),
+            "rank 3, with 3 output weights",
         ),
         (lambda: rx.train(X, Y, 0.1, pooling="mean", depth=3), "2 hidden layers"),
         (lambda: rx.train(X, Y, 0.1, pooling="mean", optimizer="sgd"), "batch size"),

@@ -114,8 +114,9 @@ def test_consistency_check_handles_several_outputs():
 
 def test_other_bad_input():
     X = np.random.default_rng(0).normal(size=(4, 2))
-    with pytest.raises(UnsupportedError, match="one output only"):
-        InterpolationProgram(X, X, arrangement=enumerate_patterns(X))
+    solid = np.random.default_rng(0).normal(size=(4, 3))
+    with pytest.raises(UnsupportedError, match="rank 3, with 2 output weights"):
+        InterpolationProgram(solid, X, arrangement=enumerate_patterns(solid))
     with pytest.raises(InvalidInputError, match="column of ones"):
         InterpolationProgram(X, X[:, 0], arrangement=enumerate_patterns(X), bias="all")
 

@@ -48,5 +48,20 @@ def test_arrangements_of_other_inputs_are_refused(kind):
         kind(make_problem(X, y, 1.0), lifted)
     with pytest.raises(InvalidInputError, match="made from other data"):
         kind(make_problem(2 * X, y, 1.0), plain)
-    with pytest.raises(UnsupportedError, match="one output only in this version; received 2 outputs"):
-        kind(make_problem(X, np.stack([y, y], axis=1), 1.0), plain)
+    with pytest.raises(InvalidInputError, match="made from other data"):
+        kind(make_problem(2 * X, np.stack([y, y], axis=1), 1.0), plain)
+
+
+def test_several_outputs_have_a_program_in_the_plane_only():
+    Y = np.stack([y, -y], axis=1)
+    flat = ConvexProgram(X, Y, beta=0.2, arrangement=enumerate_patterns(X))
+    assert flat.cells is not None
+    assert flat.cells.walls.shape == (len(flat.patterns), 2, 2)
+    assert program().cells is None
+    for cube, options in ((np.column_stack([X, X[:, 0] ** 2]), {}), (X, {"bias": "hidden"})):
+        problem = make_problem(cube, Y, 0.2, **options)
+        message = (
+            r"rank at most 2.*received rank 3, with 2 output weights.*relucvx.solve with solver=\"auto\".*nuclear_norm"
+        )
+        with pytest.raises(UnsupportedError, match=message):
+            ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs))
