@@ -36,17 +36,11 @@ from relucvx.cli.options import (
     SECONDS,
     ActivationName,
     Bias,
-    Columns,
-    Components,
     Data,
     Json,
     LossName,
     OptionalData,
     Posing,
-    Samples,
-    Seed,
-    Standardize,
-    Target,
     TimeLimit,
     Tol,
     Workers,
@@ -67,17 +61,14 @@ np = later("numpy")
 
 
 @app.command()
+@spelled_out
 def patterns(
     data: Data,
+    *,
     bias: Annotated[bool, typer.Option("--bias", help="append a column of ones to the inputs")] = False,
     max_patterns: Annotated[int, typer.Option(help="refuse when more are predicted")] = 1_000_000,
     sample: Annotated[int | None, typer.Option(help="draw so many at random instead of enumerating")] = None,
-    target: Target = None,
-    columns: Columns = None,
-    components: Components = None,
-    standardize: Standardize = None,
-    samples: Samples = None,
-    seed: Seed = 0,
+    source: Source,
     out: Annotated[Path | None, typer.Option(help="save the patterns to this .npz file")] = None,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +76,7 @@ def patterns(
 
     # refused before the work, not after it
     out = checked_npz(out)
-    table = Source(data, target, columns, None, components, standardize, samples, seed).read()
+    table = replace(source, data=data).read()
     X = np.asarray(rows_only(table, "the patterns of its samples").X)
     X = np.column_stack([X, np.ones(len(X))]) if bias else X
     rows, nonzero, _ = equilibrium.equilibrate(X)
@@ -93,7 +84,7 @@ def patterns(
     walls, _, basis = enumeration.reduce_rows(rows[nonzero])
     predicted = rx.count_patterns(len(walls), len(basis))
     began = time.perf_counter()
-    arr = rx.enumerate_patterns(X, max_patterns) if sample is None else rx.sample_patterns(X, sample, rng=seed)
+    arr = rx.enumerate_patterns(X, max_patterns) if sample is None else rx.sample_patterns(X, sample, rng=source.seed)
     facts = {
         "data": data, "samples": X.shape[0], "dimension": X.shape[1], "walls": len(walls), "rank": len(basis),
         "predicted": predicted, "found": len(arr), "complete": arr.complete, "seconds": time.perf_counter() - began,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from relucvx.solution import Solution
 
 certificates = later("relucvx.certificate")
+lookup = later("relucvx.datasets.lookup")
 losses = later("relucvx.losses")
 np = later("numpy")
 validation = later("relucvx.validation")
@@ -39,6 +40,28 @@ PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a file is read, where it does not say so itself."""
+
+    drop: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    classes: bool | None = None
+
+    def given(self, coding: bool | None) -> dict[str, Any]:
+        """The options of :func:`relucvx.datasets.read_table` that were given, and how the loss codes classes."""
+        options = {
+            "drop": listed(self.drop), "delimiter": self.delimiter, "decimal": self.decimal, "header": self.header,
+            "encoding": self.encoding,
+            # a loss of classes is asked of a target that holds some
+            "classes": True if coding and self.classes is None else self.classes,
+        }  # fmt: skip
+        return {name: value for name, value in options.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Source:
     """The data options of a command."""
 
@@ -51,37 +74,46 @@ class Source:
     samples: int | None = None
     seed: int = 0
     bags: Bags = field(default_factory=Bags)
+    reading: Reading = field(default_factory=Reading)
 
     def read(self, loss: str = "squared") -> Dataset:
         """The data set, with as many outputs as it has; several classes as the loss takes them (see ``Loss.one_hot``)."""
 
         coding = losses.as_loss(loss).one_hot
-        embedded = self.data in rx.datasets.EMBEDDED
-        coded = embedded or self.data.partition(":")[0] == "images"
-        chosen = self.one_vs_rest
+        kind = lookup.kind_of(self.data)
         given = {
-            "target": self.target,
-            "columns": None if self.columns is None else [c.strip() for c in self.columns.split(",")],
-            "one_vs_rest": int(chosen) if chosen is not None and chosen.isdecimal() else chosen,
-            # embedded sets standardise themselves, before components are taken; files are standardised below
-            "components": self.components,
-            "standardize": self.standardize if embedded else None,
-            "one_hot": coding if coded and self.data != "diabetes" and chosen is None else None,
+            "target": self.target if self._one_target else listed(self.target),
+            "columns": listed(self.columns),
+            "one_vs_rest": self.one_vs_rest,
+            # a table is prepared as it is read, so that what was done is known; recipes below
+            "components": self.components if kind != "recipe" else None,
+            "standardize": self.standardize if kind != "recipe" else None,
+            "one_hot": coding if self._coded(kind) and self.one_vs_rest is None else None,
             "groups": self.bags.groups,
         }
-        if coding and self.data.lower().endswith(".csv"):
-            given["classes"] = True
         options = {name: value for name, value in given.items() if value is not None}
+        options |= self.reading.given(coding if kind == "file" and self._one_target else None)
         found = rx.datasets.get(self.data, rng=self.seed, **options)
-        if self.standardize and not embedded:
-            if found.X.ndim > 2:
-                raise InvalidInputError(explain("a table for --standardize", repr(found), "", "without --standardize"))
-            found = replace(found, X=rx.datasets.standardize_columns(found.X)[0], feature_names=())
+        if kind == "recipe":
+            found = found.prepared(standardize=bool(self.standardize), components=self.components)
         return self.bags.cut(thinned(found, self.samples))
+
+    def _coded(self, kind: str) -> bool:
+        """Whether classes among these data are coded as the loss wants them."""
+        return kind == "file" or (kind == "embedded" and self.data != "diabetes") or self.data.startswith("images")
+
+    @property
+    def _one_target(self) -> bool:
+        return self.target is None or "," not in self.target
 
     def named(self, found: Dataset) -> str:
         """A title for the data."""
         return self.data if self.one_vs_rest is None else f"{self.data}, {found.target_names[1]} against the rest"
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Columns separated by commas; None stays None."""
+    return None if text is None else [part.strip() for part in text.split(",")]
 
 
 def or_example(source: Source, data: str | None, bias: str | None) -> tuple[Source, str | None]:

@@ -47,6 +47,7 @@ def obtain_network(
     epochs: int = 100,
     seed: int = 0,
     weights: Path | None = None,
+    found: Dataset | None = None,
 ) -> tuple[Any, np.ndarray, np.ndarray | None, dict[str, Any]]:
     """A network and the data it is looked at with.
 
@@ -62,6 +63,8 @@ def obtain_network(
         Of the initial weights and the batches; torch's own random state is left untouched.
     weights : Path, optional
         Instead of training: an ``.npz`` file saved by ``relucvx solve --out``, or a torch state dict of an MLP.
+    found : Dataset, optional
+        The data, where :func:`table_of` has read them.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def obtain_network(
     # data that are named come before those of the solution
     if source.data or not hasattr(loaded, "problem"):
         # read as for the cross-entropy, so that classes stay classes
-        found = table_of(source)
+        found = found or table_of(source)
         name, X, Y, names = source.named(found), found.X, found.Y, found.target_names
     else:
         assert loaded is not None  # the branch needs an attribute of it

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from relucvx.cli.bags import Bags
-from relucvx.cli.input import EXAMPLE, FRACTION, Source, Task, pose, problem_options
+from relucvx.cli.input import EXAMPLE, FRACTION, Reading, Source, Task, pose, problem_options
 from relucvx.later import later
 
 executors = later("relucvx.executors")
@@ -23,19 +23,34 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, images:3x8, graphs:60x3, … or a .csv, .npy or .npz "
-        "file",
+        help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, images:3x8, graphs:60x3, … or a file: .csv, .tsv, "
+        ".txt (also .gz), .parquet, .npy, .npz",
     ),
 ]
 OptionalData = Annotated[
     str | None, typer.Argument(metavar="[DATA]", help=f"as for `patterns`; default: {' '.join(EXAMPLE)}")
 ]
-Target = Annotated[str | None, typer.Option(help="target column of a file (name or index; default: the last)")]
-Columns = Annotated[str | None, typer.Option(help="input columns of a file, comma-separated (default: all others)")]
-OneVsRest = Annotated[str | None, typer.Option(help="class of an embedded set that is +1; the others are -1")]
-Components = Annotated[int | None, typer.Option(help="project an embedded set on so many principal components")]
+Target = Annotated[
+    str | None, typer.Option(help="target column of a file, name or index; several: A,B  [default: the last]")
+]
+Columns = Annotated[
+    str | None, typer.Option(help="input columns of a file: A,B,… or ranges 0-3, A-D  [default: all others]")
+]
+Drop = Annotated[str | None, typer.Option(help="columns of a file that are neither input nor target: A,B,… or ranges")]
+Delimiter = Annotated[
+    str | None, typer.Option(help="of text: one character, or tab, space, …  [default: seen from the file]")
+]
+Decimal = Annotated[str | None, typer.Option(help="decimal mark of text, . or ,  [default: seen from the file]")]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="whether the first line of text holds names")]
+Encoding = Annotated[str | None, typer.Option(help="of text, e.g. cp1252  [default: utf-8]")]
+Classes = Annotated[
+    bool | None,
+    typer.Option("--classes/--no-classes", help="whether the target of a file holds classes  [default: seen from it]"),
+]
+OneVsRest = Annotated[str | None, typer.Option(help="class, by name or number, that is +1; the others are -1")]
+Components = Annotated[int | None, typer.Option(help="project the columns on so many principal components")]
 Standardize = Annotated[
-    bool | None, typer.Option(help="centre and scale the columns (default: embedded sets yes, others no)")
+    bool | None, typer.Option(help="centre and scale the columns  [default: embedded sets yes, others no]")
 ]
 Samples = Annotated[int | None, typer.Option(min=1, help="use so many rows, evenly spaced")]
 Seed = Annotated[int, typer.Option(min=0, help="random seed; certified results do not depend on it")]
@@ -93,14 +108,21 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON and nothing else 
 def _source(
     target: Target = None,
     columns: Columns = None,
+    drop: Drop = None,
+    classes: Classes = None,
     one_vs_rest: OneVsRest = None,
     components: Components = None,
     standardize: Standardize = None,
     samples: Samples = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    header: Header = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
 ) -> Source:
     """The data options, for data to be named by the command."""
-    return Source("", target, columns, one_vs_rest, components, standardize, samples, seed)
+    reading = Reading(drop, delimiter, decimal, header, encoding, classes)
+    return Source("", target, columns, one_vs_rest, components, standardize, samples, seed, reading=reading)
 
 
 @dataclass(frozen=True)

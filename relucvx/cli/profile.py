@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -30,6 +30,8 @@ from relucvx.later import later
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from relucvx.datasets import Dataset
 
 backends = later("matplotlib.backend_bases")
 files = later("relucvx.results")
@@ -79,8 +81,7 @@ def profile(
     # a stored solution brings its own data; without it there is an example
     name = data or ("" if stored else "digits")
     source = replace(source, data=name)
-    if name:
-        _check_targets(source)
+    found = _checked(source) if name else None
     module, X, labels, facts = nets.obtain_network(
         source,
         hidden=nets.widths_of(hidden),
@@ -89,6 +90,7 @@ def profile(
         epochs=epochs,
         seed=source.seed,
         weights=weights,
+        found=found,
     )
     with layer_bar() as draw:
         frame, cut = so_far(
@@ -117,10 +119,9 @@ def profile(
     saving.end(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED, cut)
 
 
-def _check_targets(source: Source) -> None:
-    """Refuse before the training what cannot be profiled after it."""
-
-    found = source.read("cross_entropy")
+def _checked(source: Source) -> Dataset:
+    """The data; what cannot be profiled after the training is refused before it."""
+    found = nets.table_of(source)
     if found.n_samples < 2:
         raise InvalidInputError(explain("at least two samples", f"{found.n_samples} in {source.data}"))
     if not np.ptp(found.Y.reshape(len(found.Y), -1), axis=0).any():
@@ -132,6 +133,7 @@ def _check_targets(source: Source) -> None:
                 "--target NAME",
             )
         )
+    return cast("Dataset", found)
 
 
 def check_format(plot: Path | None) -> None:

@@ -79,10 +79,18 @@ def regions(
     # a stored solution brings its own data; without it there is an example
     stored = weights is not None and weights.suffix.lower() == ".npz"
     source, seed = replace(source, data=data or ("" if stored else "digits")), source.seed
-    if source.data:
-        check_slice(nets.table_of(source).X, rows, spanned)  # here, not after the training
+    table = nets.table_of(source) if source.data else None
+    if table is not None:
+        check_slice(table.X, rows, spanned)  # here, not after the training
     module, X, labels, facts = nets.obtain_network(
-        source, hidden=nets.widths_of(hidden), depth=depth, width=width, epochs=epochs, seed=seed, weights=weights
+        source,
+        hidden=nets.widths_of(hidden),
+        depth=depth,
+        width=width,
+        epochs=epochs,
+        seed=seed,
+        weights=weights,
+        found=table,
     )
     with nets.counted("slicing", 1):
         found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)

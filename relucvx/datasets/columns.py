@@ -1,89 +1,125 @@
-"""Columns of a table by index or name, and their cells as numbers."""
+"""A table as a file holds it, and its columns by index, name or range."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from relucvx.errors import DataFileError, explain
-from relucvx.labels import is_missing
-from relucvx.types import Array
 
 Column: TypeAlias = int | str
 Columns: TypeAlias = Column | Sequence[Column] | None
 
 
-def indices(path: Path, wanted: Columns, names: list[str], width: int) -> list[int]:
-    """Column numbers of indices and names; digits that are no name count as an index."""
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length: lists of text cells, or arrays of numbers; names and lines are empty where a file has none.
+
+    ``said`` collects what was decided about the file on the way, in words for its reader.
+    """
+
+    path: Path
+    columns: Sequence[Any]
+    names: Sequence[str] = ()
+    lines: Sequence[int] = ()
+    said: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def label(self, k: int) -> str:
+        """What an error calls a column."""
+        return label(k, self.names)
+
+    def line(self, row: int) -> str:
+        """What an error calls a row: the line of a text file, else its number from 0."""
+        return f"line {self.lines[row]}" if self.lines else f"row {row}"
+
+    def where(self, k: int, row: int) -> str:
+        """What an error calls a cell."""
+        return f"column {self.label(k)}, {self.line(row)}"
+
+    def find(self, wanted: Columns) -> list[int]:
+        """Column numbers of indices, names and ranges."""
+        return indices(self.path, wanted, self.names, self.width)
+
+    def features(self, inputs: Sequence[int]) -> tuple[str, ...]:
+        """Names of columns, those that occur twice told apart as pandas does: a, a.1."""
+        seen: dict[str, int] = {}
+        out = []
+        for k in inputs if self.names else ():
+            name = self.names[k] or f"column {k}"
+            seen[name] = seen.get(name, -1) + 1
+            out.append(f"{name}.{seen[name]}" if seen[name] else name)
+        return tuple(out)
+
+
+def indices(path: Path, wanted: Columns, names: Sequence[str], width: int) -> list[int]:
+    """Column numbers of indices, names and ranges ``first-last`` of either; digits that are no name count as an index.
+
+    Raises
+    ------
+    DataFileError
+        For columns that do not exist, names that several have, and ranges that can be read in two ways or run backwards.
+    """
     items = [wanted] if isinstance(wanted, (int, str, np.integer)) else list(wanted or [])
     out = []
     for item in items:
-        if isinstance(item, str) and names.count(item) > 1:
-            raise DataFileError(
-                explain(f"one column named {item!r} in {path}", f"{names.count(item)}", "", "its index")
-            )
-        if isinstance(item, str) and item in names:
-            out.append(names.index(item))
+        index = _index(path, item, names, width)
+        if index is not None:
+            out.append(index)
             continue
-        index = _as_index(item)
-        if index is None or not -width <= index < width:
+        held = _range(path, item, names, width) if isinstance(item, str) else None
+        if held is None:
             known = ", ".join(names) if names else "no header"
             raise DataFileError(
                 explain(f"a column of {path}: {known}; or an index from 0 to {width - 1}", f"column {item!r}")
             )
-        out.append(index % width)
-    return out
+        out.extend(held)
+    return list(dict.fromkeys(out))
 
 
-def _as_index(item: Any) -> int | None:
+def _index(path: Path, item: Any, names: Sequence[str], width: int) -> int | None:
+    """The number of one column; None where there is none of this name or number."""
+    if isinstance(item, str) and item in names:
+        if list(names).count(item) > 1:
+            raise DataFileError(
+                explain(f"one column named {item!r} in {path}", f"{list(names).count(item)}", "", "its index")
+            )
+        return list(names).index(item)
     if isinstance(item, str):
-        return int(item) if item.lstrip("-").isdecimal() else None
-    is_int = isinstance(item, (int, np.integer)) and not isinstance(item, bool)
-    return int(item) if is_int else None
+        number = int(item) if item.removeprefix("-").isdecimal() else None
+    else:
+        number = int(item) if isinstance(item, (int, np.integer)) and not isinstance(item, bool) else None
+    return None if number is None or not -width <= number < width else number % width
 
 
-def numbers(path: Path, table: Any, k: int, names: list[str], lines: list[int]) -> Array:
-    """One column as finite numbers, or an error that says which cell is not one."""
-    column = table[:, k] if isinstance(table, np.ndarray) else [row[k] for row in table]
-    out = np.empty(len(column))
-    for i, cell in enumerate(column):
-        where = f"column {label(k, names)}, " + (f"line {lines[i]}" if lines else f"row {i}")
-        lacking = isinstance(cell, str) and is_missing(cell)
-        if isinstance(cell, str) and not lacking and not is_number(cell):
-            raise DataFileError(
-                explain(
-                    f"numbers in {path}",
-                    f"{cell!r} in {where}",
-                    "a decimal comma" if "," in cell else "a text column, or a header that mixes names and numbers",
-                    "encode or leave out that column with columns=[...], pass header=True, or classes=True (command line: "
-                    "--loss cross_entropy) where the target names classes",
-                )
-            )
-        out[i] = np.nan if lacking else float(cell)
-        if not np.isfinite(out[i]):
-            shown = "an empty cell" if isinstance(cell, str) and cell == "" else f"{cell}"
-            raise DataFileError(
-                explain(
-                    f"finite numbers in {path}", f"{shown} in {where}", "missing values", "drop or impute those rows"
-                )
-            )
-    return out
+def _range(path: Path, item: str, names: Sequence[str], width: int) -> list[int] | None:
+    """The columns of ``first-last``; names may hold hyphens themselves, so every hyphen is tried."""
+    found = []
+    for at, sign in enumerate(item):
+        if sign != "-":
+            continue
+        ends = [_index(path, part.strip(), names, width) for part in (item[:at], item[at + 1 :])]
+        if ends[0] is not None and ends[1] is not None:
+            found.append((ends[0], ends[1]))
+    if len(found) > 1 or any(first > last for first, last in found):
+        held = " and ".join(f"columns {first} to {last}" for first, last in found)
+        raise DataFileError(
+            explain(f"a range of columns of {path}, first-last", f"{item!r}: {held}", "", "indices: columns=['0-3']")
+        )
+    return list(range(found[0][0], found[0][1] + 1)) if found else None
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell is a number as data files write them."""
-    if "_" in cell:  # float() reads 1_000, no data file means it
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def label(k: int, names: list[str]) -> str:
+def label(k: int, names: Sequence[str]) -> str:
     """What an error calls a column."""
-    return repr(names[k]) if names else str(k)
+    return repr(names[k]) if names and names[k] else str(k)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from relucvx.conversion import as_list, to_numpy
+from relucvx.datasets.preparation import Preparation, fitted
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, read_labels
 from relucvx.network.pooling import as_groups
@@ -42,6 +44,9 @@ class Dataset(Result):
         The network that generated Y, where there is one.
     groups : ndarray of shape (R,) of int, optional
         The sample of each row of X, where samples are bags of unequal size.
+    preparation : Preparation, optional
+        How X was made of raw columns, and what the outputs stand for: a solution of a problem that is posed on the data set
+        (``relucvx.solve(data, beta=0.1)``) keeps it, so that :func:`relucvx.predict` takes raw rows.
 
     Raises
     ------
@@ -73,6 +78,7 @@ class Dataset(Result):
     beta_hint: float | None = None
     teacher: TwoLayerReLU | None = None
     groups: np.ndarray | None = None
+    preparation: Preparation | None = None
 
     def __post_init__(self) -> None:
         X = _as_inputs(self.X)
@@ -123,6 +129,41 @@ class Dataset(Result):
     def n_outputs(self) -> int:
         """Number c of outputs."""
         return 1 if self.Y.ndim == 1 else int(self.Y.shape[1])
+
+    def prepared(self, *, standardize: bool = False, components: int | None = None) -> Dataset:
+        """The data with standardised columns, or their principal components, and the preparation that made them.
+
+        Parameters
+        ----------
+        standardize : bool
+            Centre each column and divide by its standard deviation (over n); constant columns are dropped.
+        components : int, optional
+            Project on so many leading principal components, of standardised or of centred columns.
+
+        Raises
+        ------
+        InvalidInputError
+            For bags of rows of equal size and images; for columns that are all constant, and components outside
+            1 … min(n - 1, columns).
+        """
+        if not standardize and components is None:
+            return self
+        if self.X.ndim > 2:
+            raise InvalidInputError(explain("a table for standardize and components", repr(self), "", "neither"))
+        before = self.preparation or Preparation(self.n_features, self.feature_names)
+        if before.changes:
+            raise InvalidInputError(
+                explain("raw columns to prepare", repr(before), "the data were prepared before", "standardize=False")
+            )
+        found = fitted(self.X, before.columns, standardize=standardize, components=components)
+        kept = {
+            name: getattr(before, name) for name in ("positions", "width", "classes", "target_centre", "target_scale")
+        }
+        made = replace(found, **kept)
+        X = made(self.X)
+        hint = suggest_beta(X, self.Y) if self.is_table else None
+        steps: dict[str, Any] = {"description": ", ".join(text for text in (self.description, made.steps) if text)}
+        return replace(self, X=X, feature_names=made.names(), beta_hint=hint, preparation=made, **steps)
 
     def __repr__(self) -> str:
         outputs = "" if self.Y.ndim == 1 else f", {self.n_outputs} outputs"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_flag, is_word, shown
+from relucvx.conversion import as_flag, is_word
+from relucvx.datasets.classes import coded
 from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.preparation import Preparation, fitted
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.types import Array
-from relucvx.validation import as_count, as_matrix
 
 datasets = later("sklearn.datasets")
 
@@ -76,36 +78,25 @@ def load(
         raise InvalidInputError(explain(f"a data set among {', '.join(EMBEDDED)}", repr(name)))
     raw = _bunch(name)
     X = np.asarray(raw.data, dtype=np.float64)
-    features = [str(f) for f in raw.feature_names]
-    steps = []
-    # in this order: components are taken of columns in one unit
-    if as_flag(standardize, "standardize"):
-        X, kept = standardize_columns(X)
-        features = [f for f, keep in zip(features, kept, strict=True) if keep]
-        steps.append("columns standardised")
-        if not kept.all():
-            steps.append(f"{int((~kept).sum())} constant columns dropped")
-    if components is not None:
-        X = _principal(X, components)
-        features = [f"PC{k + 1}" for k in range(components)]
-        steps.append(f"{components} principal components")
+    columns = tuple(str(f) for f in raw.feature_names)
+    targets: tuple[str, ...]
+    labels: np.ndarray | None
     # the only one with a number for a target
     if name == "diabetes":
-        Y, labels, targets = _regression(raw, one_vs_rest, one_hot, standardize_target), None, ("progression",)
-        steps.append("target standardised" if standardize_target else "raw target")
+        Y, preparation = _regression(raw, one_vs_rest, one_hot, standardize_target, Preparation(X.shape[1], columns))
+        labels, targets = None, ("progression",)
+        said = "target standardised" if standardize_target else "raw target"
     else:
         labels = np.asarray(raw.target, dtype=np.int64)
-        Y, targets = _classes(labels, tuple(str(t) for t in raw.target_names), one_vs_rest, one_hot)
-    return Dataset(
-        name=name,
-        X=X,
-        Y=Y,
-        labels=labels,
-        feature_names=tuple(features),
-        target_names=targets,
-        description=f"scikit-learn's {name}; " + (", ".join(steps) or "raw"),
-        beta_hint=suggest_beta(X, Y),
-    )
+        Y, targets = coded(labels, tuple(str(t) for t in raw.target_names), one_vs_rest, one_hot)
+        preparation, said = Preparation(X.shape[1], columns, classes=targets), ""
+    found = Dataset(
+        name=name, X=X, Y=Y, labels=labels, feature_names=columns, target_names=targets,
+        beta_hint=suggest_beta(X, Y), preparation=preparation,
+    )  # fmt: skip
+    found = found.prepared(standardize=as_flag(standardize, "standardize"), components=components)
+    steps = [text for text in (found.description, said) if text]
+    return replace(found, description=f"scikit-learn's {name}; " + (", ".join(steps) or "raw"))
 
 
 def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
@@ -128,16 +119,9 @@ def standardize_columns(X: Array) -> tuple[Array, np.ndarray]:
     >>> X.tolist(), varying.tolist()  # a constant column says nothing
     ([[-1.0], [1.0]], [True, False])
     """
-    X = as_matrix(X, "X")
-    centred = X - X.mean(axis=0)
-    spread = centred.std(axis=0)
-    # relative to their size: constant columns differ from their mean by rounding
-    kept = spread > 1e-12 * np.abs(X).max(axis=0)
-    if not kept.any():
-        raise InvalidInputError(
-            explain("X with a column that varies", f"{X.shape[1]} constant columns", "", "standardize=False")
-        )
-    return centred[:, kept] / spread[kept], kept
+    made = fitted(X, standardize=True)
+    assert made.kept is not None
+    return made(X), made.kept
 
 
 def _bunch(name: str) -> Any:
@@ -147,40 +131,16 @@ def _bunch(name: str) -> Any:
     return getattr(datasets, f"load_{name}")()
 
 
-def _principal(X: Array, components: Any) -> Array:
-    most = min(len(X) - 1, X.shape[1])
-    components = as_count(components, "components", most=most)
-    X = as_matrix(X, "X")
-    centred = X - X.mean(axis=0)
-    _, _, loadings = np.linalg.svd(centred, full_matrices=False)
-    top = loadings[:components]
-    # an SVD leaves signs open: the largest loading of each component is positive
-    signs = np.sign(top[np.arange(len(top)), np.abs(top).argmax(axis=1)])
-    scores: Array = centred @ (top * signs[:, None]).T
-    return scores
-
-
-def _regression(raw: Any, one_vs_rest: Any, one_hot: Any, standardize_target: bool) -> Array:
+def _regression(
+    raw: Any, one_vs_rest: Any, one_hot: Any, standardize_target: bool, columns: Preparation
+) -> tuple[Array, Preparation]:
+    """The target of a regression, and what brings predictions back to its units."""
     if one_vs_rest is not None or one_hot is not None:
         raise InvalidInputError(
             explain("no one_vs_rest or one_hot for diabetes", f"{one_vs_rest=}, {one_hot=}", "it is a regression")
         )
     y = np.asarray(raw.target, dtype=np.float64)
-    return (y - y.mean()) / y.std() if standardize_target else y
-
-
-def _classes(labels: np.ndarray, names: tuple[str, ...], one_vs_rest: Any, one_hot: Any) -> tuple[Array, tuple]:
-    indicator = (labels[:, None] == np.arange(len(names))).astype(np.float64)
-    if one_vs_rest is not None:
-        if one_hot is not None:
-            raise InvalidInputError(explain("one_vs_rest or one_hot, not both", f"{one_vs_rest=}, {one_hot=}"))
-        chosen = names.index(one_vs_rest) if is_word(one_vs_rest, names) else one_vs_rest
-        is_index = isinstance(chosen, (int, np.integer)) and not isinstance(chosen, bool)
-        if not is_index or not 0 <= chosen < len(names):
-            known = ", ".join(f"{k} ({n})" for k, n in enumerate(names))
-            raise InvalidInputError(explain(f"one_vs_rest to be a class among {known}", shown(one_vs_rest)))
-        return 2.0 * indicator[:, chosen] - 1.0, ("rest", names[chosen])
-    if one_hot or (one_hot is None and len(names) > 2):
-        return indicator, names
-    signs = 2.0 * indicator - 1.0
-    return (signs[:, 1] if len(names) == 2 else signs), names
+    if not standardize_target:
+        return y, columns
+    centre, scale = float(y.mean()), float(y.std())
+    return (y - y.mean()) / y.std(), replace(columns, target_centre=centre, target_scale=scale)

@@ -1,26 +1,50 @@
-"""Data files: .csv, .npy and .npz to a :class:`Dataset`. Nothing is ever unpickled."""
+"""Data files as people have them to a :class:`Dataset`: text, Parquet, MATLAB, HDF5 and numpy. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
-import csv
 import difflib
+import logging
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_path
+from relucvx.conversion import as_path, is_word, shown
 from relucvx.datasets.arrays import array_of, from_npy, from_npz, is_array_file
-from relucvx.datasets.columns import Columns, indices, is_number, label, numbers
+from relucvx.datasets.cells import numbers
+from relucvx.datasets.classes import class_column, coded, counted, sorted_classes
+from relucvx.datasets.columns import Columns, Table
 from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.formats.parquet import read_parquet
+from relucvx.datasets.formats.text import read_text
 from relucvx.datasets.grouped import grouped, named_groups
+from relucvx.datasets.preparation import Preparation
+from relucvx.datasets.row_numbers import ask_about_rows
 from relucvx.errors import DataFileError, InvalidInputError, explain
-from relucvx.labels import is_missing
-from relucvx.types import Array
 
-SUFFIXES = (".csv", ".npy", ".npz")
+log = logging.getLogger(__name__)
+
+TEXTS = (".csv", ".tsv", ".txt", ".dat")
+"""Endings of delimited text, each also with ``.gz``."""
+
+SUFFIXES = (*TEXTS, ".parquet", ".npy", ".npz")
 """File kinds that :func:`read_table` reads."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns of a table are what, and how its classes become targets."""
+
+    target: Columns = None
+    columns: Columns = None
+    drop: Columns = None
+    decimal: str | None = None
+    classes: bool | None = None
+    one_vs_rest: int | str | None = None
+    one_hot: bool | None = None
+    groups: Any = None
 
 
 def read_table(
@@ -28,32 +52,58 @@ def read_table(
     target: Columns = None,
     columns: Columns = None,
     *,
+    drop: Columns = None,
     delimiter: str | None = None,
+    decimal: str | None = None,
     header: bool | None = None,
-    classes: bool = False,
+    encoding: str | None = None,
+    classes: bool | None = None,
+    one_vs_rest: int | str | None = None,
+    one_hot: bool | None = None,
+    standardize: bool = False,
+    components: int | None = None,
     groups: int | str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Read inputs and targets from a .csv, .npy or .npz file.
+    """Read inputs and targets from a data file.
+
+    What can be read in two ways is asked about, in an error that names the option which decides; what was decided (classes, a
+    decimal comma, true and false) is said in one line of the logger ``relucvx`` and in ``description``.
 
     Parameters
     ----------
     path : str or path
-        ``.csv``: a table with or without a header. ``.npy``: a matrix, or bags (n, p, d) or images (n, h, w) with their
-        targets in a file of their own. ``.npz``: arrays ``X``, of any of these shapes, and ``y`` or ``Y``.
+        Delimited text (``.csv``, ``.tsv``, ``.txt``, ``.dat``, also ``.gz``) or ``.parquet``: a table. ``.npy``: a matrix, or
+        bags (n, p, d) or images (n, h, w) with their targets in a file of their own. ``.npz``: arrays ``X``, of any of these
+        shapes, and ``y`` or ``Y``.
     target : int, str or sequence of these, optional
         Column or columns that are the target, by index (negative from the end) or header name; default the last
         column. A single column gives Y of shape (n,), a sequence (n, c). For .npz: the name of the target's array. For
         .npy also the .npy file that holds the targets.
     columns : int, str or sequence of these, optional
-        Columns that are the inputs, in this order; default all others (.npz: all of X).
+        Columns that are the inputs, in this order; default all others (.npz: all of X). Ranges are ``"first-last"``, of
+        indices or names, both ends included.
+    drop : int, str or sequence of these, optional
+        Columns that are neither input nor target.
     delimiter : str, optional
-        For .csv; default whichever of tab, semicolon and comma occurs in every line.
+        Of text; default whichever of tab, semicolon, bar, comma and space cuts every line into as many cells.
+    decimal : {".", ","}, optional
+        The decimal mark of text; with it, thousands may be set apart by the other mark, a space or an apostrophe. Default: a
+        point, or a comma where cells such as ``1,5`` can mean nothing else.
     header : bool, optional
-        For .csv, whether the first line holds names; default: it does when none of its cells is a number. A
-        leading ``#`` (as ``numpy.savetxt`` writes) is skipped.
-    classes : bool, default False
-        For .csv: a single target column of which most cells are no numbers holds names of classes. Y is then one-hot
-        (n, C), one column for each name in sorted order, and ``labels`` has the indices.
+        Of text, whether the first line holds names; default: it does when none of its cells is a number. A comment line that
+        begins with ``#`` (as ``numpy.savetxt`` writes) gives names, too.
+    encoding : str, optional
+        Of text; default UTF-8, or what its byte order mark says.
+    classes : bool, optional
+        Whether the target holds classes. Default: where most of its cells are no numbers, or where it has at most 20
+        different whole numbers of size up to 100, each twice on average.
+    one_vs_rest : int or str, optional
+        Class, by name or index in sorted order: Y is +1 on it and -1 elsewhere.
+    one_hot : bool, optional
+        Coding of classes, as in :func:`load`: default ±1 of shape (n,) for two (the second in sorted order is +1), one-hot
+        (n, C) for more.
+    standardize, components
+        As in :func:`load`; the raw columns can be had back, see :class:`Preparation`.
     groups : int, str or path, optional
         Which sample each row belongs to, where samples are bags of rows: a column, whose entries may be names, or an .npy file
         of an array (R,); for .npz the name of an array (default ``groups``, if there is one). Rows of one group must have one
@@ -67,11 +117,15 @@ def read_table(
     Raises
     ------
     DataFileError
-        For a file that is missing, empty, of an unknown kind, unreadable, ragged or pickled; for text, missing values
-        or infinities (with line and column); for columns that do not exist, are ambiguous, or are both input and
-        target; for names of classes of which each occurs once; for rows of one group with different targets.
+        For a file that is missing, empty, of an unknown kind, unreadable, ragged or pickled; for a first line that may be
+        names or data, and an input column that counts the rows; for text, dates, missing values or infinities (with line and
+        column), whole numbers beyond 2^53, and numbers that can be read in two ways; for columns that do not exist, are
+        ambiguous, or are both input and target; for classes of which each occurs once, or one occurs alone; for rows of one
+        group with different targets.
     InvalidInputError
-        For a delimiter that is not one character.
+        For a delimiter that is not one character, an unknown decimal mark, encoding or class, and components out of range.
+    MissingPackageError
+        For a file whose reader is not installed.
 
     Notes
     -----
@@ -92,183 +146,129 @@ def read_table(
     ([[50.0, 2.0], [80.0, 3.0]], [100.0, 150.0], ['area', 'rooms'])
     """
     path = as_path(path, "a data file's path")
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DataFileError(explain(f"a file ending in {', '.join(SUFFIXES)}", str(path), "", "save it as .csv"))
+    kind = _kind(path)
     _check_exists(path)
-    if suffix == ".npz":
-        return from_npz(path, target, columns, groups)
-    if suffix == ".npy":
-        table = from_npy(path, target, groups)
-        if isinstance(table, Dataset):
-            return table
-        return _of_samples(path, table, [], [], target, columns, classes, groups)
-    return _of_samples(path, *_read_csv(path, delimiter, header), target, columns, classes, groups)
+    if decimal is not None and not is_word(decimal, (".", ",")):
+        raise InvalidInputError(explain('decimal to be "." or ","', shown(decimal)))
+    wanted = Wanted(target, columns, drop, decimal, classes, one_vs_rest, one_hot, groups)
+    if kind == ".npz":
+        found = from_npz(path, target, columns, groups)
+    elif kind == ".npy":
+        array = from_npy(path, target, groups)
+        found = array if isinstance(array, Dataset) else _of_samples(Table(path, list(array.T)), wanted)
+    elif kind == ".parquet":
+        found = _of_samples(read_parquet(path), wanted)
+    else:
+        found = _of_samples(read_text(path, delimiter, header, encoding), wanted)
+    return found.prepared(standardize=standardize, components=components)
 
 
-def _of_samples(
-    path: Path,
-    table: Any,
-    names: list[str],
-    lines: list[int],
-    target: Columns,
-    columns: Columns,
-    classes: bool,
-    groups: Any,
-) -> Dataset:
+def _kind(path: Path) -> str:
+    """The ending that says how a file is read."""
+    name = path.name.lower().removesuffix(".gz")
+    kind = Path(name).suffix
+    if kind not in SUFFIXES or (path.name.lower().endswith(".gz") and kind not in TEXTS):
+        known = ", ".join(SUFFIXES)
+        sheet = kind in (".xlsx", ".xls", ".ods")
+        raise DataFileError(
+            explain(f"a file ending in {known}", str(path), "a spreadsheet" if sheet else "", "save it as .csv")
+        )
+    return kind
+
+
+def _of_samples(table: Table, wanted: Wanted) -> Dataset:
     """A table cut into inputs and targets, of rows or of the samples that rows belong to."""
+    groups = wanted.groups
     if groups is None:
-        return _split(path, table, names, lines, target, columns, classes)
+        return _split(table, wanted)
     if is_array_file(groups):
         member = array_of(Path(groups), "groups")
         if member.shape != (len(table),):
             raise DataFileError(explain(f"groups of shape ({len(table)},), one for each row", f"shape {member.shape}"))
-        return grouped(path, _split(path, table, names, lines, target, columns, classes), member)
-    held = indices(path, groups, names, len(table[0]))
-    rows = _split(path, table, names, lines, target, columns, classes, tuple(held))
-    return grouped(path, rows, named_groups(path, [row[held[0]] for row in table]))
+        return grouped(table.path, _split(table, wanted), member)
+    held = table.find(groups)
+    return grouped(
+        table.path, _split(table, wanted, tuple(held)), named_groups(table.path, list(table.columns[held[0]]))
+    )
 
 
-def _split(
-    path: Path,
-    table: Any,
-    names: list[str],
-    lines: list[int],
-    target: Columns,
-    columns: Columns,
-    classes: bool = False,
-    held: tuple[int, ...] = (),
-) -> Dataset:
-    """Cut a table of numbers or of text cells into inputs and targets; only the chosen columns must be numbers.
+def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
+    """Cut a table into inputs and targets; only the chosen columns must be numbers.
 
     Columns ``held`` are neither: they say which sample a row belongs to.
     """
-    width = len(table[0])
-    last = max((k for k in range(width) if k not in held), default=-1)
-    chosen = indices(path, last if target is None else target, names, width)
-    rest = [k for k in range(width) if k not in (*chosen, *held)]
-    inputs = rest if columns is None else indices(path, columns, names, width)
-    if not inputs or not chosen:
-        raise DataFileError(
-            explain("at least one input and one target column", f"{len(inputs)} and {len(chosen)} in {path}")
-        )
-    both = [label(k, names) for k in inputs if k in chosen] + [label(k, names) for k in (*inputs, *chosen) if k in held]
-    if both:
-        raise DataFileError(explain("columns that are either input or target", f"{', '.join(both)} as both"))
-    X = np.column_stack([numbers(path, table, k, names, lines) for k in inputs])
-    words = [row[chosen[0]] for row in table] if classes and len(chosen) == 1 else []
-    if 2 * sum(is_number(word) for word in words) < len(words):  # a few may be called "1", a typing error is no class
-        return _named_classes(path, X, words, tuple(names[k] for k in inputs) if names else (), lines)
-    Y = np.column_stack([numbers(path, table, k, names, lines) for k in chosen])
-    y = Y[:, 0] if target is None or isinstance(target, (int, str, np.integer)) else Y
-    return Dataset(
-        name=path.stem,
-        X=X,
-        Y=y,
-        feature_names=tuple(names[k] for k in inputs) if names else (),
-        target_names=tuple(names[k] for k in chosen) if names else (),
-        description=f"read from {path.name}",
-        beta_hint=suggest_beta(X, y),
-    )
-
-
-def _named_classes(path: Path, X: Array, words: list[str], features: tuple[str, ...], lines: list[int]) -> Dataset:
-    """Inputs with one-hot columns for the names of classes."""
-    for word, line in zip(words, lines, strict=True):
-        if is_missing(word):
-            raise DataFileError(
-                explain(
-                    f"a class in every line of {path}",
-                    f"{word or 'an empty cell'} in line {line}",
-                    "a row that nobody labelled",
-                    "drop that line, or give a class of that name another one",
-                )
-            )
-    known, index = np.unique(np.array(words), return_inverse=True)
-    if len(known) == len(words) > 2:
-        raise DataFileError(
+    inputs, chosen = _chosen(table, wanted, held)
+    words = class_column(table, chosen[0], wanted.classes) if len(chosen) == 1 else None
+    values, said = numbers(table, inputs if words else [*inputs, *chosen], wanted.decimal)
+    X = values[:, : len(inputs)]
+    columns = Preparation(len(inputs), table.features(inputs), positions=tuple(inputs), width=table.width)
+    said = table.said + said
+    labels = None
+    if words:
+        classes, labels = sorted_classes(words)
+        Y, targets = coded(labels, classes, wanted.one_vs_rest, wanted.one_hot)
+        columns = replace(columns, classes=targets)
+        said = (*said, _said_of_classes(table, chosen[0], words, classes, targets, wanted))
+    elif wanted.one_vs_rest is not None:
+        raise InvalidInputError(
             explain(
-                f"classes that occur more than once in {path}",
-                f"{len(words)} different texts ({words[0]!r}, …)",
-                "a column of names or dates is the target",
-                "another target column",
+                f"classes for one_vs_rest in {table.path}",
+                f"numbers in column {', '.join(map(table.label, chosen))}",
+                "",
+                "classes=True",
             )
         )
-    Y = np.eye(len(known))[index]
+    else:
+        one = wanted.target is None or isinstance(wanted.target, (int, str, np.integer))
+        Y = values[:, len(inputs)] if one and len(chosen) == 1 else values[:, len(inputs) :]
+        targets = table.features(chosen)
+    if said:
+        log.warning("%s: %s", table.path.name, "; ".join(said))
     return Dataset(
-        name=path.stem,
+        name=table.path.name.partition(".")[0] or table.path.stem,
         X=X,
         Y=Y,
-        labels=index,
-        feature_names=features,
-        target_names=tuple(str(word) for word in known),
-        description=f"read from {path.name}",
+        labels=labels,
+        feature_names=columns.columns,
+        target_names=targets,
+        description="; ".join((f"read from {table.path.name}", *said)),
         beta_hint=suggest_beta(X, Y),
+        preparation=columns,
     )
 
 
-def _read_csv(path: Path, delimiter: str | None, header: bool | None) -> tuple[list[list[str]], list[str], list[int]]:
-    """Cells, names and line numbers of a delimited text file."""
-    body = _lines(path)
-    if delimiter is None:
-        delimiter = _sniff([line for line in body if line.strip()])
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
-        raise InvalidInputError(explain("delimiter to be one character", repr(delimiter), "", "delimiter=';'"))
-    rows, lines = _cells(path, body, delimiter)
-    if not rows:
-        raise DataFileError(explain(f"rows in {path}", "an empty file"))
-    rows[0][0] = rows[0][0].removeprefix("#").strip()
-    for cells, line in zip(rows, lines, strict=True):
-        if len(cells) != len(rows[0]):
-            raise DataFileError(
-                explain(
-                    f"{len(rows[0])} cells in every line of {path}, as in line {lines[0]}",
-                    f"{len(cells)} cells in line {line}",
-                    f"a ragged table, or a delimiter other than {delimiter!r}",
-                    "delimiter=';'" if delimiter != ";" else "delimiter=','",
-                )
-            )
-    if header is None:
-        header = not any(is_number(cell) for cell in rows[0])
-    names = [cell or f"column {k}" for k, cell in enumerate(rows[0])] if header else []
-    if header and len(rows) == 1:
-        raise DataFileError(explain(f"rows below the header of {path}", "a header only"))
-    return (rows[1:], names, lines[1:]) if header else (rows, names, lines)
-
-
-def _cells(path: Path, body: list[str], delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Stripped cells of the lines that are not blank, and the numbers of those lines."""
-    reader = csv.reader(body, delimiter=delimiter)
-    rows, lines = [], []
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                rows.append(stripped)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        text = f"line {reader.line_num}: {error}"
+def _chosen(table: Table, wanted: Wanted, held: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """The columns that are inputs and those that are targets."""
+    dropped = table.find(wanted.drop)
+    free = [k for k in range(table.width) if k not in held and k not in dropped]
+    chosen = free[-1:] if wanted.target is None else table.find(wanted.target)
+    rest = [k for k in free if k not in chosen]
+    inputs = rest if wanted.columns is None else [k for k in table.find(wanted.columns) if k not in dropped]
+    if not inputs or not chosen:
         raise DataFileError(
-            explain(f"a delimited table in {path}", text, "not a table, or an unclosed quote")
-        ) from error
-    return rows, lines
+            explain("at least one input and one target column", f"{len(inputs)} and {len(chosen)} in {table.path}")
+        )
+    both = [table.label(k) for k in inputs if k in chosen]
+    both += [table.label(k) for k in (*inputs, *chosen) if k in held]
+    if both:
+        raise DataFileError(explain("columns that are either input or target", f"{', '.join(both)} as both"))
+    if set(chosen) & set(dropped):
+        raise DataFileError(explain("a target among the columns that are not dropped", table.label(chosen[0])))
+    if wanted.columns is None:
+        ask_about_rows(table, inputs)
+    return inputs, chosen
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataFileError(
-            explain(f"UTF-8 text in {path}", f"byte {error.start} that is not", "a spreadsheet or another encoding")
-        ) from error
-
-
-def _sniff(lines: list[str]) -> str:
-    """Tab, semicolon or comma, the first that occurs in every line; a comma may be decimal, so it comes last."""
-    for candidate in ("\t", ";", ","):
-        if lines and all(candidate in line for line in lines):
-            return candidate
-    return ","
+def _said_of_classes(
+    table: Table, k: int, words: list[str], classes: tuple[str, ...], targets: tuple[str, ...], wanted: Wanted
+) -> str:
+    """The line that says how a target was read."""
+    where = "the last column" if not table.names else f"{table.label(k)}"
+    text = f"target {where}: {len(classes)} classes ({counted(words, classes)})"
+    if len(targets) == 2 and wanted.one_hot is not True:
+        text += f", +1 is {targets[1]}"
+    whole = wanted.classes is None and all(word.removeprefix("-").isdecimal() for word in classes)
+    return text + (" of whole numbers; to predict numbers: classes=False (--no-classes)" if whole else "")
 
 
 def _check_exists(path: Path) -> None:
@@ -280,7 +280,7 @@ def _check_exists(path: Path) -> None:
         raise DataFileError(explain("a file", f"the folder {path}"))
     if not path.parent.is_dir():
         raise DataFileError(explain(f"the file {path}", f"no folder {path.parent}", "a misspelt or relative path"))
-    present = sorted(p.name for p in path.parent.iterdir() if p.suffix.lower() in SUFFIXES)
+    present = sorted(p.name for p in path.parent.iterdir() if p.name.lower().removesuffix(".gz").endswith(SUFFIXES))
     close = difflib.get_close_matches(path.name, present, n=3, cutoff=0.5) or present[:3]
     raise DataFileError(
         explain(

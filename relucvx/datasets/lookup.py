@@ -58,6 +58,16 @@ def available() -> tuple[str, ...]:
     return (*embedded.EMBEDDED, *RECIPES, *textbook, *degenerate)
 
 
+def kind_of(word: str) -> str:
+    """Whether a word names a "file", an "embedded" set, or else a "recipe" or a bank.
+
+    No name holds a dot or a slash, so a word that does is a path, whether or not the file exists.
+    """
+    if "." in word or "/" in word or os.sep in word:
+        return "file"
+    return "embedded" if word in embedded.EMBEDDED else "recipe"
+
+
 def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -> Dataset:
     """Find a dataset by name, recipe or path.
 
@@ -66,8 +76,8 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     name_or_path : str or path
         ``iris`` and the other embedded names; a recipe such as ``planted:100x3``, ``spiral:80``, ``whitened:6x8``,
         ``factorial:2x3``, ``classes:3x3x2``, and the bags of rows ``images:3x8``, ``graphs:60x3``, ``sequences:40x16x4``;
-        ``textbook:NAME``; ``degenerate:NAME``; or the path of a .csv, .npy or
-        .npz file (anything with a dot or a path separator is a path).
+        ``textbook:NAME``; ``degenerate:NAME``; or the path of a data file (anything with a dot or a path separator is a
+        path), see :func:`read_table`.
     rng : None, int or Generator, default 0
         Source of randomness of the recipes; unused otherwise.
     **options
@@ -94,8 +104,7 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     (150, 4)
     """
     word = str(as_path(name_or_path, "a data set's name or path"))
-    # No name holds a dot or a slash, so a word that does is a path, whether or not the file exists.
-    if isinstance(name_or_path, os.PathLike) or "." in word or "/" in word or os.sep in word:
+    if isinstance(name_or_path, os.PathLike) or kind_of(word) == "file":
         return _call(files.read_table, word, (word,), options)
     kind, _, rest = word.partition(":")
     if word in embedded.EMBEDDED:
@@ -115,7 +124,9 @@ def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -
     close = difflib.get_close_matches(word, available(), n=3, cutoff=0.4)
     known = ", ".join((*embedded.EMBEDDED, *RECIPES.values(), "textbook:NAME", "degenerate:NAME"))
     raise InvalidInputError(
-        explain(f"a dataset among {known}, or a .csv, .npy or .npz file", repr(word), "", " or ".join(close) or "iris")
+        explain(
+            f"a dataset among {known}, or a data file such as data.csv", repr(word), "", " or ".join(close) or "iris"
+        )
     )
 
 

@@ -64,12 +64,18 @@ def test_csv_details(tmp_path):
     assert data.feature_names == ("a b", "c")
     np.testing.assert_array_equal(data.X, [[1, 2], [4, 5]])
     indexed = write(tmp_path, ",a,y\n0,1,2\n1,3,4\n")
-    assert read_table(indexed).feature_names == ("column 0", "a")
+    with pytest.raises(
+        DataFileError, match=r"that were measured; received column 0 with 0, 1, .*try: drop='0' to leave"
+    ):
+        read_table(indexed)
+    assert read_table(indexed, columns="0-1").feature_names == ("column 0", "a")
     np.testing.assert_array_equal(read_table(indexed, columns="a").X, [[1], [3]])
     text_unused = write(tmp_path, "id,a,y\nx,1,2\nz,3,4\n")
     np.testing.assert_array_equal(read_table(text_unused, columns=["a"]).Y, [2, 4])
     numbers_as_names = write(tmp_path, "2020,2021,2022\n1,2,3\n4,5,7\n")
-    assert read_table(numbers_as_names).n_samples == 3
+    with pytest.raises(DataFileError, match=r"names or data; received 2020, 2021, 2022: numbers in steps of 1"):
+        read_table(numbers_as_names)
+    assert read_table(numbers_as_names, header=False).n_samples == 3
     assert read_table(numbers_as_names, header=True).feature_names == ("2020", "2021")
     np.testing.assert_array_equal(read_table(numbers_as_names, "2020", header=True).Y, [1, 4])
     np.testing.assert_array_equal(read_table(write(tmp_path, "1|2\n3|4\n"), "0", delimiter="|").Y, [1, 3])
@@ -79,8 +85,8 @@ def test_csv_details(tmp_path):
     ("text", "options", "message"),
     [
         ("a,b,species\n1,2,3\n1,2,setosa\n", {}, r"numbers in .*'setosa' in column 'species', line 3.*a text column"),
-        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", {}, "'setosa' in column 2, line 1"),
-        ("1,5;2\n3,5;4\n", {}, "'1,5' in column 0, line 1; likely cause: a decimal comma"),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", {}, "two classes or more in column 2 of .*'setosa' in every row"),
+        ("1,5;2\n3,5;4\n", {"decimal": "."}, "'1,5' in column 0, line 1; likely cause: a decimal comma"),
         ("a,b\n1_000,2\n", {}, "'1_000' in column 'a', line 2"),
         ("a,b\n1,2\n\n,3\n", {}, "finite numbers in .*an empty cell in column 'a', line 4"),
         ("a,b\n1,nan\n", {}, "nan in column 'b', line 2"),
@@ -93,7 +99,8 @@ def test_csv_details(tmp_path):
         ("y\n1\n2\n", {}, "at least one input and one target column; received 0 and 1"),
         ("a,b\n1,2\n", {"target": []}, "received 2 and 0"),
         ("a,b\n1,2\n3\n", {}, r"2 cells in every line .* as in line 1; received 1 cells in line 3"),
-        ("a;b\n1;2;3\n", {}, "delimiter=','"),
+        ("a;b\n1;2;3;4\n", {}, "delimiter=','"),
+        ("a;b\n1;2;3\n4;5;6\n", {}, "drop='0'"),  # names of rows, as R writes them
         ("a,b\n", {}, "rows below the header of .*a header only"),
         ("", {}, "rows in .*an empty file"),
         (" \n,,\n", {}, "an empty file"),
@@ -121,7 +128,6 @@ def test_csv_unreadable(tmp_path, monkeypatch):
 
 def test_paths(tmp_path):
     write(tmp_path, "1,2\n", "measure.csv")
-    write(tmp_path, "1,2\n", "notes.txt")
     with pytest.raises(DataFileError, match=r"the file .*mesure\.csv; received no such file.*try: measure\.csv in"):
         read_table(tmp_path / "mesure.csv")
     with pytest.raises(DataFileError, match=r"try: measure\.csv in the same folder"):
@@ -131,8 +137,8 @@ def test_paths(tmp_path):
         read_table(tmp_path / "empty" / "a.csv")
     with pytest.raises(DataFileError, match="received no folder"):
         read_table(tmp_path / "nowhere" / "a.csv")
-    with pytest.raises(DataFileError, match=r"a file ending in \.csv, \.npy, \.npz"):
-        read_table(tmp_path / "notes.txt")
+    with pytest.raises(DataFileError, match=r"a file ending in \.csv, .*a spreadsheet; try: save it as \.csv"):
+        read_table(tmp_path / "notes.xlsx")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataFileError, match="a file; received the folder"):
         read_table(tmp_path / "folder.csv")
@@ -212,14 +218,16 @@ def test_damaged_and_misnamed_files(tmp_path):
 
 def test_a_text_column_may_name_classes(tmp_path):
     path = write(tmp_path, "a,kind,b\n1,u,2\n3,v,4\n5,u,6\n")
-    data = read_table(path, target="kind", classes=True)
+    data = read_table(path, target="kind", one_hot=True)
     np.testing.assert_array_equal(data.X, [[1, 2], [3, 4], [5, 6]])
     np.testing.assert_array_equal(data.Y, [[1, 0], [0, 1], [1, 0]])
+    np.testing.assert_array_equal(read_table(path, target="kind").Y, [-1, 1, -1])
     assert (data.target_names, data.feature_names, data.labels.tolist()) == (("u", "v"), ("a", "b"), [0, 1, 0])
     grades = write(tmp_path, "a,y\n1,u\n2,-1\n3,v\n4,u\n", "grades.csv")
     assert read_table(grades, classes=True).target_names == ("-1", "u", "v")
     numbers = write(tmp_path, "a,y\n1,0\n2,1\n", "numbers.csv")
-    assert read_table(numbers, classes=True).Y.tolist() == [0.0, 1.0]  # columns of numbers stay numbers
+    assert read_table(numbers).Y.tolist() == [0.0, 1.0]  # two rows say nothing
+    assert read_table(numbers, classes=True).Y.tolist() == [-1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -227,8 +235,8 @@ def test_a_text_column_may_name_classes(tmp_path):
     [
         (
             "a,y\n1,u\n2,v\n",
-            {},
-            "received 'u' in column 'y', line 2.*or classes=True .* where the target names classes",
+            {"classes": False},
+            "received 'u' in column 'y', line 2.*or classes=True where it is the target",
         ),
         ("a,y\n1,u\n2,\n", {"classes": True}, "a class in every line .*received an empty cell in line 3"),
         ("a,y\n1,u\n2,v\n3,w\n", {"classes": True}, "occur more than once .*received 3 different texts .'u'"),

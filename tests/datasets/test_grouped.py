@@ -33,7 +33,7 @@ def test_the_target_is_the_last_column_that_is_not_the_groups(tmp_path):
 
 def test_classes_of_samples(tmp_path):
     text = "who,a,kind\nx,1,cat\nx,2,cat\nw,3,dog\nv,4,cat\n"
-    data = read_table(write(tmp_path, text), groups="who", classes=True)
+    data = read_table(write(tmp_path, text), groups="who", one_hot=True)
     assert data.target_names == ("cat", "dog")
     np.testing.assert_array_equal(data.labels, [0, 1, 0])
     np.testing.assert_array_equal(data.Y, [[1, 0], [0, 1], [1, 0]])

@@ -33,7 +33,7 @@ def test_paths(tmp_path):
     path.write_text("a,b,c\n1,2,3\n4,5,6\n", encoding="utf-8")
     np.testing.assert_array_equal(get(path, target="a").Y, [1, 4])
     np.testing.assert_array_equal(get(str(path), columns=["b"]).X, [[2], [5]])
-    for word in ("iris.parquet", "data/iris"):
+    for word in ("iris.xlsx", "data/iris"):
         with pytest.raises(DataFileError, match="a file ending in"):
             get(word)
     with pytest.raises(DataFileError, match="no such file"):
