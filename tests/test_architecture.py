@@ -84,6 +84,8 @@ LAZY = (
     "pandas",
     "dask",
     "distributed",
+    "pyarrow",
+    "h5py",
 )
 """Never imported while a module loads."""
 

@@ -50,13 +50,11 @@ class Reading:
     encoding: str | None = None
     classes: bool | None = None
 
-    def given(self, coding: bool | None) -> dict[str, Any]:
-        """The options of :func:`relucvx.datasets.read_table` that were given, and how the loss codes classes."""
+    def given(self) -> dict[str, Any]:
+        """The options of :func:`relucvx.datasets.read_table` that were given."""
         options = {
             "drop": listed(self.drop), "delimiter": self.delimiter, "decimal": self.decimal, "header": self.header,
-            "encoding": self.encoding,
-            # a loss of classes is asked of a target that holds some
-            "classes": True if coding and self.classes is None else self.classes,
+            "encoding": self.encoding, "classes": self.classes,
         }  # fmt: skip
         return {name: value for name, value in options.items() if value is not None}
 
@@ -82,7 +80,7 @@ class Source:
         coding = losses.as_loss(loss).one_hot
         kind = lookup.kind_of(self.data)
         given = {
-            "target": self.target if self._one_target else listed(self.target),
+            "target": listed(self.target) if self.target is not None and "," in self.target else self.target,
             "columns": listed(self.columns),
             "one_vs_rest": self.one_vs_rest,
             # a table is prepared as it is read, so that what was done is known; recipes below
@@ -92,7 +90,7 @@ class Source:
             "groups": self.bags.groups,
         }
         options = {name: value for name, value in given.items() if value is not None}
-        options |= self.reading.given(coding if kind == "file" and self._one_target else None)
+        options |= self.reading.given()
         found = rx.datasets.get(self.data, rng=self.seed, **options)
         if kind == "recipe":
             found = found.prepared(standardize=bool(self.standardize), components=self.components)
@@ -101,10 +99,6 @@ class Source:
     def _coded(self, kind: str) -> bool:
         """Whether classes among these data are coded as the loss wants them."""
         return kind == "file" or (kind == "embedded" and self.data != "diabetes") or self.data.startswith("images")
-
-    @property
-    def _one_target(self) -> bool:
-        return self.target is None or "," not in self.target
 
     def named(self, found: Dataset) -> str:
         """A title for the data."""

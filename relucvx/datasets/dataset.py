@@ -45,8 +45,7 @@ class Dataset(Result):
     groups : ndarray of shape (R,) of int, optional
         The sample of each row of X, where samples are bags of unequal size.
     preparation : Preparation, optional
-        How X was made of raw columns, and what the outputs stand for: a solution of a problem that is posed on the data set
-        (``relucvx.solve(data, beta=0.1)``) keeps it, so that :func:`relucvx.predict` takes raw rows.
+        How X was made of raw columns, and what the outputs stand for.
 
     Raises
     ------

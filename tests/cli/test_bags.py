@@ -145,7 +145,7 @@ def test_windows():
             "windows within 8 x 8 pixels, padding included.*received 9 x 9; try: --patches 2",
         ),
         (("solve", "images:3x8", "--patches", "2,0"), "stride as a whole number of at least 1"),
-        (("solve", "images:3x8", "--patches", "2", "--standardize"), "a table for --standardize"),
+        (("solve", "images:3x8", "--patches", "2", "--standardize"), "a table for standardize"),
         (("solve", "images:3x8", "--patches", "2,2", "--pooling", "max"), "try: --pooling mean"),
         (("solve", "iris", "--patches", "2"), "relucvx solve images:3x8 --patches 2,2"),
         (("solve", "graphs:5x2", "--patches", "2"), r"received graphs: X of shape"),
