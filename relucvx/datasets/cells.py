@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def numbers(table: Table, chosen: Sequence[int], decimal: str | None = None) -> 
         column = table.columns[k]
         if isinstance(column, np.ndarray):
             out[:, at] = _of_array(table, k, column)
-            continue
+            continue  # an array says itself what it holds
         whole = _at_once(column) if mark == "." else None
         out[:, at] = _one_by_one(table, k, mark, given) if whole is None else whole
         if _are_flags(column):
@@ -120,10 +120,8 @@ def _plain(cell: str, mark: str, given: bool) -> str:
     return "" if "." in cell else cell.replace(",", ".")
 
 
-def _are_flags(column: Any) -> bool:
+def _are_flags(column: Sequence[str]) -> bool:
     """Whether every cell that is not missing is true or false."""
-    if isinstance(column, np.ndarray):
-        return column.dtype.kind == "b"
     words = {cell for cell in column if not is_missing(cell)}
     return bool(words) and words <= {*TRUE, *FALSE}
 
