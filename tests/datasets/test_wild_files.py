@@ -101,7 +101,7 @@ ASKED = {
     "a web page": ("<!DOCTYPE html>\n<html>", "a web page"),
     "bytes": (b"\x00\x01\x02\x03,\x00", "another kind of file"),
     "another encoding": ("größe,b,y\n1,2,3\n".encode("cp1252"), "encoding='cp1252'"),
-    "an unclosed quote": ('a,b,y\n"1,2,3\n4,5,6\n', "1 cells in line 3"),
+    "an unclosed quote": ('a,b,y\n"1,2,3\n4,5,6\n', "1 cells in line 4"),
 }  # fmt: skip
 
 
