@@ -31,6 +31,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "ConvexReLUClassifier": "relucvx.estimators",
+    "ConvexReLUPathCV": "relucvx.estimators",
+    "ConvexReLURegressor": "relucvx.estimators",
     "solve": "relucvx._api",
     "interpolate": "relucvx._api",
     "optimal_set": "relucvx._ranges",
@@ -79,6 +82,7 @@ _PUBLIC = {
     "balance": "relucvx.network",
     "merge": "relucvx.network",
     "prune": "relucvx.network",
+    "from_sklearn": "relucvx.network",
     "from_torch": "relucvx.network",
     "to_torch": "relucvx.network",
     "compare": "relucvx.report",

@@ -36,12 +36,16 @@ from relucvx.certificate import OptimalSet as OptimalSet
 from relucvx.certificate import Uniqueness as Uniqueness
 from relucvx.errors import Interrupted as Interrupted
 from relucvx.errors import RelucvxError as RelucvxError
+from relucvx.estimators import ConvexReLUClassifier as ConvexReLUClassifier
+from relucvx.estimators import ConvexReLUPathCV as ConvexReLUPathCV
+from relucvx.estimators import ConvexReLURegressor as ConvexReLURegressor
 from relucvx.kernel import representation_kernel as representation_kernel
 from relucvx.network import DeepNetwork as DeepNetwork
 from relucvx.network import ParallelReLU as ParallelReLU
 from relucvx.network import PooledReLU as PooledReLU
 from relucvx.network import TwoLayerReLU as TwoLayerReLU
 from relucvx.network import balance as balance
+from relucvx.network import from_sklearn as from_sklearn
 from relucvx.network import from_torch as from_torch
 from relucvx.network import merge as merge
 from relucvx.network import patches as patches

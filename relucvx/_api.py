@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from relucvx._budget import Budget, interpolation, nothing_yet
+from relucvx._given import as_posed
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, Prover, certify_network
 from relucvx.conversion import as_flag
 from relucvx.deadline import Deadline
 from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, hurried
-from relucvx.later import later
-from relucvx.network import PooledReLU, TwoLayerReLU, as_network, is_torch_module
+from relucvx.network import PooledReLU, TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
 from relucvx.program.problem import Problem
@@ -35,8 +35,6 @@ from relucvx.threads import using_jobs
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, ArrayLike, Rng
 from relucvx.validation import as_positive
-
-convolutions = later("relucvx.network.torch_convolution")
 
 CertifyCallback = Callable[[object], bool | None]
 
@@ -285,9 +283,12 @@ def certify(
 
     Parameters
     ----------
-    network : TwoLayerReLU, Solution or torch module
+    network : TwoLayerReLU, Solution, torch module or fitted MLP of scikit-learn
         Our own, or any module that :func:`relucvx.from_torch` reads; scaled and unbalanced ones are fine. A module
         ``Conv → ReLU → pooling by mean or Flatten → Linear`` is certified on the images as they are: filters are its neurons.
+        An MLPClassifier or MLPRegressor with one hidden layer comes with the X and y that it was fitted to: its own loss, its
+        labels and ``bias="free"`` are meant, and without ``beta`` its own ``alpha``
+        (:func:`relucvx.program.conventions.from_sklearn_alpha`), which the certificate then shows as ``beta``.
     X, Y, beta, loss, bias, sample_weight, pooling, groups
         The problem, as in :func:`solve`: a :class:`relucvx.Problem`, or what it is made of.
     activation : optional
@@ -329,8 +330,7 @@ def certify(
     >>> print(f"{proof.upper:.6f}, of which at most {proof.rel_gap:.1%} can be saved")
     2.000000, of which at most 10.0% can be saved
     """
-    if is_torch_module(network) and getattr(X, "ndim", 0) in (3, 4):
-        X, network = _on_patches(network, X, options)
+    network, X, Y, beta = as_posed(network, X, Y, beta, options)
     net = network.network if isinstance(network, Solution) else as_network(network)
     # what the network is decides, unless the problem says otherwise
     if not isinstance(X, Problem) and options.get("activation") is None:
@@ -350,14 +350,3 @@ def certify(
         return proven(limit, told)
 
 
-def _on_patches(module: Any, images: Any, options: ProblemOptions) -> tuple[Any, Any]:
-    """A convolutional module and its images as a pooled network and its bags; anything else as it is."""
-    if (
-        not convolutions.has_convolution(module)
-        or options.get("pooling") is not None
-        or options.get("groups") is not None
-    ):
-        return images, module
-    found = convolutions.read_convolution(module, images)
-    options["pooling"] = found.network.pooling
-    return found.rows(images), found.network

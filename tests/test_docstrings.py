@@ -12,8 +12,8 @@ import relucvx
 from relucvx.references import REFERENCES
 
 PARTS = (
-    "", ".arrangement", ".certificate", ".datasets", ".kernel", ".losses", ".metrics", ".network", ".oracle", ".program",
-    ".report", ".solver", ".theory", ".training",
+    "", ".arrangement", ".certificate", ".datasets", ".estimators", ".kernel", ".losses", ".metrics", ".network", ".oracle",
+    ".program", ".report", ".solver", ".theory", ".training",
 )  # fmt: skip
 """Packages whose public names are documented for users."""
 

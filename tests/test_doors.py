@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 import torch
 from shown import HELD, assert_shown, results_in
+from sklearn.neural_network import MLPRegressor
 
 import relucvx as rx
 from relucvx import datasets, kernel, metrics
@@ -55,6 +56,11 @@ def frame():
 def slices():
     """The regions of a triangle."""
     return metrics.slice_regions(DEEP, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+def fitted_mlp():
+    """A small MLP of scikit-learn, fitted to the end."""
+    return MLPRegressor(2, solver="lbfgs", alpha=5.0, max_iter=1000, random_state=0).fit(X, Y)
 
 
 LINE = {"module": DEEP, "start": [-1.0, -1.0], "end": [1.0, 2.0]}
@@ -131,6 +137,10 @@ DOORS = {
     rx.balance: lambda: {"net": NETWORK},
     rx.merge: lambda: {"net": NETWORK, "tol": 1e-9},
     rx.prune: lambda: {"net": NETWORK, "X": X},
+    rx.from_sklearn: lambda: {"mlp": fitted_mlp()},
+    rx.ConvexReLURegressor: lambda: {"beta": 0.5, "loss": "squared"},
+    rx.ConvexReLUClassifier: lambda: {"beta": 0.5, "loss": "hinge"},
+    rx.ConvexReLUPathCV: lambda: {"estimator": None, "betas": 3},
     rx.from_torch: lambda: {"module": rx.to_torch(NETWORK)},
     rx.to_torch: lambda: {"net": NETWORK},
     rx.train: lambda: {
@@ -263,6 +273,9 @@ DOORS = {
     conventions.to_mean_loss: lambda: {"beta": 0.1, "n": 5},
     conventions.from_mean_squared_error: lambda: {"decay": 0.1, "n": 5},
     conventions.from_sum_of_squares: lambda: {"lam": 0.1},
+    conventions.from_sklearn_alpha: lambda: {"alpha": 0.1, "n": 5, "batch_size": 2},
+    conventions.to_sklearn_alpha: lambda: {"beta": 0.1, "n": 5, "batch_size": 2},
+    conventions.to_torch_weight_decay: lambda: {"beta": 0.1, "n": 5, "reduction": "mean", "halved": False},
     conventions.from_torch_weight_decay: lambda: {"weight_decay": 0.1, "n": 5, "reduction": "mean", "halved": False},
     rx.PooledReLU: lambda: {
         "weights_in": np.array([[1.0, 0.5], [-1.0, 1.0]]), "weights_out": np.ones((2, 1, 1)), "bias_in": np.ones(2),

@@ -174,6 +174,10 @@ class Loss(ABC):
         """How class labels become targets: one-hot rows (True), ±1, one column per class (False), either (None)."""
         return None
 
+    def probabilities(self, F: Array) -> Array | None:
+        """What outputs F (n, c) say about classes where the loss is a likelihood: one probability each; None elsewhere."""
+        return None
+
     # ------------------------------------------------------------------ the primal
     def value(self, F: Array, Y: Array, w: Array) -> float:
         """``Σ_ik w_i h(F_ik, Y_ik)``."""

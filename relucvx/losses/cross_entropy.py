@@ -144,6 +144,10 @@ class CrossEntropy(Loss):
         """True."""
         return True
 
+    def probabilities(self, F: Array) -> Array:
+        """Of each class, in rows that sum to 1."""
+        return np.asarray(softmax(F, axis=1))
+
     # ------------------------------------------------------------------ the dual
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
         t = np.clip(Y - T, 0.0, 1.0)

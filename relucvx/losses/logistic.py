@@ -49,6 +49,10 @@ class Logistic(LabelLoss):
         # t carries a relative error EPS; the entropy's slope is at most log(1/EPS) < 40 one rounding away from t = 1
         return super().dual_error(N, Y, w) + 48.0 * EPS * float(np.sum(np.abs(N)))
 
+    def probabilities(self, F: Array) -> Array:
+        """Of the label +1, output by output."""
+        return _sigmoid(F)
+
     def best_constant(self, Y: Array, w: Array) -> Array:
         """The log-odds of the label weights; ±inf when one label is missing."""
         positive, negative = self._label_sums(Y, w)

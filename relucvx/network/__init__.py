@@ -8,6 +8,7 @@ from relucvx.network.modules import is_torch_module
 from relucvx.network.parallel import ParallelReLU
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.reading import read_layers
+from relucvx.network.sklearn_reading import from_sklearn, is_sklearn_mlp
 from relucvx.network.transform import balance, merge, path_norm, prune
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.network.unfolding import patches
@@ -22,8 +23,10 @@ __all__ = [
     "TwoLayerReLU",
     "as_network",
     "balance",
+    "from_sklearn",
     "from_torch",
     "is_exact",
+    "is_sklearn_mlp",
     "is_torch_module",
     "merge",
     "patches",

@@ -9,6 +9,7 @@ from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
 from relucvx.network.pooled import PooledReLU
+from relucvx.network.sklearn_reading import from_sklearn, is_sklearn_mlp
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.network.unfolding import as_pair
 from relucvx.types import Activation, as_activation
@@ -180,11 +181,11 @@ def to_torch(
 
 
 def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU | PooledReLU:
-    """Accept a :class:`TwoLayerReLU`, :class:`PooledReLU` or two-layer torch module; torch is not imported for anything else.
+    """Accept a network of ours, a two-layer torch module or an MLP of scikit-learn, which are imported for nothing else.
 
     Parameters
     ----------
-    obj : TwoLayerReLU, PooledReLU or torch.nn.Module
+    obj : TwoLayerReLU, PooledReLU, torch.nn.Module, MLPClassifier, MLPRegressor or a fitted estimator of ours
         The network.
     activation : str, pair of slopes or Activation, optional
         The activation the network must have, e.g. the problem's.
@@ -212,6 +213,10 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
         net = obj
     elif is_torch_module(obj):
         net = from_torch(obj)
+    elif is_sklearn_mlp(obj):
+        net = from_sklearn(obj)
+    elif isinstance(getattr(obj, "network_", None), TwoLayerReLU):
+        net = obj.network_  # a fitted estimator of ours
     else:
         raise InvalidInputError(
             explain(

@@ -1,5 +1,7 @@
 """Strengths convert so that objectives are multiples of each other."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,12 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.program.conventions import (
     from_mean_loss,
     from_mean_squared_error,
+    from_sklearn_alpha,
     from_sum_of_squares,
     from_torch_weight_decay,
     to_mean_loss,
+    to_sklearn_alpha,
+    to_torch_weight_decay,
 )
 from relucvx.program.objective import fit, objective
 from relucvx.program.posing import make_problem
@@ -52,3 +57,33 @@ def test_bad_values():
         from_sum_of_squares(0.0)
     with pytest.raises(InvalidInputError, match='reduction "mean" or "sum"; received \'none\''):
         from_torch_weight_decay(0.1, 5, "none")
+
+
+def test_alphas_of_scikit_learn():
+    assert from_sklearn_alpha(0.3, 7) == 0.3
+    assert from_sklearn_alpha(0.3, 100, "auto") == pytest.approx(0.3)
+    assert from_sklearn_alpha(0.3, 600, 200) == pytest.approx(0.9)
+    assert from_sklearn_alpha(0.3, 5, 2) == pytest.approx(0.3 * 5 / 3 * (1 / 2 + 1 / 2 + 1 / 1))
+    for n, batch in ((7, None), (450, "auto"), (10, 3), (3, 10)):
+        assert to_sklearn_alpha(from_sklearn_alpha(0.3, n, batch), n, batch) == pytest.approx(0.3)
+    for reduction, halved in (("mean", True), ("mean", False), ("sum", False)):
+        there = from_torch_weight_decay(0.3, 9, reduction, halved)
+        assert to_torch_weight_decay(there, 9, reduction, halved) == pytest.approx(0.3)
+    for batch in (0, 2.5, "some", True):
+        with pytest.raises(InvalidInputError, match="batch_size to be an int >= 1"):
+            from_sklearn_alpha(0.3, 9, batch)
+    with pytest.raises(InvalidInputError, match="halved to be True or False"):
+        to_torch_weight_decay(0.3, 9, "mean", None)
+
+
+def test_an_epoch_in_batches_has_the_mean_gradient_of_the_strength():
+    """Exactly: over all ways to deal 5 samples into batches of 2, 2 and 1, of the objective that each batch is told."""
+    net = TwoLayerReLU(RNG.normal(size=(4, 2)), RNG.normal(size=(4, 3)))
+    alpha, decay = 0.3, 0.5 * float((net.weights_in**2).sum() + (net.weights_out**2).sum())
+    one = [float(((net.predict(X[[i]]) - Y[i]) ** 2).sum()) / 2 for i in range(5)]
+    told = [
+        sum(one[i] for i in batch) / len(batch) + alpha / len(batch) * decay
+        for order in itertools.permutations(range(5))
+        for batch in (order[:2], order[2:4], order[4:])
+    ]
+    assert 5 * np.mean(told) == pytest.approx(sum(one) + from_sklearn_alpha(alpha, 5, 2) * decay)
