@@ -60,7 +60,7 @@ def slices():
 
 def fitted_mlp():
     """A small MLP of scikit-learn, fitted to the end."""
-    return MLPRegressor(2, solver="lbfgs", alpha=5.0, max_iter=1000, random_state=0).fit(X, Y)
+    return MLPRegressor(hidden_layer_sizes=2, solver="lbfgs", alpha=5.0, max_iter=1000, random_state=0).fit(X, Y)
 
 
 LINE = {"module": DEEP, "start": [-1.0, -1.0], "end": [1.0, 2.0]}

@@ -87,7 +87,7 @@ class ConvexReLUPathCV(MetaEstimatorMixin, BaseEstimator):
     >>> import relucvx as rx
     >>> X = np.linspace(-2.0, 2.0, 21)[:, None]
     >>> model = rx.ConvexReLUPathCV(betas=6, cv=3).fit(X, np.abs(X[:, 0]))
-    >>> model.scores_.shape, model.gap_ <= 1e-4, model.beta_ == model.betas_[model.best_index_]
+    >>> model.scores_.shape, model.gap_ <= 1e-4, bool(model.beta_ == model.betas_[model.best_index_])
     ((6, 3), True, True)
     """
 

@@ -66,7 +66,7 @@ def from_sklearn(mlp: Any) -> TwoLayerReLU:
     >>> import relucvx as rx
     >>> from sklearn.neural_network import MLPRegressor
     >>> X = np.linspace(-1.0, 1.0, 9)[:, None]
-    >>> mlp = MLPRegressor(8, solver="lbfgs", alpha=0.01, random_state=0).fit(X, np.abs(X[:, 0]))
+    >>> mlp = MLPRegressor(hidden_layer_sizes=8, solver="lbfgs", alpha=0.01, random_state=0).fit(X, np.abs(X[:, 0]))
     >>> network = rx.from_sklearn(mlp)
     >>> network.width, bool(np.allclose(network.predict(X), mlp.predict(X)))
     (8, True)
