@@ -65,6 +65,16 @@ def starting_cones(form: Form) -> Array:
     return np.asarray((np.array(stairs)[None] * flip[:, None, None, :]).reshape(-1, r + 1, r + 1))
 
 
+def starting_directions(form: Form) -> Array:
+    """The distinct generators of :func:`starting_cones`, sorted: the axes, both ways (at both ends of the bias range)."""
+    r = form.penalized
+    axes = np.vstack([np.eye(r), -np.eye(r)])
+    if form.free_bias:
+        ends = np.repeat([-form.bias_range, form.bias_range], 2 * r)
+        axes = np.column_stack([np.vstack([axes, axes]), ends])
+    return np.unique(axes, axis=0)
+
+
 def branch_and_bound(
     form: Form,
     *,
@@ -105,7 +115,7 @@ def branch_and_bound(
     best_point = np.zeros(dim) if witness is None else np.array(witness, dtype=float)
     # the cones' own generators are the first directions tried: a good value from below drops cones early
     nodes = starting_cones(form)
-    generators = np.unique(nodes.reshape(-1, dim), axis=0)
+    generators = starting_directions(form)
     values = form.values(generators.T)
     if values.max() > lower:
         lower, best_point = float(values.max()), generators[int(values.argmax())].copy()

@@ -8,7 +8,7 @@ from oracle.test_simplicial import form_for
 
 from relucvx.oracle import branch_and_bound as bnb
 from relucvx.oracle import dual_norm, make_form, shards
-from relucvx.oracle.branch_and_bound import starting_cones
+from relucvx.oracle.branch_and_bound import starting_cones, starting_directions
 from relucvx.program.posing import make_problem
 
 
@@ -31,6 +31,8 @@ def test_starting_cones_cover_the_sphere_and_the_bias_range(bias, d):
         covered |= (np.linalg.solve(cone.T, W.T) >= -1e-9).all(axis=0)
     assert covered.all()
     assert len(cones) == 2**p * (p if bias == "free" else 1)
+    # what is tried first: each generator once, in the order in which sorting all of them puts it
+    assert np.array_equal(starting_directions(form), np.unique(cones.reshape(-1, dim), axis=0))
 
 
 def spied(monkeypatch):
