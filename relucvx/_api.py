@@ -348,5 +348,3 @@ def certify(
     bar = watched("certifying", progress, callback, tol)
     with using_jobs(n_jobs), carrying(lambda _: hurried(proven)), using_executor(elsewhere), bar as told:
         return proven(limit, told)
-
-

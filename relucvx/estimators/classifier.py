@@ -65,7 +65,7 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
         "squared" and "huber" of labels ±1: one output for two classes, one for each of several. "cross_entropy": one for each.
     class_weight : dict, "balanced" or None
         Factors of the sample weights, by class; "balanced": all classes have the same total.
-    bias, activation, tol, time_limit, random_state, n_jobs
+    bias, activation, tol, time_limit, random_state, n_jobs, verbose
         As in :class:`relucvx.ConvexReLURegressor`.
 
     Attributes
@@ -106,10 +106,11 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
         time_limit: float | None = 10.0,
         random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         super().__init__(
             beta, beta_fraction=beta_fraction, loss=loss, bias=bias, activation=activation, tol=tol, time_limit=time_limit,
-            random_state=random_state, n_jobs=n_jobs,
+            random_state=random_state, n_jobs=n_jobs, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 

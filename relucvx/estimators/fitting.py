@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from relucvx._api import solve
 from relucvx.certificate import Certificate
+from relucvx.conversion import as_flag
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.estimators.multiset import as_multiset
@@ -63,6 +64,7 @@ class ConvexReLU(BaseEstimator):
         time_limit: float | None = 10.0,
         random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.beta = beta
         self.beta_fraction = beta_fraction
@@ -73,6 +75,7 @@ class ConvexReLU(BaseEstimator):
         self.time_limit = time_limit
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     # ------------------------------------------------------------------ what targets are
     def _read_for(self, owner: Any, X: Any, y: Any) -> tuple[Array, Any]:
@@ -139,6 +142,8 @@ class ConvexReLU(BaseEstimator):
             start=start,
             rng=int(check_random_state(self.random_state).randint(2**31 - 1)),
             n_jobs=effective_n_jobs(self.n_jobs),
+            progress=False,
+            verbose=as_flag(self.verbose, "verbose"),
         )
 
     def _walk(self, X: Any, y: Any, sample_weight: Any, shares: Iterable[float], limit: Any) -> Iterator[Any]:

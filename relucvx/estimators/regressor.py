@@ -44,6 +44,8 @@ class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, ConvexReLU):
         Only the path to the answer depends on it.
     n_jobs : int, optional
         Threads of long proofs; None for one (or what ``joblib.parallel_config`` says), -1 for all cores.
+    verbose : bool
+        Whether each step of the solver prints a line.
 
     Attributes
     ----------
