@@ -26,6 +26,9 @@ from relucvx.types import Array, BoolArray
 VIOLATION = 1e-9
 """A cell row is added when violated by more than this, relative to ||x_i|| times the largest ||u_j||."""
 
+LOOSE = 1e-5
+"""Tolerance of the programs that only show which rows bind; the last one has that of the call."""
+
 ROUNDS = 30  # of solving and adding the rows that are violated
 
 
@@ -114,11 +117,11 @@ def solve_restricted(
     """
     X, deadline = problem.inputs, deadline or Deadline()
     norms = np.linalg.norm(X, axis=1)
-    seconds = 0.0
+    seconds, level = 0.0, max(tol, LOOSE)
     # of all n rows of a cell a few bind: they are added as they are violated, and most never are
     for solves in range(1, ROUNDS + 1):
         try:
-            u, bias_out, dual, elapsed = _solve_once(problem, blocks, tol, deadline)
+            u, bias_out, dual, elapsed = _solve_once(problem, blocks, level, deadline)
         except BackendError:
             if solves == 1 or not deadline.passed():
                 raise
@@ -141,8 +144,10 @@ def solve_restricted(
                 fresh = set([i for i in order.tolist() if i in fresh][: 2 * X.shape[1] + 4])
             blocks.rows[j] |= fresh
             added += len(fresh)
-        if added == 0:
+        if added == 0 and level <= tol:
             break
+        # which rows bind is seen at a loose tolerance, too: the digits are for the last program
+        level = max(tol, LOOSE) if added and solves < ROUNDS // 2 else tol
     return RestrictedSolution(u, bias_out, dual, solves, seconds)
 
 
