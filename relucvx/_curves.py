@@ -92,6 +92,18 @@ class KernelCurve(Result):
         """
         return self.band.at_each(beta, lambda at: np.array([self._ends[1].upper(float(b), self.delta) for b in at]))
 
+    def facts(self) -> dict[str, Any]:
+        """The band that it is along, and the ranges at its two ends."""
+        lo, hi = self.band.lo, self.band.hi
+        ends = {f"at beta = {b:.6g}": f"{self.lower(b):.6g} <= <K, M> <= {self.upper(b):.6g}" for b in (lo, hi)}
+        return {
+            "band": self.band,
+            "delta": self.delta,
+            **ends,
+            "proofs": len(self.proofs_lower),
+            "seconds": self.seconds,
+        }
+
     def to_frame(self, count: int = SAMPLES) -> Any:
         """A pandas DataFrame with columns beta, lower and upper, at so many strengths, equally spaced in the logarithm."""
         lo, hi = self.band.lo, self.band.hi

@@ -17,6 +17,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
 from relucvx.kernel.representation import as_kernel
+from relucvx.later import later
 from relucvx.metrics.samples.groups import as_factors, as_groups
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.signed import compile_signed
@@ -25,6 +26,8 @@ from relucvx.solution import Solution
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, ArrayLike, Result, Rng, Scope, resolve_rng
 from relucvx.validation import as_matrix, as_positive
+
+figures = later("relucvx.metrics.figures")
 
 Statistic = Literal["nc1_quotient", "parallelism", "distance", "outside", "participation_ratio"]
 STATISTICS: tuple[Statistic, ...] = ("nc1_quotient", "parallelism", "distance", "outside", "participation_ratio")
@@ -85,6 +88,12 @@ class StatisticRange(Result):
         """What is proven, in words."""
         which = "at the optimum" if self.delta == 0.0 else f"with objective at most p* + {self.delta:.6g}"
         return f"every network of any width {which} has {self.lower:.6g} <= {self.statistic} <= {self.upper:.6g}"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the certified range, and the values of networks that were found; returns the axes."""
+        found = {"attained, least": [self.attained_lower], "attained, largest": [self.attained_upper]}
+        label = "over all networks within delta"
+        return figures.intervals(ax, [self.statistic], [self.lower], [self.upper], label, found)
 
     def __repr__(self) -> str:
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,20 @@ class BetaBand(Result):
             )
         values: Array = curve(at)
         return values.reshape(given.shape) if given.ndim else float(values[0])
+
+    def facts(self) -> dict[str, Any]:
+        """The interval, how narrow the band is, and what it is made of."""
+        return {
+            "lo": self.lo, "hi": self.hi, "width": self.width, "tol": self.tol, "widest": self.widest, "status": self.status,
+            "proven": self.proven, "knots": len(self.knots), "points": len(self.envelope.betas),
+            "lines": len(self.envelope.losses), "problem": self.problem, "seconds": self.seconds,
+        }  # fmt: skip
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """The strengths that were solved, one row each."""
+        for sol in self.knots:
+            facts = {"beta": sol.problem.beta, "upper": sol.upper, "lower": sol.lower, "rel_gap": sol.rel_gap}
+            yield {**facts, "neurons": sol.network.width, "status": sol.status.name}
 
     def to_frame(self, betas: ArrayLike | int | None = None) -> Any:
         """A pandas DataFrame with columns beta, lower, upper, width and whether beta is a knot.

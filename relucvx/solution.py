@@ -16,6 +16,7 @@ from relucvx.archive import read_npz
 from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag, as_float, as_number, as_path
 from relucvx.errors import DataFileError, RelucvxError, explain
+from relucvx.later import later
 from relucvx.losses import Loss, class_of, restored
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.duality import gap
@@ -27,6 +28,8 @@ from relucvx.solver import SolverResult
 from relucvx.solver.iteration_log import history_frame, last_step, read_rows, stored
 from relucvx.types import Array, ArrayLike, Result, Scope, Status
 from relucvx.validation import as_count, as_matrix, as_positive
+
+figures = later("relucvx.metrics.figures")
 
 T = TypeVar("T")
 
@@ -95,6 +98,23 @@ class Certified(Result):
         """
         outputs: Array = self.network.predict(X)
         return outputs
+
+    def plot(self, ax: Any = None, *, against: str = "seconds") -> Any:
+        """Draw the two bounds over the steps of the solve; returns the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones are made without.
+        against : {"seconds", "step"}
+            What is to the right.
+
+        Raises
+        ------
+        InvalidInputError
+            For anything else.
+        """
+        return figures.bounds(ax, self.history, against)
 
     def facts(self) -> dict[str, Any]:
         """Objective, what is proven, how the solve stopped, and what was solved."""

@@ -151,6 +151,55 @@ def _below(cls):
     return {cls}.union(*map(_below, cls.__subclasses__())) - {Result}
 
 
+NOT_DRAWN = {
+    "one number, or a few of different kinds": (
+        "BranchNorm CheckedProof ConicResult Deviation DualNormBound EnergyMinimum FewShot Finding HammingConvexity "
+        "KernelBound LargestFolding LinearSeparation Outcome PairFolding PreactivationCertificate Procrustes Proof "
+        "Relaxation Row Separability SpaceFolding SpikeFree Staircase TwoNN Verification WarmUp"
+    ),
+    "what results are about: data, problems and networks have figures of their own": (
+        "Arrangement ConvexPrimal Dataset DeepNetwork Member ParallelReLU PooledReLU Problem TextbookInstance TwoLayerReLU"
+    ),
+    "part of a result that is drawn": "Continuum Envelope Knot Triple",
+    "closed forms, whose kernels a comparison draws": "OptimalFamily Prediction",
+}
+"""Classes without ``plot``, and why."""
+
+
+EMPTY = {"Sweep"}
+"""Results of the table of doors without anything to draw: what is asked there is planned and not computed."""
+
+
+def undrawn():
+    """Names of the classes that need not draw themselves."""
+    return {name for names in NOT_DRAWN.values() for name in names.split()}
+
+
+def assert_drawn(result):
+    """Raise unless ``plot`` can be called alone, makes a figure that a notebook shows, and draws on given axes."""
+    if type(result).__name__ in undrawn():
+        return
+    from matplotlib import pyplot
+    from matplotlib.axes import Axes
+
+    if not takes_axes(type(result).plot):
+        raise AssertionError(f"{type(result).__name__}.plot{inspect.signature(type(result).plot)}")
+    before = set(pyplot.get_fignums())
+    drawn = result.plot()
+    new = set(pyplot.get_fignums()) - before
+    if (
+        not isinstance(drawn, Axes)
+        or not (drawn.has_data() or type(result).__name__ in EMPTY)
+        or new != {drawn.figure.number}
+    ):
+        raise AssertionError(f"{drawn} in the figures {new}")
+    given = pyplot.figure().subplots()
+    (name,) = {"ax", "axes"} & set(inspect.signature(result.plot).parameters)
+    if result.plot(**{name: given}) is not given or len(pyplot.get_fignums()) != len(before) + 2:
+        raise AssertionError("not on the axes that were given")
+    pyplot.close("all")
+
+
 def takes_axes(plot):
     """Whether a method can be called alone, and draws on given axes."""
     parameters = list(inspect.signature(plot).parameters.values())[1:]

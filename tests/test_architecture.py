@@ -731,6 +731,8 @@ def test_the_check_of_bare_packages_can_fail():
 DRAWERS = {
     ("relucvx.metrics.regions.slice_result", "relucvx.metrics.regions.slice_plot"),
     ("relucvx.report.comparison", "relucvx.report.html"),
+    ("relucvx.report.comparison", "relucvx.report.figures"),
+    ("relucvx.report.comparison", "relucvx.report.neurons"),
 }
 """Results that draw or write themselves: ``.plot`` and ``.to_html`` know the module that does it, which knows the result."""
 
@@ -768,6 +770,7 @@ def test_there_is_no_circle_of_modules():
     graph = {module_name(f): needs(f.read_text(), module_name(f)) for f in FILES}
     for result, drawer in DRAWERS:
         graph[result].remove(drawer)
+    for result, drawer in DRAWERS:
         assert result in _reached(graph, drawer), "this exception is not needed"
     assert circles(graph) == []
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
-from shown import HELD, assert_shown, results_in
+from shown import HELD, assert_drawn, assert_shown, results_in
 from sklearn.neural_network import MLPRegressor
 
 import relucvx as rx
@@ -405,7 +405,9 @@ def test_the_entries_work_and_show_what_they_find(door, tmp_path, monkeypatch):
     found = results_in(called(door, DOORS[door]()))
     for result in found.values():
         assert_shown(result)
-    assert set(HELD.get(door, "").split()) <= {kind.__name__ for kind in found}
+    held = {kind.__name__: result for kind, result in found.items()}
+    for name in HELD.get(door, "").split():
+        assert_drawn(held[name])
 
 
 @pytest.mark.parametrize("door", DOORS, ids=name_of)

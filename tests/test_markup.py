@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_doors as doors
-from shown import HELD, assert_html, assert_shown, result_classes, results_in, takes_axes
+from shown import HELD, assert_drawn, assert_html, assert_shown, result_classes, results_in, takes_axes, undrawn
 
 import relucvx as rx
 from relucvx import datasets, metrics
@@ -68,7 +68,15 @@ def test_results_made_by_hand_are_shown(kind):
     found = results_in(BY_HAND[kind]())
     for result in found.values():
         assert_shown(result)
-    assert set(kind.split()) <= {c.__name__ for c in found}
+    held = {c.__name__: result for c, result in found.items()}
+    for name in kind.split():
+        assert_drawn(held[name])
+
+
+def test_every_result_class_draws_itself_or_says_why_not():
+    drawing = {c.__name__ for c in result_classes() if hasattr(c, "plot")}
+    assert drawing.isdisjoint(undrawn())
+    assert drawing | undrawn() == {c.__name__ for c in result_classes()}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from relucvx.certificate.refined import refinable, refined_proof
 from relucvx.conversion import is_word
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle.dual_norm_bound import MAX_CONES, Method
 from relucvx.oracle.enumeration import bound_patterns
@@ -35,6 +37,7 @@ from relucvx.tolerances import EVALUATION, PATTERN, SOLVE
 from relucvx.types import Array, Result, Scope
 from relucvx.validation import as_matrix
 
+figures = later("relucvx.metrics.figures")
 log = logging.getLogger(__name__)
 
 UNPROVEN = "as stored in a file, not proven again: relucvx.certify(solution, X, Y, beta, dual=solution.dual)"
@@ -125,6 +128,21 @@ class Certificate(Result):
     cones: int
     seconds: float
     proven: bool = True
+
+    def facts(self) -> dict[str, Any]:
+        """The bounds, and what the lower one rests on."""
+        restricted = {} if self.restricted_lower is None else {"restricted_lower": self.restricted_lower}
+        return {
+            "lower": self.lower, "upper": self.upper, "gap": self.gap, "rel_gap": self.rel_gap, "scope": self.scope,
+            "method": self.method, "dual_norm": self.dual_norm, "beta": self.beta, "upper_balanced": self.upper_balanced,
+            **restricted, "stationarity": self.stationarity, "cones": self.cones, "seconds": self.seconds,
+            "proven": self.proven if self.proven else UNPROVEN,
+        }  # fmt: skip
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the interval that p* is in, with the network's objective after rescaling its neurons; returns the axes."""
+        marks = {"rescaled": [self.upper_balanced]}
+        return figures.intervals(ax, ["p*"], [self.lower], [self.upper], "objective", marks)
 
     def __repr__(self) -> str:
         return (

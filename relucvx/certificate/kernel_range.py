@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +24,15 @@ from relucvx.certificate.kernel_bound import KernelBound, Seeker, kernel_value
 from relucvx.certificate.perturbed import Functional
 from relucvx.deadline import Deadline
 from relucvx.errors import UnsupportedError, explain
+from relucvx.later import later
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.signed import compile_signed
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, Result, Scope, resolve_rng
+
+figures = later("relucvx.metrics.figures")
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,6 +115,26 @@ class KernelRange(Result):
             f"every network of any width {which} has {self.lower:.8g} <= <K, M> <= {self.upper:.8g}; "
             f"networks found attain {self.attained_lower:.8g} and {self.attained_upper:.8g}"
         )
+
+    def facts(self) -> dict[str, Any]:
+        """The range, the values attained in it, and what it is about."""
+        names = (
+            "lower",
+            "upper",
+            "attained_lower",
+            "attained_upper",
+            "delta",
+            "scope",
+            "statement",
+            "objective",
+            "seconds",
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the certified range, and the values of networks that were found; returns the axes."""
+        found = {"attained, least": [self.attained_lower], "attained, largest": [self.attained_upper]}
+        return figures.intervals(ax, ["<K, M>"], [self.lower], [self.upper], "over all networks within delta", found)
 
     def __repr__(self) -> str:
         return (

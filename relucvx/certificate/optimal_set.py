@@ -9,7 +9,9 @@ samples read of their rows; networks are those of the rows here, and :func:`relu
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +25,14 @@ from relucvx.certificate.staircase import Staircase, fit_error, staircase_of, wi
 from relucvx.certificate.verdict import INDEPENDENT, Evidence, Uniqueness
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.objective import fit, objective
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, BoolArray, Result, Rng, resolve_rng
+
+figures = later("relucvx.metrics.figures")
 
 MAX_REL_GAP = 1e-3
 """Beyond this relative gap the network's neurons say nothing about the optimum's."""
@@ -122,6 +127,27 @@ class OptimalSet(Result):
     problem: Problem
     polytope: Polytope
     seconds: float
+
+    def facts(self) -> dict[str, Any]:
+        """The verdict and what it rests on, and how large optima are."""
+        names = ("verdict", "reason", "width", "width_lower", "objective", "second_objective", "fit_unique", "complete")
+        facts = {name: getattr(self, name) for name in names}
+        more = ("separation", "singular_value", "staircase", "seconds")
+        return {**facts, "directions": len(self.directions), **{name: getattr(self, name) for name in more}}
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row for each active direction: its coefficient, and the least and the largest over all optima."""
+        for k, ((least, most), c) in enumerate(zip(self.coefficient_range, self.coefficients, strict=True)):
+            yield {
+                "direction": k, "coefficient": float(c), "least": float(least), "most": float(most),
+                "within": float(self.within[k]), **{f"w{i}": float(w) for i, w in enumerate(self.directions[k])},
+            }  # fmt: skip
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the range of each coefficient over all optima, and its value in the one found; returns the axes."""
+        least, most = self.coefficient_range.T
+        names, label = range(len(self.directions)), "coefficient ||w||·||v|| of each active direction"
+        return figures.intervals(ax, names, least, most, label, {"one optimum": self.coefficients})
 
     def __repr__(self) -> str:
         return (

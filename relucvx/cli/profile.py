@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from relucvx.datasets import Dataset
 
 backends = later("matplotlib.backend_bases")
+figures = later("relucvx.metrics.figures")
 files = later("relucvx.results")
 models = later("relucvx.network")
 nets = later("relucvx.cli.network")
@@ -169,11 +170,13 @@ def layer_bar(console: Any = None) -> Iterator[Callable[[Any], None]]:
 def save(frame: DataFrame, plot: Path | None, csv: Path | None, saving: Saving) -> list[str]:
     """Write the files asked for; an interrupted profile without a row has no figure."""
 
+    def draw(path: Path) -> Path:
+        with figures.unseen():
+            return files.write_figure(path, rx.metrics.plot_profile(frame)[0].figure, 150)
+
     done = [saving.save(csv, lambda path: files.write_text(path, frame.to_csv()))]
     if len(frame):
-        done.append(
-            saving.save(plot, lambda path: files.write_figure(path, rx.metrics.plot_profile(frame)[0].figure, 150))
-        )
+        done.append(saving.save(plot, draw))
     return [name for name in done if name is not None]
 
 

@@ -103,7 +103,8 @@ def regions(
     saving = Saving()
 
     def draw(path: Path) -> Path:
-        ax = found.plot(color=color, **marks)
+        with figures.unseen():
+            ax = found.plot(color=color, **marks)
         ax.set(**axis_names(spanned, X.shape[1], through))
         ax.set_title(figures.plain(f"{facts['data']}: {found.n_regions:,} regions on\n{where['slice']}"), fontsize=11)
         return files.write_figure(path, ax.figure, 150)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.metrics.figures import bars, picture
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, ArrayLike, Result
@@ -47,6 +49,15 @@ class FactorScore(Result):
     mean: float
     n_contexts: tuple[int, ...]
 
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per variable."""
+        pairs = enumerate(zip(self.per_factor, self.n_contexts, strict=True))
+        return ({"factor": k, "score": float(score), "contexts": contexts} for k, (score, contexts) in pairs)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the score of each variable; returns the axes."""
+        return bars(ax, range(len(self.per_factor)), self.per_factor, "score of each variable")
+
 
 @dataclass(frozen=True)
 class NeuronTuning(Result):
@@ -80,6 +91,17 @@ class NeuronTuning(Result):
     best_factor: Indices
     correlations: Array
     mean: float
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per neuron: how strongly it follows its best variable, and its correlation with each."""
+        for k, row in enumerate(self.correlations):
+            best = {"neuron": k, "tuning": float(self.per_neuron[k]), "best_factor": int(self.best_factor[k])}
+            yield {**best, **{f"factor {i}": float(value) for i, value in enumerate(row)}}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the correlations, neurons from top to bottom; returns the axes."""
+        names = range(self.correlations.shape[0]), range(self.correlations.shape[1])
+        return picture(ax, self.correlations, *names, "correlation of neuron and variable", signed=True)
 
 
 def parallelism_score(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.tolerances import RANK
@@ -60,6 +61,11 @@ class NeuralCollapse(Result):
     frame_equinorm: float
     frame_cosine: float
     classes: tuple[Any, ...]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the distances from collapse, all but ``nc4`` 0 at collapse, which is 1 there; returns the axes."""
+        found = {name: value for name, value in self.facts().items() if isinstance(value, float) and np.isfinite(value)}
+        return bars(ax, list(found), list(found.values()), "distance from collapse")
 
 
 def neural_collapse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import held_out_accuracy
+from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.metrics.samples.scaling import unit_spread
@@ -68,6 +70,25 @@ class DecodingDimension(Result):
     n_total: int
     exhaustive: bool
     conditions: tuple[Any, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """What is decodable, over how many splits of how many conditions."""
+        names = ("mean_accuracy", "share_decodable", "dimension", "threshold", "n_total", "exhaustive")
+        tested = {"n_tested": len(self.accuracies), "conditions": self.conditions}
+        return {**{name: getattr(self, name) for name in names}, **tested}
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per split: its accuracy, and whether each condition is on the one side."""
+        for accuracy, side in zip(self.accuracies, self.sides, strict=True):
+            yield {"accuracy": float(accuracy), **{str(c): bool(s) for c, s in zip(self.conditions, side, strict=True)}}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the accuracies in increasing order, with chance and the threshold; returns the axes."""
+        ax = bars(ax, range(len(self.accuracies)), np.sort(self.accuracies), "accuracy of each split, sorted")
+        ax.axhline(0.5, color="0.5", lw=1.0, ls=":", label="chance")
+        ax.axhline(self.threshold, color="0.5", lw=1.0, ls="--", label="threshold")
+        ax.legend(frameon=False, fontsize="small")
+        return ax
 
 
 def decoding_dimension(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from scipy.special import ndtr
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import picture
 from relucvx.metrics.samples.blocks import overlap
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
@@ -88,6 +90,18 @@ class FewShotMatrix(Result):
     error: Array
     mean_error: float
     classes: tuple[Any, ...]
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per ordered pair of different classes."""
+        for i, j in np.argwhere(~np.eye(len(self.classes), dtype=bool)):
+            pair = {"class": self.classes[i], "against": self.classes[j]}
+            yield {**pair, "snr": float(self.snr[i, j]), "error": float(self.error[i, j])}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the predicted errors; returns the axes."""
+        ax = picture(ax, self.error, self.classes, self.classes, "predicted error")
+        ax.set(xlabel="taken for", ylabel="class")
+        return ax
 
 
 def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact") -> FewShot:

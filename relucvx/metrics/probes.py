@@ -12,6 +12,7 @@ import numpy as np
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_matrix, as_positive
@@ -61,6 +62,18 @@ class LinearProbe(Result):
     per_fold: Array
     chance: float
     converged: bool
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per class: the share of its samples that is read right."""
+        return ({"class": label, "accuracy": share} for label, share in self.per_class.items())
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the accuracy of each class, with chance; returns the axes."""
+        ax = bars(ax, list(self.per_class), list(self.per_class.values()), "accuracy")
+        ax.axhline(self.chance, color="0.5", lw=1.0, ls=":", label="chance")
+        ax.set_ylim(0.0, 1.05)
+        ax.legend(frameon=False, fontsize="small")
+        return ax
 
 
 def linear_probe(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.figures import picture
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy
@@ -41,6 +43,15 @@ class ConditionAverages(Result):
     means: Array
     conditions: tuple[Any, ...]
     n_trials: Indices
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per condition: its trials, and its mean activity."""
+        for label, trials, row in zip(self.conditions, self.n_trials, self.means, strict=True):
+            yield {"condition": str(label), "trials": int(trials), **{f"z{k}": float(z) for k, z in enumerate(row)}}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the means, conditions from top to bottom; returns the axes."""
+        return picture(ax, self.means, self.conditions, range(self.means.shape[1]), "mean activity")
 
     @property
     def factors(self) -> Any:
@@ -80,6 +91,16 @@ class NoiseCorrectedKernel(Result):
     conditions: tuple[Any, ...]
     n_pairs: Indices
     smallest_eigenvalue: float
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per condition: its row of the kernel."""
+        for label, row in zip(self.conditions, self.kernel, strict=True):
+            pairs = zip(self.conditions, row, strict=True)
+            yield {"condition": str(label), **{str(other): float(value) for other, value in pairs}}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the kernel; returns the axes."""
+        return picture(ax, self.kernel, self.conditions, self.conditions, "inner product", signed=True)
 
     @property
     def factors(self) -> Any:

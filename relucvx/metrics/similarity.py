@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +62,18 @@ class LayerSimilarity(Result):
     names2: tuple[str, ...]
     metric: str
 
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per layer of the first network, with a column per layer of the second."""
+        for name, row in zip(self.names1, self.matrix, strict=True):
+            yield {"layer": name, **{other: float(value) for other, value in zip(self.names2, row, strict=True)}}
+
     def plot(self, ax: Any = None, *, cmap: str = "magma") -> Any:
         """Draw the matrix as a heat map with the layers' names and a colour bar.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; by default those of a new figure that pyplot does not know.
+            Where to draw; by default those of a new figure.
         cmap : str
             Name of matplotlib's colour map.
 

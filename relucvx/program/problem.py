@@ -80,6 +80,14 @@ class Problem(Result):
     scalar_output: bool
     pooling: Pooling | None = None
 
+    def facts(self) -> dict[str, Any]:
+        """How large it is, and what is asked."""
+        bags = {} if self.pooling is None else {"rows": self.n_rows, "pooling": repr(self.pooling)}
+        return {
+            "samples": self.n_samples, "features": self.n_features, "outputs": self.n_outputs, "beta": self.beta,
+            "loss": self.loss.name, "bias": str(self.bias), "activation": self.activation.name, **bags,
+        }  # fmt: skip
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", Bias.of(self.bias))
         super().__post_init__()

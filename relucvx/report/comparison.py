@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import is_word, shown
+from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.findings import Finding
@@ -20,6 +23,10 @@ from relucvx.results import as_frame, write_text
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result, plain, strict_json
+
+drawing = later("relucvx.report.figures")
+neurons = later("relucvx.report.neurons")
+panels = later("relucvx.metrics.figures")
 
 BEST_FOUND = "best found, not proven"
 """What a report calls a network that is not proven to be optimal."""
@@ -137,6 +144,39 @@ class Comparison(Result):
         rows = [self.optimum, *self.rows]
         names = [f.name for f in fields(Row) if any(not _missing(getattr(row, f.name)) for row in rows)]
         return [{name: plain(getattr(row, name)) for name in names} for row in rows]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows of :meth:`table`."""
+        return self.table()
+
+    def facts(self) -> dict[str, Any]:
+        """The certified optimum, how many runs reach it, and the verdict on each claim."""
+        found = {f.claim: f"{f.verdict}. {f.text}" for f in self.findings}
+        cut = {"cut short": self.cut} if self.cut else {}
+        return {self.subject: self.solution, "runs": len(self.rows), "share": self.share, **cut, **found}
+
+    def plot(self, ax: Any = None, *, what: str = "gaps") -> Any:
+        """Draw one of the figures of the report; returns the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones are made without.
+        what : {"gaps", "curves", "neurons", "landscape"}
+            Certified gaps of the runs, their objectives over the steps, neurons, or the dual norm over all directions.
+
+        Raises
+        ------
+        InvalidInputError
+            For anything else; for a landscape of more than three coordinates.
+        """
+        ways = {
+            "gaps": drawing.plot_gaps, "curves": drawing.plot_curves, "neurons": neurons.plot_neurons,
+            "landscape": neurons.plot_landscape,
+        }  # fmt: skip
+        if not is_word(what, ways):
+            raise InvalidInputError(explain(f"what to be one of {', '.join(ways)}", shown(what), "", 'what="gaps"'))
+        return ways[what](self, panels.axes_or_new(ax, 6.0, 4.0))
 
     def to_frame(self) -> Any:
         """:meth:`table` as a pandas DataFrame."""

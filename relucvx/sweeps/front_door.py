@@ -17,10 +17,11 @@ from relucvx.executors import as_executor
 from relucvx.interrupts import carrying
 from relucvx.later import later
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, as_progress, watched
 from relucvx.sweeps import work
 from relucvx.sweeps.cost import remaining
 from relucvx.sweeps.grid import Cell, Grid, as_grid
-from relucvx.sweeps.progress import Callback, SweepProgress, with_bar
+from relucvx.sweeps.progress import Callback, SweepProgress
 from relucvx.sweeps.store import FILE, OPTIMUM, SCALE, TRAINED, Store, folder_of, reading, working
 from relucvx.sweeps.table import MISSING, Sweep, rows_of, stored_rows
 from relucvx.threads import as_jobs
@@ -47,7 +48,7 @@ def sweep(
     tol: float = SOLVE.value,
     time_limit: float | None = 60.0,
     callback: Callable[[SweepProgress], Any] | None = None,
-    progress: bool = False,
+    progress: Shown = "auto",
     executor: Any = None,
     n_jobs: int | None = None,
     dry_run: bool = False,
@@ -84,8 +85,8 @@ def sweep(
         is stored with the gap it has, and done again only by a call that gives more time.
     callback : callable, optional
         Sees a :class:`SweepProgress` as cells finish; returning True stops.
-    progress : bool
-        Show a progress bar.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
     executor, n_jobs
         Where cells are computed, as in :func:`relucvx.for_each`: a pool or a Dask client, else so many processes, else what
         ``joblib.parallel_config`` says. ``n_jobs=1`` computes them here, one after the other.
@@ -132,14 +133,15 @@ def sweep(
                0.6 trained     1    4.2       True
     """
     limit = None if time_limit is None else as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)")
-    elsewhere, folder, bar = as_executor(executor), folder_of(out), as_flag(progress, "progress")
+    elsewhere, folder, bar = as_executor(executor), folder_of(out), watched("sweep", progress, callback)
     as_jobs(n_jobs)
+    as_progress(progress)
     as_callable(callback, "callback")
     grid = as_grid(data, beta_fraction, beta, loss, bias, activation, width, seeds, training, tol)
     _check_training(grid)
     if as_flag(dry_run, "dry_run"):
         return _table(grid, reading(folder), limit)
-    with working(folder) as store, with_bar(callback, bar) as watch:
+    with working(folder) as store, bar as watch:
         run = _Run(grid, store, limit, watch, {"executor": elsewhere, "n_jobs": n_jobs})
         with carrying(lambda _: _table(grid, store, limit)):
             run.go()

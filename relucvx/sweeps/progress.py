@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-from relucvx.later import later
-
-bars = later("rich.progress")
-rich = later("rich.console")
 
 
 @dataclass(frozen=True)
@@ -50,21 +44,9 @@ class SweepProgress:
     seconds: float
     latest: str
 
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a progress bar shows: what has just finished, and the share of the cells that are there."""
+        return f"{self.cells} of {self.total} cells, {self.latest}".rstrip(", "), self.cells / max(self.total, 1)
+
 
 Callback = Callable[[SweepProgress], Any]
-
-
-@contextmanager
-def with_bar(callback: Callback | None, show: bool) -> Iterator[Callback | None]:
-    """The callback, with a bar over the cells before it when ``show``."""
-    if not show:
-        yield callback
-        return
-    with bars.Progress(console=rich.Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sweep", total=None)
-
-        def watch(state: SweepProgress) -> Any:
-            bar.update(task, completed=state.cells, total=state.total, description=state.latest)
-            return callback(state) if callback is not None else None
-
-        yield watch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.later import later
 from relucvx.records import parsed
-from relucvx.results import as_frame, whole_lines
+from relucvx.results import whole_lines
 from relucvx.theory.cells import FORMAT, Store, is_head
 from relucvx.theory.families import Member, as_family, as_statistic
 from relucvx.tolerances import SOLVE
@@ -100,10 +100,18 @@ class PhaseDiagram(Result):
         """Which cells are proven to the tolerance, (len(y), len(x)) bool."""
         return np.asarray(self.rel_gaps <= self.tol)
 
-    def to_frame(self) -> Any:
-        """A pandas DataFrame with one row per cell."""
+    def facts(self) -> dict[str, Any]:
+        """What is over what, and how much of it is proven."""
+        cells = f"{len(self.y)} x {len(self.x)}"
+        return {
+            "family": self.family, "statistic": self.statistic, "x": self.x_name, "y": self.y_name, "cells": cells,
+            "certified": int(self.certified.sum()), "tol": self.tol, "fixed": self.fixed, "computed now": self.computed,
+        }  # fmt: skip
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per cell."""
         names = ("values", "leasts", "mosts", "objectives", "lowers", "rel_gaps", "betas", "neurons", "seconds")
-        rows = [
+        return (
             {
                 self.x_name: float(x),
                 self.y_name: float(y),
@@ -112,8 +120,7 @@ class PhaseDiagram(Result):
             }
             for i, y in enumerate(self.y)
             for j, x in enumerate(self.x)
-        ]
-        return as_frame(rows)
+        )
 
     def plot(self, ax: Any = None, *, log: bool = False, cmap: str = "viridis") -> Any:
         """A heat map, the first parameter to the right and the second upwards; cells that are not proven are crossed.

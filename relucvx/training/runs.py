@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from relucvx.later import later
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.pooled import PooledReLU
 from relucvx.network.two_layer import TwoLayerReLU
-from relucvx.results import as_frame
 from relucvx.types import Array, Explained, Result, freeze
+
+figures = later("relucvx.metrics.figures")
 
 
 class RunStatus(Explained):
@@ -135,6 +139,15 @@ class Run(Result):
         super().__post_init__()
         object.__setattr__(self, "history", {name: freeze(value) for name, value in self.history.items()})
 
+    def facts(self) -> dict[str, Any]:
+        """How it ended, and the network."""
+        names = ("seed", "objective", "stationarity", "steps", "seconds", "status", "network")
+        return {name: getattr(self, name) for name in names}
+
+    def plot(self, ax: Any = None, *, floor: float | None = None) -> Any:
+        """Draw the objective over the steps, as :meth:`Runs.plot` does; returns the axes."""
+        return _curves([self], ax, floor)
+
     def __repr__(self) -> str:
         return (
             f"Run(seed={self.seed}, objective={self.objective:.9g}, stationarity={self.stationarity:.1e}, "
@@ -192,11 +205,30 @@ class Runs(Result):
         """Share of runs whose objective is at most ``value·(1 + rel_tol)``, e.g. of an optimum ``value``."""
         return float(np.mean(self.objectives <= value + rel_tol * abs(value)))
 
-    def to_frame(self) -> Any:
-        """A pandas table with one row per seed, without networks and histories."""
+    def facts(self) -> dict[str, Any]:
+        """How many there are, and the best of them."""
+        ended = Counter(run.status.name for run in self.runs)
+        return {
+            "runs": len(self), "optimizer": self.optimizer, "seconds": self.seconds, "best objective": self.best.objective,
+            "best seed": self.best.seed, "stopped": dict(ended),
+        }  # fmt: skip
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per seed, without networks and histories."""
         names = ("seed", "objective", "stationarity", "steps", "seconds")
-        rows = [{**{n: getattr(run, n) for n in names}, "status": run.status.name} for run in self.runs]
-        return as_frame(rows)
+        return ({**{n: getattr(run, n) for n in names}, "status": run.status.name} for run in self.runs)
+
+    def plot(self, ax: Any = None, *, floor: float | None = None) -> Any:
+        """Draw the objective of every run over its steps, the best one strongest; returns the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            New ones are made without.
+        floor : float, optional
+            A certified lower bound (``sol.lower``), which no network falls below; drawn as a line.
+        """
+        return _curves(self.runs, ax, floor)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -209,3 +241,26 @@ class Runs(Result):
 
     def __repr__(self) -> str:
         return f"Runs({len(self.runs)} seeds, {self.optimizer}, best objective {self.best.objective:.9g})"
+
+
+def _curves(runs: Sequence[Run], ax: Any, floor: float | None) -> Any:
+    """Objectives over steps, on axes that are logarithmic where all is positive."""
+    ax = figures.axes_or_new(ax)
+    best = min(runs, key=lambda run: run.objective)
+    for run in runs:
+        # from 1 on, for the logarithm
+        steps = np.asarray(run.history["step"], dtype=float) + 1.0
+        name, strong = (f"seed {run.seed}, {run.objective:.6g}", 1) if run is best else (None, 0)
+        colour = figures.COLOURS[strong]
+        ax.plot(
+            steps, run.history["objective"], color=colour, lw=(0.9, 1.8)[strong], alpha=(0.45, 1.0)[strong], label=name
+        )
+    if floor is not None:
+        ax.axhline(floor, color=figures.COLOURS[2], lw=1.4, ls="--", label=f"floor, {floor:.6g}")
+    ax.set_xscale("log")
+    if min(float(np.min(run.history["objective"])) for run in runs) > 0.0 and (floor is None or floor > 0.0):
+        ax.set_yscale("log")
+    ax.set_xlabel("step + 1")
+    ax.set_ylabel("objective")
+    ax.legend(frameon=False, fontsize="small")
+    return figures.tidy(ax)

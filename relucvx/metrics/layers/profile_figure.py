@@ -8,20 +8,14 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.figures import new_panels, plain
+from relucvx.metrics.figures import COLOURS, MOST_NAMES, new_panels, plain
 from relucvx.metrics.layers.cut import check_frame, suggested_cut
 from relucvx.types import ArrayLike
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLOURS = ("#1b4f8a", "#c8641e", "#2e7d4f", "#7b3f98")
-"""Of the lines of a panel, in order."""
-
 QUIET = "#8a8f98"
-
-MOST_NAMES = 26
-"""Names of layers that fit below one panel."""
 
 
 class Panel(NamedTuple):
@@ -101,8 +95,6 @@ def plot_profile(frame: DataFrame, axes: ArrayLike | None = None) -> list[Any]:
 
     Notes
     -----
-    Figures are made without pyplot, so none is shown.
-
     Source: [relucvx].
     Status: heuristic (a picture).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,14 @@ class ClassFolding(Result):
     n_maxima: Indices
     overall: PairFolding
     within: PairFolding
+
+    def facts(self) -> dict[str, Any]:
+        """The classes, and the folding between and within them."""
+        return {"classes": self.labels, "between": self.overall, "within": self.within}
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per pair of classes."""
+        return ({"start": a, "end": b, **pair.facts()} for (a, b), pair in self.pairs.items())
 
     def __repr__(self) -> str:
         every = self.overall

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
+from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers
@@ -60,6 +61,29 @@ class LineRegions(Result):
     layer: Indices
     neuron: Indices
     exact_breakpoints: tuple[Fraction, ...] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """How many regions the segment meets, and of how many neurons."""
+        return {
+            "n_regions": self.n_regions,
+            "neurons": self.codes.shape[1],
+            "exact": self.exact_breakpoints is not None,
+        }
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per region: where on the segment it is, and how many neurons are active in it."""
+        ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
+        for low, high, code in zip(ends[:-1], ends[1:], self.codes, strict=True):
+            yield {"from": float(low), "to": float(high), "length": float(high - low), "active": int(code.sum())}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the codes along the segment, a line for each neuron, dark where it is active; returns the axes."""
+        ax = axes_or_new(ax)
+        ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
+        neurons = np.arange(self.codes.shape[1] + 1) - 0.5
+        ax.pcolormesh(ends, neurons, self.codes.T.astype(float), cmap="Blues", vmin=0.0, vmax=1.4)
+        ax.set(xlabel="t along the segment", ylabel="neuron")
+        return ax
 
     @property
     def n_regions(self) -> int:

@@ -8,11 +8,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LogNorm, hsv_to_rgb
-from matplotlib.figure import Figure
 
 from relucvx.conversion import as_instance, as_list
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.figures import plain
+from relucvx.metrics.figures import new_figure, plain
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.types import Array, ArrayLike
@@ -45,7 +44,7 @@ def plot_slice(
     regions : SliceRegions
         What :func:`relucvx.metrics.slice_regions` found.
     ax : matplotlib axes, optional
-        Default: axes of a new figure that pyplot does not know.
+        Default: axes of a new figure.
     color : {"region", "area", "eccentricity", "none"} or array_like of shape (n_regions,)
         What the fill of a region says: which it is (pale colours without meaning), its area (logarithmic scale), its
         eccentricity, nothing, or the given number.
@@ -132,7 +131,7 @@ def plot_slice(
 def _new_axes(size: Array, scale: bool) -> Any:
     """Axes of a figure in the proportions of the slice, with room for a colour scale and the legend."""
     width, height = 5.6 * size / max(size)
-    return Figure(figsize=(max(width, 4.8) + (2.0 if scale else 0.9), height + 1.8), layout="constrained").subplots()
+    return new_figure(max(width, 4.8) + (2.0 if scale else 0.9), height + 1.8).subplots()
 
 
 def _fill(regions: SliceRegions, color: Any) -> tuple[Array | None, str, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,20 @@ class SliceRegions(Result):
     maps: Array | None
     decision_boundary: Array | None
     decision_pairs: Indices | None
+
+    def facts(self) -> dict[str, Any]:
+        """How many regions there are, and what the plane is."""
+        length = None if self.decision_boundary is None else self.boundary_length
+        return {
+            "n_regions": self.n_regions, "polygons after each layer": self.per_layer, "area": float(self.areas.sum()),
+            "decision boundary": length, "origin": self.origin, "neurons": self.codes.shape[1],
+        }  # fmt: skip
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per region: its size and shape, and how many neurons are active in it."""
+        names = ("areas", "perimeters", "eccentricity")
+        for k, code in enumerate(self.codes):
+            yield {"region": k, **{name: float(getattr(self, name)[k]) for name in names}, "active": int(code.sum())}
 
     @property
     def n_regions(self) -> int:

@@ -214,7 +214,7 @@ class RegionTracker:
         names : str or sequence of str, optional
             Entries of the records; default those that the mode measures.
         axes : matplotlib axes or sequence of them, optional
-            As many as names; default axes of a new figure that pyplot does not know.
+            As many as names; default axes of a new figure.
 
         Raises
         ------

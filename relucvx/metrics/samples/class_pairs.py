@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from relucvx.metrics.figures import bars, intervals
 from relucvx.metrics.samples.groups import Groups, Indices
 from relucvx.types import Array, Result
 
@@ -59,6 +61,18 @@ class ConvexityNull(Result):
     n_permutations: int
     confidence: float
 
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per class: mean and interval of the permuted scores, and the p-value."""
+        for label, mean in self.class_means.items():
+            low, high = self.class_intervals[label]
+            yield {"class": label, "mean": mean, "low": low, "high": high, "p_value": self.class_p_values[label]}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the interval of the permuted scores of each class; returns the axes."""
+        ends = np.array(list(self.class_intervals.values())).reshape(-1, 2).T
+        means = {"mean": list(self.class_means.values())}
+        return intervals(ax, list(self.class_means), ends[0], ends[1], "convexity under permuted labels", means)
+
 
 @dataclass(frozen=True)
 class Convexity(Result):
@@ -102,6 +116,22 @@ class Convexity(Result):
     class_intervals: dict[Any, Interval] | None = None
     confidence: float | None = None
     null: ConvexityNull | None = None
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One row per class: its convexity and pairs, and the interval where one was asked for."""
+        for label, value in self.per_class.items():
+            low, high = (self.class_intervals or {}).get(label, (math.nan, math.nan))
+            interval = {} if self.class_intervals is None else {"low": low, "high": high}
+            yield {"class": label, "convexity": value, "pairs": self.n_pairs[label], **interval}
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the convexity of each class, with its interval where there is one, and the overall one; returns the axes."""
+        spans = None if self.class_intervals is None else [self.class_intervals[label] for label in self.per_class]
+        ax = bars(ax, list(self.per_class), list(self.per_class.values()), "convexity", spans)
+        ax.axhline(self.overall, color="0.5", lw=1.0, ls="--", label="overall")
+        ax.set_ylim(0.0, 1.05)
+        ax.legend(frameon=False, fontsize="small")
+        return ax
 
 
 def class_members(groups: Groups) -> list[Indices]:
