@@ -158,7 +158,8 @@ NOT_DRAWN = {
         "Relaxation Row Separability SpaceFolding SpikeFree Staircase TwoNN Verification WarmUp"
     ),
     "what results are about: data, problems and networks have figures of their own": (
-        "Arrangement ConvexPrimal Dataset DeepNetwork Member ParallelReLU PooledReLU Problem TextbookInstance TwoLayerReLU"
+        "Arrangement ConvexPrimal Dataset DeepNetwork Member MomentPrimal ParallelReLU PlanarCells PooledReLU Preparation "
+        "Problem TextbookInstance TwoLayerReLU"
     ),
     "part of a result that is drawn": "Continuum Envelope Knot Triple",
     "closed forms, whose kernels a comparison draws": "OptimalFamily Prediction",

@@ -13,7 +13,8 @@ from relucvx import datasets, metrics
 from relucvx.certificate import continuum, path_band, prove_dual
 from relucvx.metrics.samples.class_pairs import ConvexityNull
 from relucvx.oracle.branches import BranchNorm
-from relucvx.program.atoms import ConvexPrimal
+from relucvx.program.atoms import ConvexPrimal, MomentPrimal
+from relucvx.program.planar_cones import PlanarCells
 from relucvx.solver.conic import ConicResult
 from relucvx.theory.definition import Deviation, Outcome, Verdict
 from relucvx.theory.diagrams import PhaseDiagram
@@ -43,6 +44,9 @@ BY_HAND = {
     "ConicResult": lambda: ConicResult(ConvexPrimal(ONE, ONE), ONE[:, :1], 1.0, "SCS", "optimal", 1e-9, 0.1, 0.2),
     "Deviation Outcome": lambda: Outcome(Verdict.VIOLATED, "", (Deviation("<script>", 1.0, 0.5),)),
     "Member": lambda: Member(rx.make_problem(ONE, [1.0, 2.0], 0.5)),
+    "MomentPrimal": lambda: MomentPrimal(np.ones((2, 3, 3)), ONE),
+    "PlanarCells": lambda: PlanarCells(ONE, ONE, np.ones((3, 2, 2))),
+    "Preparation": lambda: datasets.load("iris", components=2).preparation,
     "PhaseDiagram": diagram,
     "Verification": lambda: Verification(
         "claim", Verdict.HOLDS, "HOLDS", 5, 0, {"<b>": 1}, 0.1, "a & b", None, None, {}, False, 0.1, "",
