@@ -81,7 +81,7 @@ def watched(
     bar = Bar(label, 0.0 if wish is True else PATIENCE, console)
 
     def watch(*state: Any) -> Any:
-        bar.show(*_words(state, tol))
+        bar.show(*in_words(state, tol))
         return told(*state) if told is not None else None
 
     try:
@@ -91,7 +91,7 @@ def watched(
         _drawing.release()
 
 
-def _words(state: tuple[Any, ...], tol: float) -> tuple[str, float | None]:
+def in_words(state: tuple[Any, ...], tol: float) -> tuple[str, float | None]:
     """What a bar shows of what a callback was called with."""
     told = getattr(state[0], "bar", None)
     if told is not None:

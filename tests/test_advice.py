@@ -310,7 +310,8 @@ def test_options_that_are_advised_work(command):
 
 def test_other_words_of_the_prompt(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,kind\n" + "1,2,x\n2,1,y\n3,3,x\n1,1,y\n" * 2)
-    code, _, err = run("solve", tmp_path / "t.csv", "--target", "kind")
+    assert run("solve", tmp_path / "t.csv", "--target", "kind")[0] == 0  # classes are recognised
+    code, _, err = run("solve", tmp_path / "t.csv", "--target", "kind", "--no-classes")
     assert code == 1
     assert "--loss cross_entropy" in err
     assert "classes=True" not in err

@@ -33,7 +33,7 @@ def in_words_of(error: RelucvxError, options: Collection[str]) -> str:
     """
     parts = error.explanation
     if parts is None or not parts.fix:
-        return str(error)
+        return str(error) if parts is None else parts
     return explain(parts.expected, parts.received, parts.cause, translated(parts, options))
 
 

@@ -11,6 +11,7 @@ import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Task
+from relucvx.cli.manners import print_json
 from relucvx.cli.saving import Saving, so_far
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
@@ -51,7 +52,7 @@ def show_band(
     narrow = found.width <= tol
     if as_json:
         saved = saving.save(out, found.save)
-        output.print_json({**_facts(task, found, narrow), "interrupted": cut, "saved": saved})
+        print_json({**_facts(task, found, narrow), "interrupted": cut, "saved": saved})
     else:
         rows = {
             "interval": f"{found.lo:.6g} to {found.hi:.6g} ({smallest:g} to 1 x beta_max)",

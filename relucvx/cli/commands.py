@@ -32,6 +32,7 @@ from relucvx.cli.input import (
     stored_solution,
     strengths,
 )  # fmt: skip
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import (
     SECONDS,
     ActivationName,
@@ -97,7 +98,7 @@ def patterns(
         return files.write_arrays(path, found)
 
     if as_json:
-        output.print_json({**facts, "saved": saving.save(out, write)})
+        print_json({**facts, "saved": saving.save(out, write)})
     else:
         # shown first: a disk that is full must not cost the result
         saving.say(out, write, output.show(*output.pattern_rows(facts)))
@@ -149,7 +150,7 @@ def solve(
     saving = Saving()
     if as_json:
         facts = {"data": task.name, "beta_max": task.range, **output.solution_facts(sol)}
-        output.print_json({**facts, "saved": saving.save(out, sol.save)})
+        print_json({**facts, "saved": saving.save(out, sol.save)})
     else:
         rows = output.solution_rows(task, sol, tol)
         if sol.status is rx.Status.TIME_LIMIT:
@@ -189,7 +190,7 @@ def certify(
         )  # fmt: skip
     if as_json:
         facts = {"solution": str(solution), "tol": tol, "interrupted": cut, **output.certificate_facts(certificate)}
-        output.print_json(facts)
+        print_json(facts)
     else:
         old = stored.certificate
         claim = {"stored claim": f"{old.lower:.10g} <= p* <= {old.upper:.10g} (not used)"}
@@ -256,7 +257,7 @@ def path(
     done = len(table) == len(wanted) and all(row["rel_gap"] <= tol for row in table)
     if as_json:
         saved = None if out is None or saving.failures else str(out)
-        output.print_json(
+        print_json(
             {"data": task.name, "beta_max": task.range, "tol": tol, "certified": done, "path": table, "saved": saved}
         )
     elif len(table) < len(wanted):

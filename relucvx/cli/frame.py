@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from relucvx import __version__
 from relucvx.cli.advice import in_words_of
+from relucvx.cli.manners import JSON, mannered, print_error
 from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError, explain
 from relucvx.interrupts import hearing, is_interruption, terminable
 
@@ -39,6 +40,8 @@ class _Commands(TyperGroup):
             raise
 
     def invoke(self, ctx: Any) -> Any:
+        given = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+        ctx.obj = JSON in given[: given.index("--")] if "--" in given else JSON in given
         with terminable(), hearing() as heard:
             try:
                 return self._explained(ctx)
@@ -48,33 +51,34 @@ class _Commands(TyperGroup):
                 # an error that nobody explains, after Ctrl-C: what became of it inside compiled code or an import
                 if not (heard() or is_interruption(error)):
                     raise
-                _fail(INTERRUPTED, NOT_CERTIFIED)
+                _fail(INTERRUPTED, NOT_CERTIFIED, ctx.obj)
 
     def _explained(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except _USAGE_ERROR as error:
             cast(Any, error).exit_code = BAD_INPUT
+            if ctx.obj:
+                print_error(cast(Any, error).format_message(), BAD_INPUT)
             raise
         except (LicenseError, ImportError) as error:
             # Ctrl-C in the middle of an import comes out as an ImportError
             if is_interruption(error):
                 raise
-            ours = isinstance(error, RelucvxError)
-            _fail(in_words_of(cast(RelucvxError, error), self._options(ctx)) if ours else str(error), MISSING)
+            ours = error if isinstance(error, RelucvxError) else None
+            _fail(str(error) if ours is None else in_words_of(ours, self._options(ctx)), MISSING, ctx.obj)
         except TooManyPatternsError as error:
             # its advice in Python names arguments that this command has as options
             fix = "--sample 1000 for a part of them, --samples 50 for fewer rows, or a larger --max-patterns"
             parts = error.explanation
-            _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), BAD_INPUT)
+            _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), BAD_INPUT, ctx.obj)
         except RelucvxError as error:
-            _fail(in_words_of(error, self._options(ctx)), BAD_INPUT)
+            _fail(in_words_of(error, self._options(ctx)), BAD_INPUT, ctx.obj)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader has gone, as in `| head`: no error
                 raise
-            _fail(
-                explain("files and output that can be written", str(error), "a full disk, or no permission"), BAD_INPUT
-            )
+            text = explain("files and output that can be written", str(error), "a full disk, or no permission")
+            _fail(text, BAD_INPUT, ctx.obj)
 
     def _options(self, ctx: Any) -> list[str]:
         """Names of the options of the command that runs."""
@@ -103,18 +107,29 @@ def soon_gone() -> Iterator[None]:
             os._exit(end.code if isinstance(end.code, int) else NOT_CERTIFIED)
 
 
-def _fail(text: str, code: int) -> NoReturn:
+def _fail(text: str, code: int, as_json: bool) -> NoReturn:
+    """Leave with an error: on standard error for a reader, and as JSON on standard output where JSON was asked for."""
     typer.echo(f"Error: {text}", err=True)
+    if as_json:
+        print_error(text, code)
     raise typer.Exit(code)
 
 
-app = typer.Typer(
+class _App(typer.Typer):
+    """An application whose commands all have the common options."""
+
+    def command(self, *args: Any, **kwargs: Any) -> Any:
+        add = super().command(*args, **kwargs)
+        return lambda command: add(mannered(command))
+
+
+app = _App(
     cls=_Commands,
     help="Certified global optima of two-layer ReLU networks with weight decay.",
-    epilog="Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance, "
+    epilog="Exit codes: 0 done and, where it proves, certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance, "
     "3 missing package or licence.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

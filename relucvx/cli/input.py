@@ -138,7 +138,7 @@ class Task:
     @property
     def title(self) -> str:
         """One line for the head of a table."""
-        loss, bias, phi = (getattr(v, "name", v) for v in (self.options[k] for k in ("loss", "bias", "activation")))
+        loss, phi = (getattr(v, "name", v) for v in (self.options[k] for k in ("loss", "activation")))
         bags = self.options.get("pooling")
         groups = self.options.get("groups")
         n, d = len(self.Y), self.X.shape[-1]
@@ -149,7 +149,8 @@ class Task:
         reading = "" if bags is None else f", {bags if isinstance(bags, str) else 'weighted'} pooling"
         names = f" ({', '.join(self.targets)})" if len(self.targets) == self.outputs and self.outputs <= 5 else ""
         outputs = f" -> {self.outputs} outputs{names}" if self.outputs > 1 else ""
-        return f"{self.name}: {n} samples{of_rows} x {d} features{outputs}; {loss} loss, bias {bias}, activation {phi}{reading}"
+        network = f"{loss} loss, bias {self.options['bias']}, activation {phi}{reading}"
+        return f"{self.name}: {n} samples{of_rows} x {d} features{outputs}; {network}"
 
 
 def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:

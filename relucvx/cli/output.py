@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relucvx.cli.input import Task
+from relucvx.cli.manners import SCHEMA, asked
 from relucvx.later import later
 
 if TYPE_CHECKING:
@@ -23,19 +25,14 @@ bars = later("relucvx.progress")
 files = later("relucvx.results")
 np = later("numpy")
 objectives = later("relucvx.program.objective")
+solver = later("relucvx.solver")
 types = later("relucvx.types")
 
 
-def print_json(value: Any) -> None:
-    """Print strict JSON, null for NaN and infinity."""
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write strict JSON to a file, with the number of its form."""
 
-    typer.echo(types.strict_json(value))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write strict JSON to a file."""
-
-    files.write_text(path, types.strict_json(value) + "\n")
+    files.write_text(path, types.strict_json({"schema": SCHEMA, **value}) + "\n")
 
 
 def show(title: str, rows: dict[str, str]) -> int:
@@ -52,6 +49,21 @@ def show(title: str, rows: dict[str, str]) -> int:
     console.print(title)
     console.print(table)
     return width
+
+
+def side_by_side(widths: Sequence[int]) -> list[list[int]]:
+    """Columns of a table that fit next to each other, the first of all in front of each block.
+
+    A pipe gets all of them in one: a program could not put the blocks together.
+    """
+    console = Console()
+    blocks: list[list[int]] = [[0]] if widths else []
+    for k in range(1, len(widths)):
+        taken = sum(widths[j] + 2 for j in blocks[-1]) + widths[k]
+        if console.is_terminal and taken > console.width and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(k)
+    return blocks
 
 
 def certificate_rows(c: Certificate, tol: float) -> dict[str, str]:
@@ -129,15 +141,15 @@ def solution_facts(sol: Solution) -> dict[str, Any]:
 
 
 PATH_HEADER = (
-    f"{'beta':>12} {'/beta_max':>10} {'objective':>16} {'lower bound':>16} {'rel gap':>8} {'width':>5} {'loss':>12}"
+    f"{'beta':>11} {'/beta_max':>9} {'objective':>15} {'lower bound':>15} {'rel gap':>7} {'width':>5} {'loss':>11}"
 )
-PATH_ROW = "{beta:12.6g} {ratio:10.4g} {objective:16.10g} {lower:16.10g} {rel_gap:8.2g} {width:5d} {loss:12.6g}"
+PATH_ROW = "{beta:11.6g} {ratio:9.4g} {objective:15.10g} {lower:15.10g} {rel_gap:7.2g} {width:5d} {loss:11.6g}"
 
 
 def path_line(row: dict[str, Any], tol: float) -> str:
     """The printed row of a strength; one that is not proven says so."""
     line = PATH_ROW.format(**row)
-    return line if row["rel_gap"] <= tol else f"{line}  best found, not proven ({row['status']})"
+    return line if row["rel_gap"] <= tol else f"{line}\n{'':>11} best found, not proven ({row['status']})"
 
 
 def path_facts(sol: Solution, beta_max: float) -> dict[str, Any]:
@@ -160,8 +172,26 @@ def save_table(path: Path, table: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def progress(label: str, tol: float, console: Console | None = None) -> Iterator[Callable[[Any], None] | None]:
-    """A callback that draws a bar on standard error, when that is a terminal; None otherwise."""
+    """A callback that shows how far the work is, on standard error: as a bar where that is a terminal, as lines for ``-v``.
 
+    None otherwise, and where nothing is to be said.
+    """
+    if asked().verbose:
+        yield _lines(label, tol)
+        return
     console = Console(stderr=True) if console is None else console
-    with bars.watched(label, console.is_terminal, None, tol, console=console) as draw:
+    with bars.watched(label, console.is_terminal and not asked().quiet, None, tol, console=console) as draw:
         yield draw
+
+
+def _lines(label: str, tol: float) -> Callable[..., None]:
+    """A callback that prints a line for every step: the table of a solve, and else what a bar would show."""
+    log = solver.IterationLog(None, sys.stderr)
+
+    def tell(*state: Any) -> None:
+        if isinstance(state[0], solver.Progress):
+            log(state[0])
+        else:
+            typer.echo(f"{label}: {bars.in_words(state, tol)[0]}", err=True)
+
+    return tell

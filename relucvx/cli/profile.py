@@ -15,6 +15,7 @@ import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import (
     Depth,
     Epochs,
@@ -40,9 +41,6 @@ models = later("relucvx.network")
 nets = later("relucvx.cli.network")
 np = later("numpy")
 scores = later("relucvx.metrics.layers.scores")
-
-ACROSS = 8
-"""Layers side by side in a table; more of them go into further blocks."""
 
 MOST_LAYERS = 12
 """Layers that a row of a table lists."""
@@ -110,7 +108,7 @@ def profile(
         )
     saving = Saving()
     if as_json:
-        output.print_json({**facts, **frame_facts(frame), "saved": save(frame, plot, csv, saving)})
+        print_json({**facts, **frame_facts(frame), "saved": save(frame, plot, csv, saving)})
     else:
         output.show(*summary(facts, frame))
         print_frame(frame)
@@ -217,15 +215,14 @@ def summary(facts: dict[str, Any], frame: DataFrame) -> tuple[str, dict[str, str
 
 def print_frame(frame: DataFrame) -> None:
     """The profile with one line per metric, and the layers side by side."""
-    for first in range(0, len(frame), ACROSS):
-        block = frame.iloc[first : first + ACROSS]
-        lines = [["", *map(str, block.index)]]
-        lines += [[c.replace("_", " "), *(_cell(v) for v in block[c])] for c in block.columns]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    lines = [["", *map(str, frame.index)]]
+    lines += [[c.replace("_", " "), *(_cell(v) for v in frame[c])] for c in frame.columns]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    for block in output.side_by_side(widths):
         typer.echo("")
-        for head, *cells in lines:
-            right = (f"{text:>{size}}" for text, size in zip(cells, widths[1:], strict=True))
-            typer.echo("  ".join([f"{head:<{widths[0]}}", *right]).rstrip())
+        for line in lines:
+            right = (f"{line[k]:>{widths[k]}}" for k in block[1:])
+            typer.echo("  ".join([f"{line[0]:<{widths[0]}}", *right]).rstrip())
 
 
 def _cell(value: float) -> str:

@@ -11,6 +11,7 @@ import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
 from relucvx.cli.input import stored_solution
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import Json
 from relucvx.cli.saving import Saving, check_files
 
@@ -50,9 +51,9 @@ def _print(file: Path, proof: CheckedProof, as_json: bool, more: dict[str, str])
     p = proof.problem
     if as_json:
         facts = {k: v for k, v in proof.to_dict().items() if k != "problem"}
-        output.print_json({"file": str(file), **facts, "rel_gap": proof.rel_gap})
+        print_json({"file": str(file), **facts, "rel_gap": proof.rel_gap})
     else:
         title = f"{file}: {p.n_samples} samples, {p.n_features} features, {p.n_outputs} outputs; {p.loss.name} loss, "
         rows = {"proven": str(proof), "exactly": f"{proof.lower_exact} <= p*", "": f"p* <= {proof.upper_exact}"}
-        output.show(f"{title}bias {p.bias}, beta {p.beta:.10g}", {**rows, "digest": proof.digest, **more})
+        output.show(f"{title}bias {p.bias.value}, beta {p.beta:.10g}", {**rows, "digest": proof.digest, **more})
     Saving().end(CERTIFIED)

@@ -13,6 +13,7 @@ import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
 from relucvx.cli.input import Source
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import (
     Depth,
     Epochs,
@@ -111,7 +112,7 @@ def regions(
 
     measured = {**where, **slice_facts(found), "segments": None if folds is None else segment_facts(folds)}
     if as_json:
-        output.print_json({**facts, **measured, "saved": saving.save(plot, draw)})
+        print_json({**facts, **measured, "saved": saving.save(plot, draw)})
     else:
         saving.say(plot, draw, output.show(*summary(facts, measured)))
     saving.end(CERTIFIED, folds is None)

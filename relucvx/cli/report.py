@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from relucvx.cli import output
+
 if TYPE_CHECKING:
     from relucvx.report import Comparison
     from relucvx.training import Runs
@@ -54,14 +56,15 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Aligned columns: words to the left, numbers to the right."""
+    """Aligned columns: words to the left, numbers to the right. In a terminal that is too narrow they come in blocks."""
     names = list(rows[0]) if rows else []
     cells = [[HEADS[name] for name in names], *([_cell(name, row[name]) for name in names] for row in rows)]
     widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
     left = [isinstance(rows[0][name], str) for name in names] if rows else []
-    for line in cells:
-        parts = [f"{t:<{w}}" if to_left else f"{t:>{w}}" for t, w, to_left in zip(line, widths, left, strict=True)]
-        typer.echo("  ".join(parts).rstrip())
+    for block in output.side_by_side(widths):
+        for line in cells:
+            parts = [f"{line[k]:<{widths[k]}}" if left[k] else f"{line[k]:>{widths[k]}}" for k in block]
+            typer.echo("  ".join(parts).rstrip())
 
 
 def _cell(name: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from relucvx.cli import output, report
 from relucvx.cli.bags import Bags
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, Workers, spelled_out
 from relucvx.cli.saving import Saving, check_files, so_far
 from relucvx.later import later
@@ -84,7 +85,7 @@ def train(
 
     if as_json:
         facts = {"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table}
-        output.print_json({**facts, "saved": saving.save(out, write)})
+        print_json({**facts, "saved": saving.save(out, write)})
     else:
         output.show(task.title, {"beta": output.beta_text(task), **report.training_summary(runs)})
         report.print_table(table)
@@ -140,7 +141,7 @@ def compare(
 
     if as_json:
         facts = {"data": task.name, "beta_max": task.range, **found.to_dict()}
-        output.print_json({**facts, "saved": saving.save(html, write)})
+        print_json({**facts, "saved": saving.save(html, write)})
     else:
         output.show(task.title, {"beta": output.beta_text(task), **report.finding_rows(found)})
         report.print_table(report.comparison_rows(found))

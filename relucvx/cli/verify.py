@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,8 @@ import typer
 from rich.console import Console
 
 import relucvx as rx
-from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import Json, Seed
 from relucvx.cli.saving import Saving, make_folder, so_far
 from relucvx.later import later
@@ -55,7 +56,7 @@ def verify(
             pass
     good = sum(result.as_expected for result in results)
     if as_json:
-        output.print_json([result.to_dict() for result in results])
+        print_json({"claims": [result.to_dict() for result in results]})
     else:
         typer.echo(f"{good} of {len(chosen)} claims have the verdict expected of them{_missing(chosen, results)}")
     saving.end(CERTIFIED if good == len(chosen) else NOT_CERTIFIED)
@@ -69,22 +70,28 @@ def _missing(chosen: Sequence[Claim], results: Sequence[Verification]) -> str:
 
 def verdict_line(claim: Claim, result: Verification) -> str:
     """One line per claim, and what to know where the verdict is not the expected one."""
-    mark = "as expected" if result.as_expected else f"UNEXPECTED ({claim.expected} was expected)"
+    end = f"{result.applicable:>4} trials {result.seconds:>7.3g} s"
+    line = f"{claim.id:<33} {result.verdict.name:<14} {end}"
     if result.interrupted:
-        return f"{claim.id:<34}  {result.verdict.name:<14}  {result.reason}; {result.applicable} trials, {result.seconds:.3g} s"
-    line = (
-        f"{claim.id:<34}  {result.verdict.name:<14}  {mark}; {result.applicable} trials, worst deviation "
-        f"{result.margin:.2g} of the tolerance, {result.seconds:.3g} s"
-    )
-    return line if result.as_expected else f"{line}\n    {claim.statement}\n    {result.reason}"
+        return f"{line}\n{_indented(result.reason)}"
+    if result.as_expected:
+        return f"{line}  {result.margin:.1e} tol"
+    return f"{line}\n{_indented(f'UNEXPECTED ({claim.expected} was expected): {claim.statement}')}\n{_indented(result.reason)}"
+
+
+def _indented(text: str) -> str:
+    """Text below a line, folded as a page of 80 columns."""
+    return textwrap.fill(text, 80, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _list(chosen: Sequence[Claim], as_json: bool) -> None:
     rows = [{k: getattr(c, k) for k in ("id", "expected", "statement", "status", "source")} for c in chosen]
     if as_json:
-        output.print_json(rows)
+        print_json({"claims": rows})
     else:
-        typer.echo("\n".join(f"{r['id']:<34}  {r['expected']:<8}  {r['statement']} [{r['source']}]" for r in rows))
+        for row in rows:
+            text = _indented(f"{row['statement']} [{row['source']}]")
+            typer.echo(f"{row['id']:<34} {row['expected']}\n{text}")
 
 
 def _checked(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 import relucvx as rx
-from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import Json
 from relucvx.cli.saving import Saving
 
@@ -20,7 +20,7 @@ def warmup(*, as_json: Json = False) -> None:
     # on standard error, so that a program can read the rest
     done = rx.warm_up(say)
     if as_json:
-        output.print_json(done)
+        print_json(done.to_dict())
     else:
         typer.echo(str(done))
     Saving().end(CERTIFIED)

@@ -5,8 +5,8 @@ On a simplicial cone with generators g_k the first square is bounded from above 
 
     h(w) <= Σ_kl α_k α_l (a_k·a_l + ||a_k|| ρ_l + ||a_l|| ρ_k + ρ_k ρ_l - c_k·c_l + ||c_k|| σ_l + ||c_l|| σ_k),
 
-which is compared with t² Σ_kl α_k α_l g_k·g_l entry by entry; g_k·g_l >= 0, as all cones lie in an orthant, so that what exceeds
-it costs at most its largest row sum. Inside a cell the form is quadratic, and its largest eigenvalue is a second bound.
+which is compared with t² Σ_kl α_k α_l g_k·g_l entry by entry; g_k·g_l >= 0, as all cones lie in an orthant, so that what
+exceeds it costs at most its largest row sum. Inside a cell the form is quadratic, and its largest eigenvalue is a second bound.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class IterationLog:
         1 solved                    2               1  5.0e-01       3      4    0.00
     """
 
-    def __init__(self, callback: Callable[[Progress], bool | None] | None) -> None:
-        self.callback, self.headed = as_callable(callback, "callback"), False
+    def __init__(self, callback: Callable[[Progress], bool | None] | None, file: Any = None) -> None:
+        self.callback, self.headed, self.file = as_callable(callback, "callback"), False, file
 
     def __call__(self, progress: Progress) -> bool | None:
         if progress.phase != PROVING:
@@ -86,12 +86,12 @@ class IterationLog:
     def ended(self, solution: Any) -> Any:
         """Print what was certified, and how the solve stopped; returns the solution."""
         self.show(Progress(violation=float("nan"), **dict(zip(COLUMNS, solution.stats["history"][-1], strict=True))))
-        print(solution, flush=True)
+        print(solution, file=self.file, flush=True)
         return solution
 
     def show(self, progress: Progress) -> None:
         """Print one step, under the heads of the columns where it is the first."""
         if not self.headed:
-            print(HEAD, flush=True)
+            print(HEAD, file=self.file, flush=True)
         self.headed = True
-        print(LINE.format(**dataclasses.asdict(progress)), flush=True)
+        print(LINE.format(**dataclasses.asdict(progress)), file=self.file, flush=True)

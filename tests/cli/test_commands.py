@@ -18,6 +18,7 @@ from rich.console import Console
 import relucvx as rx
 from relucvx.cli import main, output
 from relucvx.cli.input import Source
+from relucvx.cli.manners import print_json
 from relucvx.errors import LicenseError, MissingPackageError
 
 SMALL = ["planted:30x2", "--beta-fraction", "0.1"]
@@ -73,8 +74,8 @@ def test_solve_json_is_json_only_and_agrees_with_the_library():
 
 
 def test_json_holds_neither_nan_nor_infinity(capsys):
-    output.print_json({"a": [float("nan"), 1.0], "b": {"c": float("inf")}, "d": np.float64(2.0)})
-    assert json.loads(capsys.readouterr().out) == {"a": [None, 1.0], "b": {"c": None}, "d": 2.0}
+    print_json({"a": [float("nan"), 1.0], "b": {"c": float("inf")}, "d": np.float64(2.0)})
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "a": [None, 1.0], "b": {"c": None}, "d": 2.0}
 
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge", "squared_hinge", "huber"])

@@ -148,11 +148,15 @@ def test_samples_that_are_all_the_same_are_measured(tmp_path):
     assert "numerical rank" in out
 
 
-def test_many_layers_are_printed_in_blocks(capsys):
+@pytest.mark.parametrize(("terminal", "blocks"), [("1", 2), (None, 1)])
+def test_many_layers_are_printed_in_blocks_as_wide_as_the_terminal(capsys, monkeypatch, terminal, blocks):
     names = [f"layer {k}" for k in range(11)]
+    monkeypatch.setenv("COLUMNS", "80")
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", terminal)
     print_frame(pd.DataFrame({"width": [3] * 11, "nc1": [0.123456] * 11}, index=names))
     out = capsys.readouterr().out
-    assert out.count("width") == 2
+    assert out.count("width") == blocks
     assert out.count("0.123") == 11
 
 

@@ -20,5 +20,5 @@ def test_json_has_nothing_else_on_standard_output():
     code, out, _ = command_line.run("warmup", "--json")
     assert code == 0
     facts = json.loads(out)
-    assert list(facts) == ["compiled", "loaded", "folder", "seconds"]
+    assert list(facts) == ["schema", "compiled", "loaded", "folder", "seconds"]
     assert facts["loaded"] + facts["compiled"] >= 20
