@@ -126,8 +126,8 @@ class _App(typer.Typer):
 app = _App(
     cls=_Commands,
     help="Certified global optima of two-layer ReLU networks with weight decay.",
-    epilog="Exit codes: 0 done and, where it proves, certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance, "
-    "3 missing package or licence.",
+    epilog="Exit codes: 0 done and, where it proves, certified to the tolerance, 1 bad usage or input, "
+    "2 not certified to the tolerance, 3 missing package or licence.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

@@ -70,8 +70,8 @@ def _missing(chosen: Sequence[Claim], results: Sequence[Verification]) -> str:
 
 def verdict_line(claim: Claim, result: Verification) -> str:
     """One line per claim, and what to know where the verdict is not the expected one."""
-    end = f"{result.applicable:>4} trials {result.seconds:>7.3g} s"
-    line = f"{claim.id:<33} {result.verdict.name:<14} {end}"
+    end = f"{result.applicable:>3} trials {result.seconds:>6.1f} s"
+    line = f"{claim.id:<33} {result.verdict.name:<12} {end}"
     if result.interrupted:
         return f"{line}\n{_indented(result.reason)}"
     if result.as_expected:
