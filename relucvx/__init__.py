@@ -43,6 +43,7 @@ _PUBLIC = {
     "StatisticRange": "relucvx._statistics",
     "beta_max": "relucvx._strengths",
     "beta_path": "relucvx._strengths",
+    "BetaPath": "relucvx.path",
     "beta_band": "relucvx._band",
     "BetaBand": "relucvx.band",
     "load_band": "relucvx.band",

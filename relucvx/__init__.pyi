@@ -51,6 +51,7 @@ from relucvx.network import merge as merge
 from relucvx.network import patches as patches
 from relucvx.network import prune as prune
 from relucvx.network import to_torch as to_torch
+from relucvx.path import BetaPath as BetaPath
 from relucvx.program import ConvexProgram as ConvexProgram
 from relucvx.program import GatedRelaxation as GatedRelaxation
 from relucvx.program import Problem as Problem

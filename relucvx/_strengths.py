@@ -16,6 +16,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import ClusterError, RelucvxError
 from relucvx.executors import Batch, Lost, as_executor, using_executor
 from relucvx.interrupts import carrying, hurried, listening
+from relucvx.path import BetaPath
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
 from relucvx.progress import Shown, watched
@@ -96,7 +97,7 @@ def beta_path(
     n_jobs: int | None = None,
     executor: Any = None,
     **options: Unpack[ProblemOptions],
-) -> Iterator[Solution]:
+) -> BetaPath:
     """Certified solutions for a sequence of strengths, each warm-started from the one before.
 
     Parameters
@@ -115,10 +116,10 @@ def beta_path(
         Solves the strengths there, each by itself, several at a time; one that is lost with its worker is solved again. The
         callback, which is here, is then not called.
 
-    Yields
-    ------
-    Solution
-        As soon as it is certified.
+    Returns
+    -------
+    BetaPath
+        An iterator that yields each :class:`Solution` as soon as it is certified; with ``to_frame`` and ``plot`` of them all.
 
     Notes
     -----
@@ -131,6 +132,15 @@ def beta_path(
     >>> [round(sol.objective, 6) for sol in rx.beta_path(X, y, [5.0, 2.0, 1.0])]
     [5.0, 3.2, 1.8]
     """
+    settings = (betas, tol, time_limit, callback, progress, rng, n_jobs, executor)
+    return BetaPath(_solved(X, Y, options, *settings))
+
+
+def _solved(
+    X: Any, Y: Any, options: ProblemOptions, betas: Any, tol: float, time_limit: float | None, callback: Any, progress: Any,
+    rng: Rng, n_jobs: int | None, executor: Any,
+) -> Iterator[Solution]:  # fmt: skip
+    """The solutions of :func:`beta_path`, each when it is asked for."""
     base, elsewhere = _of_any_strength(X, Y, options), as_executor(executor)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with using_jobs(n_jobs), using_executor(elsewhere), listening():

@@ -51,7 +51,7 @@ LAYERS = (
     ("oracle",),
     ("solver", "certificate"),
     ("solution",),
-    ("band",),
+    ("band", "path"),
     ("_budget", "_given"),
     ("_api",),
     ("_parallel",),

@@ -6,6 +6,7 @@ value in turn; anything but a result or a RelucvxError (a raw exception, a warni
 
 import inspect
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -303,7 +304,7 @@ NO_DATA = {datasets.available, datasets.textbook_instances, rx.warm_up}
 """Public functions without arguments, but for a callback."""
 
 MADE_BY_US = {
-    rx.BetaBand, rx.ParallelSolution,
+    rx.BetaBand, rx.BetaPath, rx.ParallelSolution,
     rx.KernelCurve, rx.KernelRange, rx.StatisticRange,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
     rx.CheckedProof, rx.Sweep,
@@ -384,7 +385,7 @@ def test_whoever_tells_how_far_it_is_can_show_it():
 def called(door, arguments):
     """The result, with iterators run to their end."""
     out = door(**arguments)
-    return list(out) if inspect.isgenerator(out) else out
+    return list(out) if isinstance(out, Iterator) else out
 
 
 def name_of(door):
