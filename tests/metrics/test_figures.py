@@ -57,7 +57,7 @@ def test_intervals_have_their_ends_and_marks():
     ax = figures.intervals(None, ["a", "$b"], [0.0, 1.0], [1.0, 3.0], "x", {"found": [0.5, 2.0]})
     ends, found = ax.get_lines()
     assert ends.get_xdata().tolist() == [0.0, 1.0, 1.0, 3.0]
-    assert found.get_xdata() == [0.5, 2.0]
+    assert found.get_xdata().tolist() == [0.5, 2.0]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", r"\$b"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first is at the top"
 
