@@ -1,6 +1,7 @@
 """A real notebook, run by a real kernel: results are tables, figures are pictures, long work has a bar and short work none."""
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -54,7 +55,9 @@ def outputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "cells.json").write_text(json.dumps(CELLS))
     command = [sys.executable, "-c", RUNNER, folder / "cells.json", folder / "outputs.json"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    # of the tests' own backend, which draws on nothing, a kernel knows nothing
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(zip(CELLS, json.loads((folder / "outputs.json").read_text()), strict=True))
 
@@ -80,11 +83,12 @@ def test_figures_are_pictures_once_and_where_they_were_asked_for(outputs, cell):
 
 
 def test_nothing_is_warned_of(outputs):
-    assert [out for shown in outputs.values() for out in shown if out.get("name") == "stderr"] == []
+    said = [out["text"] for shown in outputs.values() for out in shown if out.get("name") == "stderr"]
+    assert [text for text in said if not text.startswith("relucvx: compiling")] == []
 
 
 def test_the_log_is_printed(outputs):
-    (printed,) = [out["text"] for out in outputs["log"] if out.get("name") == "stdout"]
+    printed = "".join(out["text"] for out in outputs["log"] if out.get("name") == "stdout")
     assert printed.startswith("round phase")
     assert "certified" in printed
     assert "certified" in of_kind(outputs["history"], "text/html")[0]
