@@ -83,7 +83,7 @@ def number(value: Any) -> str:
 
 def in_words(value: Any) -> str:
     """A value as the text of a cell: numbers short, arrays by their shape where they are large, results by their line."""
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, enum.Enum) and not isinstance(value, str):
         return f"{value.name}: {value.help}" if hasattr(value, "help") else value.name
@@ -133,8 +133,7 @@ def rows_table(caption: str, records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    empty = value is None or (isinstance(value, float) and math.isnan(value))
-    text = "–" if empty else in_words(value) if not isinstance(value, enum.Enum) else value.name
+    text = value.name if isinstance(value, enum.Enum) else in_words(value)
     side = "left" if isinstance(value, str) else "right"
     return f'<td style="{EDGE}text-align:{side};font-variant-numeric:tabular-nums">{escape(text)}</td>'
 
