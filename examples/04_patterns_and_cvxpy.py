@@ -8,7 +8,6 @@ import cvxpy as cp
 import numpy as np
 
 import relucvx as rx
-from relucvx.program.atoms import ConvexPrimal
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((12, 2))
@@ -28,7 +27,7 @@ constraints = [*form.constraints, form.fit[3] == y[3], cp.sum(form.fit) == 0]
 constrained = cp.Problem(form.problem.objective, constraints)
 value = constrained.solve(solver=cp.CLARABEL)
 # An interior-point solver leaves a trace of every pattern; pruning keeps the function and never raises the penalty.
-net = rx.prune(rx.recover_network(program, ConvexPrimal(form.positive.value.T, form.negative.value.T)), X)
+net = rx.prune(rx.recover_network(program, form.primal()), X)
 print(f"constrained:   {value:.8f} with {net.width} neurons")
 print(
     f"  fit at sample 3 {net.predict(X)[3]:+.6f} for target {y[3]:+.6f}; mean of the fit {net.predict(X).mean():+.1e}"

@@ -65,6 +65,7 @@ _PUBLIC = {
     "Arrangement": "relucvx.arrangement",
     "ConvexProgram": "relucvx.program",
     "GatedRelaxation": "relucvx.program",
+    "InterpolationProgram": "relucvx.program",
     "Problem": "relucvx.program",
     "make_problem": "relucvx.program",
     "Relaxation": "relucvx.program",

@@ -54,6 +54,7 @@ from relucvx.network import to_torch as to_torch
 from relucvx.path import BetaPath as BetaPath
 from relucvx.program import ConvexProgram as ConvexProgram
 from relucvx.program import GatedRelaxation as GatedRelaxation
+from relucvx.program import InterpolationProgram as InterpolationProgram
 from relucvx.program import Problem as Problem
 from relucvx.program import Relaxation as Relaxation
 from relucvx.program import doubly_nonnegative_bound as doubly_nonnegative_bound

@@ -293,6 +293,9 @@ DOORS = {
     },
     rx.DeepNetwork: lambda: {"weights": [np.ones((2, 2)), np.ones((2, 1))], "biases": None, "activation": "relu"},
     rx.ConvexProgram: lambda: {**TASK, "arrangement": arrangement()},
+    rx.InterpolationProgram: lambda: {
+        "X": X[:2], "Y": EYE[:2, :2], "bias": "none", "activation": "relu", "arrangement": rx.enumerate_patterns(X[:2]),
+    },
     rx.GatedRelaxation: lambda: {"problem": rx.make_problem(X, Y, 0.5), "arrangement": arrangement()},
     datasets.Dataset: lambda: {"name": "mine", "X": X, "Y": Y, "labels": LABELS, "feature_names": ("a", "b")},
     metrics.RegionTracker: lambda: {

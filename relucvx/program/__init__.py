@@ -1,6 +1,7 @@
 """The training problem: losses, objective, duality, and the convex program over an arrangement."""
 
 from relucvx.program.gated import GatedRelaxation
+from relucvx.program.interpolation import InterpolationProgram
 from relucvx.program.model import ConvexProgram
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
@@ -10,6 +11,7 @@ from relucvx.program.relaxations import Relaxation, doubly_nonnegative_bound, nu
 __all__ = [
     "ConvexProgram",
     "GatedRelaxation",
+    "InterpolationProgram",
     "Problem",
     "Relaxation",
     "doubly_nonnegative_bound",

@@ -25,6 +25,15 @@ class InterpolationProgram(ConvexProgram):
     have a program where ConvexProgram has one for them, with ``Σ_i (tr W_i + tr V_i)/2`` in place of the norms.
 
     ``problem`` is the squared-loss problem with beta = 1, so that penalties are read in units of the norm.
+    :func:`relucvx.interpolate` finds the network itself, in any dimension; this is for constraints of your own.
+
+    Parameters
+    ----------
+    X, Y, bias, activation, pooling, groups
+        As in :func:`~relucvx.program.posing.make_problem`, or a :class:`Problem` alone, of which the loss, the strength and the
+        weights play no part.
+    arrangement : Arrangement
+        As in ConvexProgram.
 
     Raises
     ------
@@ -38,6 +47,18 @@ class InterpolationProgram(ConvexProgram):
     -----
     Status: theorem (cells are full-dimensional, so differences of their points span everything; for complete
     arrangements infeasible means that no network of any width fits). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X = [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]
+    >>> Y = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]  # whether the signs are equal, and whether they differ
+    >>> program = rx.InterpolationProgram(X, Y, arrangement=rx.enumerate_patterns(X))
+    >>> form = program.to_cvxpy()
+    >>> print(f"{form.problem.solve(solver='CLARABEL'):.5f} {rx.interpolate(X, Y).objective:.5f}")
+    2.82843 2.82843
+    >>> (rx.recover_network(program, form.primal()).predict(X).round(4) + 0.0).tolist() == Y
+    True
     """
 
     def __init__(self, X: Any, Y: Any = None, *, arrangement: Arrangement, **options: Unpack[NetworkOptions]) -> None:

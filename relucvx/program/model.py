@@ -146,7 +146,7 @@ class ConvexProgram:
         p = self.problem
         kind = "all" if self.complete else "some"
         return (
-            f"ConvexProgram(n={p.n_samples}, d={p.n_features}, {kind} {len(self.patterns)} patterns, "
+            f"{type(self).__name__}(n={p.n_samples}, d={p.n_features}, {kind} {len(self.patterns)} patterns, "
             f"beta={p.beta:g}, loss={p.loss.name!r}, bias={p.bias!r})"
         )
 

@@ -185,7 +185,7 @@ CLAIMS = (
         "The network problem and the convex program over all patterns have one optimal value: the conic solver's, the "
         "recovered network's objective and the certified lower bound agree.",
         "pilanci-ergen-2020",
-        "theorem (one output; the conic program in several outputs needs completely positive cones)",
+        "theorem (one output; several outputs need completely positive cones, which are within reach in a plane)",
         draw=regression,
         predict=lambda i: {"value": conic_value(i, gated=False)},
         measure=_measure_equivalence,

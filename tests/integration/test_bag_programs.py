@@ -78,7 +78,7 @@ def test_constraints_of_ones_own():
     free = form.problem.solve(solver="CLARABEL")
     assert form.fit.value[0] > 0.1
     bound = cp.Problem(form.problem.objective, [*form.constraints, form.fit[0] <= 0.0]).solve(solver="CLARABEL")
-    net = rx.recover_network(prog, ConvexPrimal(form.positive.value.T, form.negative.value.T))
+    net = rx.recover_network(prog, form.primal())
     assert isinstance(net, rx.PooledReLU)
     assert bound > free
     assert net.predict(X)[0] <= 1e-6

@@ -6,12 +6,13 @@ from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.optima_faults import FAULTS as OPTIMA
+from sabotage.plane_faults import FAULTS as PLANE
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS)
+FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE)
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
