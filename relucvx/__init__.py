@@ -103,6 +103,8 @@ _PUBLIC = {
     "representation_kernel": "relucvx.kernel",
     "kernel": "relucvx.kernel",
     "metrics": "relucvx.metrics",
+    "cite": "relucvx.citing",
+    "Citation": "relucvx.citing",
     "warm_up": "relucvx.warmup",
     "WarmUp": "relucvx.warmup",
 }

@@ -34,6 +34,8 @@ from relucvx.certificate import Certificate as Certificate
 from relucvx.certificate import KernelRange as KernelRange
 from relucvx.certificate import OptimalSet as OptimalSet
 from relucvx.certificate import Uniqueness as Uniqueness
+from relucvx.citing import Citation as Citation
+from relucvx.citing import cite as cite
 from relucvx.errors import Interrupted as Interrupted
 from relucvx.errors import RelucvxError as RelucvxError
 from relucvx.estimators import ConvexReLUClassifier as ConvexReLUClassifier

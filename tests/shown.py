@@ -24,6 +24,7 @@ HELD = {
     rx.beta_band: "BetaBand Envelope",
     rx.solve_parallel: "ParallelSolution ParallelReLU",
     rx.write_proof: "CheckedProof",
+    rx.cite: "Citation",
     rx.enumerate_patterns: "Arrangement",
     rx.doubly_nonnegative_bound: "Relaxation",
     rx.lift_network: "ConvexPrimal",

@@ -67,6 +67,7 @@ LAYERS = (
     ("theory",),
     ("report", "sweeps"),
     ("cli", "estimators"),
+    ("citing",),
     ("__main__",),
 )
 """From the bottom up. Parts of one layer do not see each other, except inside the foundation."""

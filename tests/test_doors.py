@@ -122,6 +122,7 @@ DOORS = {
     rx.kernel_curve: lambda: {
         "band": rx.beta_band(X, Y, 0.5, 1.0, tol=0.1), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0,
     },
+    rx.cite: lambda: {"what": "svd-shrinkage"},
     rx.load_band: lambda: {"path": "nowhere.npz"},
     rx.write_proof: lambda: {
         "solution": solved(), "path": "proof.json", "room": 1e-3, "max_cones": 1000, "time_limit": 5.0,
