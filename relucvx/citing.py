@@ -80,9 +80,11 @@ class Citation(Result):
         return "\n\n".join([_software(), *entries])
 
     def facts(self) -> dict[str, Any]:
+        """The keys."""
         return {"sources": self.keys}
 
     def records(self) -> list[dict[str, Any]]:
+        """A row for each key."""
         return [{"key": key, "reference": _text(key)} for key in self.keys]
 
     def __str__(self) -> str:
