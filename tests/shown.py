@@ -162,6 +162,7 @@ NOT_DRAWN = {
         "Arrangement ConvexPrimal Dataset DeepNetwork Member MomentPrimal ParallelReLU PlanarCells PooledReLU Preparation "
         "Problem TextbookInstance TwoLayerReLU"
     ),
+    "words": "Citation",
     "part of a result that is drawn": "Continuum Envelope Knot Triple",
     "closed forms, whose kernels a comparison draws": "OptimalFamily Prediction",
 }

@@ -311,7 +311,7 @@ MADE_BY_US = {
     rx.BetaBand, rx.BetaPath, rx.ParallelSolution,
     rx.KernelCurve, rx.KernelRange, rx.StatisticRange,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
-    rx.CheckedProof, rx.Sweep,
+    rx.CheckedProof, rx.Citation, rx.Sweep,
     rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
     kernel.OptimalFamily,
     kernel.PreactivationCertificate, kernel.Prediction, kernel.SpikeFree,
