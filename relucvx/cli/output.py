@@ -171,13 +171,15 @@ def save_table(path: Path, table: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def progress(label: str, tol: float, console: Console | None = None) -> Iterator[Callable[[Any], None] | None]:
+def progress(label: str, tol: float, console: Console | None = None) -> Iterator[Callable[..., None] | None]:
     """A callback that shows how far the work is, on standard error: as a bar where that is a terminal, as lines for ``-v``.
 
     None otherwise, and where nothing is to be said.
     """
     if asked().verbose:
-        yield _lines(label, tol)
+        # lines in place of a bar, also of those inside
+        with bars.watched(label, False, _lines(label, tol)) as tell:
+            yield tell
         return
     console = Console(stderr=True) if console is None else console
     with bars.watched(label, console.is_terminal and not asked().quiet, None, tol, console=console) as draw:

@@ -34,7 +34,9 @@ def prove(
     """Write a saved solution's certificate in whole numbers, for others to check. None of its stored claims is believed."""
 
     check_files(out)
-    proof = rx.write_proof(stored_solution(solution), out, room=room, max_cones=max_cones, time_limit=time_limit)
+    sol = stored_solution(solution)
+    with output.progress("cones done and open", 1e-6) as callback:
+        proof = rx.write_proof(sol, out, room=room, max_cones=max_cones, time_limit=time_limit, callback=callback)
     _print(out, proof, as_json, {"proof": CHECKER.format(out)})
 
 

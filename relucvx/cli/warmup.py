@@ -18,7 +18,7 @@ def warmup(*, as_json: Json = False) -> None:
         typer.echo(f"{number + 1} of {total}: {name}", err=True)
 
     # on standard error, so that a program can read the rest
-    done = rx.warm_up(say)
+    done = rx.warm_up(say, progress=False)
     if as_json:
         print_json(done.to_dict())
     else:
