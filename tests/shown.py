@@ -102,6 +102,8 @@ def assert_html(text):
     found = [word for word in OUTSIDE if word in re.sub(r">[^<]*<", "><", text).lower()]
     if found:
         raise AssertionError(f"{found} in {text}")
+    if re.search(r" at 0x[0-9a-f]+", text):
+        raise AssertionError("where an object is in memory says nothing to anybody")
     reader = Tables()
     reader.feed(text)
     reader.close()

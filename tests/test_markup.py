@@ -133,6 +133,7 @@ class Bare(Hostile):
         '<table><caption>c</caption><tr><td style="background:url(http://x)">b</td></tr></table>',
         '<table style="color:#111"><caption>c</caption><tr><td>b</td></tr></table>',
         "<table><caption>c</caption><tr><td onclick='f()'>b</td></tr></table>",
+        "<table><caption>c</caption><tr><td>&lt;object at 0x7f00aa&gt;</td></tr></table>",
         "plain text",
     ],
 )
