@@ -14,6 +14,9 @@ from harness import RESULTS, arguments, save, table
 
 from relucvx.theory import PhaseDiagram, phase_diagram
 
+INTERVAL = {"factorial": 30.0, "classes": 60.0}
+"""Seconds of each cell for the certified range of its statistic over all optima."""
+
 DIAGRAMS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, dict[str, Any]]] = {
     # how aligned with the targets inputs are, against how much all have in common
     "factorial": (
@@ -35,7 +38,15 @@ def measure(name: str, folder: Path, quick: bool) -> PhaseDiagram:
     if quick:
         x, y = ({key: list(values)[::5][:2] for key, values in axis.items()} for axis in (x, y))
     return phase_diagram(
-        family, x, y, statistic=statistic, out=folder / f"phase_{name}.jsonl", time_limit=120.0, n_jobs=1, **fixed
+        family,
+        x,
+        y,
+        statistic=statistic,
+        out=folder / f"phase_{name}.jsonl",
+        time_limit=120.0,
+        interval=INTERVAL[name],
+        n_jobs=1,
+        **fixed,
     )
 
 

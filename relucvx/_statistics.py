@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx._ranges import sharpened
+from relucvx.certificate.collapse_range import collapse_range
 from relucvx.certificate.kernel_bound import Seeker
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.certificate.kernel_statistics import Interval, Statistics
@@ -29,8 +30,10 @@ from relucvx.validation import as_matrix, as_positive
 
 figures = later("relucvx.metrics.figures")
 
-Statistic = Literal["nc1_quotient", "parallelism", "distance", "outside", "participation_ratio"]
-STATISTICS: tuple[Statistic, ...] = ("nc1_quotient", "parallelism", "distance", "outside", "participation_ratio")
+Statistic = Literal["nc1_quotient", "nc1", "parallelism", "distance", "outside", "participation_ratio"]
+STATISTICS: tuple[Statistic, ...] = (
+    "nc1_quotient", "nc1", "parallelism", "distance", "outside", "participation_ratio",
+)  # fmt: skip
 
 CLOSE = 1e-3
 """Where the ranges of numerator and denominator leave a quotient this share of its value, it is not bounded by itself."""
@@ -127,6 +130,7 @@ def kernel_statistic(
     solution : Solution
     statistic : str
         * ``"nc1_quotient"``: tr S_W / tr S_B of the classes ``labels``, as in :func:`relucvx.metrics.neural_collapse`;
+        * ``"nc1"``: tr(S_W S_B⁺)/C of the classes ``labels``, as there;
         * ``"parallelism"``: mean over the ``factors`` of the mean cosine between coding directions, as in
           :func:`relucvx.metrics.parallelism_score`;
         * ``"distance"``: ||K - reference|| in the Frobenius norm; with the kernel of the solution itself, its radius;
@@ -155,8 +159,9 @@ def kernel_statistic(
     Notes
     -----
     A quotient <K, A>/<K, B> is at most t + u/b with b <= <K, B> and u >= <K, A - tB>, for any t. A cosine is a quotient up to a
-    factor that follows from the range of the ratio of the two lengths. A distance follows from the ranges of the entries of K
-    in the eigenbasis of the reference: r(r + 1) bounds for rank r. The mean over several cosines takes the ends of each.
+    factor that follows from the range of the ratio of the two lengths. NC1 is a functional and what differs from that by
+    second order (:mod:`relucvx.certificate.collapse_range`). A distance follows from the ranges of the entries of K in the
+    eigenbasis of the reference: r(r + 1) bounds for rank r. The mean over several cosines takes the ends of each.
 
     Status: theorem (weak duality), certified numerically. Source: [relucvx], [bernardi-2020]
 
@@ -183,7 +188,7 @@ def kernel_statistic(
     limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
     n = solution.problem.n_samples
     given = {"labels": labels, "factors": factors, "reference": reference, "basis": basis}
-    wanted = {"nc1_quotient": "labels", "parallelism": "factors", "outside": "basis"}.get(statistic)
+    wanted = {"nc1_quotient": "labels", "nc1": "labels", "parallelism": "factors", "outside": "basis"}.get(statistic)
     for name, value in given.items():
         if (value is not None and name != (wanted or "reference")) or (wanted == name and value is None):
             asked = f"{wanted}= for {statistic!r}" if wanted else f"nothing but reference= for {statistic!r}"
@@ -209,14 +214,30 @@ def kernel_statistic(
         return found(limit)
 
 
-def _scatter(given: dict[str, Any], n: int) -> Any:
+def _classes(given: dict[str, Any], n: int) -> tuple[Array, Array]:
+    """Class means (n, C), and what takes them away from samples (n, n), a projection."""
     groups = as_groups(given["labels"], n)
     hot = np.eye(len(groups.names))[groups.codes]
-    C = hot.shape[1]
-    if C < 2:
+    if hot.shape[1] < 2:
         raise InvalidInputError(explain("labels of at least two classes", "one", "collapse compares classes"))
     means = hot / hot.sum(axis=0)
-    within = (np.eye(n) - hot @ means.T) / n
+    return means, np.eye(n) - hot @ means.T
+
+
+def _collapse(given: dict[str, Any], n: int) -> Any:
+    means, deviations = _classes(given, n)
+    # any orthonormal basis of what sums to zero over the classes: contrasts of their means
+    contrasts = means @ np.linalg.svd(np.ones((1, means.shape[1])))[2][1:].T
+
+    def ask(asked: Statistics) -> tuple[Interval, dict[str, tuple[float, float]]]:
+        return collapse_range(asked, contrasts, deviations), {}
+
+    return ask
+
+
+def _scatter(given: dict[str, Any], n: int) -> Any:
+    means, deviations = _classes(given, n)
+    C, within = means.shape[1], deviations / n
     between = means @ (np.eye(C) - np.full((C, C), 1.0 / C)) @ means.T / C
 
     def ask(asked: Statistics) -> tuple[Interval, dict[str, tuple[float, float]]]:
@@ -295,6 +316,7 @@ def _dimension(given: dict[str, Any], n: int) -> Any:
 
 _QUESTIONS: dict[str, Any] = {
     "nc1_quotient": _scatter,
+    "nc1": _collapse,
     "parallelism": _parallelism,
     "distance": _distance,
     "outside": _outside,

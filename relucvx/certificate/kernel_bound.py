@@ -127,8 +127,8 @@ class Seeker:
         """Whether a network's objective, in its own scaling, is one that counts."""
         return objectives_from_above(self.problem, network)[0] <= self.objective + self.excess
 
-    def end(self, functional: Functional, deadline: Deadline) -> KernelBound:
-        """An upper bound on <K, M>, the best of a few ε."""
+    def end(self, functional: Functional, deadline: Deadline, rough: bool = False) -> KernelBound:
+        """An upper bound on <K, M>, the best of a few ε; of two where a rough one will do."""
         largest = float(np.linalg.eigvalsh(functional.matrix)[-1]) + 8 * EPS * len(functional.matrix) * float(
             np.linalg.norm(functional.matrix)
         )
@@ -141,7 +141,7 @@ class Seeker:
         if (best.value == 0.0 and not functional.minus.size) or self.reach == 0.0:
             return best
         lasso = Lasso(self.problem, functional, self.network, self.rng)
-        found = self._search(lasso, deadline.share(0.5))
+        found = self._search(lasso, deadline.share(0.5), rough)
         loosened = 1.0
         for turn in range(PROOFS):
             if found is None or deadline.passed():
@@ -159,7 +159,7 @@ class Seeker:
             found = lasso.at(found.epsilon, deadline.share(0.5))
         return best
 
-    def _search(self, lasso: Lasso, deadline: Deadline) -> Perturbed | None:
+    def _search(self, lasso: Lasso, deadline: Deadline, rough: bool) -> Perturbed | None:
         """The dual point whose ε promises the best bound, as far as local search can tell."""
         tried: dict[float, tuple[float, Perturbed | None]] = {}
 
@@ -174,14 +174,14 @@ class Seeker:
         # the bound is quasi-convex in ε: (p* + δ - V(ε))/ε with a concave V; first both sides of the least, then between
         at, step = math.log(self._guess(lasso)), math.log(STRIDE)
         promise(at)
-        for _ in range(COARSE):
+        for _ in range(1 if rough else COARSE):
             best = min(tried, key=lambda log: tried[log][0])
             ends = [log for log in (best - step, best + step) if not any(abs(log - known) < 1e-9 for known in tried)]
             if not ends or deadline.passed():
                 break
             # where ε is too large for a direction there is no bound at all: smaller ones, then
             promise(ends[-1] if math.isfinite(tried[best][0]) else min(tried) - step)
-        for _ in range(FINE):
+        for _ in range(0 if rough else FINE):
             if deadline.passed():
                 break
             step *= 0.5

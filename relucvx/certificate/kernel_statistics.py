@@ -25,6 +25,9 @@ TURNS = 3
 SETTLED = 1e-6
 """An end of a quotient this close to the attained value, relative to 1 + its modulus, is not tried again."""
 
+UPRIGHT = 1e-4
+"""A cosine's end this close to 0 is the one of the inner product, over the least lengths."""
+
 PARALLEL = 0.999
 """From this cosine on two bounds are enough, if they prove it."""
 
@@ -64,11 +67,11 @@ class Statistics:
         self.seeker, self.deadline = seeker, deadline
         self.scope, self.ends_left = Scope.ALL_PATTERNS, 1
 
-    def upper(self, M: Array) -> float:
-        """Upper bound on <K, M>, in its share of the time that is left."""
+    def upper(self, M: Array, rough: bool = False) -> float:
+        """Upper bound on <K, M>, in its share of the time that is left; a rough one is found sooner."""
         share = self.deadline.share(1.0 / max(self.ends_left, 1))
         self.ends_left -= 1
-        bound = self.seeker.end(Functional.of((M + M.T) / 2), share)
+        bound = self.seeker.end(Functional.of((M + M.T) / 2), share, rough)
         if bound.scope is Scope.RELAXED:
             self.scope = Scope.RELAXED
         return bound.value
@@ -124,17 +127,39 @@ class Statistics:
             if sizes > 0.0 and apart <= (1.0 - PARALLEL) * (sizes - apart):
                 lower = 1.0 - max(apart, 0.0) / (sizes - apart) * (1.0 + 8.0 * EPS)
                 return Interval(lower, 1.0, 0.0, 0.0).with_values(self._cosines(V, W, inner))
-        s = math.sqrt(own[1] / own[0])
+        low, high = self._upright(V, W, inner)
+        if low is None or high is None:
+            general = self._inclined(V, W, inner, math.sqrt(own[1] / own[0]))
+            low, high = general[0] if low is None else low, general[1] if high is None else high
+        return Interval(max(low, -1.0), min(high, 1.0), 0.0, 0.0).with_values(self._cosines(V, W, inner))
+
+    def _upright(self, V: Array, W: Array, inner: Array) -> tuple[float | None, float | None]:
+        """Ends of a cosine that are about 0, by the two lengths alone, or 1, which needs no proof; None of others."""
+        size = math.sqrt(max(self.lower(V), 0.0) * max(self.lower(W), 0.0)) * (1.0 - 4.0 * EPS)
+        if size <= 0.0:
+            return None, None
+        ends: list[float | None] = []
+        for sign in (-1.0, 1.0):
+            end = self.upper(sign * inner) / size
+            ends.append(sign * max(end, 0.0) * (1.0 + 4.0 * EPS) if abs(end) <= UPRIGHT else None)
+        values = self._cosines(V, W, inner)
+        if np.nanmax(values) >= 1.0 - SETTLED:
+            ends[1] = 1.0
+        if np.nanmin(values) <= -1.0 + SETTLED:
+            ends[0] = -1.0
+        return ends[0], ends[1]
+
+    def _inclined(self, V: Array, W: Array, inner: Array, s: float) -> tuple[float, float]:
+        """Ends of a cosine by a quotient, and the range of the ratio of the two lengths."""
         ratio = self.quotient(W, V)
         found = self.quotient(inner, (s * V + W / s) / 2)
-        values = self._cosines(V, W, inner)
         if not 0.0 < ratio.lower <= ratio.upper < math.inf:
-            return Interval(-1.0, 1.0, 0.0, 0.0).with_values(values)
+            return -1.0, 1.0
         apart = max(abs(0.5 * math.log(end) - math.log(s)) for end in (ratio.lower, ratio.upper))
         factor = math.cosh(apart) * (1.0 + 1e-14)
-        lower = found.lower * (factor if found.lower < 0.0 else 1.0)
-        upper = found.upper * (factor if found.upper > 0.0 else 1.0)
-        return Interval(max(lower, -1.0), min(upper, 1.0), 0.0, 0.0).with_values(values)
+        low = found.lower * (factor if found.lower < 0.0 else 1.0)
+        high = found.upper * (factor if found.upper > 0.0 else 1.0)
+        return low, high
 
     def _cosines(self, V: Array, W: Array, inner: Array) -> Array:
         size = np.sqrt(self.values(V) * self.values(W))
@@ -143,7 +168,7 @@ class Statistics:
 
     def parallelism(self, pairs: list[list[tuple[Array, Array]]]) -> tuple[Interval, list[Interval]]:
         """Of the mean over factors of mean cosines, and of each factor; ``pairs`` holds the coding directions of each."""
-        self.ends_left = 4 * sum(len(one) for one in pairs)
+        self.ends_left = 6 * sum(len(one) for one in pairs)
         cosines = [[self.cosine(v, w) for v, w in one] for one in pairs]
         means = [Interval.mean(one) for one in cosines]
         each = np.array([np.mean([self._of(v, w) for v, w in one], axis=0) for one in pairs])

@@ -16,8 +16,8 @@ from relucvx.types import Array
 FORMAT = 1
 """Of files of cells; another number is refused."""
 
-RANGES = ("least", "most")
-"""Ends of the certified range over all optima, in cells that were asked for one."""
+RANGES = {"least": -np.inf, "most": np.inf}
+"""Ends of the certified range over all optima, in cells that were asked for one, and what a missing one means there."""
 
 NUMBERS = ("value", "objective", "lower", "rel_gap", "beta", "neurons", "seconds")
 """What a cell has a number for."""
@@ -40,7 +40,10 @@ class Store:
         try:
             cell = (float(record["x"]), float(record["y"]))
             found = {**record, **{name: number(record[name]) for name in NUMBERS}}
+            # a file has no infinity: where a range was asked for, what is not there is an end that was not proven
+            asked = "interval" in self.head
             found |= {name: number(record.get(name)) for name in RANGES}
+            found |= {name: none for name, none in RANGES.items() if asked and np.isnan(found[name])}
         except (KeyError, TypeError, ValueError) as error:
             raise DataFileError(
                 explain(f"cells in {self.path}", f"a line without {error}", "", "another file")

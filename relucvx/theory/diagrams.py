@@ -17,7 +17,7 @@ import numpy as np
 from relucvx._api import solve
 from relucvx._many import for_each
 from relucvx._statistics import kernel_statistic
-from relucvx.conversion import as_float, as_path, shown
+from relucvx.conversion import as_float, as_path, is_word, shown
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.later import later
@@ -29,8 +29,11 @@ from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result
 from relucvx.validation import as_positive
 
-RANGED = {"parallelism": "factors", "nc1_quotient": "labels", "participation_ratio": None}
+RANGED = {"parallelism": "factors", "nc1": "labels", "nc1_quotient": "labels", "participation_ratio": None}
 """Statistics whose range over all optima can be certified, and what of a member they are about."""
+
+SHOWN = {"values": "", "leasts": "least ", "mosts": "largest "}
+"""What a figure can show, and how that is called."""
 
 figures = later("relucvx.metrics.figures")
 
@@ -122,18 +125,29 @@ class PhaseDiagram(Result):
             for j, x in enumerate(self.x)
         )
 
-    def plot(self, ax: Any = None, *, log: bool = False, cmap: str = "viridis") -> Any:
+    def plot(self, ax: Any = None, *, which: str = "values", log: bool = False, cmap: str = "viridis") -> Any:
         """A heat map, the first parameter to the right and the second upwards; cells that are not proven are crossed.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
             New ones are made without.
+        which : {"values", "leasts", "mosts"}
+            The statistic of the optimum that was found, or an end of its range over all optima.
         log : bool
             Show the decimal logarithm of the values.
         cmap : str
+
+        Raises
+        ------
+        InvalidInputError
+            For another ``which``.
         """
-        values, label = self.values[::-1], self.statistic.rpartition(":")[2]
+        if not is_word(which, SHOWN):
+            raise InvalidInputError(
+                explain(f"which to be one of {', '.join(SHOWN)}", shown(which), "", 'which="leasts"')
+            )
+        values, label = getattr(self, which)[::-1], SHOWN[which] + self.statistic.rpartition(":")[2]
         if log:
             with np.errstate(divide="ignore", invalid="ignore"):
                 values, label = np.log10(values), f"log10 {label}"
@@ -189,7 +203,7 @@ def phase_diagram(
         Of each cell, as in :func:`solve`; a cell that is not proven in time is stored with the gap it has.
     interval : float, optional
         Seconds of each cell for the certified range of the statistic over all optima (:func:`relucvx.kernel_statistic`), for
-        "parallelism", "nc1_quotient" and "participation_ratio".
+        "parallelism", "nc1", "nc1_quotient" and "participation_ratio".
     executor, n_jobs
         Where cells are solved, as in :func:`for_each`.
     **fixed

@@ -74,6 +74,8 @@ def test_whitened_classes_collapse_at_every_optimum():
     found = rx.kernel_statistic(sol, "nc1_quotient", labels=["a", "a", "b", "b"])
     assert found.lower == 0.0
     assert found.upper < 1e-6
+    whole = rx.kernel_statistic(sol, "nc1", labels=["a", "a", "b", "b"])
+    assert 0.0 == whole.lower <= whole.upper < 1e-6
 
 
 @pytest.mark.parametrize("d", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -84,6 +86,7 @@ def test_no_network_within_delta_is_outside(d, rng):
     delta = 3e-3 * sol.objective
     asked = {
         "nc1_quotient": {"labels": labels},
+        "nc1": {"labels": labels},
         "outside": {"basis": np.ones((9, 1))},
         "parallelism": {"factors": factors},
         "participation_ratio": {},
@@ -101,7 +104,9 @@ def test_no_network_within_delta_is_outside(d, rng):
                 continue
             count += 1
             H = network.hidden(X)
-            assert inside(found["nc1_quotient"], metrics.neural_collapse(H, labels).nc1_quotient)
+            collapse = metrics.neural_collapse(H, labels)
+            assert inside(found["nc1_quotient"], collapse.nc1_quotient)
+            assert inside(found["nc1"], collapse.nc1)
             assert inside(found["parallelism"], metrics.parallelism_score(H, factors).mean)
             assert inside(found["participation_ratio"], metrics.participation_ratio(H))
             assert inside(found["outside"], 1.0 - (H.sum(axis=0) ** 2).sum() / 9 / (H**2).sum())

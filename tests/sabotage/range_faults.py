@@ -6,6 +6,8 @@ RANGE, PERTURBED, STATISTICS = (
     f"pytest tests/certificate/test_{name}.py" for name in ("kernel_range", "perturbed", "kernel_statistics")
 )
 
+COLLAPSE = "pytest tests/certificate/test_collapse_range.py"
+
 FAULTS = (
     Fault(
         "twice the epsilon that was proven",
@@ -71,5 +73,54 @@ FAULTS = (
         "return Interval.mean(means)",
         "return Interval.mean([Interval(0.5, 0.5, 0.5, 0.5)])",
         "verify abstract-at-all-minima",
+    ),
+    Fault(
+        "half the first order of NC1",
+        "certificate.collapse_range:collapse_range",
+        "size + 2.0 * high",
+        "size + 1.0 * high",
+        f"{COLLAPSE}::test_no_mixture_is_outside",
+    ),
+    Fault(
+        "NC1 without what is of second order",
+        "certificate.collapse_range:collapse_range",
+        "off = math.sqrt(",
+        "off = 0.0 * math.sqrt(",
+        f"{COLLAPSE}::test_no_mixture_is_outside",
+    ),
+    Fault(
+        "NC1 bounded where class means may coincide",
+        "certificate.collapse_range:collapse_range",
+        "if not apart < 1.0:",
+        "if apart != apart:",
+        f"{COLLAPSE}::test_collapsed_classes_and_means_that_may_coincide",
+    ),
+    Fault(
+        "the deviations that have no direction of their own forgotten",
+        "certificate.collapse_range:collapse_range",
+        "(1.0 + apart) * outside",
+        "0.0 * outside",
+        f"{COLLAPSE}::test_no_mixture_is_outside",
+    ),
+    Fault(
+        "corners of a simplex of half the length",
+        "certificate.collapse_range:simplex",
+        "math.sqrt((m + 1) / m)",
+        "2.0 * math.sqrt((m + 1) / m)",
+        f"{COLLAPSE}::test_corners_of_a_simplex",
+    ),
+    Fault(
+        "cosines of 1 are proven to be less",
+        "certificate.kernel_statistics:Statistics._upright",
+        "ends[1] = 1.0",
+        "ends[1] = 0.9",
+        "verify abstract-at-some-minima",
+    ),
+    Fault(
+        "a distance over all optima that is a tenth too long",
+        "certificate.kernel_statistics:Statistics.distance",
+        "math.sqrt(square) + missed",
+        "math.sqrt(square) + missed + 0.1",
+        "verify collapse-at-all-minima",
     ),
 )

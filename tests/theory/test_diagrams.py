@@ -68,6 +68,17 @@ def test_ranges_over_all_optima_are_stored_with_the_cells(tmp_path):
         phase_diagram("factorial", **grid, statistic="width", interval=10.0, n_jobs=1)
 
 
+def test_an_end_that_is_not_proven_is_infinite_when_read_again(tmp_path):
+    file, grid = tmp_path / "cells.jsonl", {"x": {"snr": [2.0]}, "y": {"n": [6]}}
+    found = phase_diagram("classes", **grid, statistic="nc1", interval=1e-6, out=file, n_jobs=1)
+    assert (found.leasts[0, 0], found.mosts[0, 0]) == (0.0, np.inf)
+    again = read_phase_diagram(file)
+    assert (again.leasts[0, 0], again.mosts[0, 0]) == (0.0, np.inf)
+    # where no range was asked for there is none
+    without = phase_diagram("classes", **grid, statistic="nc1", out=tmp_path / "without.jsonl", n_jobs=1)
+    assert np.isnan([without.leasts[0, 0], read_phase_diagram(tmp_path / "without.jsonl").mosts[0, 0]]).all()
+
+
 def test_what_is_stored_is_not_done_again(tmp_path):
     file = tmp_path / "cells.jsonl"
     small = phase_diagram("factorial", {"x1": [0.4]}, GRID["y"], out=file, n_jobs=1)
@@ -227,3 +238,12 @@ def test_figures_and_tables():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.3", "0", "-0.1"]
     assert np.array_equal(ax.images[0].get_array(), found.values[::-1])
     assert found.plot(log=True).images[0].get_array()[0, 0] == pytest.approx(np.log10(found.values[-1, 0]))
+
+
+def test_a_figure_shows_an_end_of_the_ranges():
+    found = phase_diagram("factorial", {"x1": [0.5]}, {"x2": [0.3]}, interval=10.0, n_jobs=1)
+    ax = found.plot(which="leasts")
+    assert np.array_equal(ax.images[0].get_array(), found.leasts[::-1])
+    assert ax.figure.axes[1].get_ylabel() == "least parallelism"
+    with pytest.raises(InvalidInputError, match="which to be one of values, leasts, mosts"):
+        found.plot(which="least")
