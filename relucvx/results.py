@@ -284,10 +284,11 @@ def _taken(path: str | os.PathLike[str], what: str) -> DataFileError:
     )
 
 
-def figure_bytes(figure: Any, kind: str, dpi: float) -> bytes:
-    """A matplotlib figure as a file of this kind ("png", "pdf", "svg", …)."""
+def figure_bytes(figure: Any, kind: str, dpi: float, *, bare: bool = False) -> bytes:
+    """A matplotlib figure as a file of this kind ("png", "pdf", "svg", …); ``bare`` without a ground and without the date."""
     stream = io.BytesIO()
-    figure.savefig(stream, format=kind, dpi=dpi, facecolor="white")
+    options: dict[str, Any] = {"transparent": True, "metadata": {"Date": None}} if bare else {"facecolor": "white"}
+    figure.savefig(stream, format=kind, dpi=dpi, **options)
     return stream.getvalue()
 
 

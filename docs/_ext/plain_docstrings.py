@@ -45,8 +45,15 @@ def documented_above(app, what, name, obj, skip, options):
     return None
 
 
+def of_another_package(app, what, name, obj, skip, options):
+    """What a class has from another package is documented there, with the links of its own pages."""
+    of_function = getattr(getattr(obj, "__func__", obj), "__module__", None) or ""
+    return True if what == "class" and of_function.startswith("sklearn.") else None
+
+
 def setup(app):
     """Before numpydoc, which reads the sections."""
     app.connect("autodoc-process-docstring", plain, priority=100)
     app.connect("autodoc-skip-member", documented_above)
+    app.connect("autodoc-skip-member", of_another_package)
     return {"parallel_read_safe": True}

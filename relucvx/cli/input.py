@@ -129,6 +129,15 @@ class Task:
     beta: float
     range: tuple[float, float] | None = None
     targets: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Names of columns as :func:`relucvx.compare` takes them; those of pixels say nothing about patches."""
+        # one output can be two classes
+        fit = (self.outputs, 2) if self.outputs == 1 else (self.outputs,)
+        features = self.features if len(self.features) == self.X.shape[-1] else ()
+        return {"feature_names": features or None, "target_names": self.targets if len(self.targets) in fit else None}
 
     @property
     def outputs(self) -> int:
@@ -167,7 +176,7 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
         note = advice(beta, lo, hi)
         if note:
             typer.echo(note, err=True)
-        return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names)
+        return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names, found.feature_names)
     share = validation.as_positive(
         FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02"
     )
@@ -175,7 +184,7 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
-    return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names)
+    return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names, found.feature_names)
 
 
 def advice(beta: float, lo: float, hi: float) -> str:

@@ -1,79 +1,57 @@
-"""Tables of ``train`` and ``compare``."""
+"""``relucvx report``: the page of a comparison, or of saved runs, from a file that holds their problem."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from relucvx.cli import output
+import relucvx as rx
+from relucvx.cli import output, tables
+from relucvx.cli.options import COMPARE_SECONDS, Json, TimeLimit, Tol, Workers, spelled_out
+from relucvx.cli.saving import check_files, so_far
+from relucvx.cli.typed import typed
+from relucvx.later import later
 
-if TYPE_CHECKING:
-    from relucvx.report import Comparison
-    from relucvx.training import Runs
+saved_files = later("relucvx.report.saved")
+validation = later("relucvx.validation")
 
-HEADS = {
-    "name": "network", "seed": "seed", "objective": "objective", "rel_gap": "certified gap", "reached": "reached",
-    "width": "neurons", "fit_distance": "fit", "kernel_to_optimum": "K - solved", "kernel_to_prediction": "K - theory",
-    "nc1": "NC1", "nc2_etf": "NC2", "parallelism": "parallel", "ccgp": "CCGP", "participation_ratio": "PR",
-    "tuning": "tuning", "stationarity": "gradient", "steps": "steps", "seconds": "seconds", "status": "stopped",
-}  # fmt: skip
-"""Columns of the printed tables; the others are in the JSON and the HTML."""
+Reach = Annotated[float, typer.Option(help="certified relative gap up to which a run counts as optimal")]
 
 
-def run_rows(runs: Runs) -> list[dict[str, Any]]:
-    """One row per trained network."""
-    names = ("seed", "objective", "stationarity", "steps", "seconds")
-    return [{**{name: getattr(run, name) for name in names}, "status": run.status.name} for run in runs.runs]
+@spelled_out
+def report(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUNS.json", help="written by `relucvx train --out` or `compare --out`, or saved from a report"
+        ),
+    ],
+    *,
+    html: Annotated[Path | None, typer.Option(help="the page  [default: the file's name with .html]")] = None,
+    title: Annotated[str | None, typer.Option(help="head of the page  [default: what the data are called]")] = None,
+    tol: Tol = 1e-6,
+    reach: Reach = 1e-4,
+    time_limit: TimeLimit = COMPARE_SECONDS,
+    workers: Workers,
+    as_json: Json = False,
+    context: typer.Context,
+) -> None:
+    """Write the page about saved runs: the problem is solved and proven afresh, and every network certified against that."""
 
-
-def training_summary(runs: Runs) -> dict[str, str]:
-    """What all runs have in common."""
-    best = min(float(value) for value in runs.objectives)
-    moving = sum(run.status.name == "STEP_LIMIT" for run in runs.runs)
-    most = max(run.steps for run in runs.runs)
-    more = {"still moving": f"{moving} at the step limit; for more: --max-steps {10 * most}"} if moving else {}
-    same = sum(float(value) <= best * (1 + 1e-6) for value in runs.objectives)
-    return {
-        "networks": f"{len(runs.runs)} by {runs.optimizer} in {runs.seconds:.3g} s",
-        "best objective": f"{best:.10g}, reached to 1e-06 by {same}",
-        **more,
-        "proof": "none: `relucvx compare` certifies how far they are from the optimum",
-    }
-
-
-def finding_rows(comparison: Comparison) -> dict[str, str]:
-    """One line per claim."""
-    cut = {"cut short": comparison.cut} if comparison.cut else {}
-    return {**cut, **{f.claim: f"{f.verdict}: {f.text}" for f in comparison.findings}}
-
-
-def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """The optimum and the runs, without what the JSON and the HTML have room for."""
-    return [{name: row[name] for name in HEADS if name in row} for row in comparison.table()]
-
-
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Aligned columns: words to the left, numbers to the right. In a terminal that is too narrow they come in blocks."""
-    names = list(rows[0]) if rows else []
-    cells = [[HEADS[name] for name in names], *([_cell(name, row[name]) for name in names] for row in rows)]
-    widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
-    left = [isinstance(rows[0][name], str) for name in names] if rows else []
-    for block in output.side_by_side(widths):
-        for line in cells:
-            parts = [f"{line[k]:<{widths[k]}}" if left[k] else f"{line[k]:>{widths[k]}}" for k in block]
-            typer.echo("  ".join(parts).rstrip())
-
-
-def _cell(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if not isinstance(value, float):
-        return str(value)
-    if name in ("steps", "seed"):
-        return f"{value:.0f}"
-    return f"{value:.10g}" if name == "objective" else f"{value:.2g}"
+    page = file.with_suffix(".html") if html is None else html
+    check_files(page)
+    validation.as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
+    saved = saved_files.read_saved(file)
+    names: dict[str, Any] = {"feature_names": saved.names.features or None, "target_names": saved.names.targets or None}
+    with workers.at_work(), output.progress("comparing", tol) as callback:
+        found, cut = so_far(
+            lambda: rx.compare(
+                saved.problem, list(saved.runs), labels=saved.labels, factors=saved.factors, tol=tol, reach=reach,
+                time_limit=time_limit, callback=callback, **names,
+            )
+        )  # fmt: skip
+    head = title or saved.title or file.stem
+    told = tables.Told(head, typed(context), page, None, as_json, cut)
+    tables.tell(found, f"{file.name}: {len(saved.runs)} networks", {"beta": repr(float(saved.problem.beta))}, told)

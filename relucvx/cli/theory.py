@@ -9,15 +9,17 @@ from typing import Annotated
 import typer
 
 import relucvx as rx
-from relucvx.cli import output, report
+from relucvx.cli import output, tables
 from relucvx.cli.bags import Bags
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
 from relucvx.cli.input import Source, Task
 from relucvx.cli.manners import print_json
 from relucvx.cli.options import COMPARE_SECONDS, Json, Posing, TimeLimit, Tol, Workers, spelled_out
 from relucvx.cli.saving import Saving, check_files, so_far
+from relucvx.cli.typed import nameless, typed
 from relucvx.later import later
 
+saved = later("relucvx.report.saved")
 validation = later("relucvx.validation")
 
 ClassData = Annotated[str, typer.Argument(metavar="[DATA]", help="as for `patterns`; default: iris (with --bias all)")]
@@ -77,18 +79,21 @@ def train(
                 executor=client,
             )
         )
-    table, saving = report.run_rows(runs), Saving()
+    table, saving = tables.run_rows(runs), Saving()
 
     # the file holds the networks; the table has only their numbers
     def write(path: Path) -> None:
-        output.write_json(path, {"data": task.name, "beta": task.beta, "optimizer": optimizer, "runs": runs.runs})
+        problem = rx.make_problem(task.X, task.Y, task.beta, **task.options)
+        record = saved.problem_record(problem, saved.names_from(problem, **task.names))
+        facts = {"data": nameless(task.name), "beta": task.beta, "optimizer": optimizer}
+        output.write_json(path, {**facts, "problem": record, "runs": runs.runs})
 
     if as_json:
         facts = {"data": task.name, "beta": task.beta, "beta_max": task.range, "runs": table}
         print_json({**facts, "saved": saving.save(out, write)})
     else:
-        output.show(task.title, {"beta": output.beta_text(task), **report.training_summary(runs)})
-        report.print_table(table)
+        output.show(task.title, {"beta": output.beta_text(task), **tables.training_summary(runs)})
+        tables.print_table(table)
         saving.say(out, write)
     saving.end(CERTIFIED if all(row["status"] in ENDED for row in table) else NOT_CERTIFIED, cut)
 
@@ -110,11 +115,13 @@ def compare(
     bags: Bags,
     workers: Workers,
     html: Annotated[Path | None, typer.Option(help="write the report with figures to this file")] = None,
+    out: Annotated[Path | None, typer.Option(help="save everything to this .json file, for `relucvx report`")] = None,
     as_json: Json = False,
+    context: typer.Context,
 ) -> None:
     """Solve, train, and say claim by claim whether theory holds at the optimum and in the trained networks."""
 
-    check_files(html)
+    check_files(html, out)
     validation.as_positive(reach, "--reach", fix="--reach 1e-4")  # here, not after the solver's minutes
     task = _task(data, replace(source, bags=bags), posing)
     options = {
@@ -132,20 +139,8 @@ def compare(
                 training=options,
                 time_limit=time_limit,
                 callback=callback,
+                **task.names,
             )
         )
-    saving = Saving()
-
-    def write(path: Path) -> Path:
-        return found.to_html(path, task.name, figures=not cut)  # nobody waits for drawings after Ctrl-C
-
-    if as_json:
-        facts = {"data": task.name, "beta_max": task.range, **found.to_dict()}
-        print_json({**facts, "saved": saving.save(html, write)})
-    else:
-        output.show(task.title, {"beta": output.beta_text(task), **report.finding_rows(found)})
-        report.print_table(report.comparison_rows(found))
-        saved = saving.save(html, write)
-        if saved is not None:
-            typer.echo(f"report: {saved}{' (without figures)' if cut else ''}")
-    saving.end(CERTIFIED if found.proven and not found.cut else NOT_CERTIFIED, cut)
+    told = tables.Told(nameless(task.name), typed(context), html, out, as_json, cut, {"beta_max": task.range})
+    tables.tell(found, task.title, {"beta": output.beta_text(task)}, told)

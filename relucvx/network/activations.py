@@ -21,6 +21,8 @@ class SmoothActivation:
     """An activation outside the piecewise-linear family, by name.
 
     ======================  =================================================================
+    name                    phi(t)
+    ======================  =================================================================
     ``tanh``, ``erf``       odd and bounded
     ``sigmoid``             1 / (1 + exp(-t))
     ``softplus``            log(1 + exp(t))

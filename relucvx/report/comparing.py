@@ -24,8 +24,17 @@ from relucvx.progress import Shown, watched
 from relucvx.report import findings as say
 from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
 from relucvx.report.findings import Finding
+from relucvx.report.making import call_text, made_now
 from relucvx.report.measure import Reference, Row, kernel_of, measure
-from relucvx.report.read import check_solution, read_factors, read_history, read_labels, read_network, run_facts
+from relucvx.report.read import (
+    check_solution,
+    read_factors,
+    read_history,
+    read_labels,
+    read_names,
+    read_network,
+    run_facts,
+)  # fmt: skip
 from relucvx.report.uniqueness import KernelUniqueness, kernel_uniqueness, over_all_optima
 from relucvx.solution import Solution
 from relucvx.tolerances import SOLVE
@@ -54,6 +63,8 @@ def compare(
     *,
     labels: ArrayLike | None = None,
     factors: ArrayLike | None = None,
+    feature_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
     solution: Solution | None = None,
     tol: float = SOLVE.value,
     reach: float = REACH,
@@ -84,6 +95,9 @@ def compare(
         Classes for the collapse metrics; taken from one-hot or ±1 targets if not given.
     factors : array_like, shape (n, k), optional
         Binary variables for the abstraction metrics; taken from ±1 targets with several outputs if not given.
+    feature_names, target_names : sequence of str, optional
+        What columns of X and of Y (or the two classes of one column of ±1) are called in tables and figures; the names of
+        columns of data frames if not given.
     solution : Solution, optional
         The problem already solved; it is not solved again. Options of the solver that are not here go to
         :func:`relucvx.solve`, and what it returns comes here.
@@ -131,7 +145,10 @@ def compare(
         Y, runs = None, Y
     problem = as_problem(X, Y, beta, **options)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")
+    asked = {"labels": labels, "factors": factors, "tol": tol, "reach": None if reach == REACH else reach,
+             "training": training or None, "time_limit": time_limit}  # fmt: skip
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
+    names = read_names(problem, (X, Y), (feature_names, target_names), labels)
     phases = _Phases(Deadline.of(time_limit))
     with watched("comparing", progress, callback, tol) as told:
         if solution is None:
@@ -147,6 +164,8 @@ def compare(
             # runs of other trainers come as any list of networks
             trained = as_list(getattr(runs, "runs", runs), "runs")
         found = phases.measure(problem, solution, trained, labels, factors, tol, reach)
+    called = call_text(problem, None if runs is None else "runs" if found.rows else "[]", asked)
+    found = dataclasses.replace(found, names=names, made=made_now(called, [row.seed for row in found.rows]))
     if phases.interrupted:
         raise Interrupted(found)
     return found
@@ -249,6 +268,7 @@ class _Phases:
             problem, solution, predictions, unique, optimum, tuple(rows),
             _findings(solution, predictions, unique, ranges, optimum, rows, tol, reach), tuple(networks),
             tuple(read_history(run) for run in trained), labels, factors, reach, tol, self.cut,
+            ranges=tuple(ranges.values()),
         )  # fmt: skip
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from relucvx._statistics import StatisticRange
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.findings import Finding
+from relucvx.report.making import Made
 from relucvx.report.measure import Row, kernel_of
+from relucvx.report.read import Names
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.results import as_frame, write_text
 from relucvx.solution import Solution
@@ -65,6 +68,12 @@ class Comparison(Result):
         Relative gap up to which the solution counts as proven; otherwise it is called "best found, not proven".
     cut : str
         What Ctrl-C, the callback or the time limit cut short, in words; empty when nothing was.
+    names : Names
+        What features, outputs and classes are called, as far as that is known.
+    ranges : tuple of StatisticRange
+        What is proven of every optimum where the kernel is not known to be unique, as far as the time went.
+    made : Made
+        The call that makes it again, versions, seeds and the day.
 
     Notes
     -----
@@ -93,6 +102,9 @@ class Comparison(Result):
     reach: float
     tol: float = SOLVE.value
     cut: str = ""
+    names: Names = field(default_factory=Names)
+    ranges: tuple[StatisticRange, ...] = ()
+    made: Made = field(default_factory=Made)
 
     @property
     def proven(self) -> bool:
@@ -118,6 +130,11 @@ class Comparison(Result):
     def prediction(self) -> Any:
         """The closed form that applies here (one with a unique kernel first), or None."""
         return applicable(self.predictions)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes of ``labels`` are called, in the order of their values; none without labels."""
+        return self.names.classes
 
     @property
     def kernels(self) -> dict[str, Array]:
@@ -190,6 +207,8 @@ class Comparison(Result):
             "problem": {
                 "samples": p.n_samples, "features": p.n_features, "outputs": p.n_outputs, "beta": p.beta,
                 "loss": p.loss.name, "bias": p.bias, "activation": [p.activation.slope_neg, p.activation.slope_pos],
+                "feature_names": list(self.names.features), "target_names": list(self.names.targets),
+                "class_names": list(self.class_names),
             },
             "certificate": {k: v for k, v in c.to_dict().items() if k != "dual"},
             "status": self.solution.status.name,
@@ -198,6 +217,8 @@ class Comparison(Result):
             "reach": self.reach,
             "share": self.share,
             "kernel_unique": self.uniqueness.unique,
+            "over_all_optima": plain(self.ranges),
+            "made": plain(self.made),
             "findings": plain(self.findings),
             "optimum": plain(self.optimum),
             "runs": plain(self.rows),
@@ -214,10 +235,15 @@ class Comparison(Result):
             write_text(path, text + "\n")
         return text
 
-    def to_html(self, path: str | os.PathLike[str], title: str | None = None, *, figures: bool = True) -> Path:
+    def to_html(
+        self, path: str | os.PathLike[str], title: str | None = None, *, figures: bool = True, data: bool = True,
+        command: str = "",
+    ) -> Path:  # fmt: skip
         """Write one self-contained HTML file (figures inside, no scripts, nothing loaded); returns its path.
 
-        Drawing takes seconds: ``figures=False`` leaves the words and the table.
+        The numbers behind it are in it, to be saved by a link: the table as CSV, and everything as JSON with the data, of which
+        ``relucvx report`` makes the page again; ``data=False`` leaves the data out. Drawing takes seconds: ``figures=False``
+        leaves the words and the tables. ``command`` is shown as what makes the page again, instead of the Python call.
 
         Raises
         ------
@@ -226,7 +252,7 @@ class Comparison(Result):
         """
         from relucvx.report.html import page
 
-        return write_text(path, page(self, title, figures))
+        return write_text(path, page(self, title, figures, command, data))
 
 
 def is_proven(solution: Solution, tol: float) -> bool:

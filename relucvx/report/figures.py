@@ -13,12 +13,18 @@ from relucvx.later import later
 from relucvx.report.comparison import Comparison
 
 figures = later("matplotlib.figure")
-ticker = later("matplotlib.ticker")
 
 OPTIMUM, RUN, FLOOR = "#1b4f8a", "#c8641e", "#8c1d40"
-"""Colours of the optimum, the prediction, the runs and the certified bound in every figure."""
+"""Colours of the optimum, the runs and the certified bound in every figure."""
 
-QUIET = "#8a8f98"
+INK, QUIET, GRID, WALL, NET = "#22262c", "#8a8f98", "#e4e6ea", "#d5d8dd", "#c3c7ce"
+"""Of words, of what stands back, of grids, of samples' walls and of the meridians of a map."""
+
+PAPER, EDGE = "#ffffff", "#fdfdfd"
+"""Of the page beneath, which may be dark, and of lines on pictures, which stay as they are."""
+
+RESOLUTION = 1e-15
+"""Share of the objective below which a difference of two is rounding."""
 
 
 def new_axes(width: float = 6.0, height: float = 4.0, columns: int = 1) -> Any:
@@ -48,41 +54,62 @@ def plot_kernels(comparison: Comparison, axes: Any = None) -> list[Any]:
         ax.set_xticks([])
         ax.set_yticks([])
         for edge in edges:
-            ax.axhline(edge - 0.5, color="white", lw=0.8)
-            ax.axvline(edge - 0.5, color="white", lw=0.8)
+            ax.axhline(edge - 0.5, color=EDGE, lw=0.8)
+            ax.axvline(edge - 0.5, color=EDGE, lw=0.8)
     kind = "class" if comparison.factors is None else "combination"
     axes[0].set_ylabel(f"{len(order)} samples" + (f", sorted by {kind}" if edges else ""))
+    names = [str(name) for name in comparison.class_names]
+    # names of the blocks, where they have room
+    if names and len(names) == len(edges) + 1 <= 8:
+        middles = np.diff([0, *edges, len(order)]) / 2 + [0, *edges] - 0.5
+        for ax in axes:
+            ax.set_xticks(middles, [_short(name) for name in names], fontsize=8)
+            ax.tick_params(length=0)
+        axes[0].set_yticks(middles, [_short(name) for name in names], fontsize=8, rotation=90, va="center")
     axes[-1].figure.colorbar(image, ax=axes, shrink=0.85, label="hidden kernel $\\Phi\\Phi^T$")
     return axes
 
 
 def plot_curves(comparison: Comparison, ax: Any = None) -> Any:
-    """Objective against training step for every run, above the certified floor that no network can cross."""
+    """Objective minus the certified floor against training step for every run, on a logarithmic axis.
+
+    No network falls below the floor, so nothing is below zero; below the dashed line, which is the gap of the proof itself, a
+    run and the optimum cannot be told apart.
+    """
     ax = new_axes() if ax is None else ax
-    lower = comparison.solution.certificate.lower
-    longest = 1.0
-    for k, history in enumerate(comparison.histories):
-        if "objective" not in history:
-            continue
-        # from 1 on, for the logarithm
-        steps = np.asarray(history.get("step", np.arange(len(history["objective"]))), dtype=float) + 1.0
+    lower, own = comparison.solution.certificate.lower, comparison.solution.certificate.gap
+    curves = [_above(history, lower) for history in comparison.histories]
+    least = min((float(y.min()) for _, y in curves if y.size), default=own)
+    # what rounding leaves of nothing has no logarithm
+    resolution = RESOLUTION * max(abs(comparison.solution.objective), 1e-300)
+    bottom = max(min([own, least]) if own > 0 else least, resolution)
+    for k, (steps, above) in enumerate(curves):
         best = k == comparison.best
         label = f"best run ({comparison.rows[k].name})" if best else None
-        ax.plot(
-            steps, history["objective"], color=RUN, lw=1.8 if best else 0.9, alpha=1.0 if best else 0.45, label=label
-        )
-        longest = max(longest, float(steps[-1]))
-    ax.axhline(lower, color=FLOOR, lw=1.6, ls="--", label=f"certified floor, {lower:.6g}")
-    # a bound of zero has no place on a logarithmic axis
-    if lower > 0:
-        ax.set_yscale("log")
-        _plain_ticks(ax.yaxis)
-    if longest > 30:
+        style = {"lw": 1.8, "zorder": 3} if best else {"lw": 0.9, "alpha": 0.45}
+        ax.plot(steps, np.maximum(above, bottom), color=RUN, label=label, **style)
+    if own >= bottom:
+        ax.axhline(own, color=FLOOR, lw=1.4, ls="--", label=f"gap of the proof itself, {own:.2g}")
+    top = comparison.reach * comparison.solution.objective
+    ax.axhline(top, color=QUIET, lw=1.2, ls=":", label=f"within {comparison.reach:g} of the floor")
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=bottom / 3)
+    if max((float(steps.max()) for steps, _ in curves if steps.size), default=1.0) > 30:
         ax.set_xscale("log")
     ax.set_xlabel("step + 1")
-    ax.set_ylabel("objective")
+    ax.set_ylabel(f"objective − certified floor {lower:.6g}")
     ax.legend(frameon=False)
     return _clean(ax)
+
+
+def _above(history: dict[str, Any], lower: float) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, from 1 on for the logarithm, and objectives minus the floor; nothing where none were recorded."""
+    if "objective" not in history:
+        return np.empty(0), np.empty(0)
+    values = np.asarray(history["objective"], dtype=float)
+    steps = np.asarray(history.get("step", np.arange(len(values))), dtype=float) + 1.0
+    kept = np.isfinite(values)
+    return steps[kept], values[kept] - lower
 
 
 def plot_gaps(comparison: Comparison, ax: Any = None) -> Any:
@@ -97,7 +124,7 @@ def plot_gaps(comparison: Comparison, ax: Any = None) -> Any:
     reached = sum(row.reached for row in rows)
     ax.axhline(comparison.reach, color=QUIET, lw=1.2, ls=":")
     note = f"{reached} of {len(rows)} runs within {comparison.reach:g}"
-    ax.text(0.02, 0.97, note, transform=ax.transAxes, va="top", color="#30343b")
+    ax.text(0.02, 0.97, note, transform=ax.transAxes, va="top", color=INK)
     proof = comparison.optimum.rel_gap
     low, high = min([comparison.reach, *values]), max([comparison.reach, *values])
     # the proof's own gap is shown where it is near enough to matter for what the runs' gaps say
@@ -140,18 +167,13 @@ def _order(comparison: Comparison) -> tuple[np.ndarray, list[int]]:
     return order, edges.tolist() if len(edges) < 20 else []
 
 
-def _plain_ticks(axis: Any) -> None:
-    """Ticks such as 20 and 300 on a logarithmic axis that spans less than two decades or so."""
-
-    low, high = axis.get_view_interval()
-    if low > 1e-3 and high < 1e5 and high / low < 300:
-        axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(ticker.StrMethodFormatter(""))
+def _short(name: str, most: int = 12) -> str:
+    """A name that leaves room for its neighbours."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _clean(ax: Any) -> Any:
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e4e6ea", lw=0.6, zorder=0)
+    ax.grid(color=GRID, lw=0.6, zorder=0)
     ax.set_axisbelow(True)
     return ax

@@ -11,7 +11,7 @@ from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.report.comparison import Comparison
-from relucvx.report.figures import FLOOR, OPTIMUM, QUIET, RUN, new_axes
+from relucvx.report.figures import EDGE, FLOOR, GRID, INK, NET, OPTIMUM, PAPER, QUIET, RUN, WALL, new_axes
 from relucvx.tolerances import DEAD
 from relucvx.types import Array
 
@@ -63,7 +63,7 @@ def plot_neurons(comparison: Comparison, ax: Any = None) -> Any:
     top = max((float(size.max()) for _, _, W, size in sets if len(W)), default=1.0)
     drawing = {1: _on_line, 2: _in_plane, 3: _on_sphere}.get(problem.n_inputs, _in_principal_plane)
     ax = new_axes(7.2 if problem.n_inputs == 3 else 5.4, 4.6) if ax is None else ax
-    project = drawing(problem, ax, sets, top)
+    project = drawing(problem, ax, sets, top, coordinates(comparison))
     for name, colour, W, size in sets:
         points = project(W, size)
         # hollow, so that what lies beneath stays visible
@@ -134,25 +134,28 @@ def hammer(W: Array) -> Array:
     return np.column_stack([x, np.sqrt(2) * np.sin(latitude) / scale])
 
 
-def _names(problem: Problem) -> list[str]:
-    names = [f"$w_{k + 1}$" for k in range(problem.n_features)]
+def coordinates(comparison: Comparison) -> list[str]:
+    """What the coordinates of an input weight are called: features by name or number, and the bias."""
+    problem, given = comparison.problem, comparison.names.features
+    # a dollar would begin a formula
+    names = [name.replace("$", r"\$") for name in given] or [f"$w_{k + 1}$" for k in range(problem.n_features)]
     return [*names, "bias"] if problem.bias.has_hidden else names
 
 
-def _on_line(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
+def _on_line(problem: Problem, ax: Any, sets: Any, top: float, names: list[str]) -> Any:
     ax.axhline(0.0, color=QUIET, lw=0.8)
     ax.set_yticks([])
-    ax.set_xlabel("$w_1$, at distance $\\|w\\|\\,\\|v\\|$")
+    ax.set_xlabel(f"{names[0]}, at distance $\\|w\\|\\,\\|v\\|$")
     return lambda W, size: np.column_stack([W[:, 0] * size, np.zeros(len(W))])
 
 
-def _in_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
+def _in_plane(problem: Problem, ax: Any, sets: Any, top: float, names: list[str]) -> Any:
     rows = problem.inputs[:: max(1, -(-len(problem.inputs) // WALLS))]
     for x in rows[np.linalg.norm(rows, axis=1) > 0]:
         # a sample's wall is perpendicular to it
         along = np.array([-x[1], x[0]]) / np.linalg.norm(x) * 1.12 * top
-        ax.plot([-along[0], along[0]], [-along[1], along[1]], color="#d5d8dd", lw=0.6, zorder=1)
-    first, second = _names(problem)
+        ax.plot([-along[0], along[0]], [-along[1], along[1]], color=WALL, lw=0.6, zorder=1)
+    first, second = names
     ax.set_xlabel(f"{first}, at distance $\\|w\\|\\,\\|v\\|$")
     ax.set_ylabel(second)
     ax.set_xlim(-1.2 * top, 1.2 * top)
@@ -161,22 +164,22 @@ def _in_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
     return lambda W, size: W * size[:, None]
 
 
-def _on_sphere(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
-    _graticule(ax, problem)
+def _on_sphere(problem: Problem, ax: Any, sets: Any, top: float, names: list[str]) -> Any:
+    _graticule(ax, names)
     for x in problem.inputs[:: max(1, -(-len(problem.inputs) // WALLS))]:
         _wall(ax, x)
     return lambda W, size: hammer(W)
 
 
-def _in_principal_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any:
+def _in_principal_plane(problem: Problem, ax: Any, sets: Any, top: float, names: list[str]) -> Any:
     # the plane of the optimum's neurons, or of the run's where the optimum has none
     W, size = next(((W, size) for _, _, W, size in sets if len(W)), (np.eye(problem.n_inputs)[:2], np.ones(2)))
     # weighted by size, so that small neurons do not turn the plane
     _, _, axes = np.linalg.svd(W * np.sqrt(size)[:, None], full_matrices=True)
     turn = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(turn), np.sin(turn), color=QUIET, lw=0.8, zorder=1)
-    ax.axhline(0.0, color="#e4e6ea", lw=0.6, zorder=0)
-    ax.axvline(0.0, color="#e4e6ea", lw=0.6, zorder=0)
+    ax.axhline(0.0, color=GRID, lw=0.6, zorder=0)
+    ax.axvline(0.0, color=GRID, lw=0.6, zorder=0)
     ax.set_aspect("equal")
     ax.set_xticks([-1.0, -0.5, 0.0, 0.5, 1.0])
     ax.set_yticks([-1.0, -0.5, 0.0, 0.5, 1.0])
@@ -185,30 +188,28 @@ def _in_principal_plane(problem: Problem, ax: Any, sets: Any, top: float) -> Any
     return lambda V, _: V @ axes[:2].T
 
 
-def _graticule(ax: Any, problem: Problem) -> None:
+def _graticule(ax: Any, names: list[str]) -> None:
     turn, arc = np.linspace(-np.pi, np.pi, 181), np.linspace(-np.pi / 2, np.pi / 2, 91)
     for latitude in np.deg2rad([-60, -30, 0, 30, 60]):
         line = hammer(_unit(turn, np.full_like(turn, latitude)))
-        ax.plot(*line.T, color="#c3c7ce", lw=0.5, zorder=1)
+        ax.plot(*line.T, color=NET, lw=0.5, zorder=1)
     for longitude in np.deg2rad([-180, -90, 0, 90, 180]):
         # just inside ±180 degrees, which are one meridian: rounding would put points on either edge of the map
         line = hammer(_unit(np.full_like(arc, longitude * (1 - 1e-9)), arc))
         ax.plot(
             *line.T,
-            color="#c3c7ce" if abs(longitude) < 3 else "#30343b",
+            color=NET if abs(longitude) < 3 else INK,
             lw=0.5 if abs(longitude) < 3 else 1.0,
             zorder=2,
         )
-
-    names = _names(problem)
     for text, x, y, where in (
         (f"+{names[2]}", 0, 1.46, ("center", "bottom")), (f"−{names[2]}", 0, -1.46, ("center", "top")),
         (f"+{names[0]}", 0.04, 0.03, ("left", "bottom")), (f"−{names[0]}", 2.88, 0, ("left", "center")),
         (f"−{names[0]}", -2.88, 0, ("right", "center")), (f"+{names[1]}", 1.57, 0.03, ("left", "bottom")),
         (f"−{names[1]}", -1.49, 0.03, ("left", "bottom")),
     ):  # fmt: skip
-        label = ax.text(x, y, text, ha=where[0], va=where[1], color="#22262c", fontsize=9.5, zorder=6)
-        label.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
+        label = ax.text(x, y, text, ha=where[0], va=where[1], color=INK, fontsize=9.5, zorder=6)
+        label.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground=PAPER)])
     ax.set_aspect("equal")
     ax.set_axis_off()
 
@@ -227,7 +228,7 @@ def _wall(ax: Any, x: Array) -> None:
     circle = hammer(np.cos(turn) * basis[1] + np.sin(turn) * basis[2])
     jumps = np.abs(np.diff(circle[:, 0])) > 1.0
     circle[1:][jumps] = np.nan
-    ax.plot(*circle.T, color="#d5d8dd", lw=0.5, zorder=1)
+    ax.plot(*circle.T, color=WALL, lw=0.5, zorder=1)
 
 
 def _scale(comparison: Comparison, W: Array) -> Array:
@@ -258,17 +259,21 @@ def _circle_curve(comparison: Comparison, ax: Any) -> Any:
             label=f"neurons: {comparison.subject}",
         )  # fmt: skip
         ax.set_xticks([-180, -90, 0, 90, 180])
-        ax.set_xlabel(f"direction of the neuron, degrees ({_names(problem)[0]} at 0, {_names(problem)[1]} at 90)")
+        first, second = coordinates(comparison)
+        ax.set_xlabel(f"direction of the neuron, degrees ({first} at 0, {second} at 90)")
     return _level(ax)
 
 
 def _free_curves(comparison: Comparison, ax: Any) -> Any:
     # a free bias is not counted in the norm: w is ±1, and the bias is a coordinate of its own
     x = comparison.problem.X[:, 0]
+    name = coordinates(comparison)[0]
     reach = np.linspace(-1.2, 1.2, 1201) * max(float(np.abs(x).max()), 1e-300)
     for sign, style in ((1.0, "-"), (-1.0, "--")):
         W = np.column_stack([np.full_like(reach, sign), reach])
-        ax.plot(reach, _scale(comparison, W), style, color=OPTIMUM, lw=1.6, label=f"$w_1$ {'>' if sign > 0 else '<'} 0")
+        ax.plot(
+            reach, _scale(comparison, W), style, color=OPTIMUM, lw=1.6, label=f"{name} {'>' if sign > 0 else '<'} 0"
+        )
     W = _marks(comparison)
     # neurons of a bias alone have no place on this axis
     W = W[np.abs(W[:, 0]) > 1e-12]
@@ -277,7 +282,7 @@ def _free_curves(comparison: Comparison, ax: Any) -> Any:
         label=f"neurons: {comparison.subject}",
     )  # fmt: skip
     ax.set_xlim(reach[0], reach[-1])
-    ax.set_xlabel("bias / $|w_1|$")
+    ax.set_xlabel(f"bias / |{name}|")
     return _level(ax)
 
 
@@ -287,7 +292,7 @@ def _level(ax: Any) -> Any:
     ax.set_ylabel("$\\|N^T\\phi(Xw)\\| \\,/\\, \\beta$")
     ax.legend(frameon=False, loc="upper left", ncols=2)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e4e6ea", lw=0.6, zorder=0)
+    ax.grid(color=GRID, lw=0.6, zorder=0)
     return ax
 
 
@@ -299,7 +304,7 @@ def _sphere_map(comparison: Comparison, ax: Any) -> Any:
     points = hammer(W)
     x, y = (points[:, k].reshape(longitude.shape) for k in (0, 1))
     _colour_map(ax, x, y, _scale(comparison, W).reshape(longitude.shape))
-    _graticule(ax, comparison.problem)
+    _graticule(ax, coordinates(comparison))
     marks = hammer(_marks(comparison))
     return _mark(ax, marks)
 
@@ -314,14 +319,15 @@ def _free_map(comparison: Comparison, ax: Any) -> Any:
     marks = _marks(comparison)
     lead = np.linalg.norm(marks[:, :2], axis=1)
     marks, lead = marks[lead > 1e-12], lead[lead > 1e-12]
-    ax.set_xlabel("direction of the neuron, degrees ($w_1$ at 0, $w_2$ at 90)")
+    first, second, _ = coordinates(comparison)
+    ax.set_xlabel(f"direction of the neuron, degrees ({first} at 0, {second} at 90)")
     ax.set_ylabel("bias / $\\|w\\|$")
     return _mark(ax, np.column_stack([np.rad2deg(np.arctan2(marks[:, 1], marks[:, 0])), marks[:, 2] / lead]))
 
 
 def _colour_map(ax: Any, x: Array, y: Array, values: Array) -> None:
     image = ax.pcolormesh(x, y, values, cmap="viridis", vmin=0.0, vmax=1.0, shading="gouraud", rasterized=True)
-    ax.contour(x, y, values, levels=[0.5, 0.9, 0.99], colors="white", linewidths=[0.6, 0.9, 1.2])
+    ax.contour(x, y, values, levels=[0.5, 0.9, 0.99], colors=EDGE, linewidths=[0.6, 0.9, 1.2])
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="$\\|N^T\\phi(Xw)\\| \\,/\\, \\beta$  (contours 0.5, 0.9, 0.99)")
 
 

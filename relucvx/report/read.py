@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import numbered
 from relucvx.labels import read_labels as label_values
@@ -14,8 +17,75 @@ from relucvx.network.pooling import Pooling
 from relucvx.program.objective import check_network
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
-from relucvx.types import Array
+from relucvx.types import Array, Result
 from relucvx.validation import as_numpy
+
+
+@dataclass(frozen=True)
+class Names(Result):
+    """What features, outputs and classes are called; empty where they have no names.
+
+    Attributes
+    ----------
+    features : tuple of str
+        One per column of X.
+    targets : tuple of str
+        One per column of Y; two for one column of ±1: of -1 and of +1.
+    classes : tuple of str
+        One per class, in the order of the values of the labels.
+
+    Notes
+    -----
+    Status: a record of names (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [1.0, 1.0, -1.0, -1.0]
+    >>> rx.compare(X, y, 1.0, [], feature_names=["depth"], target_names=["sea", "land"]).names.classes
+    ('sea', 'land')
+    """
+
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+def read_names(
+    problem: Problem, tables: tuple[Any, Any], given: tuple[Sequence[str] | None, Sequence[str] | None], labels: Any
+) -> Names:
+    """Names as given, or those of the columns of the tables X and Y; classes go by the targets that say what they are.
+
+    Raises
+    ------
+    InvalidInputError
+        For another number of names than of columns.
+    """
+    d, c = problem.n_features, problem.n_outputs
+    features = _column_names(tables[0], given[0], "feature_names", (d,))
+    # one output can be two classes
+    targets = _column_names(tables[1], given[1], "target_names", (c, 2) if c == 1 else (c,))
+    if labels is None:
+        return Names(features, targets)
+    values, implied = np.unique(labels), read_labels(problem, None)
+    classes = tuple(str(value) for value in values)
+    # labels of another kind than the targets have names of their own
+    if implied is not None and values.dtype.kind in "iu" and np.array_equal(implied, labels):
+        meant = targets if len(targets) > 1 else ("-1", "+1") if c == 1 else ()
+        classes = tuple(meant[k] for k in values) if meant else classes
+    return Names(features, targets, classes)
+
+
+def _column_names(table: Any, given: Sequence[str] | None, what: str, counts: tuple[int, ...]) -> tuple[str, ...]:
+    if given is None:
+        # a data frame has names, which are none where they are numbers
+        columns = [] if getattr(table, "ndim", 0) != 2 else list(getattr(table, "columns", []))
+        named = len(columns) in counts and all(isinstance(name, str) for name in columns)
+        return tuple(columns) if named else ()
+    names = tuple(str(name) for name in as_list(given, what))
+    if names and len(names) not in counts:
+        raise InvalidInputError(explain(f"{counts[0]} {what}, one per column", f"{len(names)} names"))
+    return names
 
 
 def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:

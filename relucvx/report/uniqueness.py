@@ -26,6 +26,9 @@ RANGE_SECONDS = 5.0
 FEW_INPUTS, FEW_SAMPLES, FEW_NEURONS = 5, 200, 4
 """Beyond these sizes a range takes longer than a reader of a comparison waits: :func:`relucvx.kernel_statistic` by itself."""
 
+ASK = 'relucvx.kernel_statistic(solution, "nc1_quotient", labels=labels, time_limit=600)'
+"""What to type for an interval over all optima."""
+
 DIFFERENT = 1e-6
 """Relative distance from which the kernels of two optima differ."""
 
@@ -109,3 +112,19 @@ def over_all_optima(
         except RelucvxError:  # labels or factors that the statistic is not defined for
             continue
     return found
+
+
+def no_ranges(solution: Solution, found: Sequence[StatisticRange]) -> str:
+    """Why nothing is said over all optima, and what to type for it; "" where something is."""
+    problem, gap = solution.problem, solution.certificate.rel_gap
+    if found:
+        return ""
+    if problem.bias.is_free:
+        return "No interval: a free bias adds any constant to a kernel, so that optima have no bounded ranges."
+    if gap > SHARP:
+        return (
+            f"No interval: a gap of {gap:.1g} leaves too many networks. First prove more: relucvx.solve(…, tol=1e-9)."
+        )
+    if problem.n_inputs > FEW_INPUTS or problem.n_samples > FEW_SAMPLES:
+        return f"Not asked: an interval takes minutes for data of this size. In Python: {ASK}."
+    return f"Not asked: there are no labels or factors to ask about, or there was no time. In Python: {ASK}."

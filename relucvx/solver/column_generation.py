@@ -220,8 +220,10 @@ class ColumnGeneration:
         try:
             self.step.solve()
         except BackendError as error:
-            log.warning("round %d: %s", state.round, error)
-            state.status = Status.TIME_LIMIT if state.deadline.passed() else Status.BACKEND_FAILED
+            late = state.deadline.passed()
+            # a limit that was asked for is no fault: the status says that it ended the run
+            log.log(logging.INFO if late else logging.WARNING, "round %d: %s", state.round, error)
+            state.status = Status.TIME_LIMIT if late else Status.BACKEND_FAILED
             state.keep_residual()
             return False
         return True

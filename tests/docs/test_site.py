@@ -9,7 +9,9 @@ import sys
 import zlib
 
 import pytest
+from browser import MISSING, Browser, find_browser
 from pages import ROOT
+from pages_seen import CONTRAST, STRUCTURE
 
 import relucvx
 
@@ -92,6 +94,30 @@ def test_no_page_loads_anything_from_a_host(site):
     files = [file for kind in ("*.html", "*.css", "*.js") for file in site.rglob(kind)]
     assert len(files) > 20
     assert {str(f.relative_to(site)): LOADS.findall(f.read_text()) for f in files if LOADS.search(f.read_text())} == {}
+
+
+LISTS = ("genindex.html", "py-modindex.html", "search.html")
+"""Pages that Sphinx makes by itself: their lists are laid out in tables."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_browser() is None, reason=MISSING)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 420)])
+def test_pages_are_readable_in_a_browser(site, scheme, width):
+    pages = [file for file in sorted(site.rglob("*.html")) if file.name not in LISTS]
+    assert len(pages) > 30
+    bad = {}
+    with Browser() as browser:
+        for file in pages:
+            asked = [a for a in browser.show(file, width, scheme) if not a.startswith(("data:", "file:"))]
+            seen = browser.run(STRUCTURE)
+            faults = {name: seen[name] for name in ("skipped", "nameless", "headless") if seen[name]}
+            faults |= {"contrast": found} if (found := browser.run(CONTRAST)["bad"]) else {}
+            faults |= {"asked": asked} if asked else {}
+            whole = (seen["lang"], seen["first"], seen["tops"], bool(seen["title"]), seen["wide"])
+            faults |= {} if whole == ("en", 1, 1, True, 0) else {"whole": whole}
+            bad |= {str(file.relative_to(site)): faults} if faults else {}
+    assert bad == {}
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,10 @@ def finding(comparison, claim):
 def comparison(name="planted:20x2", beta=0.5, **options):
     """A comparison with two runs of known networks."""
     data = rx.datasets.get(name)
+    names = {key: options.pop(key) for key in ("feature_names", "target_names") if key in options}
     sol = rx.solve(data.X, data.Y, beta, **options)
     net = sol.network
     worse = rx.TwoLayerReLU(net.weights_in, 1.3 * net.weights_out, net.bias_in, net.bias_out, net.activation)
     history = {"step": np.array([0, 10, 50]), "objective": np.array([9.0, 2.0, 1.0]) * sol.objective}
     runs = [SimpleNamespace(network=n, seed=k, history=history) for k, n in enumerate((worse, net))]
-    return rx.compare(data.X, data.Y, beta, runs, solution=sol, **options)
+    return rx.compare(data.X, data.Y, beta, runs, solution=sol, **options, **names)

@@ -1,5 +1,6 @@
 """Figures: what they draw is what was computed, and they touch no global state."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -40,21 +41,42 @@ def test_a_kernel_with_negative_entries_gets_a_diverging_scale():
     assert low == -high < 0
 
 
-def test_curves_lie_above_the_certified_floor(plane):
+def test_curves_are_what_is_left_to_the_certified_floor(plane):
     ax = plot_curves(plane)
-    *curves, floor = ax.lines
+    *curves, own, reach = ax.lines
     assert len(curves) == 2
-    assert floor.get_ydata()[0] == plane.solution.certificate.lower
-    assert all((np.asarray(c.get_ydata()) >= floor.get_ydata()[0]).all() for c in curves)
+    c = plane.solution.certificate
+    assert own.get_ydata()[0] == c.gap
+    assert reach.get_ydata()[0] == plane.reach * plane.solution.objective
+    for curve, history in zip(curves, plane.histories, strict=True):
+        left = history["objective"] - c.lower
+        assert np.allclose(curve.get_ydata(), np.maximum(left, 1e-15 * plane.solution.objective), rtol=1e-12, atol=0)
+    assert ax.get_yscale() == "log"
     assert curves[0].get_xdata().tolist() == [1, 11, 51]
     assert "best run (seed 1)" in [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_runs_without_a_history_leave_only_the_floor(plane):
-    bare = rx.compare(
-        plane.problem.X, plane.problem.Y[:, 0], plane.problem.beta, plane.networks, solution=plane.solution
-    )
-    assert len(plot_curves(bare).lines) == 1
+def test_what_is_not_above_the_floor_is_drawn_at_the_lower_edge(plane):
+    c = plane.solution.certificate
+    history = {"objective": np.array([c.lower + 1.0, c.lower, np.nan, c.lower - 1e-18])}
+    odd = dataclasses.replace(plane, histories=(history, {}))
+    ax = plot_curves(odd)
+    drawn = ax.lines[0].get_ydata()
+    assert len(drawn) == 3  # what is no number is not drawn
+    assert (np.asarray(drawn) > 0).all()
+    ax.figure.canvas.draw()
+
+
+def test_runs_without_a_history_leave_only_the_lines(plane):
+    bare = dataclasses.replace(plane, histories=({}, {}))
+    assert [line.get_xdata()[1] for line in plot_curves(bare).lines if len(line.get_xdata()) == 2] == [1, 1]
+    assert all(len(line.get_xdata()) in (0, 2) for line in plot_curves(bare).lines)
+
+
+def test_blocks_of_a_kernel_are_named_by_their_class():
+    found = comparison("spiral:12", 0.05, target_names=["left", "right"])
+    axes = plot_kernels(found)
+    assert [tick.get_text() for tick in axes[0].get_xticklabels()] == ["left", "right"]
 
 
 def test_gaps_are_sorted_and_counted(plane):
