@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from relucvx.deadline import Deadline, OutOfTime, seconds_left
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle.cover import Cover
-from relucvx.oracle.form import form_of, pulled_back
+from relucvx.oracle.form import Form, form_of, pulled_back
 from relucvx.program.backend import CLARABEL, failures, options, solve
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.posing import make_problem
@@ -91,38 +92,49 @@ def provable_dual(problem: Problem, N: Array, network: TwoLayerReLU, deadline: D
     """
     N = balance_dual(problem, N)
     form = form_of(problem, N)
-    cover, program = Cover(form), AtomProgram(problem, network)
+    program = AtomProgram(problem, network)
     best, value = N, -np.inf
-    # a first cover, in half of the time: without it the first atoms are so loose that the point moves far away
-    growing = deadline.share(0.5)
-    while cover.size < FIRST_CONES and not growing.passed():
-        cover.halve(np.argsort(-cover.bounds[: cover.size])[: max(cover.size // 4, 1)])
-    for round_ in itertools.count():
-        proven = scale_dual(problem, N, max(cover.upper(), problem.beta))[1]
-        if proven > value:
-            best, value = N, proven
-        if deadline.passed():
-            break
-        bounds = cover.bounds[: cover.size]
-        violated = np.flatnonzero(bounds > problem.beta * (1.0 + VIOLATED))
-        worst = violated[np.argsort(-bounds[violated])][:MOST_ATOMS]
-        program.add(pulled_back(problem, form, *cover.atoms(worst)), worst)
-        N = program.optimum(deadline)
-        if len(violated) < 3 * MOST_HALVED or round_ % REFINE_EVERY == REFINE_EVERY - 1:
-            # the relaxed optimum rests on these cones; what their atoms exceed true ones by is lost
+    # in many dimensions a step over all cones takes seconds: the time ends inside it, and the best point stays
+    with suppress(OutOfTime):
+        cover = Cover(form, deadline)
+        # a first cover, in half of the time: without it the first atoms are so loose that the point moves far away
+        growing = deadline.share(0.5)
+        while cover.size < FIRST_CONES and not growing.passed():
+            cover.halve(np.argsort(-cover.bounds[: cover.size])[: max(cover.size // 4, 1)])
+        for round_ in itertools.count():
+            proven = scale_dual(problem, N, max(cover.upper(), problem.beta))[1]
+            if proven > value:
+                best, value = N, proven
+            if deadline.passed():
+                break
+            N = _next_point(problem, form, cover, program, deadline, round_)
             form = form_of(problem, N)
-            cover.point_at(form)
-            used = program.used_cones()
-            cover.refresh(used)
-            lost = program.masses(used) * (cover.bounds[used] - form.values(cover.points[used].T))
-            halves = cover.halve(used[np.argsort(-lost)][:MOST_HALVED])
-            program.drop(halves)
-            tight = halves[cover.bounds[halves] > NEAR * problem.beta]
-            program.add(pulled_back(problem, form, *cover.atoms(tight)), tight)
-            N = program.optimum(deadline)
-        form = form_of(problem, N)
-        cover.aim(form)
+            cover.aim(form)
     return best
+
+
+def _next_point(
+    problem: Problem, form: Form, cover: Cover, program: AtomProgram, deadline: Deadline, round_: int
+) -> Array:
+    """The best dual point of the atoms of the violated cones, some of which are halved every few rounds."""
+    bounds = cover.bounds[: cover.size]
+    violated = np.flatnonzero(bounds > problem.beta * (1.0 + VIOLATED))
+    worst = violated[np.argsort(-bounds[violated])][:MOST_ATOMS]
+    program.add(pulled_back(problem, form, *cover.atoms(worst)), worst)
+    N = program.optimum(deadline)
+    if len(violated) >= 3 * MOST_HALVED and round_ % REFINE_EVERY != REFINE_EVERY - 1:
+        return N
+    # the relaxed optimum rests on these cones; what their atoms exceed true ones by is lost
+    form = form_of(problem, N)
+    cover.point_at(form)
+    used = program.used_cones()
+    cover.refresh(used)
+    lost = program.masses(used) * (cover.bounds[used] - form.values(cover.points[used].T))
+    halves = cover.halve(used[np.argsort(-lost)][:MOST_HALVED])
+    program.drop(halves)
+    tight = halves[cover.bounds[halves] > NEAR * problem.beta]
+    program.add(pulled_back(problem, form, *cover.atoms(tight)), tight)
+    return program.optimum(deadline)
 
 
 @compiled(fastmath={"reassoc"})

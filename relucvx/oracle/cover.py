@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.deadline import Deadline
 from relucvx.oracle.branch_and_bound import starting_cones
 from relucvx.oracle.carried import make_room, make_stack
 from relucvx.oracle.cover_kernels import bound_all, halve_all
@@ -32,6 +33,9 @@ class Cover:
     ----------
     form : Form
         Of the first dual point; the forms of others differ from it in their weights alone.
+    deadline : Deadline, optional
+        After it whatever bounds cones raises :class:`relucvx.deadline.OutOfTime`: in many dimensions the first cover alone
+        has more cones than a short limit has time for.
 
     Attributes
     ----------
@@ -56,7 +60,8 @@ class Cover:
     (4, 1.4142)
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, deadline: Deadline | None = None) -> None:
+        self._deadline = deadline or Deadline()
         self._nodes = starting_cones(form).copy()
         self.size = len(self._nodes)
         dim = self._nodes.shape[1]
@@ -124,6 +129,7 @@ class Cover:
         tilts = np.empty((count if with_atoms else 0, dim, c))
 
         def one(begin: int) -> None:
+            self._deadline.check()
             part = slice(begin, begin + PIECE)
             bound_all(
                 rows, *self._scratch(), self._nodes, chosen[part], bounds[part], points[part],

@@ -7,9 +7,11 @@ import relucvx as rx
 from relucvx.certificate import prove_dual
 from relucvx.certificate.relaxed_program import descend_coordinates, provable_dual
 from relucvx.deadline import Deadline
-from relucvx.program.duality import residual
+from relucvx.oracle import cover
+from relucvx.program.duality import balance_dual, residual
 from relucvx.program.objective import fit
 from relucvx.solver import solve_problem
+from relucvx.threads import using_jobs
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((30, 5))
@@ -95,3 +97,15 @@ def test_coordinate_descent_ends_where_no_coordinate_can_win(free):
         assert r.reshape(6, 2).sum(axis=0) + decay * b == pytest.approx(0.0, abs=1e-8)
     else:
         assert not b.any()
+
+
+def test_time_that_ends_inside_the_first_cover_ends_it(monkeypatch):
+    """In many dimensions it alone takes seconds, whatever the limit: the clock is looked at between its pieces."""
+    problem = posed({"Y": Y, "bias": "free"})
+    start, pieces, whole = residual(problem, np.zeros_like(problem.Y)), [], cover.bound_all
+    monkeypatch.setattr(cover, "PIECE", 10)
+    monkeypatch.setattr(cover, "bound_all", lambda *args: (pieces.append(1), whole(*args)))
+    with using_jobs(1):
+        point = provable_dual(problem, start, problem.null_network(), Looks(3))
+    assert len(pieces) == 3
+    assert np.array_equal(point, balance_dual(problem, start))
