@@ -24,6 +24,7 @@ from relucvx.later import later
 
 fcntl = later("fcntl")
 pandas = later("pandas")
+torch = later("torch")
 
 CAUSES = {
     errno.ENOSPC: "the disk is full",
@@ -171,6 +172,19 @@ def write_arrays(path: str | os.PathLike[str], arrays: dict[str, Any]) -> Path:
     """
     with replacing(path) as stream:
         np.savez_compressed(stream, **arrays)
+    return Path(path)
+
+
+def write_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> Path:
+    """Write the state dict of a torch module; see :func:`write_bytes`.
+
+    Raises
+    ------
+    DataFileError
+        When it cannot be written.
+    """
+    with replacing(path) as stream:
+        torch.save(dict(state), stream)
     return Path(path)
 
 

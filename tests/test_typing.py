@@ -23,6 +23,11 @@ reveal_type(sol.certificate.rel_gap)
 reveal_type(rx.certify(sol.network, problem))
 reveal_type(rx.train(problem, optimizer=rx.training.Adam(learning_rate=0.01)))
 rx.solve(X, y, 0.1, biass="all")
+model = rx.ConvexReLURegressor(beta=0.1).fit(X, y)
+reveal_type(model)
+reveal_type(model.certificate_.lower)
+reveal_type(rx.ConvexReLUPathCV(rx.ConvexReLUClassifier(), betas=5).fit(X, y).path_)
+rx.ConvexReLUClassifier(width=10)
 """
 
 
@@ -48,7 +53,9 @@ def test_completion_lists_the_doors():
 @pytest.mark.slow
 def test_a_strict_script_sees_real_types(tmp_path):
     pytest.importorskip("mypy")
-    (tmp_path / "script.py").write_text(SCRIPT)
+    # and every public name, of which none is unknown or anything at all
+    names = "".join(f"rx.{name}\n" for name in rx.__all__)
+    (tmp_path / "script.py").write_text(SCRIPT + names)
     root = Path(rx.__file__).parents[1]
     # an editable install is found by Python through a hook, which mypy does not follow
     hint = {} if "site-packages" in root.parts else {"MYPYPATH": str(root)}
@@ -58,3 +65,6 @@ def test_a_strict_script_sees_real_types(tmp_path):
     )  # fmt: skip
     for expected in ("relucvx.solution.Solution", '"float"', "Certificate", "Runs", 'did you mean "bias"?'):
         assert expected in done.stdout, done.stdout
+    for expected in ("ConvexReLURegressor", "list[relucvx.solution.Solution]", 'Unexpected keyword argument "width"'):
+        assert expected in done.stdout, done.stdout
+    assert not [line for line in done.stdout.splitlines() if "has no attribute" in line]

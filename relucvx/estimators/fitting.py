@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -87,7 +87,7 @@ class ConvexReLU(BaseEstimator):
         raise NotImplementedError
 
     # ------------------------------------------------------------------ fit
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Find the best network of any width, and prove how good it is.
 
         Parameters
@@ -146,7 +146,7 @@ class ConvexReLU(BaseEstimator):
             verbose=as_flag(self.verbose, "verbose"),
         )
 
-    def _walk(self, X: Any, y: Any, sample_weight: Any, shares: Iterable[float], limit: Any) -> Iterator[Any]:
+    def _walk(self, X: Any, y: Any, sample_weight: Any, shares: Iterable[float], limit: Any) -> Iterator[Self]:
         """This estimator, fitted at one strength after the other, each begun at the one before.
 
         ``shares`` are strengths for a loss that is a mean: they are multiplied by the total weight.

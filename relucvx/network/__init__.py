@@ -1,7 +1,7 @@
 """Networks as values, their conversion from and to torch, and function-preserving transforms."""
 
 from relucvx.network.activations import SMOOTH, SmoothActivation, is_exact, resolve_activation
-from relucvx.network.convert import as_network, from_torch, to_torch
+from relucvx.network.convert import as_network, from_torch, save_state_dict, to_torch
 from relucvx.network.deep import DeepNetwork
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
@@ -34,6 +34,7 @@ __all__ = [
     "prune",
     "read_layers",
     "resolve_activation",
+    "save_state_dict",
     "to_torch",
 ]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from relucvx.conversion import as_path
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
@@ -12,6 +15,7 @@ from relucvx.network.pooled import PooledReLU
 from relucvx.network.sklearn_reading import from_sklearn, is_sklearn_mlp
 from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.network.unfolding import as_pair
+from relucvx.results import write_state
 from relucvx.types import Activation, as_activation
 
 ACCEPTED = "a torch module that is Linear, ReLU or LeakyReLU, Linear"
@@ -178,6 +182,56 @@ def to_torch(
     from relucvx.network.torch_writing import sequential
 
     return sequential([(net.weights_in, net.bias_in), (net.weights_out.T, net.bias_out)], phi)
+
+
+def save_state_dict(net: TwoLayerReLU, path: str | os.PathLike[str]) -> Path:
+    """Write a network's weights as the state dict of a torch module, for whoever has torch and not this package.
+
+    ``0.weight`` (m, d), ``0.bias`` (m,), ``2.weight`` (c, m) and ``2.bias`` (c,), in float64; biases only where the network has
+    them: what ``torch.nn.Sequential(Linear(d, m), ReLU(), Linear(m, c))`` loads. Plain arrays need no call: they are the
+    attributes of the network.
+
+    Parameters
+    ----------
+    net : TwoLayerReLU
+    path : str or path
+        Of the file, by custom ending in ``.pt``.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    DataFileError
+        When the file cannot be written.
+    InvalidInputError, UnsupportedError
+        As :func:`to_torch`.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (the numbers are stored exactly).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import torch
+    >>> import relucvx as rx
+    >>> from relucvx.network import save_state_dict
+    >>> net = rx.TwoLayerReLU([[1.0], [-1.0]], [1.0, 1.0])
+    >>> module = torch.nn.Sequential(
+    ...     torch.nn.Linear(1, 2, bias=False), torch.nn.ReLU(), torch.nn.Linear(2, 1, bias=False)
+    ... ).double()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     state = torch.load(save_state_dict(net, f"{folder}/net.pt"))
+    ...
+    >>> module.load_state_dict(state)
+    <All keys matched successfully>
+    >>> module(torch.tensor([[-2.0]], dtype=torch.float64)).item()
+    2.0
+    """
+    return write_state(as_path(path, "path"), to_torch(net).state_dict())
 
 
 def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU | PooledReLU:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from relucvx.errors import InvalidInputError
-from relucvx.network import TwoLayerReLU, as_network, from_torch, to_torch
+from relucvx.errors import DataFileError, InvalidInputError, UnsupportedError
+from relucvx.network import TwoLayerReLU, as_network, from_torch, save_state_dict, to_torch
 
 
 def random_net(seed, m=5, d=3, c=2, bias=(True, True), activation="relu"):
@@ -173,3 +173,23 @@ def test_torch_is_not_imported_for_other_objects():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("bias", [(True, True), (False, False), (True, False)])
+def test_state_dicts_are_what_plain_torch_loads(tmp_path, bias):
+    net = random_net(3, bias=bias)
+    state = torch.load(save_state_dict(net, tmp_path / "net.pt"))
+    module = nn.Sequential(nn.Linear(3, 5, bias=bias[0]), nn.ReLU(), nn.Linear(5, 2, bias=bias[1])).double()
+    module.load_state_dict(state)
+    X = np.random.default_rng(0).standard_normal((7, 3))
+    assert np.allclose(module(torch.tensor(X)).detach().numpy(), net.predict(X), rtol=1e-14)
+
+
+def test_state_dicts_that_cannot_be_written(tmp_path):
+    with pytest.raises(DataFileError, match="the folder does not exist"):
+        save_state_dict(random_net(0), tmp_path / "nowhere" / "net.pt")
+    with pytest.raises(UnsupportedError, match="positive slope 1"):
+        save_state_dict(random_net(0, activation=(0.0, 2.0)), tmp_path / "net.pt")
+    with pytest.raises(InvalidInputError, match="path as text or a path"):
+        save_state_dict(random_net(0), 3)
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from sabotage.bag_faults import FAULTS as BAGS
 from sabotage.band_faults import FAULTS as BANDS
 from sabotage.cover_faults import FAULTS as COVERS
+from sabotage.estimator_faults import FAULTS as ESTIMATORS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.optima_faults import FAULTS as OPTIMA
@@ -12,7 +13,9 @@ from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
 from sabotage.theory_faults import FAULTS as THEORY
 
-FAULTS = (*PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE)
+FAULTS = (
+    *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS,
+)  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
