@@ -30,7 +30,7 @@ HELD = {
     rx.lift_network: "ConvexPrimal",
     rx.train: "Runs Run",
     rx.sweep: "Sweep",
-    rx.compare: "Comparison Prediction Row Finding",
+    rx.compare: "Comparison Prediction Row Finding Made Names",
     rx.PooledReLU: "PooledReLU",
     rx.DeepNetwork: "DeepNetwork",
     metrics.ccgp: "FactorScore",
@@ -165,7 +165,7 @@ NOT_DRAWN = {
         "Problem TextbookInstance TwoLayerReLU"
     ),
     "words": "Citation",
-    "part of a result that is drawn": "Continuum Envelope Knot Triple",
+    "part of a result that is drawn": "Continuum Envelope Made Names Knot Triple",
     "closed forms, whose kernels a comparison draws": "OptimalFamily Prediction",
 }
 """Classes without ``plot``, and why."""
