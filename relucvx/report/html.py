@@ -31,7 +31,8 @@ VERDICTS = {"holds": "holds", "does not hold": "fails", "partly": "partly"}
 """Style of each verdict."""
 
 STATISTICS = {
-    "nc1_quotient": "tr S_W/tr S_B", "parallelism": "parallelism", "distance": "distance of kernels from the one found",
+    "nc1_quotient": "tr S_W/tr S_B", "nc1": "NC1", "parallelism": "parallelism",
+    "distance": "distance of kernels from the one found",
 }  # fmt: skip
 """What is asked over all optima, as it is called."""
 

@@ -1,5 +1,6 @@
 """The HTML report: one file, nothing to load, everything said."""
 
+import dataclasses
 import itertools
 import math
 import re
@@ -10,8 +11,10 @@ import pytest
 from report.markup import read
 
 import relucvx as rx
+from relucvx._statistics import StatisticRange
 from relucvx.errors import DataFileError
-from relucvx.report.html import number, page
+from relucvx.report.html import number, page, summary
+from relucvx.report.uniqueness import KernelUniqueness, no_ranges
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +121,45 @@ def test_a_page_without_figures_still_has_every_word(found, text, tmp_path):
     assert "<svg" not in bare
     words = "".join(read(bare).words)
     assert all(finding.text in words for finding in found.findings)
+
+
+def ranged(found, *ranges):
+    """The comparison where the kernel is not known to be unique, with these ranges over all optima."""
+    return dataclasses.replace(found, uniqueness=KernelUniqueness(None, "nobody knows"), ranges=ranges)
+
+
+def interval(statistic, lower, upper):
+    return StatisticRange(statistic, lower, upper, 0.15, 0.15, 0.0, 1.0, {}, rx.Scope.ALL_PATTERNS, 3.0)
+
+
+def test_intervals_stand_where_nothing_is_decided(found):
+    told = page(ranged(found, interval("nc1_quotient", 0.1, 0.2), interval("parallelism", -1.0, 1.0)), figures=False)
+    words = " ".join(read(told).words)
+    assert "Over all optima" in words
+    assert "0.1 to 0.2" in words
+    assert words.count("no bound in this time") == 1
+    assert 'kernel_statistic(solution, "nc1_quotient"' in words
+    assert "not known to be unique" in words
+    unique = page(dataclasses.replace(found, uniqueness=KernelUniqueness(True, "it is")), figures=False)
+    assert "Over all optima" not in unique
+
+
+def test_a_page_says_why_there_is_no_interval(found):
+    assert "Not asked" in page(ranged(found), figures=False)
+    free = dataclasses.replace(found.solution, problem=dataclasses.replace(found.problem, bias="free"))
+    assert "free bias" in no_ranges(free, ())
+    wide = dataclasses.replace(found.solution, certificate=dataclasses.replace(found.solution.certificate, rel_gap=0.1))
+    assert "a gap of 0.1" in no_ranges(wide, ())
+    assert no_ranges(wide, (interval("distance", 0.0, 1.0),)) == ""
+
+
+def test_the_first_sentence_claims_what_is_proven(found):
+    assert summary(found).startswith("Proven: the best network of any width has an objective p* between")
+    assert "All of the 2 networks that were compared are within" in summary(found)
+    c = dataclasses.replace(found.solution.certificate, lower=0.5, rel_gap=0.6)
+    rows = tuple(dataclasses.replace(row, reached=k == 0) for k, row in enumerate(found.rows))
+    open_ = dataclasses.replace(found, solution=dataclasses.replace(found.solution, certificate=c), rows=rows)
+    assert summary(open_).startswith("Not proven: the best network found has")
+    assert "One of the 2 networks that were compared is within" in summary(open_)
+    one = dataclasses.replace(found, rows=rows[1:], networks=found.networks[1:])
+    assert "The one network that was compared is not proven to be within" in summary(one)
