@@ -24,6 +24,7 @@ def test_new_figures_are_pyplots_unless_they_are_unseen():
     assert len(plt.get_fignums()) == len(before) + 1
 
 
+@pytest.mark.slow
 def test_a_script_saves_and_shows(tmp_path):
     code = (
         "import sys, relucvx as rx\n"
