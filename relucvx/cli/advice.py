@@ -44,7 +44,7 @@ def translated(parts: Explanation, options: Collection[str]) -> str:
         if shell.split()[0] in options:
             fix = fix.replace(python, shell)
     fix = KEYWORD.sub(lambda match: _option(match, options), fix)
-    if fix.startswith(SHELL) or not PYTHON.search(_without_options(fix)) or fix.startswith("in Python"):
+    if fix.startswith(SHELL) or not PYTHON.search(_without_options(fix)) or re.match(r"in (Python|\S+):", fix):
         return fix
     return f"in Python: {fix}"
 
