@@ -8,6 +8,7 @@ from typing import Any
 from relucvx.errors import ClusterError, InvalidInputError, RelucvxError, explain
 from relucvx.executors import Batch, Lost, as_executor, configured, processes
 from relucvx.interrupts import listening
+from relucvx.progress import watched
 from relucvx.threads import as_jobs, using_jobs
 
 POLL = 0.1
@@ -142,8 +143,8 @@ def ended(executor: Any, calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int
 
 
 def call(function: Any, task: tuple[Any, ...], options: dict[str, Any], n_jobs: int) -> Any:
-    """One call, where it runs; proofs in it use so many threads, whatever the machine has."""
-    with using_jobs(n_jobs):
+    """One call, where it runs; proofs in it use so many threads, whatever the machine has, and draw no bar there."""
+    with using_jobs(n_jobs), watched("", False, None):
         return function(*task, **options)
 
 

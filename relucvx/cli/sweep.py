@@ -75,7 +75,7 @@ def sweep(
     if dry_run:
         _list(_asked(grid, options, {"out": folder, "dry_run": True}), str(grid), as_json, again)
     with executors.connected(scheduler) as client, output.progress("sweep", 1e-6) as callback:
-        where = {"out": folder, "n_jobs": jobs, "executor": client, "callback": callback}
+        where = {"out": folder, "n_jobs": jobs, "executor": client, "callback": callback, "progress": False}
         found, cut = so_far(lambda: _asked(grid, options, where))
     if cut and not as_json:
         done = len(found.rows) - len(found.missing)

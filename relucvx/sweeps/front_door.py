@@ -21,7 +21,7 @@ from relucvx.progress import Shown, as_progress, watched
 from relucvx.sweeps import work
 from relucvx.sweeps.cost import remaining
 from relucvx.sweeps.grid import Cell, Grid, as_grid
-from relucvx.sweeps.progress import Callback, SweepProgress
+from relucvx.sweeps.progress import SweepProgress
 from relucvx.sweeps.store import FILE, OPTIMUM, SCALE, TRAINED, Store, folder_of, reading, working
 from relucvx.sweeps.table import MISSING, Sweep, rows_of, stored_rows
 from relucvx.threads import as_jobs
@@ -86,7 +86,7 @@ def sweep(
     callback : callable, optional
         Sees a :class:`SweepProgress` as cells finish; returning True stops.
     progress : {"auto", True, False}
-        As in :func:`relucvx.solve`.
+        As in :func:`relucvx.solve`: a bar over the rows that are there.
     executor, n_jobs
         Where cells are computed, as in :func:`relucvx.for_each`: a pool or a Dask client, else so many processes, else what
         ``joblib.parallel_config`` says. ``n_jobs=1`` computes them here, one after the other.
@@ -133,15 +133,14 @@ def sweep(
                0.6 trained     1    4.2       True
     """
     limit = None if time_limit is None else as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)")
-    elsewhere, folder, bar = as_executor(executor), folder_of(out), watched("sweep", progress, callback)
+    elsewhere, folder, bar = as_executor(executor), folder_of(out), as_progress(progress)
     as_jobs(n_jobs)
-    as_progress(progress)
     as_callable(callback, "callback")
     grid = as_grid(data, beta_fraction, beta, loss, bias, activation, width, seeds, training, tol)
     _check_training(grid)
     if as_flag(dry_run, "dry_run"):
         return _table(grid, reading(folder), limit)
-    with working(folder) as store, bar as watch:
+    with working(folder) as store, watched("sweep", bar, callback) as watch:
         run = _Run(grid, store, limit, watch, {"executor": elsewhere, "n_jobs": n_jobs})
         with carrying(lambda _: _table(grid, store, limit)):
             run.go()
@@ -225,7 +224,7 @@ class _Run:
     """One call: scales first, of which strengths are shares, and then everything else in the order of the grid."""
 
     def __init__(
-        self, grid: Grid, store: Store, limit: float | None, watch: Callback | None, where: dict[str, Any]
+        self, grid: Grid, store: Store, limit: float | None, watch: Callable[..., Any] | None, where: dict[str, Any]
     ) -> None:
         self.grid, self.store, self.limit, self.watch, self.where = grid, store, limit, watch, where
         self.began = time.monotonic()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,6 @@ class SweepProgress:
     latest: str
 
     def bar(self, tol: float) -> tuple[str, float | None]:
-        """What a progress bar shows: what has just finished, and the share of the cells that are there."""
-        return f"{self.cells} of {self.total} cells, {self.latest}".rstrip(", "), self.cells / max(self.total, 1)
-
-
-Callback = Callable[[SweepProgress], Any]
+        """What a bar shows: rows that are there out of all."""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.cells} of {self.total} cells{failed}; {self.latest}", self.cells / max(self.total, 1)

@@ -42,7 +42,7 @@ def scale(problem: Problem) -> dict[str, Any]:
 
 def optimum(problem: Problem, tol: float, limit: float | None) -> dict[str, Any]:
     """The certified optimum."""
-    sol = solve(problem, tol=tol, time_limit=limit)
+    sol = solve(problem, tol=tol, time_limit=limit, progress=False)
     proof = sol.certificate
     return {
         "beta": float(problem.beta), "upper": float(proof.upper), "lower": float(proof.lower), "gap": float(proof.gap),
@@ -55,7 +55,7 @@ def trained(
     problem: Problem, width: int, seeds: tuple[int, ...], options: dict[str, Any], limit: float | None
 ) -> dict[str, Any]:
     """Networks trained together, each with an upper bound on its own objective."""
-    runs = training.train(problem, width=width, seeds=seeds, time_limit=limit, n_jobs=1, **options)
+    runs = training.train(problem, width=width, seeds=seeds, time_limit=limit, n_jobs=1, progress=False, **options)
     return {
         "beta": float(problem.beta), "limit": limit,
         "runs": [

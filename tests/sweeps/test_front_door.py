@@ -288,7 +288,7 @@ def test_errors_come_before_the_work(monkeypatch):
         ({"time_limit": -1.0}, "time_limit"),
         ({"executor": 3}, "executor"),
         ({"callback": 3}, "callback"),
-        ({"progress": 3}, 'progress to be "auto", True or False'),
+        ({"progress": 3}, 'progress to be "auto"'),
         ({"data": {}}, "data, each under a name"),
         ({"data": 3}, "data by name"),
         ({"data": "irsi"}, "iris"),
