@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import queue
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -293,4 +295,16 @@ class Batch:
 
 def processes(count: int) -> Any:
     """A pool of so many processes, which outlives the call and is used again by the next."""
-    return loky.get_reusable_executor(max_workers=count, timeout=60)
+    return loky.get_reusable_executor(max_workers=count, timeout=60, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when the one that began it is gone, which says nothing to anybody when it is killed."""
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    # what is computed here is for nobody: no ordinary end, which would wait for it
+    os._exit(1)
