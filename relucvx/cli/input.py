@@ -86,7 +86,7 @@ class Source:
             # a table is prepared as it is read, so that what was done is known; recipes below
             "components": self.components if kind != "recipe" else None,
             "standardize": self.standardize if kind != "recipe" else None,
-            "one_hot": coding if self._coded(kind) and self.one_vs_rest is None else None,
+            "one_hot": coding if lookup.has_classes(self.data) and self.one_vs_rest is None else None,
             "groups": self.bags.groups,
         }
         options = {name: value for name, value in given.items() if value is not None}
@@ -95,10 +95,6 @@ class Source:
         if kind == "recipe":
             found = found.prepared(standardize=bool(self.standardize), components=self.components)
         return self.bags.cut(thinned(found, self.samples))
-
-    def _coded(self, kind: str) -> bool:
-        """Whether classes among these data are coded as the loss wants them."""
-        return kind == "file" or (kind == "embedded" and self.data != "diabetes") or self.data.startswith("images")
 
     def named(self, found: Dataset) -> str:
         """A title for the data."""

@@ -68,6 +68,18 @@ def kind_of(word: str) -> str:
     return "embedded" if word in embedded.EMBEDDED else "recipe"
 
 
+def has_classes(word: str) -> bool:
+    """Whether classes among the data of this name can be coded as a loss takes them (``one_hot=``).
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: theorem (a definition).
+    """
+    kind = kind_of(word)
+    return kind == "file" or (kind == "embedded" and word != "diabetes") or word.partition(":")[0] == "images"
+
+
 def get(name_or_path: str | os.PathLike[str], *, rng: Rng = 0, **options: Any) -> Dataset:
     """Find a dataset by name, recipe or path.
 

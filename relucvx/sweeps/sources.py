@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relucvx import datasets
 from relucvx.conversion import shown
-from relucvx.datasets import Dataset
+from relucvx.datasets import Dataset, lookup
 from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss
 
@@ -23,6 +22,7 @@ class Source:
 
     name: str
     given: Any
+    known: dict[str, Dataset] = field(default_factory=dict, compare=False)
 
     def read(self, loss: Loss) -> tuple[Any, Any, dict[str, Any]]:
         """Inputs, targets as the loss takes them, and how samples that are bags read their rows."""
@@ -43,14 +43,15 @@ class Source:
 
     def _looked_up(self, loss: Loss) -> Dataset:
         """A data set by its name, with classes coded as the loss takes them (see ``Loss.one_hot``)."""
-        options = dict(self.given)
+        options, coding = dict(self.given), loss.one_hot
         word = str(options.pop("name"))
-        coded = word in datasets.EMBEDDED or word.partition(":")[0] == "images"
-        if coded and word != "diabetes" and options.get("one_vs_rest") is None and loss.one_hot is not None:
-            options.setdefault("one_hot", loss.one_hot)
-        if loss.one_hot and word.lower().endswith(".csv"):
-            options.setdefault("classes", True)
-        return datasets.get(word, **options)
+        if coding is not None and lookup.has_classes(word) and options.get("one_vs_rest") is None:
+            options.setdefault("one_hot", coding)
+        # read once: several losses take the same
+        key = repr(options.get("one_hot"))
+        if key not in self.known:
+            self.known[key] = lookup.get(word, **options)
+        return self.known[key]
 
 
 def as_sources(data: Any) -> list[Source]:

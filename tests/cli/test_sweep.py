@@ -18,9 +18,11 @@ bias = "none"
 [data.points]
 name = "points.csv"
 target = "y"
+classes = false
 
 [data.same]
 file = "points.csv"
+classes = false
 """
 
 
@@ -81,7 +83,7 @@ def test_the_message_of_an_interruption_works_when_typed(grid, monkeypatch):
 
 
 def test_failed_cells_are_said(grid):
-    grid.write_text(GRID + '\n[data.flat]\nfile = "flat.csv"\n')
+    grid.write_text(GRID + '\n[data.flat]\nfile = "flat.csv"\nclasses = false\n')
     Path("flat.csv").write_text("x,y\n1,0\n2,0\n")
     code, out, _ = run("sweep", grid, "--jobs", "1")
     assert code == 2

@@ -14,7 +14,7 @@ COMMANDS = list(dict.fromkeys((tuple(words), code) for page in PAGES.values() fo
 
 def takes_seconds(words):
     """Whether a command ends within seconds."""
-    return words[0] in QUICK or "--help" in words or "--list" in words
+    return words[0] in QUICK or bool({"--help", "--list", "--dry-run"} & set(words))
 
 
 BY_VERB = {words[0]: (words, code) for words, code in reversed(COMMANDS) if takes_seconds(words)}
@@ -32,12 +32,15 @@ def folder(tmp_path_factory):
         ",".join(map(str, row)) for row in np.column_stack([rows, prices.round(-2)])
     )
     (here / "data.csv").write_text(text + "\n")
+    # files that a page shows, such as grids
+    for block in (block for page in PAGES.values() for block in blocks(page) if block.kind == "toml" and block.caption):
+        (here / block.caption).write_text(block.text)
     return here
 
 
 def test_there_are_commands_of_every_verb_and_of_every_exit_code():
     assert {words[0] for words, _ in COMMANDS} >= {
-        "compare", "train", "verify", "solve", "certify", "path", "patterns", "profile", "regions",
+        "compare", "train", "verify", "solve", "certify", "path", "patterns", "profile", "regions", "sweep",
     }  # fmt: skip
     assert {code for _, code in COMMANDS} == {0, 1, 2}
 
