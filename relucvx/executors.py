@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -127,12 +127,17 @@ def connected(address: str | None) -> Iterator[Any]:
 
 
 def configured(count: int) -> tuple[Any, int]:
-    """What ``joblib.parallel_config`` asks for, if it does: (a Dask client or None, processes of this machine)."""
+    """What ``joblib.parallel_config`` asks for, if it does: (a Dask client, threads, or None for processes; how many)."""
     if "joblib" not in sys.modules:  # then nobody has configured it
         return None, count
     backend, jobs = joblib.parallel.get_active_backend()
+    count = count if jobs is None else backend.effective_n_jobs(jobs)
     client = getattr(backend, "client", None)
-    return client if is_cluster(client) else None, count if jobs is None else backend.effective_n_jobs(jobs)
+    if is_cluster(client):
+        return client, count
+    # one of several threads, which end when nobody holds them any more
+    threads = isinstance(backend, joblib.parallel.ThreadingBackend) and count > 1
+    return ThreadPoolExecutor(count) if threads else None, count
 
 
 def size(given: Any) -> int:

@@ -3,10 +3,12 @@
 import concurrent.futures
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -170,3 +172,25 @@ def test_a_scheduler_that_is_not_there_is_said_soon(address, monkeypatch):
     with pytest.raises(ClusterError, match="expected a Dask scheduler at"), connected(address):
         pass
     assert time.monotonic() - began < 20.0
+
+
+ORPHAN = """
+import os, time
+from relucvx.executors import processes
+future = processes(1).submit(os.getpid)
+print(future.result(), flush=True)
+processes(1).submit(time.sleep, 600)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_processes_end_with_the_one_that_began_them():
+    run = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    worker = int(run.stdout.readline())
+    run.kill()
+    run.communicate()
+    end = time.monotonic() + 60.0
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)

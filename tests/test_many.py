@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -99,6 +100,14 @@ def test_joblib_says_how_many_processes():
         assert len({pid for _, pid in rx.for_each(process, range(20))} - {os.getpid()}) in (1, 2)
     with joblib.parallel_config(backend="loky", n_jobs=1):
         assert {pid for _, pid in rx.for_each(process, range(3))} == {os.getpid()}
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert {pid for _, pid in rx.for_each(process, range(3))} == {os.getpid()}
+        assert threading.get_ident() not in {thread for _, thread in rx.for_each(in_thread, range(3))}
+
+
+def in_thread(k):
+    """Which thread makes a call."""
+    return threading.get_ident()
 
 
 def process(k):

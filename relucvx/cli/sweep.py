@@ -13,6 +13,7 @@ import typer
 import relucvx as rx
 from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED
+from relucvx.cli.manners import print_json
 from relucvx.cli.options import Json, Scheduler
 from relucvx.cli.saving import Saving, so_far
 from relucvx.errors import DataFileError, InvalidInputError, explain
@@ -145,9 +146,7 @@ def _show(found: Sweep, name: str, as_json: bool, plot: str | None, folder: Path
     # nobody waits for drawings after Ctrl-C
     figure = None if cut else saving.save(folder / "figure.png", lambda path: _draw(found, path, plot))
     if as_json:
-        output.print_json(
-            {**_facts(found), "interrupted": cut, "rows": list(found.rows), "table": table, "figure": figure}
-        )
+        print_json({**_facts(found), "interrupted": cut, "rows": list(found.rows), "table": table, "figure": figure})
     else:
         output.show(name, _summary(found))
         _print(found.rows[:LONGEST], _varying(found), ("upper", "rel_gap", "status"))
@@ -165,7 +164,7 @@ def _show(found: Sweep, name: str, as_json: bool, plot: str | None, folder: Path
 def _list(found: Sweep, name: str, as_json: bool, again: str) -> None:
     """The cells and what they may take; leaves by code 0, as nothing was to be certified."""
     if as_json:
-        output.print_json({**_facts(found), "rows": list(found.rows)})
+        print_json({**_facts(found), "rows": list(found.rows)})
     else:
         output.show(name, _summary(found))
         _print(found.rows, _varying(found), ("status",))

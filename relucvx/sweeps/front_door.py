@@ -111,8 +111,8 @@ def sweep(
     being computed is computed again. Ctrl-C leaves as :class:`relucvx.Interrupted`, whose ``result`` is the table so far.
 
     The table does not depend on the order in which cells finish, nor on where and how many at a time they are computed,
-    seconds aside, as long as no time limit cuts one. Seeds of one width train together, and the last digits of a run depend on
-    which; so seeds that are added later give what they would give by themselves.
+    seconds and the last digits of float64 aside, as long as no time limit cuts one. Seeds of one width train together, and a
+    run depends a little on which; so seeds that are added later give what they would give by themselves.
 
     A piece of work that ends with an error is a row with status FAILED, and does not stop the others.
 

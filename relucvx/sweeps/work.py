@@ -23,7 +23,7 @@ SCALE_SECONDS = 60.0
 def work(function: Callable[..., dict[str, Any]], problem: Problem, given: dict[str, Any]) -> dict[str, Any]:
     """What a piece of work finds, with its seconds; or its error, which is an answer.
 
-    One thread of BLAS whatever the problem's size, so that sums are made in one order and cells are the same everywhere.
+    One thread of BLAS whatever the problem's size, so that cells are the same everywhere to the last digits.
     """
     began = time.perf_counter()
     try:

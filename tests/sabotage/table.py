@@ -11,10 +11,11 @@ from sabotage.plane_faults import FAULTS as PLANE
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
+from sabotage.sweep_faults import FAULTS as SWEEPS
 from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
-    *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS,
+    *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
 )  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
