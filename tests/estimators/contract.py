@@ -19,7 +19,7 @@ def examined(seconds=SECONDS):
     """The three estimators, and the third with classes."""
     strong = {**STRONG, "time_limit": seconds}
     regressor, classifier = rx.ConvexReLURegressor(**strong), rx.ConvexReLUClassifier(**strong)
-    path = {"betas": [30.0, 10.0], "cv": 3, "time_limit": seconds}
+    path = {"betas": 2, "beta_fraction": 0.6, "cv": 3, "time_limit": seconds / 2}
     return [
         regressor,
         classifier,
