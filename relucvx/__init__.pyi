@@ -38,6 +38,7 @@ from relucvx.citing import Citation as Citation
 from relucvx.citing import cite as cite
 from relucvx.errors import Interrupted as Interrupted
 from relucvx.errors import RelucvxError as RelucvxError
+from relucvx.errors import ScaleWarning as ScaleWarning
 from relucvx.estimators import ConvexReLUClassifier as ConvexReLUClassifier
 from relucvx.estimators import ConvexReLUPathCV as ConvexReLUPathCV
 from relucvx.estimators import ConvexReLURegressor as ConvexReLURegressor
@@ -54,6 +55,8 @@ from relucvx.network import patches as patches
 from relucvx.network import prune as prune
 from relucvx.network import to_torch as to_torch
 from relucvx.path import BetaPath as BetaPath
+from relucvx.prediction import Predictions as Predictions
+from relucvx.prediction import predict as predict
 from relucvx.program import ConvexProgram as ConvexProgram
 from relucvx.program import GatedRelaxation as GatedRelaxation
 from relucvx.program import InterpolationProgram as InterpolationProgram

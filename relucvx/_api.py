@@ -21,6 +21,7 @@ from relucvx.network import PooledReLU, TwoLayerReLU, as_network
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
 from relucvx.program.problem import Problem
+from relucvx.program.scale import warned_of_scale
 from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.solver import (
@@ -139,6 +140,7 @@ def solve(
     True
     """
     elsewhere, problem = as_executor(executor), as_problem(X, Y, beta, **options)
+    warned_of_scale(problem, problem.beta)
     log = IterationLog(callback) if as_flag(verbose, "verbose") else None
     with using_jobs(n_jobs), watched("solving", progress, log or callback, tol, quiet=log is not None) as told:
         found = solve_posed(problem, tol, time_limit, solver, start, told, rng, elsewhere, backend)
@@ -245,7 +247,7 @@ def interpolate(
     >>> round(sol.objective, 6), sol.network.predict(X).round(6).tolist()  # two neurons, each of norm 1
     (2.0, [2.0, 1.0, 1.0, 2.0])
     """
-    data = as_fit(X, Y, **options)
+    data = warned_of_scale(as_fit(X, Y, **options))
     budget = Budget(data, tol, time_limit)
     found: tuple[Problem, SolverResult] | None = None
 
@@ -336,6 +338,7 @@ def certify(
     if not isinstance(X, Problem) and options.get("activation") is None:
         options["activation"] = net.activation
     problem = as_problem(X, Y, beta, **options)
+    warned_of_scale(problem, problem.beta)
     inner = problem.inner(net)
     tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
 

@@ -18,6 +18,7 @@ from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, listening
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.program.scale import warned_of_scale
 from relucvx.progress import Shown, watched
 from relucvx.threads import as_jobs, using_jobs
 from relucvx.types import ArrayLike, Rng
@@ -104,6 +105,7 @@ def beta_band(
     elsewhere, tol, deadline = as_executor(executor), as_fraction(tol, "tol"), Deadline.of(time_limit)
     with using_jobs(n_jobs), using_executor(elsewhere), listening():
         lo, hi = _interval(base, lo, hi, resume, deadline)
+    warned_of_scale(base, lo)
     work = Refinement(dataclasses.replace(base, beta=hi), lo, hi, tol, deadline, callback, rng)
     bar = watched("band", progress, callback, tol)
     threads = 1 if n_jobs is None else as_jobs(n_jobs)

@@ -19,6 +19,7 @@ from relucvx.interrupts import carrying, hurried, listening
 from relucvx.path import BetaPath
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.program.scale import warned_of_scale
 from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.solver import (
@@ -78,7 +79,8 @@ def beta_max(
     >>> rx.solve(X, y, beta=1.01 * high).network.width  # nothing pays
     0
     """
-    problem, limit, elsewhere = _of_any_strength(X, Y, options), Deadline.of(time_limit), as_executor(executor)
+    problem = warned_of_scale(_of_any_strength(X, Y, options))
+    limit, elsewhere = Deadline.of(time_limit), as_executor(executor)
     hurry = carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left)))
     with using_jobs(n_jobs), hurry, using_executor(elsewhere):
         return beta_max_interval(problem, time_limit=limit)
@@ -149,6 +151,7 @@ def _solved(
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
         values = as_strengths(betas)
+    warned_of_scale(base, *values.tolist())
     posed = [dataclasses.replace(base, beta=float(beta)) for beta in values]
     ahead = _ahead(
         posed, elsewhere, (tol, time_limit, "auto", None, None, rng), 1 if n_jobs is None else as_jobs(n_jobs)

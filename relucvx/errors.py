@@ -75,6 +75,28 @@ class ProofError(RelucvxError, ValueError):
     """A proof file does not prove what it states, or no proof was found with the cones and the time there were."""
 
 
+class ScaleWarning(UserWarning):
+    """Columns whose sizes differ by more than 1e4, or a strength below 1e-6 of beta_max: the result holds, but is rarely meant.
+
+    Said once by every front door that takes data; :func:`warnings.filterwarnings` silences it.
+
+    Notes
+    -----
+    Status: a convention (no statement). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import relucvx as rx
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     sol = rx.solve([[1.0, 1e6], [2.0, 1e6]], [1.0, 2.0], beta=0.5)
+    ...
+    >>> [str(warning.message).split(" (")[0] for warning in said]
+    ['columns of X differ in size by 5e+05']
+    """
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during long work. Still a ``KeyboardInterrupt``, so that the caller's own loops end; nothing is lost.
 

@@ -15,6 +15,7 @@ import numpy as np
 from relucvx.archive import read_npz
 from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag, as_float, as_number, as_path
+from relucvx.datasets.preparation import Preparation
 from relucvx.errors import DataFileError, RelucvxError, explain
 from relucvx.later import later
 from relucvx.losses import Loss, class_of, restored
@@ -23,6 +24,7 @@ from relucvx.program.duality import gap
 from relucvx.program.objective import check_network, objectives_from_above, stationarity
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
+from relucvx.program.scale import scale_lines
 from relucvx.results import write_arrays
 from relucvx.solver import SolverResult
 from relucvx.solver.iteration_log import history_frame, last_step, read_rows, stored
@@ -30,11 +32,9 @@ from relucvx.types import Array, ArrayLike, Result, Scope, Status
 from relucvx.validation import as_count, as_matrix, as_positive
 
 figures = later("relucvx.metrics.figures")
-
 T = TypeVar("T")
 
 FORMAT = 1  # of saved solutions; another number is refused
-
 MAKERS = {"solution": "solve(X, Y, beta)", "band": "beta_band(X, Y)"}
 """What makes the results that are saved."""
 
@@ -90,6 +90,8 @@ class Certified(Result):
 
     def predict(self, X: ArrayLike) -> Array:
         """Outputs of the network on new samples: what its own ``predict`` returns.
+
+        Samples are as in ``problem.X``, whose columns may be scaled: :func:`relucvx.predict` takes raw rows.
 
         Raises
         ------
@@ -217,7 +219,8 @@ class Solution(Certified):
         )
 
     def __str__(self) -> str:
-        return f"{self.status.name}: {self.status.help}\n{self.network!r}\n{self.certificate}"
+        lines = [f"{self.status.name}: {self.status.help}", repr(self.network), str(self.certificate)]
+        return "\n".join(lines + scale_lines(self.problem, exact="residual" in self.stats))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write problem, network, dual and certificate to one ``.npz`` file (no pickles); returns the path written.
@@ -244,11 +247,13 @@ class Solution(Certified):
         if net.bias_out is not None:
             arrays["bias_out"] = net.bias_out
         certificate = {k: v for k, v in self.certificate.to_dict().items() if k != "dual"}
+        arrays |= {} if p.preparation is None else p.preparation.arrays()
         meta = {
             "format": FORMAT, "beta": p.beta, "loss": p.loss.name, "bias": p.bias,
             "loss_class": class_of(p.loss),
             "activation": [p.activation.slope_neg, p.activation.slope_pos], "scalar_output": p.scalar_output,
             "pooling": bags.kind if bags is not None and isinstance(bags.kind, str) else None,
+            "preparation": None if p.preparation is None else p.preparation.words(),
             "status": self.status.name, "certificate": certificate, "stats": self.stats,
         }  # fmt: skip
         return {"meta": np.array(json.dumps(meta)), **arrays}
@@ -343,6 +348,7 @@ def rebuilt(data: dict[str, np.ndarray], own: Loss | None = None) -> Solution:
     problem = make_problem(
         data["X"], targets[:, 0] if scalar else targets, meta["beta"], loss, meta["bias"],
         tuple(meta["activation"]), data["sample_weight"], data.get("pooling", meta.get("pooling")), data.get("groups"),
+        Preparation.stored(meta["preparation"], data) if meta.get("preparation") else None,
     )  # fmt: skip
     arrays = (data["weights_in"], data["weights_out"], data.get("bias_in"), data.get("bias_out"))
     stated: TwoLayerReLU | PooledReLU

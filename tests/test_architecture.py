@@ -51,7 +51,7 @@ LAYERS = (
     ("oracle",),
     ("solver", "certificate"),
     ("solution",),
-    ("band", "path"),
+    ("band", "path", "prediction"),
     ("_budget", "_given"),
     ("_api",),
     ("_parallel",),

@@ -7,6 +7,7 @@ value in turn; anything but a result or a RelucvxError (a raw exception, a warni
 import inspect
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,12 @@ TASK = {
 FAST = {"tol": 1e-6, "time_limit": 20.0, "rng": 0}
 
 
+def table():
+    """A file of a small table."""
+    Path("table.csv").write_text("a,b,kind\n1,2,u\n3,1,v\n2,5,u\n0,1,v\n")
+    return "table.csv"
+
+
 def without(options, *names):
     """Options but these."""
     return {name: value for name, value in options.items() if name not in names}
@@ -119,6 +126,9 @@ DOORS = {
     },
     rx.load_sweep: lambda: {"out": "nowhere"},
     rx.load: lambda: {"path": "nowhere.npz"},
+    rx.predict: lambda: {
+        "solution": solved(), "rows": X, "delimiter": None, "decimal": None, "header": None, "encoding": None,
+    },
     rx.kernel_curve: lambda: {
         "band": rx.beta_band(X, Y, 0.5, 1.0, tol=0.1), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0,
     },
@@ -264,7 +274,11 @@ DOORS = {
     },
     datasets.load_idx: lambda: {"folder": "nowhere", "part": "train", "n_samples": None, "scale": True},
     datasets.planted: lambda: {"n": 5, "d": 2, "width": 2, "noise": 0.1, "rng": 0, "n_outputs": 1},
-    datasets.read_table: lambda: {"path": "nowhere.csv", "target": None, "columns": None},
+    datasets.read_table: lambda: {
+        "path": table(), "target": None, "columns": None, "drop": None, "delimiter": None, "decimal": None, "header": None,
+        "encoding": None, "classes": None, "one_vs_rest": None, "one_hot": None, "standardize": False, "components": None,
+        "groups": None, "x_key": None, "y_key": None,
+    },
     datasets.sawtooth: lambda: {"depth": 2},
     datasets.sequences: lambda: {"n": 4, "length": 6, "window": 3, "noise": 0.3, "rng": 0},
     datasets.spiral: lambda: {"n": 6, "noise": 0.0, "rng": 0, "turns": 1.0},
@@ -311,8 +325,9 @@ MADE_BY_US = {
     rx.BetaBand, rx.BetaPath, rx.ParallelSolution,
     rx.KernelCurve, rx.KernelRange, rx.StatisticRange,
     rx.Solution, rx.Certificate, rx.OptimalSet, rx.Arrangement, rx.Problem, rx.Relaxation, rx.Comparison, rx.Uniqueness,
-    rx.CheckedProof, rx.Citation, rx.Sweep,
-    rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, datasets.TextbookInstance, kernel.EnergyMinimum,
+    rx.CheckedProof, rx.Citation, rx.Sweep, rx.Predictions, datasets.Preparation,
+    rx.WarmUp, rx.Status, rx.Scope, rx.RelucvxError, rx.Interrupted, rx.ScaleWarning, datasets.TextbookInstance,
+    kernel.EnergyMinimum,
     kernel.OptimalFamily,
     kernel.PreactivationCertificate, kernel.Prediction, kernel.SpikeFree,
 }  # fmt: skip
@@ -400,7 +415,7 @@ def name_of(door):
 OPEN_OPTIONS = ("sample_weight", "learning_rate", "schedule", "batch_size", "max_steps", "tol")
 """Among the options that a door hands on: those for which None stands for a default."""
 
-NEED_FILES = (rx.load, rx.load_band, rx.load_sweep, rx.check_proof, datasets.load_idx, datasets.read_table)
+NEED_FILES = (rx.load, rx.load_band, rx.load_sweep, rx.check_proof, datasets.load_idx)
 WORKS = [d for d in DOORS if d not in NEED_FILES]
 
 

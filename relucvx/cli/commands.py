@@ -1,5 +1,5 @@
 """The command line: ``relucvx patterns | solve | certify | path | sweep | train | compare | report | verify``,
-``profile | regions | prove | check-proof | warmup``.
+``profile | regions | predict | prove | check-proof | warmup``.
 
 Thin over the front doors. Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance,
 3 missing package or licence.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 import relucvx as rx
-from relucvx.cli import output, profile, proofs, regions, report, sweep, theory, verify, warmup
+from relucvx.cli import output, predict, profile, proofs, regions, report, sweep, theory, verify, warmup
 from relucvx.cli.bags import Bags, rows_only
 from relucvx.cli.band import show_band
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
@@ -194,7 +194,12 @@ def certify(
     else:
         old = stored.certificate
         claim = {"stored claim": f"{old.lower:.10g} <= p* <= {old.upper:.10g} (not used)"}
-        rows = {**output.certificate_rows(certificate, tol), "seconds": f"{certificate.seconds:.3g}", **claim}
+        rows = {
+            **output.prepared_rows(task.options),
+            **output.certificate_rows(certificate, tol),
+            "seconds": f"{certificate.seconds:.3g}",
+            **claim,
+        }
         if cut:
             rows["INTERRUPTED"] = "the bounds hold; more time may bring them closer"
         output.show(task.title, rows)
@@ -231,7 +236,7 @@ def path(
     source, bias = or_example(replace(source, bags=bags), data, bias)
     given = None if betas is None else given_strengths(betas)
     # posed at the whole of beta_max, of which the strengths are shares
-    task = pose(source, problem_options(loss, bias, activation), None, 1.0)
+    task = pose(source, problem_options(loss, bias, activation), None, 1.0, None if given is None else min(given))
     if band is not None:
         if given is not None:
             raise InvalidInputError(explain("--band or --betas", "both", "", "--band 1e-3 --smallest 0.01"))
@@ -305,6 +310,7 @@ app.command()(verify.verify)
 app.command()(profile.profile)
 app.command()(regions.regions)
 app.command()(warmup.warmup)
+app.command()(predict.predict)
 app.command()(proofs.prove)
 app.command()(proofs.check_proof)
 

@@ -6,6 +6,7 @@ import atexit
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any, NoReturn, cast
@@ -16,7 +17,7 @@ from typer.core import TyperGroup
 from relucvx import __version__
 from relucvx.cli.advice import in_words_of
 from relucvx.cli.manners import JSON, mannered, print_error
-from relucvx.errors import LicenseError, RelucvxError, TooManyPatternsError, explain
+from relucvx.errors import LicenseError, RelucvxError, ScaleWarning, TooManyPatternsError, explain
 from relucvx.interrupts import hearing, is_interruption, terminable
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3
@@ -55,7 +56,10 @@ class _Commands(TyperGroup):
 
     def _explained(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                # said by the commands in words of their own, before the work
+                warnings.simplefilter("ignore", ScaleWarning)
+                return super().invoke(ctx)
         except _USAGE_ERROR as error:
             cast(Any, error).exit_code = BAD_INPUT
             if ctx.obj:

@@ -15,12 +15,14 @@ from relucvx.later import later
 
 if TYPE_CHECKING:
     from relucvx.datasets import Dataset
+    from relucvx.program import Problem
     from relucvx.solution import Solution
 
 certificates = later("relucvx.certificate")
 lookup = later("relucvx.datasets.lookup")
 losses = later("relucvx.losses")
 np = later("numpy")
+scale = later("relucvx.program.scale")
 validation = later("relucvx.validation")
 
 EXAMPLE = ("iris", "versicolor", "all")
@@ -28,9 +30,6 @@ EXAMPLE = ("iris", "versicolor", "all")
 
 FRACTION = 0.02
 """Strength used when none is given, as a share of beta_max."""
-
-SMALL = 1e-4
-"""Share of beta_max below which a strength was hardly meant: tables of raw units have a beta_max of 1e6 and more."""
 
 BETA_MAX_SECONDS = 1.0
 """Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
@@ -49,12 +48,14 @@ class Reading:
     header: bool | None = None
     encoding: str | None = None
     classes: bool | None = None
+    x_key: str | None = None
+    y_key: str | None = None
 
     def given(self) -> dict[str, Any]:
         """The options of :func:`relucvx.datasets.read_table` that were given."""
         options = {
             "drop": listed(self.drop), "delimiter": self.delimiter, "decimal": self.decimal, "header": self.header,
-            "encoding": self.encoding, "classes": self.classes,
+            "encoding": self.encoding, "classes": self.classes, "x_key": self.x_key, "y_key": self.y_key,
         }  # fmt: skip
         return {name: value for name, value in options.items() if value is not None}
 
@@ -158,20 +159,24 @@ class Task:
         return f"{self.name}: {n} samples{of_rows} x {d} features{outputs}; {network}"
 
 
-def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: float | None) -> Task:
-    """Fix the strength: as given, or as a share of the lower end of beta_max (the upper, if none is found in time)."""
+def pose(
+    source: Source, options: dict[str, Any], beta: float | None, fraction: float | None, least: float | None = None
+) -> Task:
+    """Fix the strength: as given, or as a share of the lower end of beta_max (the upper, if none is found in time).
+
+    ``least`` is the smallest strength that the command will come to, where that is another.
+    """
 
     if beta is not None and fraction is not None:
         raise InvalidInputError(explain("--beta or --beta-fraction", "both", "", "one of them"))
     found = source.read(options["loss"])
     name, options = source.named(found), {**options, **source.bags.options(found)}
+    options |= {} if found.preparation is None else {"preparation": found.preparation}
     problem = rx.make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
     # asked for in any case: a strength means something only beside beta_max
     lo, hi = certificates.beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
     if beta is not None:
-        note = advice(beta, lo, hi)
-        if note:
-            typer.echo(note, err=True)
+        say_scale(problem, beta, lo, hi)
         return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names, found.feature_names)
     share = validation.as_positive(
         FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02"
@@ -180,20 +185,21 @@ def pose(source: Source, options: dict[str, Any], beta: float | None, fraction: 
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
+    say_scale(problem, share * (lo or hi) if least is None else least, lo, hi)
     return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names, found.feature_names)
 
 
-def advice(beta: float, lo: float, hi: float) -> str:
-    """One line where a strength is far from where networks are small and proofs quick; "" elsewhere."""
-    if beta < SMALL * lo:
-        return (
-            f"beta = {beta:g} is {beta / (lo or hi):.1g} of beta_max ({lo:.3g}): nearly no penalty, and a long proof. Try "
-            f"--standardize, which brings the columns to one scale, and --beta-fraction {FRACTION} in place of --beta"
-        )
-    if beta >= hi > 0.0:
-        small = f"--beta-fraction {FRACTION} in place of --beta"
-        return f"beta = {beta:g} is not below beta_max ({hi:.3g}): no neuron pays. Try {small}"
-    return ""
+def say_scale(problem: Problem, beta: float, lo: float, hi: float) -> None:
+    """One line where a strength or the columns are far from where networks are small and proofs quick."""
+    found = scale.findings(problem, beta, lo)
+    fraction = f"--beta-fraction {FRACTION} in place of --beta"
+    fixes = {"columns": "--standardize, which brings the columns to one scale", "beta": fraction}
+    parts = list(found.values())
+    if beta >= hi > 0.0 and beta > lo:
+        parts.append(f"beta = {beta:g} is not below beta_max ({hi:.3g}): no neuron pays")
+        found["beta"] = ""
+    if parts:
+        typer.echo(f"{'; '.join(parts)}. Try {' and '.join(fixes[kind] for kind in found)}", err=True)
 
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:
@@ -214,6 +220,8 @@ def pose_again(stored: Solution, path: Path, beta: float | None = None) -> Task:
     """The problem that a solution file holds, for another strength if one is given."""
     p = stored.problem
     options = {"loss": p.loss, "bias": p.bias, "activation": p.activation, "sample_weight": p.sample_weight}
+    if p.preparation is not None:
+        options["preparation"] = p.preparation
     if p.pooling is not None:
         options |= {"pooling": p.pooling.kind, "groups": p.pooling.groups}
     return Task(str(path), p.X, p.Y[:, 0] if p.scalar_output else p.Y, options, p.beta if beta is None else beta)

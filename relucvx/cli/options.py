@@ -24,7 +24,7 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="iris, wine, diabetes, breast_cancer, digits, planted:100x3, images:3x8, graphs:60x3, … or a file: .csv, .tsv, "
-        ".txt (also .gz), .parquet, .npy, .npz",
+        ".txt (also .gz), .parquet, .mat, .h5, .npz, .npy",
     ),
 ]
 OptionalData = Annotated[
@@ -42,6 +42,8 @@ Delimiter = Annotated[
 ]
 Decimal = Annotated[str | None, typer.Option(help="decimal mark of text, . or ,  [default: seen from the file]")]
 Header = Annotated[bool | None, typer.Option("--header/--no-header", help="whether the first line of text holds names")]
+XKey = Annotated[str | None, typer.Option(help="array of inputs in an .npz, .mat or .h5 file  [default: X]")]
+YKey = Annotated[str | None, typer.Option(help="array of targets in such a file  [default: y]")]
 Encoding = Annotated[str | None, typer.Option(help="of text, e.g. cp1252  [default: utf-8]")]
 Classes = Annotated[
     bool | None,
@@ -118,10 +120,12 @@ def _source(
     decimal: Decimal = None,
     header: Header = None,
     encoding: Encoding = None,
+    x_key: XKey = None,
+    y_key: YKey = None,
     seed: Seed = 0,
 ) -> Source:
     """The data options, for data to be named by the command."""
-    reading = Reading(drop, delimiter, decimal, header, encoding, classes)
+    reading = Reading(drop, delimiter, decimal, header, encoding, classes, x_key, y_key)
     return Source("", target, columns, one_vs_rest, components, standardize, samples, seed, reading=reading)
 
 

@@ -92,10 +92,19 @@ def beta_text(task: Task) -> str:
     return beta if task.range is None else f"{beta} ({beta_max_text(task)})"
 
 
+def prepared_rows(options: dict[str, Any]) -> dict[str, str]:
+    """What was done to the columns, of which the bounds are then."""
+    made = options.get("preparation")
+    if made is None or not made.changes:
+        return {}
+    return {"inputs": f"{made.steps}; objective and bounds are of the problem on these columns"}
+
+
 def solution_rows(task: Task, sol: Solution, tol: float) -> dict[str, str]:
     """The table of ``relucvx solve``."""
     return {
         "beta": beta_text(task),
+        **prepared_rows(task.options),
         "objective": f"{sol.objective:.10g}{'' if sol.certificate.rel_gap <= tol else ' (best found, not proven)'}",
         **certificate_rows(sol.certificate, tol),
         "network": f"{sol.network.width} hidden neurons",

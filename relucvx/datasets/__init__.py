@@ -7,6 +7,7 @@ from relucvx.datasets.files import read_table
 from relucvx.datasets.folding import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor_function, cantornet, sawtooth
 from relucvx.datasets.idx import load_idx
 from relucvx.datasets.lookup import RECIPES, available, get
+from relucvx.datasets.preparation import Preparation
 from relucvx.datasets.structured import graphs, images, sequences
 from relucvx.datasets.synthetic import (
     class_labels,
@@ -25,6 +26,7 @@ __all__ = [
     "RECIPES",
     "SAWTOOTH_SEGMENT",
     "Dataset",
+    "Preparation",
     "TextbookInstance",
     "available",
     "cantor_function",

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.archive import array_names, read_npy, read_npz
-from relucvx.datasets.columns import Columns, indices
+from relucvx.archive import read_npy
+from relucvx.datasets.columns import Columns, Table, indices
 from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.formats.held import INPUTS, TARGETS, Held
 from relucvx.datasets.grouped import grouped
 from relucvx.errors import DataFileError, explain
 from relucvx.types import Array
@@ -37,6 +38,24 @@ def array_of(path: Path, what: str) -> Array:
             explain(f"a matrix (n, columns) in {path}", "an archive of several arrays", "", "rename it to .npz")
         )
     return _real(path, read_npy(path), what)
+
+
+def matrix_of(path: Path, held: Held | None, x_key: object = None) -> Array:
+    """The matrix of an .npy file, or the array of inputs of a file of several.
+
+    Raises
+    ------
+    DataFileError
+        For anything but a matrix of real numbers.
+    """
+    if held is None:
+        X = array_of(path, "the array")
+    else:
+        key = held.key(x_key, INPUTS, "x_key")
+        X = _real(path, held.read([key])[key], key)
+    if X.ndim != 2:
+        raise DataFileError(explain(f"a matrix (n, columns) in {path}", f"shape {X.shape}"))
+    return X
 
 
 def from_npy(path: Path, target: Columns, groups: Any) -> Array | Dataset:
@@ -68,25 +87,51 @@ def from_npy(path: Path, target: Columns, groups: Any) -> Array | Dataset:
     return table
 
 
-def from_npz(path: Path, target: Columns, columns: Columns, groups: Any) -> Dataset:
-    """The data set in an archive: X, the target, and the sample of each row, if it has an array ``groups``."""
-    if not zipfile.is_zipfile(path) and path.read_bytes()[:6] == b"\x93NUMPY":
-        raise DataFileError(explain(f"an archive of arrays in {path}", "one array", "", "rename it to .npy"))
-    keys = array_names(path)
-    wanted = _target_key(path, target, keys)
-    held = "groups" if groups is None and "groups" in keys else groups
-    found = read_npz(path, {"X", wanted, "feature_names", str(held)})
-    X, Y = (_real(path, _member(path, found, key, keys), what) for key, what in (("X", "X"), (wanted, "the target")))
-    labels = array_of(Path(held), "groups") if is_array_file(held) else None
-    if held is not None and labels is None:
-        labels = _member(path, found, str(held), keys)
-    names = [str(s) for s in np.ravel(found["feature_names"])] if "feature_names" in keys else []
+def from_archive(
+    held: Held, target: Columns, columns: Columns, groups: Any, x_key: object = None, y_key: object = None
+) -> Dataset | tuple[Table, Columns]:
+    """What a file of arrays holds: a table of its inputs and targets, and where the targets stand; bags as a data set.
+
+    The columns of a table are those of X that are wanted: indices of others do not reach its targets.
+    """
+    path = held.path
+    x_name = held.key(x_key, INPUTS, "x_key")
+    # digits that are no array's name are a column of the inputs
+    by_name = isinstance(target, str) and (target in held.names or not target.removeprefix("-").isdecimal())
+    if y_key is None and target is not None and not by_name:  # a column of the inputs
+        X = matrix_of(path, held, x_name)
+        table = Table(path, list(X.T))
+        return table, target
+    y_name = held.key(target if y_key is None and by_name else y_key, TARGETS, "y_key", x_name)
+    member = "groups" if groups is None and "groups" in held.names else groups
+    found = held.read([x_name, y_name, "feature_names", str(member)])
+    X, Y = _real(path, found[x_name], x_name), _target(path, found[y_name])
+    if held.is_matlab and Y.ndim == 2 and 1 in Y.shape:
+        Y = Y.ravel()
+    labels = array_of(Path(member), "groups") if is_array_file(member) else None
+    if member is not None and labels is None:
+        labels = np.ravel(_member(path, found, str(member), held.names))
+    names = [str(s) for s in np.ravel(found["feature_names"])] if "feature_names" in found else []
     if X.ndim > 1 and names and len(names) != X.shape[-1]:
         raise DataFileError(explain(f"{X.shape[-1]} feature_names in {path}", f"{len(names)}"))
     if X.ndim > 1 and columns is not None:
         picked = indices(path, columns, names, X.shape[-1])
         X, names = X[..., picked], [names[k] for k in picked] if names else []
-    return assembled(path, X, Y, labels, names)
+    if X.ndim == 2 and labels is None and Y.ndim in (1, 2) and len(X) == len(Y) and 0 not in X.shape + Y.shape:
+        _check_finite(path, X, x_name)
+        _check_finite(path, Y, "the target")
+        stacked = [list(map(str, y)) if Y.dtype.kind == "U" else y for y in (Y[:, None] if Y.ndim == 1 else Y).T]
+        heads = [*names, *([y_name] if len(stacked) == 1 else [f"{y_name} {k}" for k in range(len(stacked))])]
+        table = Table(path, [*X.T, *stacked], heads if names else [])
+        return table, list(range(X.shape[1], table.width)) if Y.ndim == 2 else X.shape[1]
+    return assembled(path, X, _real(path, Y, "the target"), labels, names)
+
+
+def _target(path: Path, array: np.ndarray) -> np.ndarray:
+    """Targets as numbers, or as text where they name classes."""
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    return array if array.dtype.kind == "U" else _real(path, array, "the target")
 
 
 def assembled(path: Path, X: Array, Y: Array, labels: np.ndarray | None, names: list[str]) -> Dataset:
@@ -99,7 +144,10 @@ def assembled(path: Path, X: Array, Y: Array, labels: np.ndarray | None, names: 
             explain(
                 "X of shape (n, d) and a target of shape (n,) or (n, c)" + rows,
                 f"{X.shape} and {Y.shape} in {path}",
-                "bags of rows are (n, p, d) or come with groups, images are (n, h, w) or (n, channels, h, w)",
+                "samples that are columns, as MATLAB has them"
+                if X.ndim == 2 and Y.ndim and len(Y) == X.shape[1]
+                else "bags of rows are (n, p, d) or come with groups, images are (n, h, w) or (n, channels, h, w)",
+                "the transposed array: samples are rows" if X.ndim == 2 and Y.ndim and len(Y) == X.shape[1] else "",
             )
         )
     if labels is not None and labels.shape != (len(X),):
@@ -120,17 +168,6 @@ def assembled(path: Path, X: Array, Y: Array, labels: np.ndarray | None, names: 
     return made if labels is None or per_sample else grouped(path, made, labels)
 
 
-def _target_key(path: Path, target: Columns, keys: list[str]) -> str:
-    if target is not None:
-        return str(target)
-    found = [key for key in ("y", "Y") if key in keys]
-    if len(found) != 1:
-        raise DataFileError(
-            explain(f"one target array, y or Y, in {path}", f"arrays {', '.join(keys) or 'none'}", "", 'target="y"')
-        )
-    return found[0]
-
-
 def _member(path: Path, found: dict[str, np.ndarray], key: str, keys: list[str]) -> np.ndarray:
     if key not in found:
         raise DataFileError(explain(f"an array {key!r} in {path}", f"arrays {', '.join(keys) or 'none'}"))
@@ -145,6 +182,6 @@ def _real(path: Path, array: Any, what: str) -> Array:
 
 
 def _check_finite(path: Path, array: Array, what: str) -> None:
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise DataFileError(explain(f"finite numbers in {path}", f"{array[where]} in {what} at index {where}"))

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from relucvx.conversion import is_word, shown
 from relucvx.datasets.columns import Table
-from relucvx.errors import DataFileError, explain
+from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.labels import is_missing
 from relucvx.types import Array
 
@@ -64,8 +65,12 @@ def numbers(table: Table, chosen: Sequence[int], decimal: str | None = None) -> 
     DataFileError
         For cells that are no numbers; for commas that may be decimal or of thousands, and for both marks in one file; for
         whole numbers beyond 2^53, which are names; for missing values, by their lines, and infinities.
+    InvalidInputError
+        For another decimal mark.
     """
     given = decimal is not None
+    if given and not is_word(decimal, (".", ",")):
+        raise InvalidInputError(explain('decimal to be "." or ","', shown(decimal), "", 'decimal=","'))
     mark = decimal or _decimal_mark(table, chosen)
     said: tuple[str, ...] = () if given or mark == "." else ("decimal comma",)
     out = np.empty((len(table), len(chosen)))

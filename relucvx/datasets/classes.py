@@ -142,6 +142,7 @@ def coded(
     InvalidInputError
         For a class that does not exist, and two ways of coding at once.
     """
+    one_hot = None if one_hot is None else as_flag(one_hot, "one_hot")
     indicator = (labels[:, None] == np.arange(len(names))).astype(np.float64)
     if one_vs_rest is not None:
         if one_hot is not None:

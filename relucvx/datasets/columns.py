@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from relucvx.conversion import as_list, shown
 from relucvx.errors import DataFileError, explain
 
 Column: TypeAlias = int | str
@@ -71,7 +72,8 @@ def indices(path: Path, wanted: Columns, names: Sequence[str], width: int) -> li
     DataFileError
         For columns that do not exist, names that several have, and ranges that can be read in two ways or run backwards.
     """
-    items = [wanted] if isinstance(wanted, (int, str, np.integer)) else list(wanted or [])
+    one = isinstance(wanted, (int, str, np.integer))
+    items = [wanted] if one else [] if wanted is None else as_list(wanted, "columns of a file")
     out = []
     for item in items:
         index = _index(path, item, names, width)
@@ -82,7 +84,7 @@ def indices(path: Path, wanted: Columns, names: Sequence[str], width: int) -> li
         if held is None:
             known = ", ".join(names) if names else "no header"
             raise DataFileError(
-                explain(f"a column of {path}: {known}; or an index from 0 to {width - 1}", f"column {item!r}")
+                explain(f"a column of {path}: {known}; or an index from 0 to {width - 1}", f"column {shown(item)}")
             )
         out.extend(held)
     return list(dict.fromkeys(out))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_list, to_numpy
+from relucvx.conversion import as_flag, as_list, to_numpy
 from relucvx.datasets.preparation import Preparation, fitted
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, read_labels
@@ -45,7 +45,8 @@ class Dataset(Result):
     groups : ndarray of shape (R,) of int, optional
         The sample of each row of X, where samples are bags of unequal size.
     preparation : Preparation, optional
-        How X was made of raw columns, and what the outputs stand for.
+        How X was made of raw columns, and what the outputs stand for. A solution of a problem that is posed on the data set
+        (``relucvx.solve(data, beta=0.1)``) keeps it, so that :func:`relucvx.predict` takes raw rows.
 
     Raises
     ------
@@ -145,7 +146,7 @@ class Dataset(Result):
             For bags of rows of equal size and images; for columns that are all constant, and components outside
             1 … min(n - 1, columns).
         """
-        if not standardize and components is None:
+        if not as_flag(standardize, "standardize") and components is None:
             return self
         if self.X.ndim > 2:
             raise InvalidInputError(explain("a table for standardize and components", repr(self), "", "neither"))
@@ -156,7 +157,8 @@ class Dataset(Result):
             )
         found = fitted(self.X, before.columns, standardize=standardize, components=components)
         kept = {
-            name: getattr(before, name) for name in ("positions", "width", "classes", "target_centre", "target_scale")
+            name: getattr(before, name)
+            for name in ("positions", "width", "classes", "target", "target_centre", "target_scale")
         }
         made = replace(found, **kept)
         X = made(self.X)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_path, is_word, shown
-from relucvx.datasets.arrays import array_of, from_npy, from_npz, is_array_file
+from relucvx.conversion import as_path
+from relucvx.datasets.arrays import array_of, from_archive, from_npy, is_array_file, matrix_of
 from relucvx.datasets.cells import numbers
 from relucvx.datasets.classes import class_column, coded, counted, sorted_classes
-from relucvx.datasets.columns import Columns, Table
+from relucvx.datasets.columns import Columns, Table, indices
 from relucvx.datasets.dataset import Dataset, suggest_beta
+from relucvx.datasets.formats.hdf5 import held_in_hdf5
+from relucvx.datasets.formats.held import Held, held_in_npz
+from relucvx.datasets.formats.matlab import held_in_matlab
 from relucvx.datasets.formats.parquet import read_parquet
 from relucvx.datasets.formats.text import read_text
 from relucvx.datasets.grouped import grouped, named_groups
@@ -29,7 +33,10 @@ log = logging.getLogger(__name__)
 TEXTS = (".csv", ".tsv", ".txt", ".dat")
 """Endings of delimited text, each also with ``.gz``."""
 
-SUFFIXES = (*TEXTS, ".parquet", ".npy", ".npz")
+ARCHIVES = (".npz", ".mat", ".h5", ".hdf5")
+"""Endings of files that hold several arrays by name."""
+
+SUFFIXES = (*TEXTS, ".parquet", ".npy", *ARCHIVES)
 """File kinds that :func:`read_table` reads."""
 
 
@@ -63,6 +70,8 @@ def read_table(
     standardize: bool = False,
     components: int | None = None,
     groups: int | str | os.PathLike[str] | None = None,
+    x_key: str | None = None,
+    y_key: str | None = None,
 ) -> Dataset:
     """Read inputs and targets from a data file.
 
@@ -73,8 +82,9 @@ def read_table(
     ----------
     path : str or path
         Delimited text (``.csv``, ``.tsv``, ``.txt``, ``.dat``, also ``.gz``) or ``.parquet``: a table. ``.npy``: a matrix, or
-        bags (n, p, d) or images (n, h, w) with their targets in a file of their own. ``.npz``: arrays ``X``, of any of these
-        shapes, and ``y`` or ``Y``.
+        bags (n, p, d) or images (n, h, w) with their targets in a file of their own. ``.npz``, ``.mat`` and ``.h5``: arrays
+        ``X``, of any of these shapes, and ``y`` (or data, features, inputs; target, labels); ``file.h5:/group/Z`` names the
+        array of inputs.
     target : int, str or sequence of these, optional
         Column or columns that are the target, by index (negative from the end) or header name; default the last
         column. A single column gives Y of shape (n,), a sequence (n, c). For .npz: the name of the target's array. For
@@ -108,6 +118,8 @@ def read_table(
         Which sample each row belongs to, where samples are bags of rows: a column, whose entries may be names, or an .npy file
         of an array (R,); for .npz the name of an array (default ``groups``, if there is one). Rows of one group must have one
         target; samples are in the order of their groups.
+    x_key, y_key : str, optional
+        Of files of several arrays, those that hold the inputs and the targets.
 
     Returns
     -------
@@ -145,14 +157,13 @@ def read_table(
     >>> data.X.tolist(), data.Y.tolist(), list(data.feature_names)
     ([[50.0, 2.0], [80.0, 3.0]], [100.0, 150.0], ['area', 'rooms'])
     """
-    path = as_path(path, "a data file's path")
+    path, inside = _parted(as_path(path, "a data file's path"))
     kind = _kind(path)
     _check_exists(path)
-    if decimal is not None and not is_word(decimal, (".", ",")):
-        raise InvalidInputError(explain('decimal to be "." or ","', shown(decimal)))
     wanted = Wanted(target, columns, drop, decimal, classes, one_vs_rest, one_hot, groups)
-    if kind == ".npz":
-        found = from_npz(path, target, columns, groups)
+    if kind in ARCHIVES:
+        held = from_archive(_held(path, kind), target, columns, groups, inside if x_key is None else x_key, y_key)
+        found = held if isinstance(held, Dataset) else _of_samples(held[0], _within(held[0], held[1], wanted))
     elif kind == ".npy":
         array = from_npy(path, target, groups)
         found = array if isinstance(array, Dataset) else _of_samples(Table(path, list(array.T)), wanted)
@@ -161,6 +172,51 @@ def read_table(
     else:
         found = _of_samples(read_text(path, delimiter, header, encoding), wanted)
     return found.prepared(standardize=standardize, components=components)
+
+
+def read_columns(
+    path: Path, delimiter: str | None = None, header: bool | None = None, encoding: str | None = None
+) -> Table:
+    """All columns of a file, whatever they hold: of an .npy file those of its matrix, of an .npz file those of its array X.
+
+    Raises
+    ------
+    DataFileError, InvalidInputError, MissingPackageError
+        As :func:`read_table`.
+    """
+    path, inside = _parted(path)
+    kind = _kind(path)
+    _check_exists(path)
+    if kind == ".parquet":
+        return read_parquet(path)
+    if kind in TEXTS:
+        return read_text(path, delimiter, header, encoding)
+    X = matrix_of(path, _held(path, kind) if kind in ARCHIVES else None, inside)
+    return Table(path, list(X.T))
+
+
+def _parted(path: Path) -> tuple[Path, str | None]:
+    """``file.h5:/group/Z`` as the file and the array in it."""
+    found = re.fullmatch(r"(.*\.(?:h5|hdf5|mat|npz)):(.+)", str(path), re.IGNORECASE)
+    return (Path(found[1]), found[2]) if found else (path, None)
+
+
+def _held(path: Path, kind: str) -> Held:
+    """The arrays of a file of several."""
+    if kind == ".npz":
+        return held_in_npz(path)
+    return held_in_matlab(path) if kind == ".mat" else held_in_hdf5(path)
+
+
+def _within(table: Table, target: Columns, wanted: Wanted) -> Wanted:
+    """What is wanted of the table of a file of arrays, whose targets are known, and whose inputs were picked already."""
+    if isinstance(target, str) or (wanted.target is not None and target is wanted.target):
+        return replace(wanted, groups=None)  # a column of the inputs
+    ends = [target] if isinstance(target, int) else list(target or [])
+    inputs = [k for k in range(table.width) if k not in ends]
+    dropped = indices(table.path, wanted.drop, list(table.names[: len(inputs)]), len(inputs))
+    picked = None if wanted.columns is None else [k for k in inputs if k not in dropped]
+    return replace(wanted, target=target, columns=picked, drop=dropped, groups=None)
 
 
 def _kind(path: Path) -> str:
@@ -187,6 +243,8 @@ def _of_samples(table: Table, wanted: Wanted) -> Dataset:
             raise DataFileError(explain(f"groups of shape ({len(table)},), one for each row", f"shape {member.shape}"))
         return grouped(table.path, _split(table, wanted), member)
     held = table.find(groups)
+    if len(held) != 1:
+        raise DataFileError(explain("one column of groups", f"{len(held)}", "", "groups='who'"))
     return grouped(
         table.path, _split(table, wanted, tuple(held)), named_groups(table.path, list(table.columns[held[0]]))
     )
@@ -201,7 +259,13 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
     words = class_column(table, chosen[0], wanted.classes) if len(chosen) == 1 else None
     values, said = numbers(table, inputs if words else [*inputs, *chosen], wanted.decimal)
     X = values[:, : len(inputs)]
-    columns = Preparation(len(inputs), table.features(inputs), positions=tuple(inputs), width=table.width)
+    columns = Preparation(
+        len(inputs),
+        table.features(inputs),
+        target=table.names[chosen[0]] if table.names and len(chosen) == 1 else "",
+        positions=tuple(inputs),
+        width=table.width,
+    )
     said = table.said + said
     labels = None
     if words:

@@ -30,6 +30,8 @@ class Preparation(Result):
         The columns that vary: constant ones are dropped where columns are standardised.
     origin, loadings : ndarray, shapes (s,) and (s, d), optional
         Mean of the columns so far and the directions that they are projected on, where there are components.
+    target : str
+        Name of the column that is the target; "" where there is none, or several.
     target_centre, target_scale : float, optional
         Of a target that was standardised.
     classes : tuple of str
@@ -51,7 +53,7 @@ class Preparation(Result):
     >>> import relucvx as rx
     >>> data = rx.datasets.load("iris", components=2)
     >>> data.preparation
-    Preparation(4 columns standardised, 2 principal components)
+    Preparation(4 columns standardised, 2 principal components, 3 classes)
     >>> data.preparation([[5.1, 3.5, 1.4, 0.2]]).round(3).tolist()  # raw centimetres
     [[-2.265, 0.48]]
     """
@@ -63,6 +65,7 @@ class Preparation(Result):
     kept: np.ndarray | None = None
     origin: Array | None = None
     loadings: Array | None = None
+    target: str = ""
     target_centre: float | None = None
     target_scale: float | None = None
     classes: tuple[str, ...] = ()
@@ -94,7 +97,7 @@ class Preparation(Result):
         return ", ".join(said)
 
     def __repr__(self) -> str:
-        classes = f", classes {', '.join(self.classes)}" if self.classes and not self.changes else ""
+        classes = f", {len(self.classes)} classes" if self.classes else ""
         return f"Preparation({self.steps or f'{self.n_columns} raw columns'}{classes})"
 
     def __call__(self, raw: ArrayLike) -> Array:
@@ -141,14 +144,14 @@ class Preparation(Result):
         held = {name: getattr(self, name) for name in ("centre", "scale", "kept", "origin", "loadings")}
         return {f"raw_{name}": array for name, array in held.items() if array is not None}
 
-    def facts(self) -> dict[str, Any]:
+    def words(self) -> dict[str, Any]:
         """The other parts, for JSON."""
-        names = ("n_columns", "columns", "target_centre", "target_scale", "classes", "positions", "width")
+        names = ("n_columns", "columns", "target", "target_centre", "target_scale", "classes", "positions", "width")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def stored(cls, facts: dict[str, Any], arrays: dict[str, Any]) -> Preparation:
-        """The inverse of :meth:`facts` and :meth:`arrays`, every part checked.
+    def stored(cls, words: dict[str, Any], arrays: dict[str, Any]) -> Preparation:
+        """The inverse of :meth:`words` and :meth:`arrays`, every part checked.
 
         Raises
         ------
@@ -156,12 +159,12 @@ class Preparation(Result):
             For parts that are missing or do not fit each other.
         """
         given = {name.removeprefix("raw_"): value for name, value in arrays.items() if name.startswith("raw_")}
-        listed: dict[str, Any] = {name: tuple(facts[name]) for name in ("columns", "classes", "positions")}
+        listed: dict[str, Any] = {name: tuple(words[name]) for name in ("columns", "classes", "positions")}
         scales: dict[str, Any] = {
-            name: None if facts[name] is None else float(facts[name]) for name in ("target_centre", "target_scale")
+            name: None if words[name] is None else float(words[name]) for name in ("target_centre", "target_scale")
         }
-        width = as_count(facts["width"], "width", 0)
-        made = cls(as_count(facts["n_columns"], "n_columns"), width=width, **listed, **scales, **given)
+        width, target = as_count(words["width"], "width", 0), str(words["target"])
+        made = cls(as_count(words["n_columns"], "n_columns"), target=target, width=width, **listed, **scales, **given)
         made(np.zeros((1, made.n_columns)))  # parts that do not fit fail here
         return made
 

@@ -9,6 +9,9 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from relucvx.conversion import as_instance
+from relucvx.datasets.dataset import Dataset
+from relucvx.datasets.preparation import Preparation
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.losses import Loss, as_loss, check_faces, is_built_in
 from relucvx.network.pooled import bags_of
@@ -19,7 +22,7 @@ from relucvx.validation import as_matrix, as_sample_weight, as_strength, check_s
 
 
 class NetworkOptions(TypedDict, total=False):
-    """Which networks a problem is about: biases, activation, and how samples that are bags read them.
+    """Which networks a problem is about: biases, activation, how samples that are bags read them, and what X was made of.
 
     Notes
     -----
@@ -30,6 +33,7 @@ class NetworkOptions(TypedDict, total=False):
     activation: str | tuple[float, float] | Activation
     pooling: str | ArrayLike | None
     groups: ArrayLike | None
+    preparation: Preparation | None
 
 
 class ProblemOptions(NetworkOptions, total=False):
@@ -95,6 +99,7 @@ def make_problem(
     sample_weight: ArrayLike | None = None,
     pooling: str | ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    preparation: Preparation | None = None,
 ) -> Problem:
     """Check all arguments and build a :class:`Problem`.
 
@@ -116,6 +121,8 @@ def make_problem(
         None where a sample is one row; the mean where only ``groups`` are given.
     groups : (R,) array-like of int, optional
         The sample 0..n-1 of each row of X, for bags of unequal size.
+    preparation : Preparation, optional
+        How X was made of raw columns; a :class:`~relucvx.datasets.Dataset` brings its own. It is kept, and changes nothing.
 
     Returns
     -------
@@ -178,7 +185,23 @@ def make_problem(
         )
     if bags is not None and mode.is_free:
         _check_equal_shares(bags)
-    return Problem(X, Y, beta, loss, mode, phi, weight, scalar_output, bags)
+    if preparation is not None:
+        _check_preparation(preparation, X)
+    return Problem(X, Y, beta, loss, mode, phi, weight, scalar_output, bags, preparation)
+
+
+def _check_preparation(preparation: Any, X: Array) -> None:
+    """Refuse what did not make these columns."""
+    as_instance(preparation, Preparation, "preparation", "preparation=data.preparation")
+    if preparation.n_features != X.shape[1]:
+        raise InvalidInputError(
+            explain(
+                f"a preparation that gives the {X.shape[1]} columns of X",
+                repr(preparation),
+                "that of other data",
+                "preparation=data.preparation with X=data.X",
+            )
+        )
 
 
 def _check_equal_shares(bags: Pooling) -> None:
@@ -223,12 +246,27 @@ def as_problem(X: Any, Y: Any = None, beta: Any = None, **options: Unpack[Proble
                 )
             )
         return X
+    if isinstance(X, Dataset):
+        X, Y = _of_dataset(X, Y, options)
     for name, value in (("Y", Y), ("beta", beta)):
         if value is None:
             raise InvalidInputError(
-                explain("X, Y and beta, or a Problem alone", f"no {name}", "", "relucvx.make_problem(X, Y, beta=0.1)")
+                explain(
+                    "X, Y and beta, a Dataset and beta, or a Problem alone",
+                    f"no {name}",
+                    "",
+                    "relucvx.make_problem(X, Y, beta=0.1)",
+                )
             )
     return make_problem(X, Y, beta, **options)
+
+
+def _of_dataset(data: Dataset, Y: Any, options: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a data set; its groups and its preparation join the options that do not have them."""
+    for name, value in (("groups", data.groups), ("preparation", data.preparation)):
+        if value is not None and options.get(name) is None:
+            options[name] = value
+    return data.X, data.Y if Y is None else Y
 
 
 def as_fit(X: Any, Y: Any = None, **options: Unpack[NetworkOptions]) -> Problem:

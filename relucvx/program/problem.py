@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.datasets.preparation import Preparation
 from relucvx.errors import InvalidInputError, explain
 from relucvx.losses import Loss
 from relucvx.network.pooled import PooledReLU
@@ -48,6 +49,9 @@ class Problem(Result):
     pooling : Pooling or None
         How a sample reads its rows, where a sample is a bag of rows: ``phi(X W_inᵀ + 1 b_inᵀ) W_out`` is then summed over the
         rows and read-outs of the sample, every read-out with output weights of its own.
+    preparation : Preparation or None
+        How X was made of raw columns, where that is known. It plays no part in the problem, which is about X as it stands: a
+        solution keeps it for :func:`relucvx.predict`.
 
     Notes
     -----
@@ -79,6 +83,7 @@ class Problem(Result):
     sample_weight: Array
     scalar_output: bool
     pooling: Pooling | None = None
+    preparation: Preparation | None = None
 
     def facts(self) -> dict[str, Any]:
         """How large it is, and what is asked."""

@@ -20,6 +20,7 @@ from relucvx.kernel import predict
 from relucvx.program.objective import fit
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
+from relucvx.program.scale import warned_of_scale
 from relucvx.progress import Shown, watched
 from relucvx.report import findings as say
 from relucvx.report.comparison import Comparison, applicable, is_proven, name_of
@@ -144,6 +145,7 @@ def compare(
     if isinstance(X, Problem) and runs is None:
         Y, runs = None, Y
     problem = as_problem(X, Y, beta, **options)
+    warned_of_scale(problem, problem.beta)
     tol, reach = as_positive(tol, "tol", fix="tol=1e-6"), as_positive(reach, "reach", fix="reach=1e-4")
     asked = {"labels": labels, "factors": factors, "tol": tol, "reach": None if reach == REACH else reach,
              "training": training or None, "time_limit": time_limit}  # fmt: skip

@@ -19,6 +19,7 @@ from relucvx.losses import Loss
 from relucvx.network import SmoothActivation, resolve_activation
 from relucvx.program.posing import ProblemOptions, as_problem, refuse_unknown
 from relucvx.program.problem import Problem
+from relucvx.program.scale import warned_of_scale
 from relucvx.progress import Shown, watched
 from relucvx.threads import as_jobs, using_jobs
 from relucvx.training.apart import train_apart
@@ -152,6 +153,8 @@ def train(
     as_torch_loss(problem.loss)
     chosen_optimizer = as_optimizer(optimizer, _part(options, OptimizerOptions))
     widths = _widths(width, depth)
+    # beta_max is that of two layers with kinks
+    warned_of_scale(problem, *([problem.beta] if isinstance(phi, Activation) and len(widths) == 1 else []))
     _check_bags(problem, widths, phi, chosen_optimizer)
     shape = Shape((problem.n_features, *widths, problem.n_outputs), problem.bias, problem.n_readouts)
     settings = _settings(problem, phi, shape, chosen_optimizer, options, Deadline.of(time_limit))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from command_line import run
 
-from relucvx.cli.input import advice
+import relucvx as rx
+from relucvx.cli.input import say_scale
 
 
 def price_table(file, n=150):
@@ -44,8 +45,24 @@ def test_the_limit_is_said_and_can_be_given(tmp_path):
     assert code == 0 or "for more: --time-limit 20" in out or "TIME_LIMIT" not in out
 
 
-def test_advice_only_where_beta_is_out_of_proportion():
-    assert advice(1.0, 10.0, 11.0) == ""
-    assert "1e-11 of beta_max" in advice(1e-10, 10.0, 11.0)
-    assert "no neuron pays" in advice(12.0, 10.0, 11.0)
-    assert advice(1.0, 0.0, 11.0) == ""
+def test_what_is_said_of_the_scale(capsys):
+    problem = rx.make_problem([[1.0, 2.0], [2.0, -1.0]], [1.0, 2.0], 1.0)
+
+    def said(beta, lo, hi, of=problem):
+        say_scale(of, beta, lo, hi)
+        return capsys.readouterr().err
+
+    assert said(1.0, 10.0, 11.0) == ""
+    assert said(1e-5, 10.0, 11.0) == ""
+    assert "1e-11 of beta_max" in said(1e-10, 10.0, 11.0)
+    assert "no neuron pays. Try --beta-fraction 0.02" in said(12.0, 10.0, 11.0)
+    assert said(1.0, 0.0, 11.0) == ""
+    wide = rx.make_problem([[1.0, 2e5], [2.0, -1e5]], [1.0, 2.0], 1.0)
+    assert "column 1: up to 2e+05" in said(1.0, 10.0, 11.0, wide)
+    assert said(1e-10, 10.0, 11.0, wide).count("\n") == 1
+
+
+def test_strengths_of_a_path_are_looked_at(tmp_path):
+    _, _, err = run("path", "planted:8x2", "--betas", "1e-8", "--time-limit", "1")
+    assert "of beta_max" in err
+    assert "ScaleWarning" not in err

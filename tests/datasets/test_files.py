@@ -169,9 +169,11 @@ def test_nothing_is_unpickled(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "options", "message"),
     [
-        ({"X": X}, {}, "one target array, y or Y, in .*received arrays X"),
+        ({"X": X}, {}, 'one target array, y or Y, in .*received arrays X.*y_key="y"'),
         ({"X": X, "y": Y, "Y": Y}, {}, "one target array, y or Y"),
-        ({"x": X, "y": Y}, {}, "an array 'X' in .*received arrays x, y"),
+        ({"Z": X, "y": Y}, {}, "one array 'X' in .*received arrays Z, y.*x_key="),
+        ({"X": X, "y": Y}, {"x_key": "Z"}, "an array 'Z' in .*received arrays X, y"),
+        ({"X": X.T, "y": Y}, {}, "samples that are columns"),
         ({"X": X, "y": Y}, {"target": "z"}, "an array 'z' in .*received arrays X, y"),
         ({"X": X, "y": Y[:4]}, {}, r"X of shape \(n, d\).*received \(5, 3\) and \(4, 2\)"),
         ({"X": X[0], "y": Y[0]}, {}, r"X of shape \(n, d\)"),

@@ -31,10 +31,10 @@ def test_raw_rows_become_the_inputs(tmp_path, options, constant):
     if options.get("standardize") and not options.get("components"):
         np.testing.assert_allclose(data.X.std(axis=0), 1.0)
         np.testing.assert_allclose(data.X.mean(axis=0), 0.0, atol=1e-12)
-    facts = json.loads(json.dumps(data.preparation.facts()))
-    again = Preparation.stored(facts, data.preparation.arrays())
+    words = json.loads(json.dumps(data.preparation.words()))
+    again = Preparation.stored(words, data.preparation.arrays())
     np.testing.assert_array_equal(again(X), data.X)
-    assert again.facts() == data.preparation.facts()
+    assert again.words() == data.preparation.words()
     assert repr(again) == repr(data.preparation)
 
 

@@ -1,12 +1,15 @@
 """Every command that README and docs print exits as printed, run in a shell as a reader would run it."""
 
 import re
+import runpy
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pages import PAGES, README, blocks, commands, in_shell
 
-QUICK = ("patterns", "solve", "certify", "--help")
+QUICK = ("patterns", "solve", "certify", "predict", "--help")
 """Verbs that take seconds."""
 
 COMMANDS = list(dict.fromkeys((tuple(words), code) for page in PAGES.values() for words, code in commands(page)))
@@ -35,7 +38,15 @@ def folder(tmp_path_factory):
     # files that a page shows, such as grids
     for block in (block for page in PAGES.values() for block in blocks(page) if block.kind == "toml" and block.caption):
         (here / block.caption).write_text(block.text)
+    for sample in (Path(README).parent / "docs" / "samples").glob("*.csv"):
+        shutil.copy(sample, here)
     return here
+
+
+def test_the_samples_are_what_their_script_makes():
+    home = Path(README).parent / "docs" / "samples"
+    made = runpy.run_path(str(home / "make.py"))["tables"]()
+    assert {file.name: file.read_text() for file in home.glob("*.csv")} == made
 
 
 def test_there_are_commands_of_every_verb_and_of_every_exit_code():

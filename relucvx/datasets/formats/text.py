@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from relucvx.conversion import LARGEST_SHARE, free_memory, shown
+from relucvx.conversion import LARGEST_SHARE, as_flag, free_memory, shown
 from relucvx.datasets.columns import Table
 from relucvx.datasets.formats.header import is_header
 from relucvx.errors import DataFileError, InvalidInputError, explain
@@ -57,6 +57,9 @@ def read_text(
     InvalidInputError
         For a delimiter that is no single character.
     """
+    header = None if header is None else as_flag(header, "header")
+    if encoding is not None and not isinstance(encoding, str):
+        raise InvalidInputError(explain("the name of an encoding", shown(encoding), "", "encoding='cp1252'"))
     body = re.split(r"\r\n|\r|\n", _text(path, _content(path), encoding))
     if delimiter is not None:
         delimiter = _checked(delimiter)
@@ -237,7 +240,7 @@ def _text(path: Path, held: bytes, encoding: str | None) -> str:
     try:
         return held.decode(encoding or known or "utf-8")
     except LookupError as error:
-        raise InvalidInputError(explain("a known encoding", repr(encoding), "", "encoding='cp1252'")) from error
+        raise InvalidInputError(explain("a known encoding", shown(encoding), "", "encoding='cp1252'")) from error
     except UnicodeDecodeError as error:
         raise DataFileError(
             explain(
