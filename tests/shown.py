@@ -59,7 +59,6 @@ HELD = {
     kernel.preactivation_certificate: "PreactivationCertificate",
     kernel.spike_free: "SpikeFree",
     datasets.factorial: "Dataset",
-    datasets.load: "Preparation",
     rx.predict: "Predictions",
 }
 """Doors, and the classes of what comes out of them or is part of it: `test_doors` shows each of these."""
