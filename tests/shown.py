@@ -166,6 +166,7 @@ NOT_DRAWN = {
         "Problem TextbookInstance TwoLayerReLU"
     ),
     "words": "Citation",
+    "a table of what a network says, row by row": "Predictions",
     "part of a result that is drawn": "Continuum Envelope Made Names Knot Triple",
     "closed forms, whose kernels a comparison draws": "OptimalFamily Prediction",
 }
