@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -402,9 +403,12 @@ def test_whoever_tells_how_far_it_is_can_show_it():
 
 
 def called(door, arguments):
-    """The result, with iterators run to their end."""
-    out = door(**arguments)
-    return list(out) if isinstance(out, Iterator) else out
+    """The result, with iterators run to their end, and figures closed."""
+    try:
+        out = door(**arguments)
+        return list(out) if isinstance(out, Iterator) else out
+    finally:
+        plt.close("all")
 
 
 def name_of(door):
