@@ -17,8 +17,8 @@ FAULTS = (
     Fault(
         "free bias of a block counted once",
         "program.recovery:recover_network",
-        "problem.constant(blocks[~alive, -1], sign[~alive, None])",
-        "sign[~alive] @ problem.activation(blocks[~alive, -1])",
+        "problem.constant(W[~alive, -1], V[~alive])",
+        "V[~alive].T @ problem.activation(W[~alive, -1])",
         f"{PROGRAMS}::test_a_block_of_a_free_bias_alone_becomes_output_bias_with_all_its_rows",
     ),
     Fault(

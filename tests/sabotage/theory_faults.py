@@ -117,7 +117,7 @@ WHOLE = (
     ),
     Fault(
         "a path of other strengths",
-        "_strengths:beta_path",
+        "_strengths:_solved",
         "beta=float(beta)",
         "beta=1.01 * float(beta)",
         "verify path-is-concave",
