@@ -161,12 +161,25 @@ def read_table(
     kind = _kind(path)
     _check_exists(path)
     wanted = Wanted(target, columns, drop, decimal, classes, one_vs_rest, one_hot, groups)
+    of_text = {"delimiter": delimiter, "header": header, "encoding": encoding}
+    keys = {"x_key": x_key, "y_key": y_key}
+    _refuse_idle(path, {} if kind in TEXTS else of_text, "delimited text")
+    _refuse_idle(path, {} if kind in (*TEXTS, ".parquet") else {"decimal": decimal}, "tables with cells of text")
+    _refuse_idle(path, {} if kind in ARCHIVES else keys, f"files of several arrays ({', '.join(ARCHIVES)})")
     if kind in ARCHIVES:
         held = from_archive(_held(path, kind), target, columns, groups, inside if x_key is None else x_key, y_key)
-        found = held if isinstance(held, Dataset) else _of_samples(held[0], _within(held[0], held[1], wanted))
+        found = (
+            _bags(path, held, wanted)
+            if isinstance(held, Dataset)
+            else _of_samples(held[0], _within(held[0], held[1], wanted))
+        )
     elif kind == ".npy":
         array = from_npy(path, target, groups)
-        found = array if isinstance(array, Dataset) else _of_samples(Table(path, list(array.T)), wanted)
+        found = (
+            _bags(path, array, wanted)
+            if isinstance(array, Dataset)
+            else _of_samples(Table(path, list(array.T)), wanted)
+        )
     elif kind == ".parquet":
         found = _of_samples(read_parquet(path), wanted)
     else:
@@ -193,6 +206,22 @@ def read_columns(
         return read_text(path, delimiter, header, encoding)
     X = matrix_of(path, _held(path, kind) if kind in ARCHIVES else None, inside)
     return Table(path, list(X.T))
+
+
+def _refuse_idle(path: Path, options: dict[str, Any], of: str) -> None:
+    """Refuse options that say nothing about such a file: whoever gives one believes that it counts."""
+    idle = [name for name, value in options.items() if value is not None]
+    if idle:
+        raise InvalidInputError(
+            explain(f"{idle[0]} for {of} alone", f"{idle[0]} for {path.name}", "", f"the call without {idle[0]}")
+        )
+
+
+def _bags(path: Path, found: Dataset, wanted: Wanted) -> Dataset:
+    """Samples that are bags of rows, whose columns and targets are taken as they are."""
+    given = {name: getattr(wanted, name) for name in ("drop", "classes", "one_vs_rest")}
+    _refuse_idle(path, given, "tables")
+    return found
 
 
 def _parted(path: Path) -> tuple[Path, str | None]:

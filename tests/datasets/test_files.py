@@ -249,3 +249,30 @@ def test_a_text_column_may_name_classes(tmp_path):
 def test_what_names_no_classes(tmp_path, text, options, message):
     with pytest.raises(DataFileError, match=message):
         read_table(write(tmp_path, text), **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "of"),
+    [
+        ("t.csv", {"x_key": "X"}, "files of several arrays"),
+        ("t.csv", {"y_key": "y"}, "files of several arrays"),
+        ("m.npy", {"delimiter": ";"}, "delimited text"),
+        ("m.npy", {"decimal": ","}, "tables with cells of text"),
+        ("m.npy", {"header": True}, "delimited text"),
+        ("a.npz", {"encoding": "cp1252"}, "delimited text"),
+        ("b.npz", {"drop": [0]}, "tables"),
+        ("b.npz", {"classes": True}, "tables"),
+        ("b.npz", {"one_vs_rest": 1}, "tables"),
+    ],
+)
+def test_options_that_say_nothing_about_a_file_are_refused(tmp_path, name, options, of):
+    """Whoever gives one believes that it counts."""
+    X, y = np.arange(12.0).reshape(4, 3) ** 2, np.array([0.5, 1.5, 2.5, 4.0])
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,3.5\n2,5,4.5\n")
+    np.save(tmp_path / "m.npy", np.column_stack([X, y]))
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    np.savez(tmp_path / "b.npz", X=X.reshape(4, 3, 1), y=y)
+    read_table(tmp_path / name)
+    (option,) = options
+    with pytest.raises(InvalidInputError, match=f"{option} for {of}.* alone.*without {option}"):
+        read_table(tmp_path / name, **options)
