@@ -78,7 +78,7 @@ class ProofError(RelucvxError, ValueError):
 class ScaleWarning(UserWarning):
     """Columns whose sizes differ by more than 1e4, or a strength below 1e-6 of beta_max: the result holds, but is rarely meant.
 
-    Said once by every front door that takes data; :func:`warnings.filterwarnings` silences it.
+    Said once by every front door that takes data; Python's filter of warnings silences it.
 
     Notes
     -----

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from relucvx.conversion import as_number
+from relucvx.datasets.preparation import Preparation
 from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted, InvalidInputError, UnsupportedError, explain
 from relucvx.executors import as_executor
@@ -50,6 +51,7 @@ class TrainingOptions(OptimizerOptions, total=False):
     sample_weight: ArrayLike | None
     pooling: str | ArrayLike | None
     groups: ArrayLike | None
+    preparation: Preparation | None
     init_scale: float
     dtype: str
     device: str

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from pages import PAGES, README, blocks, commands, in_shell
 
+import relucvx as rx
+from relucvx import datasets
+
 QUICK = ("patterns", "solve", "certify", "predict", "--help")
 """Verbs that take seconds."""
 
@@ -35,6 +38,9 @@ def folder(tmp_path_factory):
         ",".join(map(str, row)) for row in np.column_stack([rows, prices.round(-2)])
     )
     (here / "data.csv").write_text(text + "\n")
+    # the solution that later commands take up, whatever came before them
+    made = datasets.get(here / "data.csv", target="price", standardize=True)
+    rx.solve(made, beta=0.1 * rx.beta_max(made)[0]).save(here / "best.npz")
     # files that a page shows, such as grids
     for block in (block for page in PAGES.values() for block in blocks(page) if block.kind == "toml" and block.caption):
         (here / block.caption).write_text(block.text)

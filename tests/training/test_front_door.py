@@ -10,7 +10,9 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.network import TwoLayerReLU
 from relucvx.program.objective import objective, stationarity
+from relucvx.program.posing import ProblemOptions
 from relucvx.training import RunStatus
+from relucvx.training.front_door import TrainingOptions
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((12, 3))
@@ -198,3 +200,8 @@ def test_default_rates_descend():
 def test_refusals(options, error, message):
     with pytest.raises(error, match=message):
         rx.train(X, Y, 0.3, **options)
+
+
+def test_every_option_of_a_problem_is_one_of_training():
+    """A problem can be stated to ``train`` in the words of ``solve``."""
+    assert set(ProblemOptions.__annotations__) <= set(TrainingOptions.__annotations__)
