@@ -136,6 +136,25 @@ PUBLICATIONS: dict[str, Reference] = {
         "Cell",
         2020,
     ),
+    "phipson-smyth-2010": Reference(
+        "B. Phipson, G. K. Smyth",
+        "Permutation P-values Should Never Be Zero: Calculating Exact P-values When Permutations Are Randomly Drawn",
+        "Statistical Applications in Genetics and Molecular Biology",
+        2010,
+    ),
+    "westfall-young-1993": Reference(
+        "P. H. Westfall, S. S. Young",
+        "Resampling-Based Multiple Testing",
+        "Wiley",
+        1993,
+    ),
+    "groger-2026": Reference(
+        "F. Gröger, S. Wen, M. Brbić",
+        "Revisiting the Platonic Representation Hypothesis: An Aristotelian View",
+        "",
+        2026,
+        "2602.14486",
+    ),
     "kornblith-2019": Reference(
         "S. Kornblith, M. Norouzi, H. Lee, G. Hinton",
         "Similarity of Neural Network Representations Revisited",

@@ -50,7 +50,9 @@ HELD = {
     metrics.neural_collapse: "NeuralCollapse",
     metrics.neuron_tuning: "NeuronTuning",
     metrics.noise_corrected_kernel: "NoiseCorrectedKernel",
+    metrics.permutation_test: "PermutationTest",
     metrics.procrustes: "Procrustes",
+    metrics.scale: "Scale",
     metrics.separability: "Separability",
     metrics.slice_regions: "SliceRegions",
     metrics.two_nn: "TwoNN",
@@ -159,7 +161,7 @@ NOT_DRAWN = {
     "one number, or a few of different kinds": (
         "BranchNorm CheckedProof ConicResult Deviation DualNormBound EnergyMinimum FewShot Finding HammingConvexity "
         "KernelBound LargestFolding LinearSeparation Outcome PairFolding PreactivationCertificate Procrustes Proof "
-        "Relaxation Row Separability SpaceFolding SpikeFree Staircase TwoNN Verification WarmUp"
+        "Relaxation Row Scale Separability SpaceFolding SpikeFree Staircase TwoNN Verification WarmUp"
     ),
     "what results are about: data, problems and networks have figures of their own": (
         "Arrangement ConvexPrimal Dataset DeepNetwork Member MomentPrimal ParallelReLU PlanarCells PooledReLU Preparation "

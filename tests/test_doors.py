@@ -215,6 +215,11 @@ DOORS = {
     metrics.numerical_rank: lambda: {"Z": X, "kernel": None, "centred": True, "tolerance": None, "spectrum": "singular"},
     metrics.parallelism_score: lambda: {"Z": SIGNS, "factors": FACTORS, "kernel": None},
     metrics.participation_ratio: lambda: {"Z": X, "kernel": None, "centred": True},
+    metrics.permutation_test: lambda: {
+        "metric": "linear_probe", "Z": X, "other": LABELS, "scheme": "labels", "statistic": None, "conditions": None,
+        "sessions": None, "n_permutations": 3, "alternative": None, "confidence": 0.9, "rng": 0, "time_limit": 5.0,
+        "n_jobs": 1, "callback": None, "progress": "auto", "n_folds": 2,
+    },
     metrics.plot_profile: lambda: {"frame": frame()},
     metrics.plot_slice: lambda: {"regions": slices(), "color": "region", "points": [[0.1, 0.1]], "names": ["a"]},
     metrics.procrustes: lambda: {"Z1": X, "Z2": X**2, "scale": True},
@@ -223,6 +228,7 @@ DOORS = {
         "classes": None, "k": 2, "n_pairs": 3, "n_lines": 2, "max_samples": 6, "batch_size": 4, "rng": 0,
     },
     metrics.rdm_correlation: lambda: {"Z1": X, "Z2": X**2, "distance": "euclidean", "method": "spearman"},
+    metrics.scale: lambda: {"metric": "ccgp"},
     metrics.separability: lambda: {
         "Z": X, "conditions": [0, 0, 1, 1, 2, 2], "balanced": False, "bias": True, "n_dichotomies": 3, "confidence": 0.95,
         "rng": 0,

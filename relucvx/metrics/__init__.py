@@ -2,6 +2,7 @@
 
 The files beside this one are the questions. What they are asked about lies in three wings: ``regions`` (linear regions of
 networks, folding), ``layers`` (reading networks layer by layer, profiles), ``samples`` (classes, pairs, scales, neighbours).
+What the answers are worth is a fourth: ``nulls`` (permutation tests, bootstrap intervals).
 """
 
 import importlib
@@ -20,6 +21,9 @@ from relucvx.metrics.layers.cut import suggested_cut
 from relucvx.metrics.layers.profile import ProfileProgress, profile
 from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
+from relucvx.metrics.nulls.drawing import Drawn
+from relucvx.metrics.nulls.permutation import permutation_test
+from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.probes import LinearProbe, linear_probe
 from relucvx.metrics.recordings import (
     ConditionAverages,
@@ -36,6 +40,7 @@ from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions
 from relucvx.metrics.regions.tracking import RegionTracker
 from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
+from relucvx.metrics.scales import Scale, scale
 from relucvx.metrics.separation import LinearSeparation, Separability, cover_count, linear_separation, separability
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 
@@ -49,6 +54,7 @@ __all__ = [
     "Convexity",
     "ConvexityNull",
     "DecodingDimension",
+    "Drawn",
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
@@ -62,9 +68,11 @@ __all__ = [
     "NeuronTuning",
     "NoiseCorrectedKernel",
     "PairFolding",
+    "PermutationTest",
     "Procrustes",
     "ProfileProgress",
     "RegionTracker",
+    "Scale",
     "Separability",
     "SliceRegions",
     "SpaceFolding",
@@ -96,11 +104,13 @@ __all__ = [
     "numerical_rank",
     "parallelism_score",
     "participation_ratio",
+    "permutation_test",
     "plot_profile",
     "plot_slice",
     "procrustes",
     "profile",
     "rdm_correlation",
+    "scale",
     "separability",
     "slice_regions",
     "space_folding",

@@ -1,0 +1,190 @@
+"""Permutation tests of any score, corrected for the best of several, and scores calibrated by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from relucvx.conversion import is_word
+from relucvx.deadline import Deadline
+from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import carrying
+from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
+from relucvx.metrics.nulls.embedding import quick
+from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values
+from relucvx.metrics.nulls.permutation_result import PermutationTest
+from relucvx.metrics.nulls.schemes import arranged
+from relucvx.metrics.nulls.scores import Score, as_score
+from relucvx.progress import Shown, watched
+from relucvx.types import Array, Rng
+from relucvx.validation import as_count, as_fraction
+
+ALTERNATIVES = ("greater", "less", "two-sided")
+
+
+def permutation_test(
+    metric: str | Callable[..., Any],
+    Z: Any,
+    other: Any = None,
+    *,
+    scheme: Literal["labels", "within", "conditions", "rotation"] = "labels",
+    statistic: str | None = None,
+    conditions: Any = None,
+    sessions: Any = None,
+    n_permutations: int = 999,
+    alternative: Literal["greater", "less", "two-sided"] | None = None,
+    confidence: float = 0.95,
+    rng: Rng = None,
+    time_limit: float | None = None,
+    n_jobs: int | None = 1,
+    callback: Callable[[Drawn], Any] | None = None,
+    progress: Shown = "auto",
+    **options: Any,
+) -> PermutationTest:
+    """Compare a score with what it is when the relation that it measures is left to chance.
+
+    ``p = (1 + draws whose score is at least as extreme) / (1 + draws)``.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A metric that is one number of arrays (:func:`relucvx.metrics.scale` lists them), or a function of one or two arrays
+        that returns a number, several, or a result.
+    Z : array_like of shape (n, p), or list or dict of such
+        The representation; activation codes of a walk for ``"space_folding"``. Of a similarity, also the layers of a network.
+    other : optional
+        Labels, factors, the second representation or network, as the metric takes them; nothing for a metric of one array.
+    scheme : {"labels", "within", "conditions", "rotation"}
+        * ``"labels"``: the rows of ``other`` are permuted against those of Z, the same permutation in all layers. Of a metric
+          of one array every column is permuted by itself, which leaves neurons that are unrelated; of codes every crossing
+          goes to a neuron drawn at random.
+        * ``"within"``: the same inside each of the ``sessions`` alone, which may differ in whatever they like. Of codes the
+          steps of the walk change their order.
+        * ``"conditions"``: whole conditions change places, with all their trials. For factors these are the combinations of
+          values, and which condition has which is shuffled (the shuffled conditions of Bernardi et al.).
+        * ``"rotation"``: the geometry is random. For labels and factors the centres of the conditions are drawn from a
+          Gaussian with their total variance, each with its cloud of trials whose neurons are put in another order (the
+          geometric random model of Bernardi et al.); a second representation is rotated among the samples.
+    statistic : str, optional
+        Field of the metric's result that counts; it may hold several numbers (``"per_factor"``).
+    conditions, sessions : sequence of length n, optional
+        Condition or session of each row, of any type, for the schemes that ask for them.
+    n_permutations : int, default 999
+    alternative : {"greater", "less", "two-sided"}, optional
+        Default: the direction of the metric; "two-sided" for one without, and for a function.
+    confidence : float, default 0.95
+        Share of the null values in ``intervals``, and below ``critical``.
+    rng : None, int or Generator
+    time_limit : float, optional
+        Seconds; the draws finished by then are used.
+    n_jobs : int or None, default 1
+        Processes; None or -1 for one on each core. The result does not depend on it.
+    callback, progress
+        As in :func:`relucvx.solve`; the callback sees draws done and in all, and stops by returning True.
+    **options
+        Further arguments of the metric.
+
+    Returns
+    -------
+    PermutationTest
+        Of Ctrl-C, :class:`relucvx.Interrupted` carries the same for the draws that were finished.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown metric or scheme, a scheme that the metric does not have, groups it lacks or does not use, and as the
+        metric.
+
+    Notes
+    -----
+    A draw under which the score is undefined counts as extreme, which keeps p valid. Several scores are compared by their
+    distance from the mean of their null values in standard deviations, data included, so that wide layers, which score high
+    by chance, do not hide the others; the corrected p-value of the best keeps the chance of any false finding.
+
+    CKA is computed in its debiased form below ten samples per feature unless ``debiased=`` says otherwise, and the note says
+    which form it is.
+
+    Source: [phipson-smyth-2010], [westfall-young-1993], [bernardi-2020], calibration as in [groger-2026].
+    Status: theorem (p-values are valid where rows, conditions or crossings are exchangeable without the relation; for
+    "rotation" where they are also Gaussian).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng = np.random.default_rng(0)
+    >>> A, B = rng.standard_normal((20, 100)), rng.standard_normal((20, 100))
+    >>> found = rx.metrics.permutation_test("cka", A, B, n_permutations=99, rng=0, debiased=False)
+    >>> print(f"{found.value:.2f} {found.p_value:.2f} {found.adjusted[0]:.2f}")  # high by chance alone
+    0.83 0.63 -0.01
+    """
+    score = as_score(metric, Z, other, statistic, options)
+    n_permutations, jobs = as_count(n_permutations, "n_permutations"), as_processes(n_jobs)
+    confidence, seed, deadline = as_fraction(confidence, "confidence"), as_seed(rng), Deadline.of(time_limit)
+    tail = _alternative(alternative, score)
+    draw, about = arranged(score, scheme, Z, other, conditions, sessions)
+    names, observed = score.named(Z, other)
+    found: list[Array] = []
+    one = quick(score, draw, Z, other) or (lambda rng: score(*draw(rng)))
+
+    def summary(_: Any = None) -> PermutationTest:
+        null = np.array(found).reshape(len(found), len(observed))
+        return _summary(score, scheme, names, observed, null, tail, confidence, n_permutations, seed, about)
+
+    with carrying(summary), watched("permuting", progress, callback) as told:
+        gather(one, found, n_permutations, seed, jobs, deadline, told)
+    return summary()
+
+
+def _alternative(alternative: Any, score: Score) -> str:
+    if alternative is None:
+        return {"higher": "greater", "lower": "less"}.get(score.direction, "two-sided")
+    if not is_word(alternative, ALTERNATIVES):
+        raise InvalidInputError(
+            explain(f"alternative among {', '.join(ALTERNATIVES)}, or None", repr(alternative), "", "alternative=None")
+        )
+    return str(alternative)
+
+
+def _summary(
+    score: Score, scheme: str, names: tuple[str, ...], observed: Array, null: Array, tail: str, confidence: float,
+    n_asked: int, seed: int, about: str,
+) -> PermutationTest:  # fmt: skip
+    k = len(observed)
+    tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
+    if len(null):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = (observed - null.mean(axis=0)) / null.std(axis=0, ddof=min(1, len(null) - 1))
+        p, corrected = p_values(observed, null, tail), corrected_p_values(observed, null, tail)
+        limits, critical = np.quantile(null, tails, axis=0).T, critical_values(observed, null, tail, confidence)
+    else:
+        z = p = corrected = critical = np.full(k, np.nan)
+        limits = np.full((k, 2), np.nan)
+    return PermutationTest(
+        score.name, score.statistic, scheme, names, observed, null, p, corrected, z, limits, critical, tail, confidence,
+        n_asked, seed, "" if score.scale is None else score.scale.text,
+        _notes(score, observed, null, tail, n_asked, about),
+    )  # fmt: skip
+
+
+def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, about: str) -> str:
+    """What there is to know, in sentences."""
+    found = [score.note, about]
+    if len(null) < n_asked:
+        found.append(f"stopped after {len(null)} of {n_asked} draws: p is of these alone")
+    undefined = int(np.isnan(null).any(axis=1).sum())
+    if undefined:
+        found.append(f"the score is undefined in {undefined} of {len(null)} draws, which count as extreme")
+    if score.name == "ccgp" and score.scale is not None and observed[0] < 0.5:
+        found.append(below_chance(float(observed[0])))
+    return "; ".join(part for part in found if part)
+
+
+def below_chance(value: float) -> str:
+    """Why cross-condition generalisation is below 0.5."""
+    return (
+        f"{value:.2f} is below chance (0.5): contexts code the variable in opposed directions, and a line that was trained "
+        "in some is wrong in the other (parallelism_score below 0, as in an exclusive or); near 0.5 noise alone does it too"
+    )

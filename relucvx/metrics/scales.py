@@ -1,0 +1,143 @@
+"""What the number of each metric means: its range, what chance gives, and which end is which. Results and docs read it here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from relucvx.conversion import is_word, shown
+from relucvx.errors import InvalidInputError, explain
+from relucvx.types import Result
+
+
+@dataclass(frozen=True)
+class Scale(Result):
+    """Range, chance level and direction of a metric.
+
+    Attributes
+    ----------
+    metric : str
+    field : str
+        The number meant, where a metric finds several: a field of its result; empty where it returns a number.
+    low, high : float
+        Ends of the range.
+    chance : str
+        What a representation without structure scores, in words; a permutation measures it.
+    direction : str
+        ``"higher"`` or ``"lower"`` where that is more of what the metric is about, else ``"either"``.
+    meaning : str
+        What is more at that end.
+
+    Notes
+    -----
+    Status: a convention (names and ends of ranges). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> print(rx.metrics.scale("ccgp").text)
+    from 0 to 1, chance 0.5; higher: the variable is read out in contexts not trained on
+    """
+
+    metric: str
+    field: str
+    low: float
+    high: float
+    chance: str
+    direction: str
+    meaning: str
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"from {_end(self.low)} to {_end(self.high)}, chance {self.chance}; {self.direction}: {self.meaning}"
+
+
+def _end(value: float) -> str:
+    return f"{value:g}" if math.isfinite(value) else "∞"
+
+
+_INF = math.inf
+
+SCALES: dict[str, Scale] = {
+    row[0]: Scale(*row)
+    for row in (
+        ("ccgp", "mean", 0.0, 1.0, "0.5", "higher", "the variable is read out in contexts not trained on"),
+        ("cka", "", 0.0, 1.0, "near 1 for few samples; debiased 0, and below by chance", "higher", "more alike"),
+        ("decoding_dimension", "mean_accuracy", 0.0, 1.0, "0.5", "higher", "more splits are decoded"),
+        ("effective_rank", "", 1.0, _INF, "none of its own", "either", "more directions carry variance where higher"),
+        ("euclidean_convexity", "overall", 0.0, 1.0, "grows with the share of the class", "higher", "more convex"),
+        ("graph_convexity", "overall", 0.0, 1.0, "grows with the share of the class", "higher", "more convex"),
+        ("linear_probe", "accuracy", 0.0, 1.0, "the share of the largest class", "higher", "more is read out"),
+        ("mutual_knn", "", 0.0, 1.0, "k / (n - 1)", "higher", "more neighbours in common"),
+        ("neural_collapse", "nc1", 0.0, _INF, "about the samples of a class", "lower", "more collapsed"),
+        (
+            "neuron_tuning",
+            "mean",
+            0.0,
+            1.0,
+            "about sqrt(2 log(2k) / n) for k variables",
+            "higher",
+            "neurons follow variables",
+        ),
+        ("numerical_rank", "", 0.0, _INF, "min(n - 1, p)", "either", "more directions where higher"),
+        (
+            "parallelism_score",
+            "mean",
+            -1.0,
+            1.0,
+            "0",
+            "higher",
+            "contexts code alike; below 0 they code against each other",
+        ),
+        (
+            "participation_ratio",
+            "",
+            1.0,
+            _INF,
+            "none of its own",
+            "either",
+            "more directions carry variance where higher",
+        ),
+        ("procrustes", "similarity", 0.0, 1.0, "near 1 for more features than samples", "higher", "more alike"),
+        ("rdm_correlation", "", -1.0, 1.0, "0", "higher", "distances are ordered alike"),
+        ("separability", "share", 0.0, 1.0, "Cover's count", "higher", "more splits are separable"),
+        ("space_folding", "chi", 0.0, 1.0, "grows with the crossings", "higher", "walks fold back more"),
+        ("two_nn", "dimension", 0.0, _INF, "none of its own", "either", "more dimensions where higher"),
+    )
+}
+"""Of every metric that is one number of arrays."""
+
+
+def scale(metric: str) -> Scale:
+    """Range, chance level and direction of a metric.
+
+    Parameters
+    ----------
+    metric : str
+        Name of a metric that is one number of arrays.
+
+    Returns
+    -------
+    Scale
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that is none of these.
+
+    Notes
+    -----
+    Source: [relucvx].
+    Status: a convention (names and ends of ranges).
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> found = rx.metrics.scale("parallelism_score")
+    >>> found.low, found.high, found.chance, found.direction
+    (-1.0, 1.0, '0', 'higher')
+    """
+    if not is_word(metric, SCALES):
+        raise InvalidInputError(explain(f"a metric among {', '.join(SCALES)}", shown(metric), "", 'scale("ccgp")'))
+    return SCALES[metric]

@@ -1,0 +1,246 @@
+"""Permutation tests: definitions by brute force, invariances, what is refused, and what cut work says."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import relucvx as rx
+from relucvx.errors import Interrupted, InvalidInputError
+from relucvx.metrics import cka, permutation_test
+
+LABELS = np.repeat([0, 1], 10)
+SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def apart(Z, labels):
+    """Squared distance of two class means, as a user would write it."""
+    labels = np.asarray(labels)
+    return float(np.sum((Z[labels == 0].mean(axis=0) - Z[labels == 1].mean(axis=0)) ** 2))
+
+
+def test_p_is_one_plus_the_count_over_one_plus_the_draws():
+    found = permutation_test(apart, normal(20, 2), LABELS, n_permutations=50, rng=0, alternative="greater")
+    reached = np.count_nonzero(found.null_values[:, 0] >= found.observed[0])
+    assert found.p_value == (1 + reached) / 51
+    assert found.n_permutations == 50
+
+
+def test_p_agrees_with_all_permutations():
+    Z, labels = normal(7, 2, seed=1), np.array([0, 0, 0, 1, 1, 1, 1])
+    every = [apart(Z, labels[list(order)]) for order in itertools.permutations(range(7))]
+    exact = np.mean(np.array(every) >= apart(Z, labels) - 1e-12)
+    found = permutation_test(apart, Z, labels, n_permutations=2000, rng=0, alternative="greater")
+    assert abs(found.p_value - exact) < 4 * np.sqrt(exact * (1 - exact) / 2000) + 1e-3
+
+
+def test_p_is_never_zero_and_less_is_the_other_end():
+    Z = normal(20, 2)
+    Z[LABELS == 1] += 20.0
+    found = [permutation_test(apart, Z, LABELS, n_permutations=9, rng=0, alternative=a).p_value for a in
+             ("greater", "less", "two-sided")]  # fmt: skip
+    assert found == [0.1, 1.0, 0.2]
+
+
+def test_the_direction_of_the_metric_is_the_default():
+    Z = normal(20, 2)
+    Z[LABELS == 1] += 20.0
+    collapse = permutation_test("neural_collapse", Z, LABELS, n_permutations=19, rng=0)
+    assert (collapse.alternative, collapse.p_value) == ("less", 0.05)
+    assert permutation_test("linear_probe", Z, LABELS, n_permutations=3, rng=0).alternative == "greater"
+    assert permutation_test("two_nn", Z, n_permutations=3, rng=0).alternative == "two-sided"
+
+
+def test_a_seed_gives_the_same_draws_in_any_number_of_processes_and_by_name_or_function():
+    A, B = normal(12, 3), normal(12, 4, seed=1)
+    one = permutation_test("procrustes", A, B, n_permutations=8, rng=5)
+    for other in (
+        permutation_test("procrustes", A, B, n_permutations=8, rng=one.seed, n_jobs=2),
+        permutation_test(rx.metrics.procrustes, A, B, n_permutations=8, rng=5, statistic="similarity"),
+    ):
+        assert np.array_equal(one.null_values, other.null_values)
+        assert one.p_value == other.p_value
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+def test_kernels_formed_once_give_what_cka_gives(debiased):
+    A, B = normal(9, 3), normal(9, 5, seed=1)
+    fast = permutation_test("cka", A, B, n_permutations=6, rng=0, debiased=debiased)
+    slow = permutation_test(cka, A, B, n_permutations=6, rng=0, debiased=debiased, kernel="linear")
+    assert np.allclose(fast.null_values, slow.null_values, atol=1e-13)
+    free = permutation_test(lambda a, b: cka(a, b, debiased=debiased), A, B, n_permutations=6, rng=0)
+    assert np.allclose(fast.null_values, free.null_values, atol=1e-13)
+
+
+def test_the_form_of_cka_goes_with_the_number_of_samples_and_is_said():
+    few = permutation_test("cka", normal(20, 30), normal(20, 30, seed=1), n_permutations=1, rng=0)
+    many = permutation_test("cka", normal(60, 2), normal(60, 3, seed=1), n_permutations=1, rng=0)
+    assert "the debiased form" in few.note
+    assert "the plain form" in many.note
+    assert few.observed[0] == pytest.approx(cka(normal(20, 30), normal(20, 30, seed=1), debiased=True))
+
+
+def test_all_layers_are_permuted_alike():
+    A = normal(10, 3)
+    layers = {"one": A, "two": A @ np.linalg.qr(normal(3, 3, seed=3))[0], "three": normal(10, 2, seed=4)}
+    found = permutation_test("procrustes", [A], layers, n_permutations=5, rng=0)
+    # a rotation of features is not seen, so the two columns agree in every draw
+    assert np.allclose(found.null_values[:, 0], found.null_values[:, 1])
+    assert found.names == ("0 / one", "0 / two", "0 / three")
+    assert found.p_value == found.corrected_p_values.min()
+    assert np.all(found.corrected_p_values >= found.p_values.min())
+
+
+def test_within_sessions_nothing_crosses_a_session():
+    sessions = np.repeat([0, 1], 10)
+    labels = [f"{s}{i % 2}" for i, s in enumerate(sessions)]
+    seen = []
+    permutation_test(lambda Z, y: seen.append(list(y)) or 0.0, normal(20, 1), labels, scheme="within",
+                     sessions=sessions, n_permutations=5, rng=0)  # fmt: skip
+    assert all([one[0] for one in y] == [str(s) for s in sessions] for y in seen)
+    assert len({tuple(y) for y in seen}) > 3
+
+
+def test_whole_conditions_change_places():
+    conditions, labels = np.repeat(np.arange(6), 3), np.repeat([0, 0, 0, 1, 1, 1], 3)
+    seen = []
+    permutation_test(lambda Z, y: seen.append(np.array(y)) or 0.0, normal(18, 1), labels, scheme="conditions",
+                     conditions=conditions, n_permutations=20, rng=0)  # fmt: skip
+    moved = np.array(seen).reshape(-1, 6, 3)
+    assert np.all(moved == moved[:, :, :1])
+    assert len({tuple(m[:, 0]) for m in moved}) > 5
+
+
+def test_shuffled_factors_keep_the_trials_of_a_condition_together():
+    factors = np.repeat(SQUARE, 5, axis=0)
+    found = permutation_test("parallelism_score", np.repeat(SQUARE, 5, axis=0) + 0.01 * normal(20, 2), factors,
+                             scheme="conditions", n_permutations=40, rng=0)  # fmt: skip
+    # four points of a square have three different sets of parallel sides
+    assert len(np.unique(found.null_values.round(1))) <= 3
+    assert "in 3 ways" in found.note
+
+
+def test_random_geometry_keeps_variance_and_clouds():
+    factors, Z = np.repeat(SQUARE, 4, axis=0), normal(16, 5) + 3.0
+    seen = []
+    permutation_test("parallelism_score", Z, factors, scheme="rotation", n_permutations=1, rng=0)
+    from relucvx.metrics.nulls.schemes import arranged
+    from relucvx.metrics.nulls.scores import as_score
+
+    draw, _ = arranged(as_score("ccgp", Z, factors, None, {}), "rotation", Z, factors, None, None)
+    seen = draw(np.random.default_rng(0))[0]
+    means = [A.reshape(4, 4, 5).mean(axis=1) for A in (Z, seen)]
+    assert np.allclose(means[0].mean(axis=0), means[1].mean(axis=0))
+    assert np.linalg.norm(means[0] - means[0].mean(0)) == pytest.approx(np.linalg.norm(means[1] - means[1].mean(0)))
+    clouds = [A.reshape(4, 4, 5) - m[:, None] for A, m in zip((Z, seen), means, strict=True)]
+    assert np.allclose(np.sort(clouds[0], axis=2), np.sort(clouds[1], axis=2))
+
+
+def test_rotated_samples_keep_means_and_inner_products_of_features():
+    from relucvx.metrics.nulls.schemes import _rotated
+
+    B = normal(8, 3) + 2.0
+    moved = _rotated(normal(8, 2), B, 8)(np.random.default_rng(0))[1]
+    assert np.allclose(moved.mean(axis=0), B.mean(axis=0))
+    assert np.allclose(moved.T @ moved, B.T @ B)
+    assert not np.allclose(moved, B)
+
+
+def test_walks_have_as_many_crossings():
+    codes = np.random.default_rng(0).random((12, 6)) < 0.5
+    r2 = rx.metrics.space_folding(codes).r2
+    for scheme in ("labels", "within"):
+        found = permutation_test("space_folding", codes, scheme=scheme, statistic="r2", n_permutations=5, rng=0)
+        assert np.all(found.null_values == r2)
+    one_way = np.tril(np.ones((7, 6), dtype=bool), -1)  # every neuron crosses once: no order folds it back
+    found = permutation_test("space_folding", one_way, scheme="within", n_permutations=5, rng=0)
+    assert (found.value, found.p_value) == (0.0, 1.0)
+
+
+def test_below_chance_is_explained():
+    xor = np.array([[1.0], [-1.0], [-1.0], [1.0]])
+    found = permutation_test("ccgp", xor, SQUARE, scheme="conditions", n_permutations=3, rng=0)
+    assert found.value == 0.0
+    assert "below chance" in found.note
+    assert "parallelism_score below 0" in found.note
+
+
+def test_calibration_takes_chance_away():
+    A, B = normal(20, 200), normal(20, 200, seed=1)
+    found = permutation_test("cka", A, B, debiased=False, n_permutations=99, rng=0)
+    assert found.observed[0] > 0.8
+    assert abs(found.adjusted[0]) < 0.1
+    assert found.calibrated[0] == 0.0 or found.p_value <= 0.05
+    same = permutation_test("cka", A, A, debiased=False, n_permutations=19, rng=0)
+    assert (same.adjusted[0], same.calibrated[0]) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+def test_undefined_scores_count_as_extreme():
+    values = iter([5.0, np.nan, 1.0, np.nan, 2.0])
+    found = permutation_test(
+        lambda Z, y: next(values), normal(6, 1), [0, 0, 0, 1, 1, 1], n_permutations=4, rng=0, alternative="greater"
+    )
+    assert found.p_value == 3 / 5
+    assert "undefined in 2 of 4 draws" in found.note
+
+
+def test_an_interruption_carries_the_draws_that_were_finished():
+    calls = itertools.count()
+
+    def stopped(Z, y):
+        if next(calls) == 6:
+            raise KeyboardInterrupt
+        return apart(Z, y)
+
+    with pytest.raises(Interrupted) as caught:
+        permutation_test(stopped, normal(20, 2), LABELS, n_permutations=99, rng=0, alternative="greater")
+    found = caught.value.result
+    assert found.n_permutations == 5
+    assert "stopped after 5 of 99 draws" in found.note
+    assert found.p_value >= 1 / 6
+
+
+def test_a_callback_and_a_time_limit_stop_it():
+    seen = []
+    found = permutation_test(apart, normal(20, 2), LABELS, n_permutations=50, rng=0,
+                             callback=lambda drawn: seen.append(drawn) or drawn.done == 4)  # fmt: skip
+    assert (found.n_permutations, seen[-1].total) == (4, 50)
+    cut = permutation_test(apart, normal(20, 2), LABELS, n_permutations=10**6, rng=0, time_limit=1e-6)
+    assert cut.n_permutations == 0
+    assert np.isnan(cut.p_value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"scheme": "trials"}, "a scheme among"),
+        ({"scheme": "within"}, "sessions with"),
+        ({"sessions": [0] * 20}, "would mix them"),
+        ({"conditions": [0] * 20}, "no conditions"),
+        ({"scheme": "conditions"}, "conditions= with"),
+        ({"scheme": "conditions", "conditions": [0] * 19 + [1]}, "same for all rows of a condition"),
+        ({"alternative": "higher"}, "alternative among"),
+        ({"metric": "accuracy"}, "a metric among"),
+        ({"statistic": "auc"}, "statistic to be a field"),
+        ({"statistic": 3}, "statistic to be the name"),
+        ({"other": None}, "the labels of linear_probe"),
+        ({"metric": "two_nn"}, "two_nn of one array"),
+        ({"metric": "two_nn", "other": None, "scheme": "rotation"}, "one array has no conditions"),
+        ({"metric": "space_folding", "other": None, "scheme": "rotation"}, "a walk has neither"),
+        (
+            {"metric": "cka", "other": normal(20, 2), "scheme": "conditions", "conditions": [0] * 19 + [1]},
+            "as many rows",
+        ),
+        ({"metric": "cka", "other": [normal(20, 2)]}, "layers of both networks"),
+        ({"metric": lambda Z, y: "text"}, "returns numbers"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(InvalidInputError, match=message):
+        permutation_test(
+            **{"metric": "linear_probe", "Z": normal(20, 2), "other": LABELS, "n_permutations": 2, **given}
+        )
