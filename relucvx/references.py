@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 JOURNALS = (
     "Annals of Statistics", "Cell", "Frontiers in Systems Neuroscience", "IEEE Trans. Electronic Computers", "JMLR", "Nature",
-    "Nature Communications", "NeuroImage", "PNAS", "Political Analysis", "Psychometrika", "Scientific Reports", "TMLR",
+    "Nature Communications", "NeuroImage", "PNAS", "Political Analysis", "Psychometrika", "Scientific Reports",
+    "Statistical Applications in Genetics and Molecular Biology", "TMLR",
 )  # fmt: skip
 """Venues that are no conference."""
 
@@ -154,6 +155,12 @@ PUBLICATIONS: dict[str, Reference] = {
         "",
         2026,
         "2602.14486",
+    ),
+    "efron-1979": Reference(
+        "B. Efron",
+        "Bootstrap Methods: Another Look at the Jackknife",
+        "Annals of Statistics",
+        1979,
     ),
     "kornblith-2019": Reference(
         "S. Kornblith, M. Norouzi, H. Lee, G. Hinton",

@@ -33,6 +33,7 @@ HELD = {
     rx.compare: "Comparison Prediction Row Finding Made Names",
     rx.PooledReLU: "PooledReLU",
     rx.DeepNetwork: "DeepNetwork",
+    metrics.bootstrap: "Bootstrap",
     metrics.ccgp: "FactorScore",
     metrics.class_folding: "ClassFolding PairFolding",
     metrics.condition_averages: "ConditionAverages",

@@ -166,6 +166,11 @@ DOORS = {
         "solution": None, "reach": 1e-4, **{name: value for name, value in FAST.items() if name != "rng"},
     },
     rx.representation_kernel: lambda: {"network": NETWORK, "X": X, "layer": -1},
+    metrics.bootstrap: lambda: {
+        "metric": "parallelism_score", "Z": np.vstack([SIGNS, SIGNS + 0.1]), "other": np.vstack([FACTORS, FACTORS]),
+        "over": "trials", "method": None, "statistic": None, "conditions": None, "sessions": None, "n_resamples": 3,
+        "confidence": 0.9, "rng": 0, "time_limit": 5.0, "n_jobs": 1, "callback": None, "progress": "auto",
+    },
     metrics.ccgp: lambda: {"Z": SIGNS + 0.1, "factors": FACTORS, "kernel": None, "C": 1.0},
     metrics.cka: lambda: {
         "Z1": X, "Z2": X**2, "kernel": "linear", "bandwidth": None, "kernel1": None, "kernel2": None, "debiased": False,

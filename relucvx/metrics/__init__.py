@@ -21,9 +21,11 @@ from relucvx.metrics.layers.cut import suggested_cut
 from relucvx.metrics.layers.profile import ProfileProgress, profile
 from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
+from relucvx.metrics.nulls.bootstrap_result import Bootstrap
 from relucvx.metrics.nulls.drawing import Drawn
 from relucvx.metrics.nulls.permutation import permutation_test
 from relucvx.metrics.nulls.permutation_result import PermutationTest
+from relucvx.metrics.nulls.resampling import bootstrap
 from relucvx.metrics.probes import LinearProbe, linear_probe
 from relucvx.metrics.recordings import (
     ConditionAverages,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from relucvx.metrics.regions.slice_plot import plot_slice
 
 __all__ = [
+    "Bootstrap",
     "ClassFolding",
     "ConditionAverages",
     "Convexity",
@@ -77,6 +80,7 @@ __all__ = [
     "SliceRegions",
     "SpaceFolding",
     "TwoNN",
+    "bootstrap",
     "ccgp",
     "cka",
     "class_folding",

@@ -15,7 +15,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 LONG = (
     "limits", "slices", "kernels", "oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands",
-    "phase_diagrams", "accuracy", "sweeps",
+    "phase_diagrams", "accuracy", "sweeps", "nulls",
 )  # fmt: skip
 SCRIPTS = (
     "enumeration", "solvers", "against_pyscnn", "graph_convexity", "lines",

@@ -28,6 +28,15 @@ class Drawn:
     """What a callback of :func:`permutation_test` and :func:`bootstrap` sees: draws done, and in all.
 
     Status: a convention (what is done). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> seen = []
+    >>> Z = [[0.0], [1.0], [3.0], [4.0]]
+    >>> found = rx.metrics.bootstrap("participation_ratio", Z, n_resamples=3, rng=0, callback=seen.append)
+    >>> [(drawn.done, drawn.total) for drawn in seen]
+    [(1, 3), (2, 3), (3, 3)]
     """
 
     done: int
@@ -40,9 +49,8 @@ class Drawn:
 
 def as_seed(rng: Rng) -> int:
     """A seed that gives the same draws again: the one that was given, or one that is drawn."""
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return int(rng)
-    return int(resolve_rng(rng).integers(TOP))
+    generator = resolve_rng(rng)
+    return int(generator.integers(TOP)) if rng is None or generator is rng else int(rng)  # type: ignore[arg-type]
 
 
 def as_processes(n_jobs: Any) -> int:

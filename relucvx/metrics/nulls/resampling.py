@@ -1,0 +1,266 @@
+"""Intervals of any score from trials, conditions, neurons or sessions that are drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import special
+
+from relucvx.conversion import is_word
+from relucvx.deadline import Deadline
+from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import carrying
+from relucvx.metrics.nulls.bootstrap_result import Bootstrap
+from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
+from relucvx.metrics.nulls.schemes import n_rows, take
+from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, as_score, is_layers
+from relucvx.metrics.samples.groups import Groups, Indices, as_factors, as_groups
+from relucvx.progress import Shown, watched
+from relucvx.types import Array, Rng
+from relucvx.validation import as_count, as_fraction, as_matrix
+
+OVER = ("trials", "conditions", "neurons", "sessions")
+
+FEWEST = 0.5
+"""Share of the draws in which a score must be defined for an interval to be made of them."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is drawn: units of rows, in strata that keep their number of units, or columns where ``rows`` is empty."""
+
+    rows: tuple[Indices, ...]
+    strata: tuple[Indices, ...]
+
+    @property
+    def n(self) -> int:
+        """How many units there are."""
+        return sum(len(s) for s in self.strata)
+
+    def drawn(self, rng: np.random.Generator, halves: bool) -> Indices:
+        """Units of one draw, in order."""
+        if halves:
+            return np.concatenate([np.sort(rng.choice(s, max(len(s) // 2, 1), replace=False)) for s in self.strata])
+        return np.concatenate([np.sort(rng.choice(s, len(s))) for s in self.strata])
+
+    def factor(self, halves: bool) -> float:
+        """By what the variance over the draws is too small or large: exact for a mean over strata of one size."""
+        sizes = np.array([len(s) for s in self.strata], dtype=float)
+        kept = np.maximum(sizes // 2, 1.0)
+        each = kept / np.maximum(sizes - kept, 1.0) if halves else sizes / np.maximum(sizes - 1.0, 1.0)
+        return float(np.average(each, weights=sizes))
+
+
+def bootstrap(
+    metric: str | Callable[..., Any],
+    Z: Any,
+    other: Any = None,
+    *,
+    over: Literal["trials", "conditions", "neurons", "sessions"] = "trials",
+    method: Literal["copies", "halves"] | None = None,
+    statistic: str | None = None,
+    conditions: Any = None,
+    sessions: Any = None,
+    n_resamples: int = 500,
+    confidence: float = 0.95,
+    rng: Rng = None,
+    time_limit: float | None = None,
+    n_jobs: int | None = 1,
+    callback: Callable[[Drawn], Any] | None = None,
+    progress: Shown = "auto",
+    **options: Any,
+) -> Bootstrap:
+    """Interval of a score over new trials, conditions, neurons or sessions.
+
+    The variance over N draws, corrected for how they are drawn, gives score ± t·s with Student's t for as many degrees of
+    freedom as there are units beyond strata; where the metric has both ends, Wilson's form of it, which stays between them.
+
+    Parameters
+    ----------
+    metric, Z, other, statistic
+        As in :func:`permutation_test`.
+    over : {"trials", "conditions", "neurons", "sessions"}
+        What another recording would draw anew. Trials are drawn inside each label or combination of factors (of each of
+        the ``conditions`` where these are given), conditions and sessions with all their rows, neurons of each
+        representation by itself.
+    method : {"copies", "halves"}, optional
+        ``"copies"`` draws with replacement; ``"halves"`` random halves without, whose variance is that of the whole up to
+        a known factor. Default: halves for scores that a sample standing twice would spoil (neighbours, distances,
+        held-out trials, debiased kernels) and for functions of the user's own, else copies.
+    conditions, sessions : sequence of length n, optional
+        Condition or session of each row, of any type.
+    n_resamples : int, default 500
+    confidence : float, default 0.95
+    rng, time_limit, n_jobs, callback, progress, **options
+        As in :func:`permutation_test`.
+
+    Returns
+    -------
+    Bootstrap
+        Of Ctrl-C, :class:`relucvx.Interrupted` carries the same for the draws that were finished. Intervals are NaN where
+        the score is undefined in half of the draws or more.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown metric, ``over`` or method, groups that are lacking, a single unit, and as the metric.
+
+    Notes
+    -----
+    The interval is about the expected score of another recording of the same size, its bias for that size included: a
+    participation ratio of 20 trials is below that of 2,000, whatever the interval.
+
+    Source: [efron-1979], halves [politis-romano-1994].
+    Status: heuristic (asymptotic).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> rng = np.random.default_rng(0)
+    >>> factors = np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], 10, axis=0)
+    >>> Z = factors @ rng.standard_normal((2, 8)) + rng.standard_normal((40, 8))
+    >>> found = rx.metrics.bootstrap("parallelism_score", Z, factors, n_resamples=100, rng=0)
+    >>> print(f"{found.value:.2f} [{found.interval[0]:.2f}, {found.interval[1]:.2f}] over {found.over}")
+    0.76 [0.25, 0.94] over trials
+    """
+    score = as_score(metric, Z, other, statistic, options)
+    if score.takes == CODES:
+        raise InvalidInputError(
+            explain("a score of samples", f"{score.name} of one walk", "", "folding of several walks")
+        )
+    count, jobs = as_count(n_resamples, "n_resamples", least=2), as_processes(n_jobs)
+    confidence, seed, deadline = as_fraction(confidence, "confidence"), as_seed(rng), Deadline.of(time_limit)
+    halves = _halves(method, score, over)
+    units = _units(score, over, Z, other, conditions, sessions)
+    names, values = score.named(Z, other)
+    found: list[Array] = []
+
+    def one(rng: np.random.Generator) -> Array:
+        if over == "neurons":
+            return score(_columns(Z, rng, halves), _columns(other, rng, halves) if score.takes == "pair" else other)
+        rows = np.concatenate([units.rows[u] for u in units.drawn(rng, halves)])
+        return score(take(Z, rows), None if other is None else take(other, rows))
+
+    def summary(_: Any = None) -> Bootstrap:
+        drawn = np.array(found).reshape(len(found), len(values))
+        return _summary(score, over, halves, names, values, drawn, units, confidence, count, seed)
+
+    with carrying(summary), watched("resampling", progress, callback) as told:
+        gather(one, found, count, seed, jobs, deadline, told)
+    return summary()
+
+
+def _halves(method: Any, score: Score, over: Any) -> bool:
+    if not is_word(over, OVER):
+        raise InvalidInputError(explain(f"over among {', '.join(OVER)}", repr(over), "", 'over="trials"'))
+    if method is None:
+        # a neuron that stands twice weighs twice; a sample is its own neighbour
+        return score.spoiled and over != "neurons"
+    if not is_word(method, ("copies", "halves")):
+        raise InvalidInputError(explain('method "copies", "halves" or None', repr(method), "", "method=None"))
+    return bool(method == "halves")
+
+
+def _units(score: Score, over: str, Z: Any, other: Any, conditions: Any, sessions: Any) -> Units:
+    n = n_rows(Z, other)
+    if (over == "sessions") != (sessions is not None):
+        raise InvalidInputError(explain('sessions with over="sessions", and only there', f'over="{over}"', "", ""))
+    if over == "neurons":
+        width = min(one.shape[1] for one in _representations(Z))
+        return _checked(Units((), (np.arange(width),)), over)
+    if over == "trials":
+        groups = _strata(score, other, n, conditions)
+        rows = tuple(np.array([i]) for i in range(n))
+        return _checked(Units(rows, tuple(np.flatnonzero(groups.codes == c) for c in range(len(groups.names)))), over)
+    given = sessions if over == "sessions" else conditions
+    if given is None and score.takes == FACTORS:
+        design = as_factors(other, n)
+        groups = Groups(tuple(range(len(design.table))), design.condition)
+    elif given is None:
+        raise InvalidInputError(explain('conditions= with over="conditions"', "none", "", "conditions=labels"))
+    else:
+        groups = as_groups(given, n, name=over)
+    members = tuple(np.flatnonzero(groups.codes == c) for c in range(len(groups.names)))
+    return _checked(Units(members, (np.arange(len(members)),)), over)
+
+
+def _strata(score: Score, other: Any, n: int, conditions: Any) -> Groups:
+    if conditions is not None:
+        return as_groups(conditions, n, name="conditions")
+    if score.takes == FACTORS:
+        design = as_factors(other, n)
+        return Groups(tuple(range(len(design.table))), design.condition)
+    return as_groups(other, n) if score.takes == LABELS else Groups(("all",), np.zeros(n, dtype=np.intp))
+
+
+def _checked(units: Units, over: str) -> Units:
+    smallest = min(len(s) for s in units.strata)
+    if smallest < 2:
+        raise InvalidInputError(
+            explain(f"at least 2 {over} to draw from", f"{smallest}", "one of a kind says nothing about its spread")
+        )
+    return units
+
+
+def _representations(Z: Any) -> list[Array]:
+    return [as_matrix(one, "Z") for one in (Z.values() if isinstance(Z, Mapping) else Z if is_layers(Z) else [Z])]
+
+
+def _columns(value: Any, rng: np.random.Generator, halves: bool) -> Any:
+    """Neurons of a representation, or of each layer, drawn anew."""
+    if isinstance(value, Mapping):
+        return {name: _columns(one, rng, halves) for name, one in value.items()}
+    if is_layers(value):
+        return [_columns(one, rng, halves) for one in value]
+    Z = as_matrix(value, "Z")
+    p = Z.shape[1]
+    return Z[:, rng.choice(p, max(p // 2, 1), replace=False) if halves else rng.choice(p, p)]
+
+
+def _summary(
+    score: Score, over: str, halves: bool, names: tuple[str, ...], values: Array, drawn: Array, units: Units,
+    confidence: float, n_asked: int, seed: int,
+) -> Bootstrap:  # fmt: skip
+    defined = np.isfinite(drawn).sum(axis=0)
+    spread = np.full(len(values), np.nan)
+    enough = (defined >= 2) & (defined > FEWEST * len(drawn))
+    spread[enough] = np.sqrt(np.nanvar(drawn[:, enough], axis=0, ddof=1) * units.factor(halves))
+    freedom = max(units.n - len(units.strata), 1)
+    t = float(special.stdtrit(freedom, (1.0 + confidence) / 2.0))
+    notes = [score.note]
+    if len(drawn) < n_asked:
+        notes.append(f"stopped after {len(drawn)} of {n_asked} draws: the interval is of these alone")
+    if len(drawn) and defined.min() < len(drawn):
+        notes.append(
+            f"the score is undefined in {len(drawn) - defined.min()} of {len(drawn)} draws, which are left out"
+        )
+    if units.n < 10:
+        notes.append(f"only {units.n} {over}: the interval may be too short")
+    return Bootstrap(
+        score.name, score.statistic, over, "halves" if halves else "copies", names, values, drawn, spread,
+        _limits(score, values, spread, t, units.n), confidence, units.n, n_asked, seed,
+        "" if score.scale is None else score.scale.text, "; ".join(note for note in notes if note),
+    )  # fmt: skip
+
+
+def _limits(score: Score, values: Array, spread: Array, t: float, n: int) -> Array:
+    """score ± t·s, or Wilson's interval between the ends of the metric's range."""
+    plain = np.column_stack([values - t * spread, values + t * spread])
+    scale = score.scale
+    if scale is None or not np.isfinite(scale.high) or (values < scale.low).any():
+        return plain
+    width = scale.high - scale.low
+    share, variance = np.clip((values - scale.low) / width, 0.0, 1.0), (spread / width) ** 2
+    bernoulli = share * (1.0 - share)
+    known = (variance > 1e-15) & (bernoulli > 1e-15)
+    # as many independent trials as have this variance; at an end, where there is none, half the units
+    trials = np.where(known, bernoulli / np.where(known, variance, 1.0), max(n // 2, 1))
+    shift = t**2 / trials
+    centre = (share + shift / 2.0) / (1.0 + shift)
+    half = t * np.sqrt(bernoulli / trials + shift / (4.0 * trials)) / (1.0 + shift)
+    wilson = np.column_stack([np.minimum(centre - half, share), np.maximum(centre + half, share)])
+    return np.where(np.isnan(spread)[:, None], np.nan, scale.low + width * np.clip(wilson, 0.0, 1.0))

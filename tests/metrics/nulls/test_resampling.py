@@ -1,0 +1,103 @@
+"""Intervals: of a mean they are the textbook's; what is drawn; what is refused."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from relucvx.errors import Interrupted, InvalidInputError
+from relucvx.metrics import bootstrap
+
+LABELS = np.repeat([0, 1], 10)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def mean(Z):
+    return float(np.mean(Z))
+
+
+@pytest.mark.parametrize("method", ["copies", "halves"])
+def test_of_a_mean_it_is_students_interval(method):
+    Z = normal(30, 1)
+    found = bootstrap(mean, Z, method=method, n_resamples=4000, rng=0)
+    half = stats.t.ppf(0.975, 29) * Z.std(ddof=1) / np.sqrt(30)
+    assert found.interval == pytest.approx((Z.mean() - half, Z.mean() + half), abs=0.05 * half)
+
+
+def test_sessions_and_conditions_are_drawn_whole():
+    groups = np.repeat(np.arange(8), 3)
+    seen = []
+    for given in ({"over": "sessions", "sessions": groups}, {"over": "conditions", "conditions": groups}):
+        bootstrap(
+            lambda Z: seen.append(np.ravel(Z)) or 0.0, groups[:, None], n_resamples=5, method="copies", rng=0, **given
+        )
+    assert all(np.all(np.unique(one, return_counts=True)[1] % 3 == 0) for one in seen)
+    assert any(len(np.unique(one)) < 8 for one in seen)
+
+
+def test_trials_are_drawn_inside_their_class():
+    seen = []
+    bootstrap(
+        lambda Z, y: seen.append(np.bincount(y)) or 0.0, normal(20, 1), LABELS, conditions=LABELS, n_resamples=5, rng=0
+    )
+    assert all(counts.tolist() == [5, 5] for counts in seen[1:])  # halves, for a function that may mind copies
+
+
+def test_intervals_stay_in_the_range_of_the_metric():
+    Z = normal(20, 2)
+    Z[LABELS == 1] += 20.0
+    found = bootstrap("linear_probe", Z, LABELS, n_resamples=5, rng=0)
+    assert found.value == found.interval[1] == 1.0
+    assert 0.5 < found.interval[0] < 1.0
+    assert found.method == "halves"
+
+
+def test_a_seed_gives_the_same_draws_and_neurons_are_drawn_with_copies():
+    one, two = (
+        bootstrap("cka", normal(12, 5), normal(12, 6, seed=1), over="neurons", n_resamples=6, rng=3) for _ in "ab"
+    )
+    assert np.array_equal(one.resampled, two.resampled)
+    assert (one.method, one.n_units) == ("copies", 5)
+
+
+def test_an_interruption_carries_the_draws_that_were_finished():
+    calls = itertools.count()
+
+    def stopped(Z):
+        if next(calls) == 6:
+            raise KeyboardInterrupt
+        return mean(Z)
+
+    with pytest.raises(Interrupted) as caught:
+        bootstrap(stopped, normal(20, 2), n_resamples=99, rng=0)
+    assert caught.value.result.n_resamples == 5
+    assert "stopped after 5 of 99 draws" in caught.value.result.note
+
+
+def test_without_enough_defined_draws_there_is_no_interval():
+    values = iter([1.0, np.nan, np.nan, np.nan, 2.0, 3.0])
+    found = bootstrap(lambda Z: next(values), normal(20, 1), n_resamples=5, rng=0)
+    assert np.isnan(found.intervals).all()
+    assert "undefined in 3 of 5" in found.note
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"over": "animals"}, "over among"),
+        ({"method": "thirds"}, "method"),
+        ({"over": "sessions"}, "sessions with"),
+        ({"sessions": LABELS}, "only there"),
+        ({"over": "conditions"}, "conditions= with"),
+        ({"other": [0] + [1] * 19}, "at least 2 trials"),
+        ({"metric": "space_folding", "other": None}, "a score of samples"),
+        ({"n_resamples": 1}, "n_resamples"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(InvalidInputError, match=message):
+        bootstrap(**{"metric": "linear_probe", "Z": normal(20, 2), "other": LABELS, "n_resamples": 2, **given})
