@@ -6,6 +6,7 @@ from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.estimator_faults import FAULTS as ESTIMATORS
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
+from sabotage.null_faults import FAULTS as NULLS
 from sabotage.optima_faults import FAULTS as OPTIMA
 from sabotage.plane_faults import FAULTS as PLANE
 from sabotage.program_faults import FAULTS as PROGRAM
@@ -16,6 +17,7 @@ from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
     *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
+    *NULLS,
 )  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

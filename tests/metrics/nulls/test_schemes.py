@@ -5,7 +5,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.metrics import permutation_test
-from relucvx.metrics.nulls.schemes import _rotated, arranged
+from relucvx.metrics.nulls.schemes import _rotated, _rotation, arranged
 from relucvx.metrics.nulls.scores import as_score
 
 SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -62,6 +62,12 @@ def test_rotated_samples_keep_means_and_inner_products_of_features():
     assert np.allclose(moved.mean(axis=0), B.mean(axis=0))
     assert np.allclose(moved.T @ moved, B.T @ B)
     assert not np.allclose(moved, B)
+
+
+def test_rotations_fix_the_ones_vector():
+    Q = _rotation(6, np.random.default_rng(0))
+    assert np.allclose(Q @ Q.T, np.eye(6))
+    assert np.allclose(Q @ np.ones(6), np.ones(6))
 
 
 def test_walks_have_as_many_crossings():

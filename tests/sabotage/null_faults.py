@@ -1,0 +1,99 @@
+"""Faults in permutation tests and bootstrap intervals."""
+
+from sabotage.fault import Fault
+
+TESTS = "pytest tests/metrics/nulls"
+
+FAULTS = (
+    Fault(
+        "p-values that can be zero",
+        "metrics.nulls.p_values:p_values",
+        "(1.0 + reached.sum(axis=0)) / (1.0 + len(null))",
+        "reached.sum(axis=0) / len(null)",
+        f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
+    ),
+    Fault(
+        "the other tail",
+        "metrics.nulls.p_values:p_values",
+        '1.0 if tail == "greater" else -1.0',
+        '-1.0 if tail == "greater" else 1.0',
+        f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
+    ),
+    Fault(
+        "both tails at the price of one",
+        "metrics.nulls.p_values:p_values",
+        "2.0 * np.minimum(*ends)",
+        "np.minimum(*ends)",
+        f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
+    ),
+    Fault(
+        "undefined draws dropped",
+        "metrics.nulls.p_values:p_values",
+        "np.isnan(null) | (",
+        "~np.isnan(null) & (",
+        f"{TESTS}/test_permutation.py::test_undefined_scores_count_as_extreme",
+    ),
+    Fault(
+        "the best of several layers uncorrected",
+        "metrics.nulls.p_values:corrected_p_values",
+        "if known.sum() <= 1:",
+        "if True:",
+        f"{TESTS}/test_p_values.py::test_the_best_of_many_unrelated_scores_is_seldom_significant",
+    ),
+    Fault(
+        "rows shuffled across sessions",
+        "metrics.nulls.schemes:arranged",
+        "_rows(score, Z, other, n, blocks), _small(blocks)",
+        '_rows(score, Z, other, n, Groups(("all",), 0 * blocks.codes)), _small(blocks)',
+        f"{TESTS}/test_schemes.py::test_within_sessions_nothing_crosses_a_session",
+    ),
+    Fault(
+        "trials scattered when conditions change places",
+        "metrics.nulls.schemes:_conditions",
+        "rng.permutation(len(places))[groups.codes]",
+        "rng.permutation(groups.codes)",
+        f"{TESTS}/test_schemes.py::test_whole_conditions_change_places",
+    ),
+    Fault(
+        "random centres without the variance of the data's",
+        "metrics.nulls.schemes:_centres",
+        "centres *= size / (float(np.linalg.norm(centres)) or 1.0)",
+        "pass",
+        f"{TESTS}/test_schemes.py::test_random_geometry_keeps_variance_and_clouds",
+    ),
+    Fault(
+        "rotations that turn the mean",
+        "metrics.nulls.schemes:_rotation",
+        "return out + 1.0 / n",
+        "return out",
+        f"{TESTS}/test_schemes.py::test_rotations_fix_the_ones_vector",
+    ),
+    Fault(
+        "walks of fewer crossings",
+        "metrics.nulls.schemes:_walks",
+        "rng.choice(len(row), size, replace=False)",
+        "rng.choice(len(row), size)",
+        f"{TESTS}/test_schemes.py::test_walks_have_as_many_crossings",
+    ),
+    Fault(
+        "rows of a kernel permuted, its columns not",
+        "metrics.nulls.embedding:quick",
+        "second[:, order[:, None], order]",
+        "second[:, order]",
+        f"{TESTS}/test_embedding.py",
+    ),
+    Fault(
+        "halves that are not scaled to the whole",
+        "metrics.nulls.resampling:Units.factor",
+        "return float(np.average(each, weights=sizes))",
+        "return 1.5",
+        f"{TESTS}/test_resampling.py::test_of_a_mean_it_is_students_interval",
+    ),
+    Fault(
+        "sessions taken apart",
+        "metrics.nulls.resampling:_units",
+        "groups = as_groups(given, n, name=over)",
+        "groups = as_groups(range(n), n, name=over)",
+        f"{TESTS}/test_resampling.py::test_sessions_and_conditions_are_drawn_whole",
+    ),
+)
