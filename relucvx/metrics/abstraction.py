@@ -31,6 +31,8 @@ class FactorScore(Result):
         Average over the variables; NaN if one is undefined.
     n_contexts : tuple of int
         Settings of the other variables in which both values of a variable occur.
+    note : str
+        What a score below chance means; empty where none is.
 
     Notes
     -----
@@ -48,6 +50,7 @@ class FactorScore(Result):
     per_factor: Array
     mean: float
     n_contexts: tuple[int, ...]
+    note: str = ""
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per variable."""
@@ -225,7 +228,16 @@ def ccgp(
         )
         scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
     per_factor = np.array(scores)
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
+    low = "; ".join(f"variable {k}: {below_chance(score)}" for k, score in enumerate(scores) if score < 0.5)
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), low)
+
+
+def below_chance(value: float) -> str:
+    """Why cross-condition generalisation is below 0.5."""
+    return (
+        f"{value:.2f} is below chance (0.5): contexts code the variable in opposed directions, and a line that was trained "
+        "in some is wrong in the other (parallelism_score below 0, as in an exclusive or); near 0.5 noise alone does it too"
+    )
 
 
 def neuron_tuning(Z: Any, factors: ArrayLike) -> NeuronTuning:

@@ -248,3 +248,11 @@ def test_more_refusals():
         neuron_tuning(np.eye(4), [[0, 1], [1, 1], [0, 1], [1, 1]])
     with pytest.raises(InvalidInputError, match=r"factors of shape \(4, d_Y\)"):
         neuron_tuning(np.eye(4), [0, 1])
+
+
+def test_generalisation_below_chance_is_explained():
+    factors = [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    opposed = ccgp([[1.0], [-1.0], [-1.0], [1.0]], factors)  # an exclusive or
+    assert opposed.per_factor.tolist() == [0.0, 0.0]
+    assert opposed.note.startswith("variable 0: 0.00 is below chance")
+    assert ccgp(factors, factors).note == ""

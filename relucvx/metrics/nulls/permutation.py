@@ -11,6 +11,7 @@ from relucvx.conversion import is_word
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying
+from relucvx.metrics.abstraction import below_chance
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.embedding import quick
 from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values
@@ -180,11 +181,3 @@ def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, 
     if score.name == "ccgp" and score.scale is not None and observed[0] < 0.5:
         found.append(below_chance(float(observed[0])))
     return "; ".join(part for part in found if part)
-
-
-def below_chance(value: float) -> str:
-    """Why cross-condition generalisation is below 0.5."""
-    return (
-        f"{value:.2f} is below chance (0.5): contexts code the variable in opposed directions, and a line that was trained "
-        "in some is wrong in the other (parallelism_score below 0, as in an exclusive or); near 0.5 noise alone does it too"
-    )
