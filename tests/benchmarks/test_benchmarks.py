@@ -14,12 +14,12 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 LONG = (
+    "solvers", "against_pyscnn", "lines",
     "limits", "slices", "kernels", "oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands",
     "phase_diagrams", "accuracy", "sweeps", "nulls",
 )  # fmt: skip
 SCRIPTS = (
-    "enumeration", "solvers", "against_pyscnn", "graph_convexity", "lines",
-    "alignment",
+    "enumeration", "graph_convexity", "alignment",
     *(pytest.param(name, marks=pytest.mark.slow) for name in LONG),
 )  # fmt: skip
 

@@ -35,7 +35,14 @@ def units(form):
 
 
 @pytest.mark.parametrize(
-    ("d", "c", "free_bias"), [(2, 2, False), (3, 2, False), (2, 3, True), (1, 2, False), (2, 1, False)]
+    ("d", "c", "free_bias"),
+    [
+        pytest.param(2, 2, False, marks=pytest.mark.slow),
+        (3, 2, False),
+        (2, 3, True),
+        (1, 2, False),
+        (2, 1, False),
+    ],
 )
 def test_what_is_proven_holds_for_dense_directions(d, c, free_bias):
     for seed in range(4):

@@ -281,7 +281,7 @@ def vector_above(form, part, lines, sign, bends_up):
     return [int(t) for t in np.rint(v * (1 << 16))]
 
 
-@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("free", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_vectors_prove_what_is_false(free):
     """One output: the least vectors are accepted for a beta as large, and for none that a direction contradicts."""
     rng = np.random.default_rng(free)

@@ -11,6 +11,7 @@ X, Y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
 """y = |x|: two neurons, relu(x) and relu(-x), each with 1 - beta/5, so that tr K = 10 - 2 beta; unique."""
 
 
+@pytest.mark.slow
 def test_the_closed_form_is_inside_everywhere_and_the_range_is_narrow():
     band = rx.beta_band(X, Y, 0.5, 4.0, tol=1e-3)
     curve = rx.kernel_curve(band, np.eye(4))

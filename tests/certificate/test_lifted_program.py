@@ -74,7 +74,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n == "hinge" else []) for n in CASES])
 def test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum(name):
     problem = drawn(n=10, **CASES[name])
     program = LiftedProgram(problem)

@@ -167,7 +167,10 @@ def test_a_line_fitted_with_free_biases_leaves_the_bias_open():
     assert out.width == 1
 
 
-@pytest.mark.parametrize("options", [{}, {"bias": "hidden"}, {"bias": "all", "activation": "leaky_relu"}])
+LEAKY = pytest.param({"bias": "all", "activation": "leaky_relu"}, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("options", [{}, {"bias": "hidden"}, LEAKY])
 def test_noise_fitted_closely_has_a_polytope_of_optima(options):
     X, y = random_data(21, 20, 3)
     solution = solved(X, y, 0.03, **options)

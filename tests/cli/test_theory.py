@@ -78,6 +78,7 @@ def test_compare_json_is_the_comparison():
     assert proof.upper == pytest.approx(found["optimum"]["objective"], rel=1e-12)
 
 
+@pytest.mark.slow
 def test_compare_several_classes_jointly():
     args = ("iris", "--components", "1", "--bias", "all", "--beta-fraction", "0.1", "--seeds", "2", "--width", "8")
     code, out, _ = run("compare", *args, "--json")

@@ -9,7 +9,13 @@ import relucvx as rx
 NAMES = ("regressor", "classifier", "path of a regressor", "path of a classifier")
 
 
-@pytest.mark.parametrize("estimator", examined(1.0), ids=NAMES)
+INTERFACES = [
+    pytest.param(estimator, id=name, marks=[pytest.mark.slow] if name == NAMES[-1] else [])
+    for estimator, name in zip(examined(1.0), NAMES, strict=True)
+]
+
+
+@pytest.mark.parametrize("estimator", INTERFACES)
 def test_the_interface(estimator):
     assert failures(estimator, legacy=False) == []
 

@@ -104,7 +104,11 @@ def check(door: str, delay: float) -> dict:
     return found
 
 
-@pytest.mark.parametrize("door", DOORS)
+LOOPS_LATER = ("optimal_set", "several exact outputs", "several outputs", "beta_band", "beta_path")
+"""Among the slow tests: their work is interrupted in the same places as that of the others."""
+
+
+@pytest.mark.parametrize("door", [pytest.param(d, marks=[pytest.mark.slow] if d in LOOPS_LATER else []) for d in DOORS])
 def test_a_loop_around_a_door_ends_at_ctrl_c(door):
     found = check(door, random.Random(door).uniform(0.2, 1.0))
     assert found["cpu"] < 5.0

@@ -99,6 +99,7 @@ def test_a_weight_that_only_a_zero_row_carries_does_not_hide_the_others():
     assert found.lower <= 6e-200 <= found.upper
 
 
+@pytest.mark.slow
 def test_certificates_of_tiny_dual_points_hold():
     for bias in ("none", "free"):
         best = rx.solve(X, Y, 0.1, bias=bias)

@@ -122,6 +122,7 @@ def test_ctrl_c_in_training_keeps_the_networks(data, tmp_path):
     assert "training was INTERRUPTED" in visible(found.to_html(tmp_path / "a.html").read_text())
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_measurements_keeps_the_rows_before(data, monkeypatch):
     solution = rx.solve(data.X, data.Y, 5.0)
     measured = []

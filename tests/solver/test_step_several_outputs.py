@@ -43,6 +43,7 @@ def test_hinge_with_several_outputs(bias):
     assert_certified(rx.solve(X, Y, beta, loss="hinge", bias=bias), 1e-6)
 
 
+@pytest.mark.slow
 def test_hinge_with_free_biases_says_how_far_it_got():
     """The dual point of a kinked loss with several free output biases is not always found: then the gap is reported."""
     rng = np.random.default_rng(2)
