@@ -12,7 +12,17 @@ author = "The relucvx developers"
 version = release = relucvx.__version__
 exclude_patterns = ["build"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "plain_docstrings", "mathml", "statements", "measured"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+    "plain_docstrings",
+    "mathml",
+    "statements",
+    "measured",
+    "notebooks",
+    "glossary",
+]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

@@ -26,6 +26,7 @@ LAYERS = (
         "tolerances",
         "types",
         "references",
+        "glossary",
         "conversion",
         "labels",
         "later",

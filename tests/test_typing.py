@@ -1,6 +1,8 @@
 """Editors and type checkers see the package as it is, although its names load on first use."""
 
+import importlib
 import os
+import re
 import rlcompleter
 import subprocess
 import sys
@@ -50,21 +52,57 @@ def test_completion_lists_the_doors():
     assert {"solve", "certify", "compare", "train", "training", "metrics"} <= names
 
 
+PARTS = (
+    "arrangement", "certificate", "datasets", "estimators", "kernel", "losses", "metrics", "network", "oracle", "program",
+    "report", "solver", "sweeps", "theory", "training",
+)  # fmt: skip
+"""Packages whose public names users type."""
+
+
+def revealing():
+    """(a script that asks a type checker for the type of every public name and of one that is none, the names)."""
+    names = [f"rx.{name}" for name in rx.__all__]
+    names += [f"relucvx.{part}.{name}" for part in PARTS for name in importlib.import_module(f"relucvx.{part}").__all__]
+    head = ["import relucvx as rx", *(f"import relucvx.{part}" for part in PARTS)]
+    return "\n".join([*head, *(f"reveal_type({name})" for name in names), "rx.no_such_name", ""]), names
+
+
+def checked(script, folder):
+    """What mypy says of a script."""
+    root = Path(rx.__file__).parents[1]
+    (folder / "script.py").write_text(script)
+    # an editable install is found by Python through a hook, which mypy does not follow
+    hint = {} if "site-packages" in root.parts else {"MYPYPATH": str(root)}
+    command = [sys.executable, "-m", "mypy", "--strict", "script.py"]
+    return subprocess.run(command, cwd=folder, env={**os.environ, **hint}, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_completion_lists_every_name_of_a_part(part):
+    module = importlib.import_module(f"relucvx.{part}")
+    assert set(module.__all__) <= set(dir(module))
+    assert all(getattr(module, name) is not None for name in module.__all__)
+
+
+@pytest.mark.slow
+def test_a_type_checker_sees_every_public_name(tmp_path):
+    pytest.importorskip("mypy")
+    script, names = revealing()
+    said, lines = checked(script, tmp_path), script.splitlines()
+    revealed = re.findall(r"^script\.py:(\d+): note: Revealed type is \"(.*)\"$", said, re.M)
+    assert [lines[int(line) - 1] for line, kind in revealed if kind == "Any"] == []
+    assert len(revealed) == len(names) > 300
+    # a name that does not exist is noticed, so that the others do
+    assert len(re.findall(r"^script.py.*has no attribute", said, re.M)) == 1, said
+    assert 'has no attribute "no_such_name"' in said
+
+
 @pytest.mark.slow
 def test_a_strict_script_sees_real_types(tmp_path):
     pytest.importorskip("mypy")
-    # and every public name, of which none is unknown or anything at all
-    names = "".join(f"rx.{name}\n" for name in rx.__all__)
-    (tmp_path / "script.py").write_text(SCRIPT + names)
-    root = Path(rx.__file__).parents[1]
-    # an editable install is found by Python through a hook, which mypy does not follow
-    hint = {} if "site-packages" in root.parts else {"MYPYPATH": str(root)}
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "script.py"], cwd=tmp_path, env={**os.environ, **hint},
-        capture_output=True, text=True,
-    )  # fmt: skip
+    said = checked(SCRIPT, tmp_path)
     for expected in ("relucvx.solution.Solution", '"float"', "Certificate", "Runs", 'did you mean "bias"?'):
-        assert expected in done.stdout, done.stdout
+        assert expected in said, said
     for expected in ("ConvexReLURegressor", "list[relucvx.solution.Solution]", 'Unexpected keyword argument "width"'):
-        assert expected in done.stdout, done.stdout
-    assert not [line for line in done.stdout.splitlines() if "has no attribute" in line]
+        assert expected in said, said
+    assert not [line for line in said.splitlines() if "has no attribute" in line]
