@@ -7,7 +7,7 @@ TESTS = "pytest tests/metrics/nulls"
 FAULTS = (
     Fault(
         "p-values that can be zero",
-        "metrics.nulls.p_values:p_values",
+        "metrics.nulls.p_values:_one_end",
         "(1.0 + reached.sum(axis=0)) / (1.0 + len(null))",
         "reached.sum(axis=0) / len(null)",
         f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
@@ -28,7 +28,7 @@ FAULTS = (
     ),
     Fault(
         "undefined draws dropped",
-        "metrics.nulls.p_values:p_values",
+        "metrics.nulls.p_values:_one_end",
         "np.isnan(null) | (",
         "~np.isnan(null) & (",
         f"{TESTS}/test_permutation.py::test_undefined_scores_count_as_extreme",

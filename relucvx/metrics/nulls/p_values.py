@@ -13,9 +13,13 @@ TIE = 1e-12
 def p_values(observed: Array, null: Array, tail: str) -> Array:
     """(1 + draws at least as extreme) / (1 + draws), score by score; twice the smaller end for both."""
     if tail == "two-sided":
-        ends = p_values(observed, null, "greater"), p_values(observed, null, "less")
+        ends = _one_end(observed, null, 1.0), _one_end(observed, null, -1.0)
         return np.minimum(1.0, 2.0 * np.minimum(*ends))
-    sign, room = (1.0 if tail == "greater" else -1.0), TIE * np.maximum(1.0, np.abs(observed))
+    return _one_end(observed, null, 1.0 if tail == "greater" else -1.0)
+
+
+def _one_end(observed: Array, null: Array, sign: float) -> Array:
+    room = TIE * np.maximum(1.0, np.abs(observed))
     # what is undefined by chance counts as extreme: the p-value stays valid
     reached = np.isnan(null) | (sign * null >= sign * observed - room)
     return np.where(np.isnan(observed), np.nan, (1.0 + reached.sum(axis=0)) / (1.0 + len(null)))
