@@ -218,6 +218,9 @@ TABLE: dict[str, Row] = {
 }
 
 ELSEWHERE = {
+    "bootstrap": "nulls/test_resampling.py",
+    "permutation_test": "nulls/test_permutation.py",
+    "scale": "test_scales.py",
     "cover_count": "test_separation.py",
     "class_folding": "regions/test_class_folding.py",
     "folding": "regions/test_folding.py",

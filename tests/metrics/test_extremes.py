@@ -18,9 +18,9 @@ WEIGHTS, BIAS = RNG.standard_normal((4, 3)), RNG.standard_normal(3)
 def numbers(result: Any) -> Any:
     """The numbers of a result that have no unit, in a row."""
     plain = result.to_dict() if hasattr(result, "to_dict") else {"value": result}
-    return np.hstack([np.ravel(v) for k, v in plain.items() if k not in ("method", "classes", "conditions")]).astype(
-        float
-    )
+    return np.hstack(
+        [np.ravel(v) for k, v in plain.items() if k not in ("method", "classes", "conditions", "note")]
+    ).astype(float)
 
 
 SCALES: dict[str, Any] = {

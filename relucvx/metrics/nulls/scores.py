@@ -25,6 +25,7 @@ from relucvx.metrics.scales import SCALES, Scale
 from relucvx.metrics.separation import separability
 from relucvx.metrics.similarity import layer_similarity
 from relucvx.types import Array
+from relucvx.validation import as_matrix, as_numpy
 
 LABELS, FACTORS, PAIR, ALONE, CODES, ANY = "labels", "factors", "pair", "alone", "codes", "any"
 """What the second argument of a score is; ``ALONE`` and ``CODES`` have none, of ``ANY`` nobody knows."""
@@ -140,6 +141,8 @@ def as_score(metric: Any, Z: Any, other: Any, statistic: Any, options: Mapping[s
     InvalidInputError
         For an unknown name, a second argument that is missing or too many, and a statistic that is no text.
     """
+    _check_arrays(Z, "Z")
+    _check_arrays(other, "other")
     if statistic is not None and not isinstance(statistic, str):
         raise InvalidInputError(explain("statistic to be the name of a field, or None", shown(statistic)))
     known = next((name for name, (function, _) in TAKES.items() if function is metric), metric)
@@ -174,6 +177,19 @@ def as_score(metric: Any, Z: Any, other: Any, statistic: Any, options: Mapping[s
 
 
 _SECOND = {LABELS: "labels", FACTORS: "factors", PAIR: "second representation", ANY: "second argument"}
+
+
+def _check_arrays(value: Any, name: str) -> None:
+    """Refuse what is no array, nor a list or dict of arrays; what an array must hold the score says."""
+    if value is None:
+        return
+    parts = value.values() if isinstance(value, Mapping) else value if is_layers(value) else [value]
+    for part in parts:
+        # lists may be ragged or hold gaps, which a matrix of numbers may not
+        plain = name == "Z" and isinstance(part, (list, tuple, np.ma.MaskedArray))
+        array = as_matrix(part, name, allow_vector=True) if plain else as_numpy(part, name)
+        if array.ndim == 0:
+            raise InvalidInputError(explain(f"{name} as an array with a row for each sample", "a single value"))
 
 
 def is_layers(value: Any) -> bool:
