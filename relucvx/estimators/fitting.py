@@ -146,12 +146,11 @@ class ConvexReLU(BaseEstimator):
             verbose=as_flag(self.verbose, "verbose"),
         )
 
-    def _walk(self, X: Any, y: Any, sample_weight: Any, shares: Iterable[float], limit: Any) -> Iterator[Self]:
-        """This estimator, fitted at one strength after the other, each begun at the one before.
+    def _walk(self, problem: Problem, shares: Iterable[float], limit: Any) -> Iterator[Self]:
+        """This estimator, fitted to a problem it has posed at one strength after the other, each begun at the one before.
 
         ``shares`` are strengths for a loss that is a mean: they are multiplied by the total weight.
         """
-        problem = self._pose(X, y, sample_weight)
         betas = float(problem.sample_weight.sum()) * np.asarray(list(shares), dtype=float)
         deadline, before = Deadline.of(limit), None
         for k, beta in enumerate(betas):

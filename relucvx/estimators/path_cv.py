@@ -208,7 +208,7 @@ class ConvexReLUPathCV(MetaEstimatorMixin, BaseEstimator):
         self.scores_ = np.stack(found, axis=1)
         # of equal scores the first: the simplest network
         self.best_index_ = int(np.argmax(self.scores_.mean(axis=1)))
-        steps = whole._walk(X, y, sample_weight, shares[: self.best_index_ + 1], self.time_limit)
+        steps = whole._walk(problem, shares[: self.best_index_ + 1], self.time_limit)
         self.path_ = [step.solution_ for step in steps]
         self._take(whole)
         whole._warn()
@@ -339,5 +339,5 @@ def _fold(
     """Scores of one fold at all strengths."""
     some = None if weight is None else weight[train]
     told = {name: np.asarray(value)[test] for name, value in params.items()}
-    steps = model._walk(X[train], y[train], some, shares, limit)
+    steps = model._walk(model._pose(X[train], y[train], some), shares, limit)
     return [float(scorer(step, X[test], y[test], **told)) for step in steps]

@@ -69,10 +69,9 @@ def beta_share(problem: Problem) -> float:
     return problem.beta / floor if floor > 0.0 else np.inf
 
 
-def share_text(problem: Problem) -> str:
-    """beta beside beta_max, in words; beta alone where nothing is known cheaply."""
-    share = beta_share(problem)
-    text = f"beta = {problem.beta:.10g}"
+def share_text(beta: float, share: float) -> str:
+    """beta beside beta_max, in words; beta alone where its share is not known (:func:`beta_share`)."""
+    text = f"beta = {beta:.10g}"
     if not np.isfinite(share):
         return text
     # a strength at which a neuron may not pay has no share to speak of
@@ -82,7 +81,8 @@ def share_text(problem: Problem) -> str:
 def scale_lines(problem: Problem, exact: bool) -> list[str]:
     """What a solution says of its scale: the strength, which an exact fit has none of, and what was done to the columns."""
     made = problem.preparation
-    lines = [share_text(problem)] if not exact and np.isfinite(beta_share(problem)) else []
+    share = np.inf if exact else beta_share(problem)
+    lines = [share_text(problem.beta, share)] if np.isfinite(share) else []
     if made is not None and made.changes:
         lines.append(f"inputs: {made.steps}; objective and bounds are of the problem on these columns")
     return lines

@@ -16,6 +16,11 @@ X = RNG.standard_normal((7, 2))
 LOSSES = ("squared", "logistic", "hinge", "squared_hinge", "huber", "cross_entropy")
 
 
+def said_of(problem):
+    """What is said of a problem's strength."""
+    return share_text(problem.beta, beta_share(problem))
+
+
 @pytest.mark.parametrize(("loss", "bias"), list(itertools.product(LOSSES, ("none", "hidden", "all", "free"))))
 def test_the_floor_is_below_beta_max(loss, bias):
     """Against the certified interval; where a direction is found at all it is most of it."""
@@ -58,10 +63,10 @@ def test_what_is_found():
         assert set(findings(rx.make_problem(X, X[:, 0], 1.0), share * floor)) == kinds
     wide = np.column_stack([X, np.zeros(7), np.full(7, 2e5)])
     assert "column 3: up to 2e+05" in findings(rx.make_problem(wide, X[:, 0], 0.1), None)["columns"]
-    assert "at most" in share_text(rx.make_problem(X, X[:, 0], 0.1 * floor))
-    assert "or above" in share_text(rx.make_problem(X, X[:, 0], 2 * floor))
+    assert "at most" in said_of(rx.make_problem(X, X[:, 0], 0.1 * floor))
+    assert "or above" in said_of(rx.make_problem(X, X[:, 0], 2 * floor))
     kinked = rx.make_problem([[0.0], [-3.0], [3.0]], [1.0, 1.0, -1.0], 0.1, loss="hinge", bias="free")
-    assert share_text(kinked) == "beta = 0.1"
+    assert said_of(kinked) == "beta = 0.1"
 
 
 BAD = np.column_stack([X[:, 0], 1e6 * X[:, 1]])
@@ -111,5 +116,5 @@ def test_a_problem_is_said_once_and_another_strength_again():
 
 def test_solutions_say_it():
     sol = rx.solve(X, X[:, 0], 0.5)
-    assert share_text(sol.problem) in str(sol).splitlines()
+    assert said_of(sol.problem) in str(sol).splitlines()
     assert "of beta_max" not in str(rx.interpolate(X[:2], X[:2, 0]))
