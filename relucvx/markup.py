@@ -45,8 +45,14 @@ def scalars(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts without empty texts: a note that is not there says nothing."""
+    return {name: value for name, value in facts.items() if not (isinstance(value, str) and not value)}
+
+
 def one_line(name: str, facts: Mapping[str, Any]) -> str:
     """``Name(a=1, b=0.5)`` of the facts that are scalars, as many as fit into a line; dots stand for the others."""
+    facts = said(facts)
     kept = [f"{key}={_short(value)}" for key, value in facts.items() if is_scalar(value)]
     whole = len(kept) == len(facts)
     while True:
@@ -113,7 +119,7 @@ def facts_table(caption: str, facts: Mapping[str, Any]) -> str:
     rows = "".join(
         f'<tr><th scope="row" style="{EDGE}text-align:left">{escape(str(name))}</th>'
         f'<td style="{EDGE}text-align:left;max-width:60em;white-space:normal">{escape(in_words(value))}</td></tr>'
-        for name, value in facts.items()
+        for name, value in said(facts).items()
     )
     return _table(caption, f"<tbody>{rows}</tbody>")
 

@@ -9,7 +9,7 @@ import test_doors as doors
 from shown import HELD, assert_drawn, assert_html, assert_shown, result_classes, results_in, takes_axes, undrawn
 
 import relucvx as rx
-from relucvx import datasets, metrics
+from relucvx import datasets, markup, metrics
 from relucvx.certificate import continuum, path_band, prove_dual
 from relucvx.metrics.samples.class_pairs import ConvexityNull
 from relucvx.oracle.branches import BranchNorm
@@ -157,3 +157,10 @@ def test_rows_go_into_a_frame():
     assert found.to_frame().to_dict("records") == [{"distance": 0.0, "similarity": 1.0}]
     assert isinstance(pd.concat([found.to_frame()] * 2), pd.DataFrame)
     assert takes_axes(metrics.LayerSimilarity.plot)
+
+
+def test_an_empty_note_is_not_shown():
+    facts = {"mean": 0.5, "note": ""}
+    assert markup.one_line("Score", facts) == "Score(mean=0.5)"
+    assert "note" not in markup.facts_table("Score", facts)
+    assert "note='below'" in markup.one_line("Score", {**facts, "note": "below"})
