@@ -88,10 +88,20 @@ class Bootstrap(Result):
         """The interval of the first score."""
         return float(self.intervals[0, 0]), float(self.intervals[0, 1])
 
+    @property
+    def low(self) -> float:
+        """Lower end of the interval of the first score."""
+        return self.interval[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval of the first score."""
+        return self.interval[1]
+
     def facts(self) -> dict[str, Any]:
         """The score with its interval, what was drawn, and what to know about it."""
         return {
-            "metric": self.metric, "value": self.value, "low": self.interval[0], "high": self.interval[1],
+            "metric": self.metric, "value": self.value, "low": self.low, "high": self.high,
             "confidence": self.confidence, "over": self.over, "n_units": self.n_units, "method": self.method,
             "statistic": self.statistic, "standard_error": float(self.standard_errors[0]), "n_scores": len(self.names),
             "n_resamples": self.n_resamples, "n_asked": self.n_asked, "seed": self.seed, "scale": self.scale,
