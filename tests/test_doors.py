@@ -272,7 +272,7 @@ DOORS = {
     kernel.spike_free: lambda: {"X": EYE},
     kernel.whitened: lambda: {"X": EYE, "tol": 1e-9},
     datasets.cantor_function: lambda: {"x": [0.1, 0.5], "k": 2},
-    datasets.cantornet: lambda: {"k": 2},
+    datasets.cantornet: lambda: {"k": 2, "representation": "recursive"},
     datasets.class_labels: lambda: {"sizes": (2, 2), "d": None, "rng": 0},
     datasets.degenerate_bank: lambda: {"extreme": False},
     datasets.factorial: lambda: {"d_Y": 2, "repeats": 1, "x0": 1.0, "x1": 0.0, "x2": 0.0, "rng": 0},

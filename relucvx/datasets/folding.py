@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from relucvx.conversion import is_word, shown
+from relucvx.datasets.normal_form import MAX, MIN, least_of_triples
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import DeepNetwork
 from relucvx.validation import as_count, as_numpy
@@ -18,35 +20,43 @@ SAWTOOTH_SEGMENT = ((0.0,), (1.0,))
 """Ends of the unit interval, on which the closed forms of :func:`sawtooth` hold."""
 
 
-def cantornet(k: int) -> DeepNetwork:
-    r"""CantorNet of recursion depth k: a ragged decision boundary from k equal blocks of two layers.
+def cantornet(k: int, representation: Literal["recursive", "normal form"] = "recursive") -> DeepNetwork:
+    r"""CantorNet of recursion depth k: a ragged decision boundary, from k equal blocks or from a union of polygons.
 
-    Each block maps (a, y) to h = relu(3a - 2, 1 - 3a, y) and (h_1 + h_2, h_3); behind k blocks stands A^(k)(x), the
-    function of :func:`cantor_function`. The output is
+    On [0, 1]^2 both representations compute
 
-        f(x, y) = y - (A^(k)(x) + 1)/2,
+        f(x, y) = y - (A^(k)(x) + 1)/2
 
-    so that {f <= 0} is the decision set {(x, y) in [0, 1]^2: y <= (A^(k)(x) + 1)/2} and {f = 0} its boundary.
+    with A^(k) the function of :func:`cantor_function`, so that {f <= 0} is the decision set {y <= (A^(k)(x) + 1)/2} and
+    {f = 0} its boundary. *Recursive*: each block maps (a, y) to h = relu(3a - 2, 1 - 3a, y) and (h_1 + h_2, h_3).
+    *Normal form*: the decision set is a union of convex polygons, so f is a minimum of maxima of affine functions, which
+    a tournament of max(a, b) = b + relu(a - b) and min(a, b) = b - relu(b - a) computes.
 
     Parameters
     ----------
     k : int
         Recursion depth, at least 1.
+    representation : {"recursive", "normal form"}
+        How the function is computed.
 
     Returns
     -------
     DeepNetwork
-        Two inputs (x, y), hidden layers of 3, 2, 3, 2, ..., 3, 2 neurons, one output.
+        Two inputs (x, y) and one output. Recursive: hidden layers of 3, 2, 3, 2, ..., 3, 2 neurons, 5k in all. Normal
+        form: k + 1 hidden layers of 5, 3 times 2^(k-1) and then 3·2^(k-2), ..., 6, 3 neurons, 11·2^(k-1) - 3 in all.
 
     Raises
     ------
     InvalidInputError
-        When k is not an int >= 1.
+        When k is not an int >= 1, or for an unknown representation.
 
     Notes
     -----
-    Closed forms on the segment from (0, 3/4) to (1, 3/4), ``CANTORNET_SEGMENT``, a neuron being active where its
-    preactivation is > 0:
+    The recursive blocks are all the same, so their description grows with log k at most, while the normal form names
+    each of the 2^(k-1) polygons.
+
+    Closed forms of the recursive representation on the segment from (0, 3/4) to (1, 3/4), ``CANTORNET_SEGMENT``, a neuron
+    being active where its preactivation is > 0:
 
     * 2^(k+1) - 1 regions;
     * the layers of three neurons (``layers=range(0, 2 * k, 2)``): r1 = 2k, r2 = 2 (2^k - 1), chi = 1 - k/(2^k - 1);
@@ -56,21 +66,46 @@ def cantornet(k: int) -> DeepNetwork:
     On [0, 1]^2 the ReLU changes nothing in the layers of two neurons, whose inputs are >= 0 there; they still switch
     between zero and positive, which is why the set of neurons has to be said.
 
-    Source: [lewandowski-2024] for the network; [relucvx] for the closed forms.
-    Status: theorem.
+    The normal form has the same 2^(k+1) - 1 linear pieces there and, counted in rationals for k <= 4 and in floats for
+    k <= 7, 7·2^(k-1) - k - 2 regions of its code, for it compares lines also where neither is the least; all layers
+    together fold less: chi = 0, 1/3, 22/47, 31/57 for k = 1 to 4. So chi belongs to a network, not to its function.
+
+    Source: [lewandowski-2024] for the networks; [relucvx] for the closed forms.
+    Status: theorem; for what is counted of the normal form, certified numerically at these k.
 
     Examples
     --------
     >>> cantornet(1).predict([[0.5, 0.5], [1.0, 1.0]])
     array([[0.],
            [0.]])
+    >>> [sum(cantornet(6, how).widths[1:-1]) for how in ("recursive", "normal form")]
+    [30, 349]
     """
     k = as_count(k, "k")
+    if is_word(representation, ("normal form",)):
+        return _normal_form(k)
+    if not is_word(representation, ("recursive",)):
+        raise InvalidInputError(explain('representation "recursive" or "normal form"', shown(representation)))
     spread = np.array([[3.0, -3.0, 0.0], [0.0, 0.0, 1.0]])
     shift = np.array([-2.0, 1.0, 0.0])
     join = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     head = np.array([[-0.5], [1.0]])
     return DeepNetwork((*[spread, join] * k, head), (*[shift, None] * k, np.array([-0.5])))
+
+
+def _normal_form(k: int) -> DeepNetwork:
+    """:func:`cantornet` from polygons; all coefficients are halves of integers, hence exact."""
+    starts = [0]  # of the 2^k pieces of the Cantor construction, in units of their length
+    for _ in range(k):
+        starts = [3 * m + gap for m in starts for gap in (0, 2)]
+    steep = 3.0**k / 2.0
+    # y minus a line, as coefficients of x, y and 1: the even pieces fall from 1 to 1/2, the odd ones rise
+    falling = [(steep, 1.0, -1.0 - m / 2.0) for m in starts[::2]]
+    rising = [(-steep, 1.0, -0.5 + m / 2.0) for m in starts[1::2]]
+    low, high = (0.0, 1.0, -0.5), (0.0, 1.0, -1.0)
+    # what lies under 1/2, the first line or the last; and a tooth between two neighbouring gaps
+    teeth = [(up, high, down) for up, down in zip(rising[:-1], falling[1:], strict=True)]
+    return least_of_triples(np.array([(falling[0], low, rising[-1]), *teeth]), [MIN, *[MAX] * len(teeth)])
 
 
 def cantor_function(x: Any, k: int) -> Any:

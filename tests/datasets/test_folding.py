@@ -8,7 +8,7 @@ from metrics.nets import exact_hidden, nested
 
 from relucvx.datasets import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor_function, cantornet, sawtooth
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import folding
+from relucvx.metrics import folding, line_regions, space_folding
 
 GRID = [Fraction(i, 3**4 * 4) for i in range(3**4 * 4 + 1)]
 
@@ -59,6 +59,29 @@ def test_cantornet_is_its_formula_in_rationals(k):
             assert exact_output(net, [x, y]) == y - (by_digits(x, k) + 1) / 2
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_both_representations_are_one_function_in_rationals(k):
+    net = cantornet(k, "normal form")
+    assert net.widths == (2, 5 * 2 ** (k - 1), *[3 * 2**j for j in range(k - 1, -1, -1)], 1)
+    assert sum(net.widths[1:-1]) == 11 * 2 ** (k - 1) - 3
+    assert sum(cantornet(k).widths[1:-1]) == 5 * k
+    for x in [*GRID[::27], *GRID[1::31]]:
+        for y in (Fraction(0), Fraction(2, 7), Fraction(1)):
+            assert exact_output(net, [x, y]) == y - (by_digits(x, k) + 1) / 2
+
+
+def test_representations_differ_in_what_they_fold():
+    square = np.random.default_rng(0).uniform(0, 1, (300, 2))
+    for k, share in enumerate([Fraction(0), Fraction(1, 3), Fraction(22, 47), Fraction(31, 57)], start=1):
+        net = cantornet(k, "normal form")
+        np.testing.assert_allclose(net.predict(square), cantornet(k).predict(square), atol=1e-13)
+        lines = line_regions(net, *CANTORNET_SEGMENT, arithmetic="rational" if k < 4 else "float")
+        assert lines.n_regions == 7 * 2 ** (k - 1) - k - 2
+        walk = space_folding(lines.codes)
+        assert 1 - Fraction(walk.r1, walk.r2) == share
+        assert walk.chi < folding(cantornet(k), *CANTORNET_SEGMENT).chi
+
+
 def test_decision_set_is_what_lies_below_the_ragged_line():
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 1, (500, 2))
@@ -88,6 +111,7 @@ def test_standard_segments():
     [
         (lambda: cantornet(0), "k to be an int >= 1; received 0"),
         (lambda: cantornet(2.0), r"k to be an int >= 1; received 2\.0"),
+        (lambda: cantornet(2, "dnf"), 'representation "recursive" or "normal form"; received \'dnf\''),
         (lambda: sawtooth(True), "depth to be an int >= 1; received True"),
         (lambda: cantor_function(0.5, -1), "k to be an int >= 0; received -1"),
         (lambda: cantor_function("a", 1), "x to be an array; received 'a'"),
