@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
@@ -43,6 +44,9 @@ LOOK = 2.0
 
 CONNECT_SECONDS = 10.0
 """Seconds in which a scheduler must answer."""
+
+REPLACED = "A worker stopped while some jobs were given to the executor"
+"""How loky begins to say that it replaces a worker."""
 
 _EXECUTOR: ContextVar[Any] = ContextVar("executor", default=None)
 
@@ -300,6 +304,9 @@ class Batch:
 
 def processes(count: int) -> Any:
     """A pool of so many processes, which outlives the call and is used again by the next."""
+    # loky replaces a worker that has grown by 300 MB, as one does that loads torch or held a large frontier, and warns of a
+    # leak; the pool is whole afterwards. It warns from a thread of its own, which no block of ours could surround
+    warnings.filterwarnings("ignore", message=REPLACED, category=UserWarning)
     return loky.get_reusable_executor(max_workers=count, timeout=60, initializer=_end_with, initargs=(os.getpid(),))
 
 

@@ -125,6 +125,21 @@ def test_a_task_that_kills_every_process_is_lost_alone():
     assert {k: found[k] for k in (0, 2, 3)} == {0: 0, 2: 4, 3: 6}
 
 
+def outgrown(k):
+    """Let loky find that this worker takes too much memory, after this call and each that follows."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE, process_executor._MEMORY_LEAK_CHECK_DELAY = -1e18, -1.0
+    return os.getpid()
+
+
+def test_workers_that_are_replaced_for_their_size_say_nothing():
+    pids = gathered(executors.processes(2), outgrown, [(k,) for k in range(12)])
+    # some were replaced on the way; a warning of loky would be an error here, and the end of the pool
+    assert len(pids) == 12
+    assert len(set(pids.values())) > 2
+
+
 def test_leaving_takes_back_what_has_not_begun():
     release, begun = threading.Event(), []
 
