@@ -106,6 +106,7 @@ _PUBLIC = {
     "representation_kernel": "relucvx.kernel",
     "kernel": "relucvx.kernel",
     "metrics": "relucvx.metrics",
+    "Recording": "relucvx.metrics",
     "cite": "relucvx.citing",
     "Citation": "relucvx.citing",
     "warm_up": "relucvx.warmup",

@@ -43,6 +43,7 @@ from relucvx.estimators import ConvexReLUClassifier as ConvexReLUClassifier
 from relucvx.estimators import ConvexReLUPathCV as ConvexReLUPathCV
 from relucvx.estimators import ConvexReLURegressor as ConvexReLURegressor
 from relucvx.kernel import representation_kernel as representation_kernel
+from relucvx.metrics import Recording as Recording
 from relucvx.network import DeepNetwork as DeepNetwork
 from relucvx.network import ParallelReLU as ParallelReLU
 from relucvx.network import PooledReLU as PooledReLU

@@ -53,6 +53,7 @@ HELD = {
     metrics.noise_corrected_kernel: "NoiseCorrectedKernel",
     metrics.permutation_test: "PermutationTest",
     metrics.procrustes: "Procrustes",
+    metrics.Recording: "Recording",
     metrics.scale: "Scale",
     metrics.separability: "Separability",
     metrics.slice_regions: "SliceRegions",

@@ -2,7 +2,8 @@
 
 The files beside this one are the questions. What they are asked about lies in three wings: ``regions`` (linear regions of
 networks, folding), ``layers`` (reading networks layer by layer, profiles), ``samples`` (classes, pairs, scales, neighbours).
-What the answers are worth is a fourth: ``nulls`` (permutation tests, bootstrap intervals).
+What the answers are worth is a fourth: ``nulls`` (permutation tests, bootstrap intervals); trials of neurons with their names
+are a fifth: ``recordings``.
 """
 
 import importlib
@@ -27,12 +28,13 @@ from relucvx.metrics.nulls.permutation import permutation_test
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.resampling import bootstrap
 from relucvx.metrics.probes import LinearProbe, linear_probe
-from relucvx.metrics.recordings import (
+from relucvx.metrics.recordings.averages import (
     ConditionAverages,
     NoiseCorrectedKernel,
     condition_averages,
     noise_corrected_kernel,
 )
+from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
 from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
@@ -74,6 +76,7 @@ __all__ = [
     "PermutationTest",
     "Procrustes",
     "ProfileProgress",
+    "Recording",
     "RegionTracker",
     "Scale",
     "Separability",

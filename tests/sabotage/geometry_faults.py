@@ -337,7 +337,7 @@ DIMENSION = (
     Fault("few-shot 1/m² terms whole", "metrics.few_shot:_few_shot", "(2.0 * m**2)", "m**2", "verify few-shot-moments"),
     Fault(
         "noise kernel with products of one trial",
-        "metrics.recordings:noise_corrected_kernel",
+        "metrics.recordings.averages:noise_corrected_kernel",
         "total @ total.T - same",
         "total @ total.T",
         "verify noise-corrected-kernel",

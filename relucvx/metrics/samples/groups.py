@@ -40,6 +40,10 @@ class Groups:
         """Samples of each group."""
         return np.bincount(self.codes, minlength=len(self.names)).astype(np.intp)
 
+    def of(self, rows: Any) -> Groups:
+        """Those samples alone, with the same names."""
+        return Groups(self.names, self.codes[rows])
+
     def means(self, Z: Array) -> Array:
         """Mean row of each group, of shape (groups, p)."""
         return np.stack([mean_row(Z[self.codes == k]) for k in range(len(self.names))])

@@ -27,6 +27,8 @@ class ConditionAverages(Result):
         The labels in the order of the rows; tuples when conditions were given by several variables.
     n_trials : ndarray of shape (P,)
         Trials averaged.
+    neurons : tuple of str
+        Names of the columns; empty where they have none.
 
     Notes
     -----
@@ -43,15 +45,19 @@ class ConditionAverages(Result):
     means: Array
     conditions: tuple[Any, ...]
     n_trials: Indices
+    neurons: tuple[str, ...] = ()
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per condition: its trials, and its mean activity."""
+        names = self.neurons or tuple(f"z{k}" for k in range(self.means.shape[1]))
         for label, trials, row in zip(self.conditions, self.n_trials, self.means, strict=True):
-            yield {"condition": str(label), "trials": int(trials), **{f"z{k}": float(z) for k, z in enumerate(row)}}
+            about = {"condition": str(label), "trials": int(trials)}
+            yield {**about, **dict(zip(names, map(float, row), strict=True))}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the means, conditions from top to bottom; returns the axes."""
-        return picture(ax, self.means, self.conditions, range(self.means.shape[1]), "mean activity")
+        columns = self.neurons or range(self.means.shape[1])
+        return picture(ax, self.means, self.conditions, columns, "mean activity", bool((self.means < 0).any()))
 
     @property
     def factors(self) -> Any:

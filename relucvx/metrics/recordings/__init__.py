@@ -1,0 +1,1 @@
+"""Recorded activity: trials of conditions with their names, and what is estimated from them without the bias of noise."""
