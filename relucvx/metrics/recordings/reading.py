@@ -51,10 +51,9 @@ def recorded_in(responses: Array, codes: np.ndarray, sessions: tuple[Any, ...], 
     InvalidInputError
         For a neuron that is missing in some trials of a session, and one that was never recorded.
     """
-    missing: BoolArray = np.atleast_3d(np.isnan(responses))
-    lacking: BoolArray
-    whole: BoolArray
-    lacking, whole = missing.any(axis=2), missing.all(axis=2)
+    missing = np.isnan(responses if responses.ndim == 3 else responses[:, :, None])
+    lacking: BoolArray = np.asarray(missing.any(axis=2))
+    whole: BoolArray = np.asarray(missing.all(axis=2))
     out = np.empty((len(sessions), len(neurons)), dtype=bool)
     for s, name in enumerate(sessions):
         rows = np.flatnonzero(codes == s)
