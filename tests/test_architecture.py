@@ -4,6 +4,7 @@ Each name may import the layers below its own, never its own siblings or anythin
 """
 
 import ast
+import functools
 import importlib
 import re
 import sys
@@ -111,6 +112,18 @@ LONGEST, LONGEST_CHECKER = 400, 512
 """Lines of the longest module allowed, and of the checker, which has to be one."""
 
 
+@functools.cache
+def parsed(source: str) -> ast.Module:
+    """The tree of a source, which a dozen rules read."""
+    return ast.parse(source)
+
+
+@functools.cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """All nodes of a source."""
+    return tuple(ast.walk(parsed(source)))
+
+
 def rank(part: str) -> int:
     """Layer of a part of the package, from the bottom."""
     for k, names in enumerate(LAYERS):
@@ -127,14 +140,13 @@ def part_of(module: str) -> str:
 
 def imports_of(source: str, module: str) -> list[tuple[str, bool]]:
     """(imported module, whether while loading) for every import in a source, relative ones resolved."""
-    tree = ast.parse(source)
     delayed: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes(source):
         checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         if checking or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             delayed.update(inner for inner in ast.walk(node) if inner is not node)
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             found += [(alias.name, node not in delayed) for alias in node.names]
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "later" and isinstance(node.args[0], ast.Constant):
@@ -212,16 +224,15 @@ def losses_by_name(source: str) -> list[str]:
     Printed and saved means inside an f-string, or as the entry "loss" of a dict. Comparisons with a loss's name, and tables
     of losses by name, ask as well; so do imports of a particular loss, and asking of which class a loss is.
     """
-    tree = ast.parse(source)
     shown: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.JoinedStr):
             shown.update(ast.walk(node))
         if isinstance(node, ast.Dict):
             entries = zip(node.keys, node.values, strict=True)
             shown.update(v for k, v in entries if isinstance(k, ast.Constant) and k.value == "loss")
     out = []
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Attribute) and node.attr == "name" and node not in shown:
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
             out += [ast.unparse(node)] * (owner in ("loss", "EXACT_PENALTY"))
@@ -278,7 +289,7 @@ def bias_modes_by_name(source: str) -> list[str]:
     A mode is whatever is called a bias or a mode; strings are single or listed.
     """
     out = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Compare):
             asked, answers = [node.left, *node.comparators], [node.left, *node.comparators]
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
@@ -330,7 +341,7 @@ def test_the_rule_about_bias_modes_can_fail(source, asks):
 
 def backend_calls(source: str) -> list[str]:
     """Calls of a conic backend: CVXPY's ``solve`` with a solver named, or CLARABEL's solver and its settings."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes(source) if isinstance(node, ast.Call)]
     return [
         ast.unparse(call)
         for call in calls
@@ -365,7 +376,7 @@ def test_the_rule_about_backends_can_fail(source, calls):
 
 def private_imports(source: str) -> list[str]:
     """Private names of other modules that a source imports; a private module is its folder's, and may be."""
-    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    found = [node for node in nodes(source) if isinstance(node, ast.ImportFrom)]
     return [
         f"{node.module}.{alias.name}"
         for node in found
@@ -470,7 +481,7 @@ def test_the_checker_of_proofs_needs_python_alone():
 def undocumented(source: str) -> list[str]:
     """Public functions and classes at the top level, and public methods, without a docstring."""
     out = []
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
             continue
         inner = node.body if isinstance(node, ast.ClassDef) else []
@@ -484,7 +495,7 @@ def undocumented(source: str) -> list[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 def test_everything_public_is_documented(file):
     source = file.read_text()
-    assert ast.get_docstring(ast.parse(source)), "the module itself"
+    assert ast.get_docstring(parsed(source)), "the module itself"
     assert undocumented(source) == []
 
 
@@ -514,13 +525,13 @@ WRITERS_OF |= {("shutil", name) for name in ("copy", "copy2", "copyfile", "move"
 def file_writes(source: str) -> list[str]:
     """Calls in a source that open or write files by a path; text that is made and not written (``to_csv()``) is none."""
     found = []
-    tree = ast.parse(source)
+    tree = parsed(source)
     ours = {  # names of the one module that may
         ast.unparse(node.targets[0])
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.value) == "later('relucvx.results')"
     }
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if not isinstance(node, ast.Call) or (
             isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ours
         ):
@@ -575,7 +586,7 @@ def test_reading_and_the_one_writer_pass(source):
 
 def unexplained(source):
     """Numeric constants of a module without a word about them: a docstring after their block, or a comment beside."""
-    tree, lines, out, block = ast.parse(source), source.splitlines(), [], []
+    tree, lines, out, block = parsed(source), source.splitlines(), [], []
     for node in [*tree.body, None]:
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         name = target.id if isinstance(target, ast.Name) and target.id.isupper() else ""
@@ -603,9 +614,9 @@ PACKAGES = [f.parent for f in FILES if f.name == "__init__.py"]
 
 def hidden(init: str, package: str, modules: set[str]) -> list[str]:
     """Modules of a package that cannot be reached as its attributes, because its ``__init__`` gives their names away."""
-    tree = ast.parse(init)
+    tree = parsed(init)
     bound = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    for node in ast.walk(tree):
+    for node in nodes(init):
         if isinstance(node, ast.ImportFrom) and node.module != package:
             bound |= {alias.asname or alias.name for alias in node.names}
         if isinstance(node, ast.Dict):  # names that resolve on first use, and where to
@@ -647,7 +658,7 @@ def counts_checked_by_hand(source: str) -> list[str]:
     A position that may be negative, -n <= k < n, is no count.
     """
     out = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if not isinstance(node, ast.BoolOp):
             continue
         inner = [n for n in ast.walk(node) if isinstance(n, (ast.Call, ast.Compare))]
@@ -710,7 +721,7 @@ def test_the_check_of_counts_can_fail(source, by_hand):
 def own_names(init: str) -> list[str]:
     """What an ``__init__`` binds, beside its docstring."""
     return [
-        ast.unparse(node) for node in ast.parse(init).body if not isinstance(getattr(node, "value", None), ast.Constant)
+        ast.unparse(node) for node in parsed(init).body if not isinstance(getattr(node, "value", None), ast.Constant)
     ]
 
 
@@ -741,8 +752,8 @@ DRAWERS = {
 
 def needs(source: str, module: str) -> set[str]:
     """Modules of the package that a module needs, whenever it imports them; what only annotations need does not count."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
+    tree = parsed(source)
+    for node in nodes(source):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             node.body = [ast.Pass()]
     found = {name for name, _ in imports_of(ast.unparse(tree), module)}
@@ -829,7 +840,7 @@ LATE_IMPORTS = 24
 
 def late_imports(source: str) -> int:
     """Import statements inside functions."""
-    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [n for n in nodes(source) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return len({inner for f in functions for inner in ast.walk(f) if isinstance(inner, (ast.Import, ast.ImportFrom))})
 
 
