@@ -30,9 +30,6 @@ SOLVER_SHARE_RELAXED = 0.4
 SOLVER_SHARE_ALONE = 0.96
 """The same where there is neither: the bound is quick, and loose."""
 
-PROOF_SECONDS = 120.0
-"""Seconds the certificate's proof may take when there is no time limit."""
-
 STOPPED_SECONDS = 10.0
 """Seconds it may take after a callback asked to stop."""
 
@@ -54,7 +51,7 @@ class Budget:
 
     def certified(self, problem: Problem, found: SolverResult) -> Certificate:
         """What a solver found, certified in the time left; in little time when somebody asked to stop."""
-        left = self.deadline if np.isfinite(self.deadline.left()) else Deadline(PROOF_SECONDS)
+        left = self.deadline.for_proof()
         stopped = found.status is Status.INTERRUPTED
         left = left.within(STOPPED_SECONDS) if stopped else left
         return certify_network(

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-import numpy as np
-
 from relucvx.certificate import Certificate
 from relucvx.certificate.parallel import certify_branches, prove_branches
 from relucvx.conversion import as_flag
@@ -28,9 +26,6 @@ from relucvx.validation import as_positive
 
 SOLVER_SHARE = 0.9
 """Share of a time limit that the solver may use, proofs included: the certificate makes its own where there is none."""
-
-PROOF_SECONDS = 120.0
-"""Seconds the certificate may take when there is no limit."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,7 +177,7 @@ def solve_parallel(
         found = solve_branches(
             problem, prove=prove_branches, tol=tol, time_limit=deadline.share(SOLVER_SHARE), callback=told, rng=rng
         )
-        solution = certified(found, deadline if np.isfinite(deadline.left()) else Deadline(PROOF_SECONDS))
+        solution = certified(found, deadline.for_proof())
     return solution if log is None else log.ended(solution)
 
 

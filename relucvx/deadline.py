@@ -18,6 +18,9 @@ from relucvx.validation import as_positive
 
 T = TypeVar("T")
 
+PROOF_SECONDS = 120.0
+"""What a proof may take where there is no limit: it need not come to an end."""
+
 
 class OutOfTime(Exception):
     """The deadline passed inside a library's loop; whoever started that loop catches it and keeps its best point."""
@@ -55,6 +58,15 @@ class Deadline:
         """Seconds left: 0 when passed, inf when there is no limit."""
         return max(0.0, self.at - time.perf_counter())
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return not math.isinf(self.at)
+
+    def for_proof(self) -> Deadline:
+        """This deadline; without a limit, as long as a proof may take."""
+        return self if self.limited else Deadline(PROOF_SECONDS)
+
     def passed(self) -> bool:
         """Whether the moment is over."""
         return time.perf_counter() >= self.at
@@ -72,7 +84,7 @@ class Deadline:
 
     def share(self, fraction: float) -> Deadline:
         """That fraction of what is left; of no limit, no limit."""
-        return self if math.isinf(self.at) else Deadline(fraction * self.left())
+        return Deadline(fraction * self.left()) if self.limited else self
 
 
 Limit: TypeAlias = float | Deadline | None
@@ -81,7 +93,7 @@ Limit: TypeAlias = float | Deadline | None
 
 def seconds_left(deadline: Deadline) -> Any:
     """A dict with the option ``time_limit`` of linear and conic backends; empty without a limit."""
-    return {} if math.isinf(deadline.at) else {"time_limit": max(deadline.left(), 1e-3)}
+    return {"time_limit": max(deadline.left(), 1e-3)} if deadline.limited else {}
 
 
 def aside(

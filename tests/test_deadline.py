@@ -5,7 +5,7 @@ import math
 import pytest
 
 import relucvx as rx
-from relucvx.deadline import Deadline, OutOfTime
+from relucvx.deadline import PROOF_SECONDS, Deadline, OutOfTime
 from relucvx.errors import InvalidInputError
 
 
@@ -53,3 +53,11 @@ def test_an_interrupt_ends_outer_loops_and_keeps_the_result():
         raise rx.Interrupted("solution")
     assert stop.value.result == "solution"
     assert "no result yet" in str(rx.Interrupted())
+
+
+def test_a_proof_without_a_limit_ends_all_the_same():
+    assert not Deadline().limited
+    assert 0.9 * PROOF_SECONDS < Deadline().for_proof().left() <= PROOF_SECONDS
+    limited = Deadline(5.0)
+    assert limited.limited
+    assert limited.for_proof() is limited

@@ -257,13 +257,7 @@ def certify_network(
     check_network(problem, network)
     stated, given, watched = problem, network, _Watched(callback)
     # a point that is cheaper to prove is looked for where there is a limit, and neither cells nor method are prescribed
-    refine = (
-        refine
-        and is_word(method, ("auto",))
-        and arrangement is None
-        and refinable(problem)
-        and np.isfinite(deadline.left())
-    )
+    refine = refine and is_word(method, ("auto",)) and arrangement is None and refinable(problem) and deadline.limited
     if proof is not None and proof.problem is not stated:
         raise InvalidInputError(explain("a proof of this problem", "a proof of another one", "", "proof=None"))
     problem, network = centred(problem, network)  # an equal problem whose numbers cancel less

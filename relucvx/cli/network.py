@@ -17,6 +17,7 @@ import numpy as np
 
 from relucvx.cli.bags import rows_only
 from relucvx.cli.input import PICKLES, Source, stored_solution
+from relucvx.datasets.classes import are_few
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.later import later
 from relucvx.validation import as_count
@@ -33,9 +34,6 @@ torch = later("torch")
 
 TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
 """Files read by torch with ``weights_only=True``: tensors come out of them, and no code runs."""
-
-MOST_CLASSES = 100
-"""Targets with more distinct rows than this are numbers to predict, not classes."""
 
 
 def obtain_network(
@@ -129,9 +127,9 @@ def as_classes(Y: np.ndarray, names: Sequence[str] = ()) -> tuple[np.ndarray | N
     if (rows != np.round(rows)).any():
         return None, ()
     distinct, index = np.unique(rows, axis=0, return_inverse=True)
-    signs = np.abs(rows).max() <= 1.0
+    largest = np.abs(rows).max()
     # many distinct whole numbers are counts or grades rather than classes, except where all entries are 0 or ±1
-    if len(distinct) < 2 or len(distinct) > MOST_CLASSES or not (signs or 2 * len(distinct) <= len(rows)):
+    if len(distinct) < 2 or not (largest <= 1.0 or are_few(len(distinct), len(rows), largest)):
         return None, ()
     if rows.shape[1] > 1 and ((rows == 1.0).sum(axis=1) == 1).all() and len(np.unique(rows)) == 2:
         labels = rows.argmax(axis=1)

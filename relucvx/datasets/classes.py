@@ -80,8 +80,13 @@ def _whole(words: list[str]) -> list[str] | None:
 
 def _are_small(words: list[str]) -> bool:
     """Whether whole numbers are few, small and repeat, as those of classes are."""
-    known = set(words)
-    return 2 <= len(known) <= MOST and 2 * len(known) <= len(words) and all(abs(int(word)) <= LARGEST for word in known)
+    known = {int(word) for word in words}
+    return are_few(len(known), len(words), max(map(abs, known)))
+
+
+def are_few(count: int, n: int, largest: float) -> bool:
+    """Whether whole numbers, so many different ones in n rows and up to such a size, are names of classes and no amounts."""
+    return 2 <= count <= MOST and 2 * count <= n and largest <= LARGEST
 
 
 def _check(table: Table, k: int, words: list[str]) -> None:

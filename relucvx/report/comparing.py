@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack, cast
 
@@ -189,7 +188,7 @@ class _Phases:
 
     def solve(self, problem: Problem, tol: float, callback: Any) -> Solution:
         """The optimum, or the best found so far."""
-        seconds = None if math.isinf(self.deadline.at) else SOLVER_SHARE * self.deadline.left()
+        seconds = SOLVER_SHARE * self.deadline.left() if self.deadline.limited else None
         try:
             found = solve(problem, tol=tol, time_limit=seconds, callback=callback)
         except KeyboardInterrupt as stop:

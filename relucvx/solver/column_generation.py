@@ -60,9 +60,6 @@ LOOK_SHARE, MOST_LOOKING = 0.02, 0.5
 EARLY_ROUND, EARLY_INPUTS, EARLY_SAMPLES = 4, 4, 300
 """From this round on, and for so few inputs and samples, a proof is asked although search still finds columns."""
 
-PROOF_SECONDS = 120.0
-"""Without a time limit, a proof that search does not contradict may take this long before the solver gives up on it."""
-
 
 def active_set(
     problem: Problem,
@@ -300,7 +297,7 @@ class ColumnGeneration:
             return bound.witness  # the dual point is feasible, the network not yet good enough: solve in another way
         # neither proven nor refuted within its budget: nothing that a further round could ask is known to help
         if state.running:
-            timed = bound.outcome == "budget" and np.isfinite(state.deadline.left())
+            timed = bound.outcome == "budget" and state.deadline.limited
             state.status = Status.TIME_LIMIT if timed else Status.ITERATION_LIMIT
             self.exhausted = True
         return bound.witness
@@ -308,10 +305,9 @@ class ColumnGeneration:
     def _ask(self, goal: float, stop_above: float) -> Answer:
         """A proof at the current dual point, and what is known by it."""
         state = self.state
-        limited = np.isfinite(state.deadline.left())
         bound = self.asked(
             state.dual, target=goal, stop_above=stop_above,
-            deadline=state.deadline.share(self.asked.share) if limited else Deadline(PROOF_SECONDS),
+            deadline=state.deadline.share(self.asked.share).for_proof(),
             callback=lambda search: state.stopped("proving"), rng=state.rng,
         )  # fmt: skip
         state.reached(bound.reached)

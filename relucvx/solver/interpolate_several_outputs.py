@@ -79,8 +79,8 @@ PROMISING = 0.9
 SAME = 1e-9
 """1 - cosine below which columns are one."""
 
-SEARCH_SHARE, PROOF_SECONDS = 0.2, 120.0
-"""Share of the time left for one search, and seconds of a proof without a limit."""
+SEARCH_SHARE = 0.2
+"""Share of the time left for one search."""
 
 MOST_PRUNED = 2e6  # numbers in the activities of a network that is pruned
 
@@ -269,9 +269,8 @@ class _Generation(Reporting):
         # cells are those of the inputs, whatever the multipliers: listed once
         self.oracle = self.oracle or Oracle(exact)
         self.oracle.problem = exact
-        limited = np.isfinite(self.deadline.left())
         answer = self.oracle(
-            self.N, target=target, stop_above=target, deadline=self.deadline if limited else Deadline(PROOF_SECONDS),
+            self.N, target=target, stop_above=target, deadline=self.deadline.for_proof(),
             callback=lambda _: self.stopped("proving"), rng=self.rng,
         )  # fmt: skip
         self.violation = answer.reached - 1.0
@@ -280,7 +279,7 @@ class _Generation(Reporting):
         if gap(self.upper, self.lower)[1] <= self.tol:
             self.status = Status.CONVERGED
         elif self.status is Status.ITERATION_LIMIT and answer.outcome == "budget":
-            self.status = Status.TIME_LIMIT if limited else Status.ITERATION_LIMIT
+            self.status = Status.TIME_LIMIT if self.deadline.limited else Status.ITERATION_LIMIT
             return None
         elif self.status is Status.ITERATION_LIMIT:
             # what search missed; or a feasible point beside a network not good enough, for which less is asked next

@@ -156,9 +156,8 @@ class _Generation(Reporting):
             if len(values):
                 self.violation = float(values[0]) / problem.beta - 1.0
                 return U, signs
-        limited = np.isfinite(self.deadline.left())
         proof = self.prove(
-            problem, self.N, target=target, stop_above=target, time_limit=self.deadline if limited else Deadline(120.0),
+            problem, self.N, target=target, stop_above=target, time_limit=self.deadline.for_proof(),
             callback=lambda _: self.stopped("proving"),
         )  # fmt: skip
         bound = proof.bound
@@ -168,7 +167,7 @@ class _Generation(Reporting):
         if gap(self.upper, self.lower)[1] <= self.tol:
             self.status = Status.CONVERGED
         elif self.status is Status.ITERATION_LIMIT and bound.outcome == "budget":
-            self.status = Status.TIME_LIMIT if limited else Status.ITERATION_LIMIT
+            self.status = Status.TIME_LIMIT if self.deadline.limited else Status.ITERATION_LIMIT
             return None
         elif self.status is Status.ITERATION_LIMIT:
             # what search missed; or a feasible point beside a network not good enough, for which less is asked next

@@ -162,7 +162,8 @@ def test_spanning_planes_hold_the_data():
         ([0.5, 1.0, 1.0], None, ()),
         ([1.0, 2.0, 3.0], None, ()),  # numbers that do not repeat
         ([1.0, 1.0, 1.0], None, ()),
-        (np.repeat(np.arange(101.0), 3), None, ()),
+        (np.repeat(np.arange(21.0), 3), None, ()),  # many
+        ([1999.0, 1999.0, 2001.0, 2001.0], None, ()),  # years
     ],
 )
 def test_which_targets_are_classes(Y, expected, names):
