@@ -13,12 +13,20 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.neighbours import TIE, near_distances, slack
 from relucvx.metrics.samples.blocks import BLOCK
 from relucvx.metrics.samples.groups import Indices
-from relucvx.metrics.samples.scaling import from_middle
+from relucvx.metrics.samples.scaling import from_middle, scaled
+from relucvx.tolerances import EPS
 from relucvx.types import Array, Result
 from relucvx.validation import as_fraction, as_matrix
 
 DRAWS = 999
 """Samples of the pivot behind the interval of the linear fit; its ends are then known to a tenth of a standard error."""
+
+
+COPY = 2.0
+"""Last digits by which two copies may differ: each may be rounded up or down."""
+
+SPACINGS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Relative spacing of the numbers of each type that is coarser than float64."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class TwoNN(Result):
     n_discarded : int
         Largest ratios left out.
     n_duplicates : int
-        Samples dropped as copies of others.
+        Samples dropped as copies of others, exact or up to the last digits that the numbers have.
     method : str
         ``"mle"`` or ``"fit"``.
 
@@ -65,7 +73,12 @@ class TwoNN(Result):
 
 
 def two_nn(
-    Z: Any, *, method: Literal["mle", "fit"] = "mle", discard: float | None = None, confidence: float = 0.95
+    Z: Any,
+    *,
+    method: Literal["mle", "fit"] = "mle",
+    discard: float | None = None,
+    confidence: float = 0.95,
+    resolution: float | None = None,
 ) -> TwoNN:
     """Intrinsic dimension d from the ratio m = r2/r1 of the distances to the two nearest neighbours, P(m > t) = t^-d.
 
@@ -85,6 +98,9 @@ def two_nn(
         fit always leaves out the largest, whose logarithm is infinite.
     confidence : float, default 0.95
         Probability that the interval covers d.
+    resolution : float, optional
+        Relative spacing of the numbers that Z was computed in: 1.2e-7 for single precision, 0.0078 for bfloat16. Default:
+        that of Z's own type, and of single precision where every entry is such a number.
 
     Returns
     -------
@@ -93,13 +109,15 @@ def two_nn(
     Raises
     ------
     InvalidInputError
-        For an unknown method, or discard or confidence outside [0, 1) and (0, 1).
+        For an unknown method, discard outside [0, 1), or confidence or resolution outside (0, 1).
 
     Notes
     -----
-    Samples that repeat another are dropped, as they say nothing about dimension. The density is taken to be constant up
-    to the second neighbour, so noise adds dimensions at small distances and few samples in many dimensions give too
-    little. Isometries and scale leave the estimate as it is.
+    Samples that repeat another are dropped, as they say nothing about dimension; so are those at most two of the last
+    digits away from another (the distance is at most 2 ``resolution`` times the norm), whose distance says how a sum was
+    rounded: a layer computed in single precision, in batches of two sizes, repeats a repeated sample only so far. The
+    density is taken to be constant up to the second neighbour, so noise adds dimensions at small distances and few
+    samples in many dimensions give too little. Isometries and scale leave the estimate as it is.
 
     The intervals are exact for independent ratios (from the chi-squared distribution, or for the fit by simulation with
     a fixed seed). Ratios of neighbouring samples depend on each other, and bias is not accounted for: on flat tori with
@@ -121,8 +139,9 @@ def two_nn(
         raise InvalidInputError(explain('method "mle" or "fit"', repr(method)))
     share = as_fraction({"mle": 0.0, "fit": 0.1}[method] if discard is None else discard, "discard", zero=True)
     level = as_fraction(confidence, "confidence")
-    Z = as_matrix(Z, "Z")
-    first, second = _two_distances(Z)
+    grain = None if resolution is None else as_fraction(resolution, "resolution", optional=True)
+    given, Z = Z, as_matrix(Z, "Z")
+    first, second = _two_distances(Z, _resolution(given, Z) if grain is None else grain)
     N, copies = len(first), len(Z) - len(first)
     used = min(N - int(share * N), N - 1 if method == "fit" else N)
     # too few different samples for a second neighbour, or for more than one ratio
@@ -165,19 +184,34 @@ def _fit(x: Array, used: int, tail: float) -> tuple[float, float, float]:
     return slope, slope / float(large), slope / float(small)
 
 
-def _two_distances(Z: Array) -> tuple[Array, Array]:
+def _resolution(given: Any, Z: Array) -> float:
+    """Relative spacing of the numbers that an array holds: of its own type, or of single precision where all fit in it."""
+    kind = str(getattr(given, "dtype", "")).removeprefix("torch.")
+    if kind in SPACINGS:
+        return SPACINGS[kind]
+    with np.errstate(over="ignore", under="ignore"):
+        single = Z.astype(np.float32)
+    return SPACINGS["float32"] if bool((single == Z).all()) else EPS
+
+
+def _two_distances(Z: Array, resolution: float) -> tuple[Array, Array]:
     """Distances of the different samples to their nearest and second nearest."""
     # adding 0.0 makes -0.0 and 0.0 one number
-    rows = from_middle(np.unique(Z + 0.0, axis=0))
+    rows = np.unique(Z + 0.0, axis=0)
+    unit, _ = scaled(rows)
+    # digits are lost relative to the numbers as they were given, not to what is left of them around the middle
+    blur = COPY * resolution * np.linalg.norm(unit, axis=1)
+    rows = from_middle(rows)
     # exact copies are gone, but rounding makes near ones: they go, until every distance says something
     while len(rows) >= 3:
         first, second, nearest = _nearest_two(rows)
-        copies = first <= slack(np.linalg.norm(rows, axis=1))
+        copies = first <= np.maximum(slack(np.linalg.norm(rows, axis=1)), blur)
         if not copies.any():
             return first, second
         # of two copies the earlier stays; where neither is later than its nearest all go, or the loop would not end
         later = copies & (nearest < np.arange(len(rows)))
-        rows = rows[~(later if later.any() else copies)]
+        stay = ~(later if later.any() else copies)
+        rows, blur = rows[stay], blur[stay]
     return np.zeros(len(rows)), np.zeros(len(rows))
 
 

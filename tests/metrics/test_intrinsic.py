@@ -135,3 +135,29 @@ def test_lattices_and_too_few_samples():
 def test_refusals(options, message):
     with pytest.raises(InvalidInputError, match=message):
         two_nn(np.eye(4), **options)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64 of float32", "float64"])
+def test_rows_repeated_up_to_the_last_bit_are_copies(kind):
+    """As a layer in single precision gives them for the same sample in batches of different sizes."""
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((150, 12)).astype(np.float32)
+    base = two_nn(Z)
+    down = np.where(rng.random((450, 12)) < 0.5, -np.inf, np.inf).astype(np.float32)
+    copies = np.nextafter(np.vstack([Z, Z, Z]), down)
+    repeated = np.vstack([Z, copies])
+    options = {}
+    if kind != "float32":
+        repeated = repeated.astype(np.float64)
+    if kind == "float64":  # numbers that no longer show what they were computed in
+        repeated, options = repeated * (1.0 / 3.0), {"resolution": 2.0**-23}
+    found = two_nn(repeated, **options)
+    assert (found.n_used, found.n_duplicates) == (150, 450)
+    assert found.dimension == pytest.approx(base.dimension, rel=1e-3)
+    # samples that differ by more than the last digits stay
+    assert two_nn(np.vstack([Z, Z * np.float32(1.00001)])).n_duplicates == 0
+
+
+def test_whole_numbers_are_no_copies_of_their_neighbours():
+    grid = np.array(list(product(range(4), repeat=3)), dtype=float) + 1000.0
+    assert two_nn(grid).n_duplicates == two_nn(grid.astype(np.float32)).n_duplicates == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -262,9 +262,9 @@ def _rows(recording: Recording) -> list[Representation]:
     rows = list(layers)
     if recording.input is not None:
         name = "X" if "input" in taken else "input"
-        rows.insert(0, Representation(name, recording.input.Z, recording.input.rest, recording.input.head))
+        rows.insert(0, replace(recording.input, name=name))
     if outputs is not None:
-        rows.append(Representation("F" if "output" in taken else "output", outputs, lambda points: points))
+        rows.append(Representation("F" if "output" in taken else "output", outputs, lambda: lambda points: points))
     return rows
 
 
@@ -322,6 +322,10 @@ def _apply(score: Score, layer: Representation, samples: Samples, found: _Found)
         values = score.measure(layer, samples)
     except InvalidInputError as error:  # the inputs are checked, so this says that the metric does not apply here
         found.refused.update(dict.fromkeys(score.columns, str(error)))
+        return
+    except MemoryError as error:  # one column less: the others are no worse for it
+        said = f"more memory than there is, for {layer.Z.shape[0]} samples and {layer.Z.shape[1]} values ({error})"
+        found.refused.update(dict.fromkeys(score.columns, said))
         return
     for column in score.columns:
         value = values[column]

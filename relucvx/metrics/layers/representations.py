@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +31,14 @@ WIDEST_HEAD = 1024
 Rest = Callable[[Array], Array]
 """The part of a network behind a layer: points (m, p) to outputs (m, c)."""
 
+Head = tuple[Array, Array]
+"""Weights (p, c) and bias (c,) of an affine map."""
 
-@dataclass(frozen=True)
+TRIED = 64
+"""Samples on which it is tried whether a layer decides the output: a connection that passes it by shows on each."""
+
+
+@dataclass(frozen=True, eq=False)
 class Representation:
     """One layer of one network at n samples.
 
@@ -40,16 +48,24 @@ class Representation:
         What the layer is called.
     Z : ndarray of shape (n, p)
         Its values.
-    rest : callable or None
-        The network behind the layer; None where the layer alone does not decide the output, or nothing is known.
-    head : tuple of ndarrays (p, c) and (c,), or None
-        Weights and bias, where the network behind the layer is one affine map.
+    find_rest, find_head : callable or None
+        Find ``rest`` and ``head`` when these are first asked for: that takes forward passes.
     """
 
     name: str
     Z: Array
-    rest: Rest | None = None
-    head: tuple[Array, Array] | None = None
+    find_rest: Callable[[], Rest | None] | None = field(default=None, repr=False)
+    find_head: Callable[[], Head | None] | None = field(default=None, repr=False)
+
+    @cached_property
+    def rest(self) -> Rest | None:
+        """The network behind the layer; None where the layer alone does not decide the output, or nothing is known."""
+        return None if self.find_rest is None else self.find_rest()
+
+    @cached_property
+    def head(self) -> Head | None:
+        """Weights (p, c) and bias (c,), where the network behind the layer is one affine map."""
+        return None if self.find_head is None else self.find_head()
 
 
 @dataclass(frozen=True)
@@ -162,7 +178,7 @@ def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representa
     last = None if biases is None else biases[-1]
     # with one map left what follows is affine: the head
     head = (weights[0], np.zeros(net.n_outputs) if last is None else last) if len(weights) == 1 else None
-    return Representation(name, Z, behind.predict, head)
+    return Representation(name, Z, lambda: behind.predict, lambda: head)
 
 
 def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int) -> Recording:
@@ -188,17 +204,21 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
             RuntimeWarning,
             stacklevel=4,
         )
-    head = hooked.head_input() if outputs is not None else None
-    parts = [
-        Representation(site.name, Z, _rest(hooked, site, Z, outputs), _head_behind(Z, head))
+    # one pass for all that is asked of the last Linear layer, and none unless it is
+    read = functools.cache(hooked.head_input)
+    parts = []
+    for site, Z in zip(found.sites, found.values, strict=True):
         # the rest of a layer is known only if its values decide the output, a head only if it reads just them
-        for site, Z in zip(found.sites, found.values, strict=True)
-    ]
-    if parts and parts[-1].head is None:  # what follows is no Linear module alone, but may be a map all the same
-        parts[-1] = replace(parts[-1], head=_affine_rest(parts[-1], outputs))
+        part = Representation(
+            site.name, Z, functools.partial(_rest, hooked, site, Z, outputs), lambda Z=Z: _head_behind(Z, read, outputs)
+        )
+        parts.append(part)
+    if parts:  # what follows the last layer may be no Linear module alone, but a map all the same
+        last = parts[-1]
+        parts[-1] = replace(last, find_head=lambda: last.head or _affine_rest(last, outputs))
     flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
     rest = None if outputs is None or not hooked.real else hooked.outputs_at  # nothing lies between two indices
-    first = Representation("input", flat, rest, _head_behind(flat, head))
+    first = Representation("input", flat, lambda: rest, lambda: _head_behind(flat, read, outputs))
     return Recording(tuple(parts), outputs, first, module, tuple(hooked.X.shape[1:]))
 
 
@@ -206,13 +226,14 @@ def _rest(hooked: Hooked, site: Site, Z: Array, outputs: Array | None) -> Rest |
     """The module behind a call, when the values there decide the output.
 
     They do not where a skip connection passes by. So the same values are presented with the inputs of other samples: the
-    outputs must stay as they are.
+    outputs must stay as they are. Some samples are tried.
     """
     if outputs is None:
         return None
-    again = hooked.outputs_from(site, Z, shift=max(1, len(Z) // 2))
+    rows = np.unique(np.linspace(0, len(Z) - 1, TRIED).astype(np.intp))
+    again = hooked.outputs_from(site, Z[rows], shift=max(1, len(Z) // 2))
     scale = float(np.abs(outputs).max())
-    if again.shape != outputs.shape or float(np.abs(again - outputs).max()) > SAME_OUTPUTS * scale:
+    if again.shape != outputs[rows].shape or float(np.abs(again - outputs[rows]).max()) > SAME_OUTPUTS * scale:
         return None
     return lambda points: hooked.outputs_from(site, points)
 
@@ -229,11 +250,12 @@ def _affine_rest(layer: Representation, outputs: Array | None) -> tuple[Array, A
     return (weights, bias) if apart <= SAME_OUTPUTS * float(np.abs(outputs).max()) else None
 
 
-def _head_behind(Z: Array, head: tuple[Array, Array, Array] | None) -> tuple[Array, Array] | None:
+def _head_behind(Z: Array, read: Callable[[], Any], outputs: Array | None) -> Head | None:
     """Weights and bias of the last Linear layer, when its input is what the layer holds."""
-    if head is None:
+    found = None if outputs is None else read()
+    if found is None:
         return None
-    before, weights, bias = head
+    before, weights, bias = found
     part = Z[: len(before)]
     return (weights, bias) if part.shape == before.shape and np.array_equal(part, before) else None
 

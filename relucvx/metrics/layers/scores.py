@@ -21,9 +21,8 @@ from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.layers.representations import Recording, Representation
 from relucvx.metrics.probes import linear_probe
-from relucvx.metrics.regions.folding import space_folding
-from relucvx.metrics.regions.lines import Code, regions_along
-from relucvx.metrics.samples.groups import Factors, Groups
+from relucvx.metrics.regions.lines import Code, LineRegions, regions_along
+from relucvx.metrics.samples.groups import Factors, Groups, Indices
 from relucvx.metrics.separation import separability
 from relucvx.network import is_torch_module
 from relucvx.network.layers import LayerList
@@ -39,6 +38,9 @@ SHOTS = 5
 
 DICHOTOMIES = 500
 """Splits of the conditions tested at most."""
+
+COMPARED = 64
+"""Samples at which a recorded layer is compared with the layers of the network that was read."""
 
 SAME_VALUES = 1e-4
 """Largest difference, relative to the largest value, between a recorded layer (float32, say) and the same layer here."""
@@ -130,30 +132,40 @@ class Samples:
         starts = rng.integers(n, size=self.n_lines)
         # 1 to n - 1 places on and round the end: never the sample itself
         ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
-        regions: dict[int, list[int]] = {k: [] for k in range(len(network.hidden))}
-        folds: dict[int, list[float]] = {k: [] for k in regions}
-        for line in regions_along(network, first.Z[starts], first.Z[ends], Code.of(network, None, None)):
-            for k in regions:
-                # units up to layer k alone: regions of the network cut there
-                codes = line.codes[:, line.layer <= k]
-                regions[k].append(1 + int((codes[1:] != codes[:-1]).any(axis=1).sum()))
-                folds[k].append(space_folding(codes).chi)
-        return {k: {"line_regions": _mean(regions[k]), "folding": _mean(folds[k])} for k in regions}
+        rows = [_up_to_each(line) for line in regions_along(
+            network, first.Z[starts], first.Z[ends], Code.of(network, None, None)
+        )]  # fmt: skip
+        return {
+            k: {"line_regions": _mean([row[k][0] for row in rows]), "folding": _mean([row[k][1] for row in rows])}
+            for k in range(len(network.hidden))
+        }
 
-    @cached_property
+    @property
     def pieces(self) -> LayerList:
         """The network as a list of affine maps and kinks."""
-        if self.recording.network is None:
-            raise InvalidInputError(explain("a network", "recorded layers"))
+        if isinstance(self._read, Exception):
+            raise self._read
+        return self._read
+
+    @cached_property
+    def _read(self) -> LayerList | Exception:
+        """What reading the network gave, or why it failed: it is tried once, and not for every layer."""
         network = self.recording.network
-        with evaluating(network) if is_torch_module(network) else nullcontext():  # the mode in which it was recorded
-            return read_layers(network, self.recording.input_shape)
+        if network is None:
+            return InvalidInputError(explain("a network", "recorded layers"))
+        try:
+            with (
+                evaluating(network) if is_torch_module(network) else nullcontext()
+            ):  # the mode in which it was recorded
+                return read_layers(network, self.recording.input_shape)
+        except (InvalidInputError, MemoryError) as error:
+            return error
 
     def position(self, layer: Representation) -> int:
         """Which of the hidden layers with a kink a recorded layer is: the one with the same values, up to the sign."""
         for k, values in enumerate(self._hidden):
-            allowed = SAME_VALUES * np.abs(values).max()
-            if values.shape == layer.Z.shape and any(np.abs(values - s * layer.Z).max() <= allowed for s in (1, -1)):
+            allowed, Z = SAME_VALUES * np.abs(values).max(), layer.Z[self._compared]
+            if values.shape == Z.shape and any(np.abs(values - s * Z).max() <= allowed for s in (1, -1)):
                 return k
         raise InvalidInputError(
             explain(
@@ -164,10 +176,30 @@ class Samples:
         )
 
     @cached_property
+    def _compared(self) -> Indices:
+        """Rows at which layers are compared: not all, as those of all layers are held at once."""
+        first = self.recording.input
+        n = 0 if first is None else len(first.Z)
+        return np.unique(np.linspace(0, max(n - 1, 0), COMPARED).astype(np.intp))
+
+    @cached_property
     def _hidden(self) -> list[Array]:
         network, first = self.pieces, self.recording.input
-        values = network.preactivations(first.Z) if first is not None else []
+        values = network.preactivations(first.Z[self._compared]) if first is not None else []
         return [layer.phi(P) for layer, P in zip(network.hidden, values, strict=True)]
+
+
+def _up_to_each(line: LineRegions) -> list[tuple[int, float]]:
+    """Regions along a segment and their folding chi, by the neurons of the layers up to each: codes are read once."""
+    starts = np.flatnonzero(np.r_[True, line.layer[1:] != line.layer[:-1]])
+    # Hamming distances add up over layers: of a step, and from the start
+    steps = np.add.reduceat(line.codes[1:] != line.codes[:-1], starts, axis=1, dtype=np.intp).cumsum(axis=1)
+    away = np.add.reduceat(line.codes != line.codes[0], starts, axis=1, dtype=np.intp).cumsum(axis=1)
+    lengths, reach = steps.sum(axis=0), away.max(axis=0)
+    return [
+        (1 + int(np.count_nonzero(steps[:, k])), np.nan if lengths[k] == 0 else 1.0 - float(reach[k] / lengths[k]))
+        for k in range(len(starts))
+    ]
 
 
 class Score(NamedTuple):

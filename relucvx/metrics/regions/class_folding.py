@@ -14,15 +14,15 @@ from relucvx.interrupts import interruptible
 from relucvx.later import later
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folding import walk_folding
-from relucvx.metrics.regions.lines import line_regions
+from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_numpy
 
 cluster = later("sklearn.cluster")
 
-BLOCK = 1000
-"""Paths traced at a time, which bounds the memory."""
+BLOCK = 4_000_000
+"""Numbers in the ends of the paths that are handed over at a time, which bounds the memory: paths are folded one by one."""
 
 
 @dataclass(frozen=True)
@@ -257,11 +257,14 @@ def _all_chi(
     everything, n = np.concatenate(points), int(sizes.sum())
     chi = np.full((n, n), np.nan)
     first, second = np.triu_indices(n, 1)
-    for begin in range(0, len(first), BLOCK):
-        i, j = first[begin : begin + BLOCK], second[begin : begin + BLOCK]
-        lines = line_regions(module, everything[i], everything[j], layers, neurons=neurons)
-        chi[i, j] = [walk_folding(line.codes, symmetric).chi for line in lines]
-        chi[j, i] = [walk_folding(line.codes[::-1], symmetric).chi for line in lines]
+    step = max(1, BLOCK // max(1, everything[0].size))
+    for begin in range(0, len(first), step):
+        i, j = first[begin : begin + step], second[begin : begin + step]
+        lines, _ = each_line(module, everything[i], everything[j], layers, neurons)
+        # the codes of one path at a time: those of a thousand through a convolutional network fill the memory
+        for a, b, line in zip(i, j, lines, strict=True):
+            chi[a, b] = walk_folding(line.codes, symmetric).chi
+            chi[b, a] = walk_folding(line.codes[::-1], symmetric).chi
     count = range(len(points))
     return {(a, b): chi[np.ix_(member == a, member == b)] for a in count for b in count}
 

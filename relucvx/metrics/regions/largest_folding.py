@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.folding import SpaceFolding, walk_folding
-from relucvx.metrics.regions.lines import line_regions
+from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
@@ -182,7 +182,8 @@ class _Trace:
         found = []
         for begin in range(0, len(starts), 1000):
             some = slice(begin, begin + 1000)
-            lines = line_regions(self.module, *self.points((starts[some], ends[some])), **self.options)
+            # one after the other, so that the codes of one segment are held
+            lines, _ = each_line(self.module, *self.points((starts[some], ends[some])), **self.options)
             for a, b, line in zip(starts[some], ends[some], lines, strict=True):
                 found += [
                     _Best(walk_folding(line.codes, self.symmetric), a, b),

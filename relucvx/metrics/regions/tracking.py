@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.regions.folding import walk_folding
-from relucvx.metrics.regions.lines import line_regions
+from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.regions.planes import spans
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import slice_regions
@@ -182,7 +182,8 @@ class RegionTracker:
         with evaluating(self.module):
             network = read_layers(self.module, self.input_shape, like=like)  # once for all slices and segments
         if self.polygons is not None:
-            found |= slice_means([slice_regions(network, polygon, layers=self.layers) for polygon in self.polygons])
+            # a slice holds the codes and corners of all its regions, and goes before the next one is made
+            found |= slice_means(slice_regions(network, polygon, layers=self.layers) for polygon in self.polygons)
         if self.segments is not None:
             found |= line_means(network, self.segments, self.layers)
         found["seconds"] = time.perf_counter() - began
@@ -245,30 +246,31 @@ class RegionTracker:
         return panels[0] if isinstance(names, str) else panels
 
 
-def slice_means(slices: Sequence[SliceRegions]) -> dict[str, float]:
-    """Means over slices of what :class:`RegionTracker` records of each."""
-
-    def mean(values: list[float]) -> float:
-        return float(np.mean(values))
-
-    return {
-        "n_regions": mean([s.n_regions for s in slices]),
-        "mean_area": mean([float(s.areas.mean()) for s in slices]),
-        "median_area": mean([float(np.median(s.areas)) for s in slices]),
-        "eccentricity": mean([float(np.nanmean(s.eccentricity)) for s in slices]),
-        "perimeter": mean([float(s.perimeters.mean()) for s in slices]),
-        "wall_length": mean([float(s.shared.sum()) for s in slices]),
-        "boundary_length": mean([s.boundary_length for s in slices]),
-    }
+def slice_means(slices: Iterable[SliceRegions]) -> dict[str, float]:
+    """Means over slices of what :class:`RegionTracker` records of each; each slice is looked at once."""
+    rows = [
+        {
+            "n_regions": s.n_regions,
+            "mean_area": float(s.areas.mean()),
+            "median_area": float(np.median(s.areas)),
+            "eccentricity": float(np.nanmean(s.eccentricity)),
+            "perimeter": float(s.perimeters.mean()),
+            "wall_length": float(s.shared.sum()),
+            "boundary_length": s.boundary_length,
+        }
+        for s in slices
+    ]
+    return {name: float(np.mean([row[name] for row in rows])) for name in OF_SLICES}
 
 
 def line_means(module: Any, segments: Array, layers: int | Sequence[int] | None = None) -> dict[str, float]:
     """Means over segments (S, 2, ...) of what :class:`RegionTracker` records of each."""
-    lines = line_regions(module, segments[:, 0], segments[:, 1], layers)
-    chi = np.array([walk_folding(line.codes).chi for line in lines])
+    lines, _ = each_line(module, segments[:, 0], segments[:, 1], layers)
+    # one segment at a time, whose codes are gone with the next
+    chi, regions = np.array([(walk_folding(line.codes).chi, line.n_regions) for line in lines]).T
     defined = chi[~np.isnan(chi)]
     return {
-        "line_regions": float(np.mean([line.n_regions for line in lines])),
+        "line_regions": float(np.mean(regions)),
         "folding": float(defined.mean()) if len(defined) else float("nan"),
         "largest_folding": float(defined.max()) if len(defined) else float("nan"),
         "folded": float(np.mean(chi > 0)),

@@ -7,7 +7,7 @@ from metrics.layers.test_representations import RNG, X
 from torch import nn
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import layer_activations
+from relucvx.metrics import layer_activations, profile
 from relucvx.metrics.layers.representations import record
 
 
@@ -86,3 +86,36 @@ def test_what_torch_refuses_is_explained(error):
         layer_activations(Strict(error), X)
     with pytest.raises(InvalidInputError, match="indices that are no integers"):
         layer_activations(Words(), np.ones((4, 3)))
+
+
+class Counted(nn.Module):
+    """Ten layers, and how many samples each forward pass had."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.parts = nn.ModuleList(nn.Linear(5, 5, dtype=torch.float64) for _ in range(10))
+        self.passes = []
+
+    def forward(self, x):
+        self.passes.append(len(x))
+        for part in self.parts:
+            x = torch.relu(part(x))
+        return x
+
+
+def test_one_forward_pass_per_batch_for_all_layers():
+    """Besides two passes over at most three samples, which find the layers."""
+    net = Counted()
+    found = layer_activations(net, np.vstack([X] * 4), batch_size=20)
+    assert len(found) == 10
+    assert net.passes == [2, 3, 20, 20, 4]
+
+
+def test_a_profile_runs_the_network_once_and_looks_behind_a_layer_only_where_a_metric_does():
+    net, data = Counted(), np.random.default_rng(0).standard_normal((200, 5))
+    profile(net, data, np.arange(200) % 2, metrics=["nc1", "participation_ratio", "cka_output"])
+    assert net.passes == [2, 3, 200]
+    net.passes.clear()
+    profile(net, data, np.arange(200) % 5, metrics=["euclidean_convexity"], n_pairs=4, rng=0)
+    assert sum(n for n in net.passes[3:] if n != 200) <= 10 * (64 + 5 * 4 * 10)

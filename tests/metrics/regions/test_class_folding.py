@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from relucvx.datasets import sawtooth
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import class_folding, folding, largest_folding
+from relucvx.metrics.regions import class_folding as by_class
+from relucvx.metrics.regions import largest_folding as by_search
+from relucvx.metrics.regions import tracking
 from relucvx.metrics.regions.class_folding import _centroids
+from relucvx.metrics.regions.lines import each_line
 from relucvx.network import DeepNetwork, TwoLayerReLU
 from relucvx.types import strict_json
 
@@ -202,3 +207,31 @@ def test_heatmap():
 def test_refusals(change, message):
     with pytest.raises(InvalidInputError, match=message):
         class_folding(**{"module": sawtooth(2), "X": [[0.1], [0.9]], "labels": ["a", "b"], **change})
+
+
+@pytest.mark.parametrize("where", [by_class, by_search, tracking])
+def test_codes_of_one_path_are_held_at_a_time(where, monkeypatch):
+    """A thousand paths through a convolutional network hold some twelve gigabytes of codes."""
+    made, most = [], [0]
+
+    def watched(*args, **options):
+        lines, single = each_line(*args, **options)
+
+        def one_by_one():
+            for line in lines:
+                made.append(weakref.ref(line))
+                most[0] = max(most[0], sum(one() is not None for one in made))
+                yield line
+                del line
+
+        return one_by_one(), single
+
+    monkeypatch.setattr(where, "each_line", watched)
+    net, (X, labels) = random_net(1), data()
+    if where is by_class:
+        class_folding(net, X, labels, n_pairs=None)
+    elif where is by_search:
+        largest_folding(net, X, n_segments=60, rng=0)
+    else:
+        where.line_means(net, np.stack([X[:9], X[9:]], axis=1))
+    assert 1 <= most[0] <= 2
