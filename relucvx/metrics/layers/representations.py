@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,12 +204,12 @@ def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int
             stacklevel=4,
         )
     # one pass for all that is asked of the last Linear layer, and none unless it is
-    read = functools.cache(hooked.head_input)
+    read = cache(hooked.head_input)
     parts = []
     for site, Z in zip(found.sites, found.values, strict=True):
         # the rest of a layer is known only if its values decide the output, a head only if it reads just them
         part = Representation(
-            site.name, Z, functools.partial(_rest, hooked, site, Z, outputs), lambda Z=Z: _head_behind(Z, read, outputs)
+            site.name, Z, partial(_rest, hooked, site, Z, outputs), partial(_head_behind, Z, read, outputs)
         )
         parts.append(part)
     if parts:  # what follows the last layer may be no Linear module alone, but a map all the same
