@@ -4,12 +4,13 @@ Claim tested ("Platonic representation hypothesis", lecture "Representation geom
 after Huh et al. 2024): networks of different architectures converge to similar representations if they perform well, so
 the better a network, the more its representation agrees with those of other networks.
 
-Protocol: plain ReLU networks of four widths, three depths and three seeds, same Adam, same digits. Agreement of the last
-hidden layers on held-out images, by linear CKA, mutual nearest neighbours (k = 10) and Procrustes similarity, averaged
-over all other networks. Spearman's rank correlation of a network's mean agreement with its accuracy; intervals from
-drawing architectures anew. Width and depth change accuracy and agreement both, so also: the correlation after removing
-what ranks of width and depth explain; and the same correlation with the agreement before any training, which cannot owe
-anything to what was learnt. All but the claim made of this last control was fixed before the first run.
+Protocol: plain ReLU networks of four widths, three depths and three seeds, same Adam, same digits. Agreement of the
+last hidden layers on held-out images, by linear CKA (debiased where samples are few), mutual nearest neighbours (k =
+10) and Procrustes similarity, averaged over all other networks. Spearman's rank correlation of a network's mean
+agreement with its accuracy; intervals from drawing architectures anew. Width and depth change accuracy and agreement
+both, so also: the correlation after removing what ranks of width and depth explain; and the same correlation with the
+agreement before any training, which cannot owe anything to what was learnt. All but the claim made of this last control
+was fixed before the first run.
 """
 
 import numpy as np

@@ -173,7 +173,7 @@ DOORS = {
     },
     metrics.ccgp: lambda: {"Z": SIGNS + 0.1, "factors": FACTORS, "kernel": None, "C": 1.0},
     metrics.cka: lambda: {
-        "Z1": X, "Z2": X**2, "kernel": "linear", "bandwidth": None, "kernel1": None, "kernel2": None, "debiased": False,
+        "Z1": X, "Z2": X**2, "kernel": "linear", "bandwidth": None, "kernel1": None, "kernel2": None, "debiased": None,
     },
     metrics.class_folding: lambda: {
         "module": DEEP, "X": X, "labels": LABELS, "n_pairs": 2, "centroids": None, "layers": None, "neurons": None, "rng": 0,

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from relucvx.metrics.abstraction import FactorScore, NeuronTuning, ccgp, neuron_tuning, parallelism_score
-from relucvx.metrics.alignment import Procrustes, cka, procrustes
+from relucvx.metrics.alignment import Alignment, Procrustes, cka, procrustes
 from relucvx.metrics.collapse import NeuralCollapse, neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
 from relucvx.metrics.decoding import DecodingDimension, decoding_dimension
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from relucvx.metrics.regions.slice_plot import plot_slice
 
 __all__ = [
+    "Alignment",
     "Bootstrap",
     "ClassFolding",
     "ConditionAverages",

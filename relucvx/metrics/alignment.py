@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +18,55 @@ from relucvx.validation import as_matrix, as_positive
 
 FLAT = 1e-13
 """Size below which features or kernels scaled to 1 are the rounding of a constant."""
+
+FEW = 0.05
+"""Mean CKA of permuted samples above which samples count as few: the debiased form differs by about as much."""
+
+
+class Alignment(float):
+    """A CKA, which is a number like any other and says besides in which form it was computed.
+
+    Attributes
+    ----------
+    debiased : bool
+        Whether this is the debiased form.
+    chance : float
+        tr K tr L / ((n - 1) ||K|| ||L||) of the centred kernels: the mean of the plain form over all permutations of the
+        samples. The debiased form has the mean 0 in its place. NaN when one side does not vary.
+
+    Notes
+    -----
+    Source: [kornblith-2019], [song-2012], the mean over permutations [relucvx].
+    Status: theorem (definitions).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> A, B = np.random.default_rng(0).standard_normal((2, 50, 1000))
+    >>> rx.metrics.cka(A, B), rx.metrics.cka(A, B, debiased=False)
+    (-0.0214449 (debiased; chance 0), 0.951408 (plain; chance 0.952))
+    >>> print(f"{rx.metrics.cka(A, B, debiased=False):.2f}")
+    0.95
+    """
+
+    debiased: bool
+    chance: float
+
+    def __new__(cls, value: float, debiased: bool, chance: float) -> Alignment:
+        """The number with its form."""
+        found = super().__new__(cls, value)
+        found.debiased, found.chance = debiased, chance
+        return found
+
+    def __getnewargs__(self) -> tuple[float, bool, float]:  # type: ignore[override]
+        return float(self), self.debiased, self.chance
+
+    def __repr__(self) -> str:
+        form, chance = ("debiased", 0.0) if self.debiased else ("plain", self.chance)
+        return f"{float(self):.6g} ({form}; chance {chance:.3g})"
+
+    __str__ = float.__repr__
 
 
 @dataclass(frozen=True)
@@ -56,8 +105,8 @@ def cka(
     bandwidth: float | None = None,
     kernel1: Any = None,
     kernel2: Any = None,
-    debiased: bool = False,
-) -> float:
+    debiased: bool | None = None,
+) -> Alignment:
     """Centred kernel alignment, <H K1 H, H K2 H>_F / (||H K1 H||_F ||H K2 H||_F) with H = I - 11^T/n.
 
     Parameters
@@ -71,15 +120,19 @@ def cka(
         only). For large values the result tends to the linear one.
     kernel1, kernel2 : array_like of shape (n, n), optional
         Gram matrices in their place; either side may be given by features or by kernel.
-    debiased : bool, default False
+    debiased : bool or None, default None
         Whether the three inner products are replaced by unbiased estimates, which are 0 on average for unrelated
-        features however many there are; the result may be negative. Needs n >= 4.
+        features however many there are; the result may be negative. Needs n >= 4. None: where samples are few for their
+        features, which is when those that have nothing to do with each other score above 0.05 on average in the plain
+        form (``chance`` of the result); never with fewer than 4 samples, nor with a Gram matrix, of whose samples
+        nobody knows whether they are drawn or all there are.
 
     Returns
     -------
-    float
-        Between 0 and 1 (biased form); 1 for representations equal up to rotation, scale and shift; NaN when one side
-        does not vary, when an unbiased estimate of its norm is not positive, or when the median distance is 0.
+    Alignment
+        A float that knows its form. Between 0 and 1 (plain form); 1 for representations equal up to rotation, scale and
+        shift; NaN when one side does not vary, when an unbiased estimate of its norm is not positive (as of samples
+        that are all as far from one another, which any permutation leaves alike), or when the median distance is 0.
 
     Raises
     ------
@@ -91,7 +144,8 @@ def cka(
     -----
     No constant is added to the denominator, so the scale of the features does not matter. With fewer features than
     samples, p x p matrices are formed in place of n x n ones, for the debiased form too; else kernels are formed a
-    block of rows at a time. Of an even number of distances the median is the smaller of the middle two.
+    block of rows at a time. Of an even number of distances the median is the smaller of the middle two. A permutation of
+    the samples, or of one side's alone, changes neither the form nor the chance level.
 
     Source: [kornblith-2019], debiased form [song-2012].
     Status: theorem (a definition).
@@ -100,34 +154,76 @@ def cka(
     --------
     >>> cross = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     >>> turned = 3 * cross @ [[0.0, 1.0], [-1.0, 0.0]]
-    >>> round(cka(cross, turned), 12), round(cka(cross, cross**2), 12)
-    (1.0, 0.0)
+    >>> [round(cka(cross, other, debiased=False), 12) for other in (turned, cross**2)]
+    [1.0, 0.0]
     """
-    debiased = as_flag(debiased, "debiased")
-    if not is_word(kernel, ("linear", "rbf")):
-        raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
-    if bandwidth is not None and kernel == "linear":
-        raise InvalidInputError(explain("no bandwidth with a linear kernel", repr(bandwidth), "", 'kernel="rbf"'))
-    if kernel == "rbf" and kernel1 is not None and kernel2 is not None:
+    asked = None if debiased is None else as_flag(debiased, "debiased")
+    width = _width(kernel, bandwidth)
+    if width is not None and kernel1 is not None and kernel2 is not None:
         raise InvalidInputError(explain("features for the rbf kernel", "two Gram matrices", "", "leave kernel= out"))
-    width = None if kernel == "linear" else as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
     first, second = _side(Z1, kernel1, width), _side(Z2, kernel2, width)
     check_same_samples(first.n, second.n)
     # the factor of n alone that is left out below is 1/(n (n - 3))
-    if debiased and first.n < 4:
+    if asked and first.n < 4:
         raise InvalidInputError(explain("at least 4 samples for the unbiased estimate", f"{first.n}"))
     inner, *squares = _inner_products(first, second)
     sizes = np.sqrt(squares)
     # a constant representation is similar to nothing: what is left of it is rounding
     if sizes[0] <= first.flat or sizes[1] <= second.flat:
-        return np.nan
-    if not debiased:
-        return min(inner / float(sizes[0]) / float(sizes[1]), 1.0)
+        return Alignment(np.nan, bool(asked), np.nan)
+    chance = _share_of_trace(first, float(sizes[0])) * _share_of_trace(second, float(sizes[1]))
+    given = kernel1 is not None or kernel2 is not None
+    unbiased = not given and few_samples(first.n, chance) if asked is None else asked
+    if not unbiased:
+        return Alignment(min(inner / float(sizes[0]) / float(sizes[1]), 1.0), False, chance)
     own = [_unbiased(square, side, side) for square, side in zip(squares, (first, second), strict=True)]
     # unbiased, the norm of noise is zero on average and may come out negative: there is no quotient
     if min(own[0] / squares[0], own[1] / squares[1]) <= 1e-12:
-        return np.nan
-    return float(_unbiased(inner, first, second) / np.sqrt(own[0]) / np.sqrt(own[1]))
+        return Alignment(np.nan, True, chance)
+    return Alignment(_unbiased(inner, first, second) / np.sqrt(own[0]) / np.sqrt(own[1]), True, chance)
+
+
+def _width(kernel: Any, bandwidth: Any) -> float | None:
+    """Bandwidth of the rbf kernel; None for the linear one."""
+    if not is_word(kernel, ("linear", "rbf")):
+        raise InvalidInputError(explain('kernel "linear" or "rbf"', repr(kernel), "", "kernel1=K for a Gram matrix"))
+    if kernel == "rbf":
+        return as_positive(1.0 if bandwidth is None else bandwidth, "bandwidth")
+    if bandwidth is not None:
+        raise InvalidInputError(explain("no bandwidth with a linear kernel", repr(bandwidth), "", 'kernel="rbf"'))
+    return None
+
+
+def few_samples(n: int, chance: float) -> bool:
+    """Whether chance lifts the plain form so far that the debiased one is computed unless somebody says otherwise."""
+    return bool(n >= 4 and chance > FEW)
+
+
+def one_form(first: Sequence[Any], second: Sequence[Any], options: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether all pairs of layers of two networks are compared in the debiased form, and a sentence that says why."""
+    width = _width(options.get("kernel", "linear"), options.get("bandwidth"))
+    highest, n = 1.0, 0
+    for layers in (first, second):
+        sides = [_side(Z, None, width) for Z in layers]
+        found = [(side, float(np.sqrt(_square(side)))) for side in sides]
+        highest *= max((_share_of_trace(side, size) for side, size in found if size > side.flat), default=0.0)
+        n = sides[0].n
+    few = few_samples(n, highest)
+    why = f"chance alone makes CKA of {n} samples {'up to ' if len(first) * len(second) > 1 else ''}{highest:.2g}"
+    other = "the debiased form needs 4 samples" if n < 4 else f"debiased={not few} for the other"
+    return few, f"{why}: the {'debiased' if few else 'plain'} form ({other})"
+
+
+def _square(side: _Side) -> float:
+    """<K, K>."""
+    if side.features is not None:
+        return overlap(side.features, side.features)
+    return sum(float(np.sum(side.rows(s) ** 2)) for s in row_blocks(side.n, side.n))
+
+
+def _share_of_trace(side: _Side, size: float) -> float:
+    """tr K / (sqrt(n - 1) ||K||), whose product for two kernels is the mean CKA over permutations of their samples."""
+    return float(side.diagonal.sum() / np.sqrt(side.n - 1.0) / size)
 
 
 def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procrustes:

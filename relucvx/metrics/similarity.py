@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.alignment import cka, procrustes
+from relucvx.metrics.alignment import cka, one_form, procrustes
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.neighbours import mutual_knn
@@ -42,6 +42,8 @@ class LayerSimilarity(Result):
         Names of the layers.
     metric : str
         Name of the metric.
+    note : str
+        Of CKA, which form it is and why; else empty.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class LayerSimilarity(Result):
     names1: tuple[str, ...]
     names2: tuple[str, ...]
     metric: str
+    note: str = ""
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per layer of the first network, with a column per layer of the second."""
@@ -104,7 +107,8 @@ def layer_similarity(
         ``"procrustes"`` is the similarity of :func:`procrustes`, not the distance. A callable takes two representations
         and returns a number.
     **options
-        Further arguments of the metric, such as ``debiased=True`` or ``k=5``.
+        Further arguments of the metric, such as ``debiased=True`` or ``k=5``. Unless ``debiased`` is given, all pairs have
+        the form of :func:`cka` that fits the one which chance makes the most alike; ``note`` says which.
 
     Returns
     -------
@@ -141,11 +145,13 @@ def layer_similarity(
     names2, second = (names1, first) if layers2 is None else _layers(layers2, "layers2")
     # the named metrics are symmetric; of a callable nobody knows
     mirrored = layers2 is None and not callable(metric)
-    matrix = np.empty((len(first), len(second)))
+    matrix, note = np.empty((len(first), len(second))), ""
+    if score is cka and options.get("debiased") is None:
+        options["debiased"], note = one_form(first, second, options)
     for i, A in enumerate(first):
         for j, B in enumerate(second):
             matrix[i, j] = matrix[j, i] if mirrored and j < i else float(score(A, B, **options))
-    return LayerSimilarity(matrix, names1, names2, name)
+    return LayerSimilarity(matrix, names1, names2, name, note)
 
 
 def _layers(layers: Any, name: str) -> tuple[tuple[str, ...], list[Array]]:

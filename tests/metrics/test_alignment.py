@@ -1,6 +1,8 @@
 """Kernel alignment and Procrustes: definitions, routes, invariances, metric axioms, undefined values, refusals."""
 
+import pickle
 import tracemalloc
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -12,6 +14,8 @@ from scipy.spatial.distance import pdist
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import cka, procrustes
 from relucvx.metrics.samples import blocks
+
+plain = partial(cka, debiased=False)
 
 
 def literal(K, L):
@@ -38,11 +42,11 @@ def test_equals_the_literal_definition_by_every_route(p, q):
     expected = literal(A @ A.T, B @ B.T)
     assert 0.05 < expected < 0.999
     for found in (
-        cka(A, B),
-        cka(B, A),
-        cka(A, kernel2=B @ B.T),
-        cka(kernel1=A @ A.T, Z2=B),
-        cka(kernel1=A @ A.T, kernel2=B @ B.T),
+        plain(A, B),
+        plain(B, A),
+        plain(A, kernel2=B @ B.T),
+        plain(kernel1=A @ A.T, Z2=B),
+        plain(kernel1=A @ A.T, kernel2=B @ B.T),
     ):
         assert found == pytest.approx(expected, rel=1e-10)
 
@@ -69,7 +73,7 @@ def test_invariances_and_their_limits():
 
 def test_orthogonal_representations_score_zero():
     u, v = np.array([1.0, 1, -1, -1])[:, None], np.array([1.0, -1, 1, -1])[:, None]
-    assert cka(u, v) == pytest.approx(0.0, abs=1e-30)
+    assert plain(u, v) == pytest.approx(0.0, abs=1e-30)
 
 
 def test_the_unbiased_form_equals_its_definition_and_is_centred():
@@ -81,8 +85,34 @@ def test_the_unbiased_form_equals_its_definition_and_is_centred():
     assert cka(A, B, debiased=True) == pytest.approx(expected, rel=1e-9)
     assert cka(kernel1=K, kernel2=L, debiased=True) == pytest.approx(expected, rel=1e-9)
     wide = [(rng.standard_normal((15, 200)), rng.standard_normal((15, 200))) for _ in range(30)]
-    assert np.mean([cka(a, b) for a, b in wide]) > 0.8
+    assert np.mean([plain(a, b) for a, b in wide]) > 0.8
     assert abs(np.mean([cka(a, b, debiased=True) for a, b in wide])) < 0.05
+
+
+def test_the_form_is_the_debiased_one_where_chance_is_high_and_the_number_says_so():
+    rng = np.random.default_rng(3)
+    few, many = (rng.standard_normal((2, n, 6)) for n in (20, 400))
+    wide = cka(*few)
+    assert wide.debiased
+    assert wide == cka(*few, debiased=True)
+    assert "(debiased; chance 0)" in repr(wide)
+    narrow = cka(*many)
+    assert not narrow.debiased
+    assert narrow == plain(*many)
+    assert f"(plain; chance {narrow.chance:.3g})" in repr(narrow)
+    assert str(narrow) == f"{narrow}" == repr(float(narrow))  # a number everywhere else
+    copy = pickle.loads(pickle.dumps(narrow))
+    assert (copy, copy.debiased, copy.chance) == (narrow, narrow.debiased, narrow.chance)
+    # neither of three samples, nor of kernels, whose samples may be all there are
+    assert not cka(few[0][:3], few[1][:3]).debiased
+    assert not cka(few[0], kernel2=few[1] @ few[1].T).debiased
+
+
+@pytest.mark.parametrize("options", [{}, {"kernel": "rbf"}])
+def test_the_chance_level_is_the_mean_over_all_permutations(options):
+    A, B = np.random.default_rng(4).standard_normal((2, 5, 3)) ** 3
+    every = [plain(A, B[list(order)], **options) for order in permutations(range(5))]
+    assert plain(A, B, **options).chance == pytest.approx(np.mean(every), rel=1e-12)
 
 
 def test_undefined_is_nan():
@@ -140,8 +170,8 @@ def test_the_gaussian_kernel_equals_its_definition(n, bandwidth):
     A, B = rng.standard_normal((n, 3)) + 5.0, rng.standard_normal((n, 7)) * 100.0
     K, L = gaussian(A, bandwidth), gaussian(B, bandwidth)
     options = {"kernel": "rbf", "bandwidth": bandwidth}
-    assert cka(A, B, **options) == pytest.approx(literal(K, L), rel=1e-10)
-    assert cka(A, kernel2=L, **options) == pytest.approx(literal(K, L), rel=1e-10)
+    assert plain(A, B, **options) == pytest.approx(literal(K, L), rel=1e-10)
+    assert plain(A, kernel2=L, **options) == pytest.approx(literal(K, L), rel=1e-10)
     expected = unbiased(K, L) / np.sqrt(unbiased(K, K) * unbiased(L, L))
     assert cka(A, B, debiased=True, **options) == pytest.approx(expected, rel=1e-8)
 

@@ -19,7 +19,7 @@ def layers(seed, widths=(3, 5, 4)):
 
 
 SCORES = {
-    "cka": cka,
+    "cka": lambda a, b: cka(a, b, debiased=True),  # 20 samples are few
     "mutual_knn": mutual_knn,
     "procrustes": lambda a, b: procrustes(a, b).similarity,
     "rdm_correlation": rdm_correlation,
@@ -47,6 +47,19 @@ def test_a_callable_need_not_be_symmetric_and_options_are_passed_on():
         layer_similarity(A, depth=3)
 
 
+def test_all_pairs_of_layers_have_one_form_of_cka_and_the_note_says_which():
+    rng = np.random.default_rng(8)
+    wide, narrow = rng.standard_normal((60, 40)), rng.standard_normal((60, 1))
+    assert not cka(narrow, narrow).debiased
+    mixed = layer_similarity([wide, narrow])
+    assert mixed.matrix[1, 1] == cka(narrow, narrow, debiased=True)
+    assert "the debiased form (debiased=False for the other)" in mixed.note
+    alone = layer_similarity([narrow], metric=cka)
+    assert alone.matrix[0, 0] == cka(narrow, narrow)
+    assert "the plain form" in alone.note
+    assert layer_similarity([wide], metric="procrustes").note == ""
+
+
 def test_relabelling_neurons_or_rotating_layers_changes_nothing_but_mixing_samples_does():
     A, B = layers(3), layers(4)
     rng = np.random.default_rng(5)
@@ -68,7 +81,9 @@ def test_names_undefined_entries_and_records():
 
 def test_plot_draws_named_layers_on_a_common_scale():
     Figure = pytest.importorskip("matplotlib.figure").Figure
-    found = layer_similarity(dict(zip(("hidden one", "two", "head"), layers(6), strict=True)), layers(7))
+    found = layer_similarity(
+        dict(zip(("hidden one", "two", "head"), layers(6), strict=True)), layers(7), debiased=False
+    )
     ax = found.plot()
     assert [t.get_text() for t in ax.get_yticklabels()] == ["hidden one", "two", "head"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "1", "2"]

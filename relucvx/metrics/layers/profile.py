@@ -133,7 +133,8 @@ def profile(
         * ``participation_ratio``, ``effective_rank``, ``numerical_rank`` (eigenvalues of the covariance above 1e-3 of the
           largest) and ``two_nn``, the intrinsic dimension;
         * ``linear_probe``, the cross-validated accuracy, and ``few_shot_error``, predicted for 5 samples per class;
-        * ``cka_output`` and ``cka_labels``, alignment with the outputs and with one-hot labels;
+        * ``cka_output`` and ``cka_labels``, alignment with the outputs and with one-hot labels (CKA; debiased from 4
+          samples on);
         * with factors, ``parallelism``, ``ccgp``, and ``separability``, the share of the balanced splits of the
           conditions' means that a hyperplane makes;
         * ``line_regions`` and ``folding`` of the code of all layers up to this one, in piecewise-linear networks: means

@@ -273,11 +273,16 @@ def _few_shot(layer: Representation, samples: Samples) -> dict[str, Any]:
 
 
 def _to_output(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"cka_output": cka(layer.Z, samples.outputs)}
+    return {"cka_output": _alignment(layer.Z, samples.outputs)}
 
 
 def _to_labels(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {"cka_labels": cka(layer.Z, samples.one_hot)}
+    return {"cka_labels": _alignment(layer.Z, samples.one_hot)}
+
+
+def _alignment(Z: Array, target: Array) -> float:
+    """CKA in one form for all layers, that without the bias which grows with their width."""
+    return float(cka(Z, target, debiased=len(Z) >= 4))
 
 
 def _parallelism(layer: Representation, samples: Samples) -> dict[str, Any]:

@@ -104,8 +104,7 @@ def permutation_test(
     distance from the mean of their null values in standard deviations, data included, so that wide layers, which score high
     by chance, do not hide the others; the corrected p-value of the best keeps the chance of any false finding.
 
-    CKA is computed in its debiased form below ten samples per feature unless ``debiased=`` says otherwise, and the note says
-    which form it is.
+    CKA is computed in the form that :func:`cka` chooses, the same for all layers and draws, and the note says which.
 
     Source: [phipson-smyth-2010], [westfall-young-1993], [bernardi-2020], calibration as in [groger-2026].
     Status: theorem (p-values are valid where rows, conditions or crossings are exchangeable without the relation; for

@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import ccgp, neuron_tuning, parallelism_score
-from relucvx.metrics.alignment import cka, procrustes
+from relucvx.metrics.alignment import cka, one_form, procrustes
 from relucvx.metrics.collapse import neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
 from relucvx.metrics.decoding import decoding_dimension
@@ -173,7 +173,7 @@ def as_score(metric: Any, Z: Any, other: Any, statistic: Any, options: Mapping[s
         raise InvalidInputError(explain(wanted, "two" if alone else "one array"))
     if score.takes == PAIR and (is_layers(Z) or is_layers(other)):
         return _of_layers(score, Z, other)
-    return _chosen(score, [Z, other]) if score.name == "cka" else score
+    return _chosen(score, [Z], [other]) if score.name == "cka" else score
 
 
 _SECOND = {LABELS: "labels", FACTORS: "factors", PAIR: "second representation", ANY: "second argument"}
@@ -211,11 +211,8 @@ def _of_layers(score: Score, Z: Any, other: Any) -> Score:
         raise InvalidInputError(
             explain("layers of both networks", "layers and one array", "", "[Z] for a network with one layer")
         )
-    layers = [
-        *(Z.values() if isinstance(Z, Mapping) else Z),
-        *(other.values() if isinstance(other, Mapping) else other),
-    ]
-    score = _chosen(score, layers) if score.name == "cka" else score
+    first, second = (list(one.values() if isinstance(one, Mapping) else one) for one in (Z, other))
+    score = _chosen(score, first, second) if score.name == "cka" else score
     options = {"metric": score.name, **score.options}
 
     def between(first: Any, second: Any, **given: Any) -> Array:
@@ -224,19 +221,9 @@ def _of_layers(score: Score, Z: Any, other: Any) -> Score:
     return replace(score, function=between, statistic="", options=options)
 
 
-FEW = 10
-"""Samples per feature below which CKA is far above 0 for unrelated features, so that its debiased form is computed."""
-
-
-def _chosen(score: Score, layers: list[Any]) -> Score:
-    """CKA in the form that fits the number of samples, unless one was asked for."""
-    if "debiased" in score.options or {"kernel1", "kernel2"} & set(score.options):
+def _chosen(score: Score, first: list[Any], second: list[Any]) -> Score:
+    """CKA in the form that fits the samples, unless one was asked for: the same in every draw, whose chance is the same."""
+    if score.options.get("debiased") is not None or {"kernel1", "kernel2"} & set(score.options):
         return score
-    shapes = [np.shape(one) for one in layers]
-    if any(len(shape) != 2 for shape in shapes):
-        return score
-    n, p = shapes[0][0], max(shape[1] for shape in shapes)
-    few = 4 <= n < FEW * p
-    why = f"{n} samples, up to {p} features: {'the debiased' if few else 'the plain'} form of CKA"
-    fix = f"debiased={not few} for the other" if n >= 4 else "the debiased form needs 4 samples"
-    return replace(score, options={**score.options, "debiased": few}, note=f"{why} ({fix})")
+    debiased, why = one_form(first, second, score.options)
+    return replace(score, options={**score.options, "debiased": debiased}, note=why)

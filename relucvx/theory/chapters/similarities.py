@@ -119,8 +119,8 @@ def _measure(instance: Instance, predicted: Predicted) -> list[Deviation]:
     A, B, k, width = (instance[name] for name in ("Z", "Z2", "k", "width"))
     shape = procrustes(A, B)
     found = {
-        "cka": cka(A, B),
-        "cka of rbf kernels": cka(A, B, kernel="rbf", bandwidth=width),
+        "cka": cka(A, B, debiased=False),
+        "cka of rbf kernels": cka(A, B, kernel="rbf", bandwidth=width, debiased=False),
         "debiased cka": cka(A, B, debiased=True) if _defined(A @ A.T, B @ B.T) else 0.0,
         "procrustes distance": shape.distance,
         "procrustes similarity": shape.similarity,
@@ -138,15 +138,19 @@ def _measure_axioms(instance: Instance, predicted: Predicted) -> list[Deviation]
     # all invariances at once: place, unit and direction
     moved = 3.0 * (A - A[0]) @ instance["rotation"]
     C = np.random.default_rng(instance["seed"]).standard_normal(A.shape)
-    same = [cka(A, moved), procrustes(A, moved).similarity, mutual_knn(A, moved, k, normalise=False)]
-    same += [rdm_correlation(A, moved), cka(A, moved, kernel="rbf"), 1.0 - procrustes(A, moved).distance]
-    matrix = layer_similarity({"a": A, "b": B}, {"c": C, "d": moved}).matrix
-    pairs = np.array([[cka(a, b) for b in (C, moved)] for a in (A, B)])
+    same = [cka(A, moved, debiased=False), procrustes(A, moved).similarity, mutual_knn(A, moved, k, normalise=False)]
+    same += [
+        rdm_correlation(A, moved),
+        cka(A, moved, kernel="rbf", debiased=False),
+        1.0 - procrustes(A, moved).distance,
+    ]
+    matrix = layer_similarity({"a": A, "b": B}, {"c": C, "d": moved}, debiased=False).matrix
+    pairs = np.array([[cka(a, b, debiased=False) for b in (C, moved)] for a in (A, B)])
     triangle = procrustes(A, C).distance - procrustes(A, B).distance - procrustes(B, C).distance
     return [
         close("a rotated, shifted and rescaled copy", np.array(same), np.full(6, predicted["same"]), 1e-9),
         at_most("distance over the way round", triangle, predicted["detour"], 1e-12),
-        close("either order", cka(A, B) - cka(B, A), predicted["detour"], 1e-12, 1.0),
+        close("either order", cka(A, B, debiased=False) - cka(B, A, debiased=False), predicted["detour"], 1e-12, 1.0),
         close("table of layers", matrix, pairs, 1e-10),
     ]
 

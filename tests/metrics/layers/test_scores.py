@@ -26,8 +26,8 @@ def test_columns_are_the_metrics_of_the_layers(frame):
         pairs = itertools.permutations(range(3), 2)
         errors = [m.few_shot_snr(Z[a == LABELS], Z[b == LABELS], 5).error for a, b in pairs]
         assert row["few_shot_error"] == pytest.approx(np.mean(errors), rel=1e-9)
-        assert row["cka_output"] == m.cka(Z, NET.predict(X))
-        assert row["cka_labels"] == m.cka(Z, np.eye(3)[LABELS])
+        assert row["cka_output"] == m.cka(Z, NET.predict(X), debiased=True)
+        assert row["cka_labels"] == m.cka(Z, np.eye(3)[LABELS], debiased=True)
         assert row["parallelism"] == pytest.approx(m.parallelism_score(Z, FACTORS).mean, nan_ok=True)
         means = np.array([Z[(c == FACTORS).all(axis=1)].mean(axis=0) for c in itertools.product([0, 1], repeat=2)])
         assert row["separability"] == m.separability(means, balanced=True).share
