@@ -152,7 +152,8 @@ def result_classes():
     for module in pkgutil.walk_packages(rx.__path__, "relucvx."):
         if "__main__" not in module.name:
             importlib.import_module(module.name)
-    return {c for c in _below(Result) if c.__module__.startswith("relucvx.") and dataclasses.is_dataclass(c)}
+    ours = {c for c in _below(Result) if c.__module__.startswith("relucvx.") and dataclasses.is_dataclass(c)}
+    return {c for c in ours if not inspect.isabstract(c)}
 
 
 def _below(cls):

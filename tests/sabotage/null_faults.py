@@ -7,31 +7,38 @@ TESTS = "pytest tests/metrics/nulls"
 FAULTS = (
     Fault(
         "p-values that can be zero",
-        "metrics.nulls.p_values:_one_end",
-        "(1.0 + reached.sum(axis=0)) / (1.0 + len(null))",
-        "reached.sum(axis=0) / len(null)",
+        "metrics.nulls.p_values:p_values",
+        "(1.0 + count) / (1.0 + len(null))",
+        "count / len(null)",
         f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
     ),
     Fault(
         "the other tail",
         "metrics.nulls.p_values:p_values",
-        '1.0 if tail == "greater" else -1.0',
-        '-1.0 if tail == "greater" else 1.0',
+        '{"greater": above, "less": below}',
+        '{"greater": below, "less": above}',
         f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
     ),
     Fault(
         "both tails at the price of one",
         "metrics.nulls.p_values:p_values",
-        "2.0 * np.minimum(*ends)",
-        "np.minimum(*ends)",
+        "np.minimum(1.0, 2.0 * p)",
+        "np.minimum(1.0, p)",
         f"{TESTS}/test_permutation.py::test_p_is_never_zero_and_less_is_the_other_end",
     ),
     Fault(
         "undefined draws dropped",
-        "metrics.nulls.p_values:_one_end",
+        "metrics.nulls.p_values:_beyond",
         "np.isnan(null) | (",
         "~np.isnan(null) & (",
         f"{TESTS}/test_permutation.py::test_undefined_scores_count_as_extreme",
+    ),
+    Fault(
+        "ties that do not count",
+        "metrics.nulls.p_values:p_values",
+        "place = tied if rng is None else",
+        "place = 0 * tied if rng is None else",
+        f"{TESTS}/test_p_values.py::test_ties_within_rounding_count_as_reached",
     ),
     Fault(
         "the best of several layers uncorrected",
@@ -92,8 +99,8 @@ FAULTS = (
     Fault(
         "sessions taken apart",
         "metrics.nulls.resampling:_units",
-        "groups = as_groups(given, n, name=over)",
-        "groups = as_groups(range(n), n, name=over)",
+        "groups = as_conditions(given, n, over)",
+        "groups = as_conditions(range(n), n, over)",
         f"{TESTS}/test_resampling.py::test_sessions_and_conditions_are_drawn_whole",
     ),
 )

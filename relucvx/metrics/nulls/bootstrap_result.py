@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from relucvx.metrics.figures import COLOURS, axes_or_new, intervals, tidy
-from relucvx.types import Array, Result
+from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
+from relucvx.metrics.nulls.scored import Scored
+from relucvx.types import Array
 
 
 @dataclass(frozen=True)
-class Bootstrap(Result):
+class Bootstrap(Scored):
     """A score with an interval.
 
     Attributes
@@ -57,21 +58,13 @@ class Bootstrap(Result):
     (True, 60, 'copies')
     """
 
-    metric: str
-    statistic: str
     over: str
     method: str
-    names: tuple[str, ...]
     values: Array
     resampled: Array
     standard_errors: Array
     intervals: Array
-    confidence: float
     n_units: int
-    n_asked: int
-    seed: int
-    scale: str
-    note: str
 
     @property
     def n_resamples(self) -> int:
@@ -118,13 +111,11 @@ class Bootstrap(Result):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw each score with its interval; returns the axes."""
-        label = f"{self.metric} {self.statistic}".strip()
         if len(self.names) > 1:
-            marks = {"value": self.values}
-            return intervals(ax, self.names, self.intervals[:, 0], self.intervals[:, 1], label, marks)
+            return self._plot_each(ax, self.intervals, "value", self.values)
         ax = axes_or_new(ax, 5.2, 1.8)
         ax.hlines([0], *self.interval, color=COLOURS[0], lw=3.0, alpha=0.55)
         ax.plot([self.value], [0], "o", color=COLOURS[1])
         ax.set_yticks([0], [f"over {self.over}"])
-        ax.set_xlabel(label)
+        ax.set_xlabel(self.label)
         return tidy(ax)

@@ -1,35 +1,57 @@
-"""P-values from draws: never zero, valid for any number of draws, and corrected for the best of several scores."""
+"""P-values from draws: never zero, valid for any number of draws, and corrected for the best of several scores.
+
+A draw that ties with the data counts as extreme, which keeps a p-value valid, and makes it larger than it need be for scores of
+few values. Ranked at random among its ties the data's place is uniform, which is what error rates are checked with.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array
 
 TIE = 1e-12
 """Relative to the larger of 1 and the score: closer ones differ by the order of a summation alone, and count as equal."""
 
 
-def p_values(observed: Array, null: Array, tail: str) -> Array:
-    """(1 + draws at least as extreme) / (1 + draws), score by score; twice the smaller end for both."""
-    if tail == "two-sided":
-        ends = _one_end(observed, null, 1.0), _one_end(observed, null, -1.0)
-        return np.minimum(1.0, 2.0 * np.minimum(*ends))
-    return _one_end(observed, null, 1.0 if tail == "greater" else -1.0)
+def p_values(observed: Array, null: Array, tail: str, rng: np.random.Generator | None = None) -> Array:
+    """(1 + draws at least as extreme) / (1 + draws), score by score; twice the smaller end for both.
+
+    With ``rng``, only those of the ties count that lie before the data in a random order of them.
+    """
+    tied = ties(observed, null)
+    place = tied if rng is None else rng.integers(tied + 1)
+    # the same place among the ties, seen from either end
+    above, below = (
+        _beyond(observed, null, 1.0) + place,
+        _beyond(observed, null, -1.0) + (tied if rng is None else tied - place),
+    )
+    count = {"greater": above, "less": below}.get(tail, np.minimum(above, below))
+    p = (1.0 + count) / (1.0 + len(null))
+    return np.where(np.isnan(observed), np.nan, np.minimum(1.0, 2.0 * p) if tail == "two-sided" else p)
 
 
-def _one_end(observed: Array, null: Array, sign: float) -> Array:
-    room = TIE * np.maximum(1.0, np.abs(observed))
-    # what is undefined by chance counts as extreme: the p-value stays valid
-    reached = np.isnan(null) | (sign * null >= sign * observed - room)
-    return np.where(np.isnan(observed), np.nan, (1.0 + reached.sum(axis=0)) / (1.0 + len(null)))
+def ties(observed: Array, null: Array) -> Indices:
+    """How many draws equal each score, up to rounding."""
+    return np.asarray((np.abs(null - observed) <= _room(observed)).sum(axis=0), dtype=np.intp)
 
 
-def corrected_p_values(observed: Array, null: Array, tail: str) -> Array:
-    """P-values against the most extreme of all scores of a draw, in standard deviations of each."""
+def _beyond(observed: Array, null: Array, sign: float) -> Indices:
+    """Draws that are more extreme; what is undefined by chance counts as such, so that the p-value stays valid."""
+    beyond = np.isnan(null) | (sign * null > sign * observed + _room(observed))
+    return np.asarray(beyond.sum(axis=0), dtype=np.intp)
+
+
+def _room(observed: Array) -> Array:
+    return np.asarray(TIE * np.maximum(1.0, np.abs(observed)))
+
+
+def corrected_p_values(observed: Array, null: Array, tail: str, rng: np.random.Generator | None = None) -> Array:
+    """P-values against the most extreme of all scores of a draw, in standard deviations of each; ``rng`` as above."""
     known = ~np.isnan(observed)
     if known.sum() <= 1:
-        return p_values(observed, null, tail)
+        return p_values(observed, null, tail, rng)
     mean, spread = _pooled(observed[known], null[:, known])
     far, far_null = ((values - mean) / spread for values in (observed[known], null[:, known]))
     if tail == "two-sided":
@@ -38,7 +60,7 @@ def corrected_p_values(observed: Array, null: Array, tail: str) -> Array:
         far, far_null = -far, -far_null
     out = np.full(len(observed), np.nan)
     most = np.where(np.isnan(far_null), np.inf, far_null).max(axis=1)
-    out[known] = p_values(far, np.tile(most[:, None], (1, len(far))), "greater")
+    out[known] = p_values(far, np.tile(most[:, None], (1, len(far))), "greater", rng)
     return out
 
 

@@ -14,7 +14,7 @@ from relucvx.interrupts import carrying
 from relucvx.metrics.abstraction import below_chance
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.embedding import quick
-from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values
+from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values, ties
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import Score, as_score
@@ -23,6 +23,9 @@ from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_fraction
 
 ALTERNATIVES = ("greater", "less", "two-sided")
+
+MANY_TIES = 0.05
+"""Share of the draws that equal the score above which the note says so."""
 
 
 def permutation_test(
@@ -70,8 +73,9 @@ def permutation_test(
           geometric random model of Bernardi et al.); a second representation is rotated among the samples.
     statistic : str, optional
         Field of the metric's result that counts; it may hold several numbers (``"per_factor"``).
-    conditions, sessions : sequence of length n, optional
-        Condition or session of each row, of any type, for the schemes that ask for them.
+    conditions, sessions : sequence of length n, or array_like of shape (n, k), optional
+        Condition or session of each row, of any type, for the schemes that ask for them; of a table, such as one of
+        factors, each combination of values.
     n_permutations : int, default 999
     alternative : {"greater", "less", "two-sided"}, optional
         Default: the direction of the metric; "two-sided" for one without, and for a function.
@@ -100,9 +104,13 @@ def permutation_test(
 
     Notes
     -----
-    A draw under which the score is undefined counts as extreme, which keeps p valid. Several scores are compared by their
-    distance from the mean of their null values in standard deviations, data included, so that wide layers, which score high
-    by chance, do not hide the others; the corrected p-value of the best keeps the chance of any false finding.
+    A draw under which the score is undefined counts as extreme, which keeps p valid, and so does one that equals it: scores
+    of few values (accuracies, neighbours, the folding of short walks) reject less often than they may, and the note says when
+    ties are many. ``randomised_p_value`` breaks them by lot, and rejects as often as it says.
+
+    Several scores are compared by their distance from the mean of their null values in standard deviations, data included, so
+    that wide layers, which score high by chance, do not hide the others; the corrected p-value of the best keeps the chance
+    of any false finding.
 
     CKA is computed in the form that :func:`cka` chooses, the same for all layers and draws, and the note says which.
 
@@ -163,9 +171,9 @@ def _summary(
         z = p = corrected = critical = np.full(k, np.nan)
         limits = np.full((k, 2), np.nan)
     return PermutationTest(
-        score.name, score.statistic, scheme, names, observed, null, p, corrected, z, limits, critical, tail, confidence,
-        n_asked, seed, "" if score.scale is None else score.scale.text,
-        _notes(score, observed, null, tail, n_asked, about),
+        metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
+        scale=score.range, note=_notes(score, observed, null, tail, n_asked, about), scheme=scheme, observed=observed,
+        null_values=null, p_values=p, corrected_p_values=corrected, z=z, intervals=limits, critical=critical, alternative=tail,
     )  # fmt: skip
 
 
@@ -177,6 +185,9 @@ def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, 
     undefined = int(np.isnan(null).any(axis=1).sum())
     if undefined:
         found.append(f"the score is undefined in {undefined} of {len(null)} draws, which count as extreme")
+    tied = ties(observed, null)
+    if len(null) and tied.max() > MANY_TIES * len(null):
+        found.append(f"{tied.max()} of {len(null)} draws equal the score, and count as extreme: p is on the safe side")
     if score.name == "ccgp" and score.scale is not None and observed[0] < 0.5:
         found.append(below_chance(float(observed[0])))
     return "; ".join(part for part in found if part)

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.metrics.figures import COLOURS, axes_or_new, intervals, tidy
-from relucvx.types import Array, Result
+from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
+from relucvx.metrics.nulls.p_values import corrected_p_values
+from relucvx.metrics.nulls.scored import Scored
+from relucvx.types import Array
 
 
 @dataclass(frozen=True)
-class PermutationTest(Result):
+class PermutationTest(Scored):
     """A score, and what it is when the relation it measures is left to chance.
 
     Attributes
@@ -66,10 +68,7 @@ class PermutationTest(Result):
     (1.0, 0.05, 19)
     """
 
-    metric: str
-    statistic: str
     scheme: str
-    names: tuple[str, ...]
     observed: Array
     null_values: Array
     p_values: Array
@@ -78,11 +77,6 @@ class PermutationTest(Result):
     intervals: Array
     critical: Array
     alternative: str
-    confidence: float
-    n_asked: int
-    seed: int
-    scale: str
-    note: str
 
     @property
     def n_permutations(self) -> int:
@@ -106,6 +100,18 @@ class PermutationTest(Result):
     def p_value(self) -> float:
         """P-value of the score; of the best of several, corrected for their number."""
         return float(self.corrected_p_values[self.best])
+
+    @property
+    def randomised_p_value(self) -> float:
+        """The same with the data in a random place, which ``seed`` says, among the draws that tie with it.
+
+        It is below any level in exactly that share of data sets without the relation, which the p-value is only where the
+        score has no ties: it is for error rates over many data sets, and no better for one.
+        """
+        if not len(self.null_values):
+            return float("nan")
+        rng = np.random.default_rng(self.seed)
+        return float(corrected_p_values(self.observed, self.null_values, self.alternative, rng)[self.best])
 
     @property
     def adjusted(self) -> Array:
@@ -149,15 +155,13 @@ class PermutationTest(Result):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw how the null values are spread and where the score is; of several, their null intervals; returns the axes."""
-        label = f"{self.metric} {self.statistic}".strip()
         if len(self.names) > 1:
-            marks = {"observed": self.observed}
-            return intervals(ax, self.names, self.intervals[:, 0], self.intervals[:, 1], label, marks)
+            return self._plot_each(ax, self.intervals, "observed", self.observed)
         ax = axes_or_new(ax)
         values = self.null_values[np.isfinite(self.null_values)]
         ax.hist(values, bins=min(40, max(5, len(values) // 5)), color=COLOURS[0], alpha=0.6, label="by chance")
         ax.axvline(self.value, color=COLOURS[1], lw=2.0, label=f"observed, p = {self.p_value:.3g}")
-        ax.set_xlabel(label)
+        ax.set_xlabel(self.label)
         ax.set_ylabel("draws")
         ax.legend(frameon=False, fontsize="small")
         return tidy(ax)

@@ -17,7 +17,7 @@ from relucvx.metrics.nulls.bootstrap_result import Bootstrap
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.schemes import n_rows, take
 from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, as_score, is_layers
-from relucvx.metrics.samples.groups import Groups, Indices, as_factors, as_groups
+from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_fraction, as_matrix
@@ -90,8 +90,8 @@ def bootstrap(
         ``"copies"`` draws with replacement; ``"halves"`` random halves without, whose variance is that of the whole up to
         a known factor. Default: halves for scores that a sample standing twice would spoil (neighbours, distances,
         held-out trials, debiased kernels) and for functions of the user's own, else copies.
-    conditions, sessions : sequence of length n, optional
-        Condition or session of each row, of any type.
+    conditions, sessions : sequence of length n, or array_like of shape (n, k), optional
+        As in :func:`permutation_test`.
     n_resamples : int, default 500
     confidence : float, default 0.95
     rng, time_limit, n_jobs, callback, progress, **options
@@ -189,14 +189,14 @@ def _units(score: Score, over: str, Z: Any, other: Any, conditions: Any, session
     elif given is None:
         raise InvalidInputError(explain('conditions= with over="conditions"', "none", "", "conditions=labels"))
     else:
-        groups = as_groups(given, n, name=over)
+        groups = as_conditions(given, n, over)
     members = tuple(np.flatnonzero(groups.codes == c) for c in range(len(groups.names)))
     return _checked(Units(members, (np.arange(len(members)),)), over)
 
 
 def _strata(score: Score, other: Any, n: int, conditions: Any) -> Groups:
     if conditions is not None:
-        return as_groups(conditions, n, name="conditions")
+        return as_conditions(conditions, n)
     if score.takes == FACTORS:
         design = as_factors(other, n)
         return Groups(tuple(range(len(design.table))), design.condition)
@@ -247,9 +247,10 @@ def _summary(
     if units.n < 10:
         notes.append(f"only {units.n} {over}: the interval may be too short")
     return Bootstrap(
-        score.name, score.statistic, over, "halves" if halves else "copies", names, values, drawn, spread,
-        _limits(score, values, spread, t, units.n), confidence, units.n, n_asked, seed,
-        "" if score.scale is None else score.scale.text, "; ".join(note for note in notes if note),
+        metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
+        scale=score.range, note="; ".join(note for note in notes if note), over=over,
+        method="halves" if halves else "copies", values=values, resampled=drawn, standard_errors=spread,
+        intervals=_limits(score, values, spread, t, units.n), n_units=units.n,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.nulls.scores import ALONE, CODES, FACTORS, LABELS, Score, is_layers
 from relucvx.metrics.regions.folding import as_codes
-from relucvx.metrics.samples.groups import Groups, Indices, as_factors, as_groups
+from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
 from relucvx.types import Array, BoolArray
 from relucvx.validation import as_matrix, as_numpy
 
@@ -50,7 +50,7 @@ def arranged(score: Score, scheme: Any, Z: Any, other: Any, conditions: Any, ses
     n = n_rows(Z, other)
     _check_given(score, scheme, conditions, sessions)
     if scheme == "within":
-        blocks = as_groups(sessions, n, name="sessions")
+        blocks = as_conditions(sessions, n, "sessions")
         return _rows(score, Z, other, n, blocks), _small(blocks)
     if scheme == "labels":
         return _rows(score, Z, other, n, Groups(("all",), np.zeros(n, dtype=np.intp))), ""
@@ -137,7 +137,7 @@ def _conditions(score: Score, Z: Any, other: Any, n: int, conditions: Any) -> tu
         raise InvalidInputError(
             explain('conditions= with scheme="conditions"', "none", "nobody knows which rows belong together", "")
         )
-    groups = as_groups(conditions, n, name="conditions")
+    groups = as_conditions(conditions, n)
     places = [np.flatnonzero(groups.codes == c) for c in range(len(groups.names))]
     note = _few_ways(len(places), 1)
     if score.takes in (LABELS, FACTORS):
@@ -202,7 +202,7 @@ def _few_ways(P: int, alike: int) -> str:
 
 def _own_conditions(score: Score, other: Any, n: int, conditions: Any) -> Groups:
     if conditions is not None:
-        return as_groups(conditions, n, name="conditions")
+        return as_conditions(conditions, n)
     if score.takes == FACTORS:
         design = as_factors(other, n)
         return Groups(tuple(range(len(design.table))), design.condition)

@@ -95,6 +95,11 @@ class Score:
         return "either" if self.scale is None else self.scale.direction
 
     @property
+    def range(self) -> str:
+        """Range, chance and direction in one line; empty where nobody has said."""
+        return "" if self.scale is None else self.scale.text
+
+    @property
     def spoiled(self) -> bool:
         """Whether copies of a sample spoil it; of a function nobody knows, so that they are not risked."""
         return self.takes == ANY or self.name in SPOILED
@@ -145,28 +150,7 @@ def as_score(metric: Any, Z: Any, other: Any, statistic: Any, options: Mapping[s
     _check_arrays(other, "other")
     if statistic is not None and not isinstance(statistic, str):
         raise InvalidInputError(explain("statistic to be the name of a field, or None", shown(statistic)))
-    known = next((name for name, (function, _) in TAKES.items() if function is metric), metric)
-    if is_word(known, TAKES):
-        function, takes = TAKES[known]
-        scale = SCALES[known]
-        usual = statistic is None or statistic == scale.field
-        score = Score(
-            known,
-            function,
-            takes,
-            scale.field if statistic is None else statistic,
-            scale if usual else None,
-            {**options},
-        )
-        if known in SEEDED:
-            score.options.setdefault("rng", 0)
-    elif callable(metric):
-        name = getattr(metric, "__name__", type(metric).__name__)
-        score = Score(name, metric, ANY if other is not None else ALONE, statistic or "", None, dict(options))
-    else:
-        raise InvalidInputError(
-            explain(f"a metric among {', '.join(TAKES)}, or a function of arrays", shown(metric), "", 'metric="cka"')
-        )
+    score = _named(metric, other, statistic, options)
     alone = score.takes in (ALONE, CODES)
     if alone != (other is None):
         wanted = f"{score.name} of one array" if alone else f"the {_SECOND[score.takes]} of {score.name} as well"
@@ -174,6 +158,27 @@ def as_score(metric: Any, Z: Any, other: Any, statistic: Any, options: Mapping[s
     if score.takes == PAIR and (is_layers(Z) or is_layers(other)):
         return _of_layers(score, Z, other)
     return _chosen(score, [Z], [other]) if score.name == "cka" else score
+
+
+def _named(metric: Any, other: Any, statistic: str | None, options: Mapping[str, Any]) -> Score:
+    """The score by its name, or of a function."""
+    # rx.metrics.cka is "cka": what is known of a metric does not depend on how it was named
+    known = next((name for name, (function, _) in TAKES.items() if function is metric), metric)
+    if is_word(known, TAKES):
+        function, takes = TAKES[known]
+        scale = SCALES[known]
+        # range and direction are those of the usual field; of another nobody knows
+        meant = scale.field if statistic is None else statistic
+        score = Score(known, function, takes, meant, scale if meant == scale.field else None, {**options})
+        if known in SEEDED:
+            score.options.setdefault("rng", 0)
+        return score
+    if callable(metric):
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return Score(name, metric, ANY if other is not None else ALONE, statistic or "", None, dict(options))
+    raise InvalidInputError(
+        explain(f"a metric among {', '.join(TAKES)}, or a function of arrays", shown(metric), "", 'metric="cka"')
+    )
 
 
 _SECOND = {LABELS: "labels", FACTORS: "factors", PAIR: "second representation", ANY: "second argument"}

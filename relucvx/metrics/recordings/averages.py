@@ -10,9 +10,9 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import picture
-from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.groups import Indices, as_conditions, as_groups
 from relucvx.types import Array, ArrayLike, Result
-from relucvx.validation import as_matrix, as_numpy
+from relucvx.validation import as_matrix
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def condition_averages(Z: Any, conditions: ArrayLike) -> ConditionAverages:
     [[2.0], [10.0]]
     """
     Z = as_matrix(Z, "Z")
-    groups = _conditions(conditions, len(Z))
+    groups = as_conditions(conditions, len(Z))
     return ConditionAverages(groups.means(Z), groups.names, groups.counts)
 
 
@@ -209,7 +209,7 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
     True
     """
     Z = as_matrix(Z, "Z")
-    groups = _conditions(conditions, len(Z))
+    groups = as_conditions(conditions, len(Z))
     P = len(groups.names)
     n = groups.counts.astype(np.float64)
     # products of all trials less those of the same repeat: sums per condition will do, and no n x n matrix is formed
@@ -250,21 +250,3 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
 
 def _table(conditions: tuple[Any, ...]) -> Any:
     return np.array([c if isinstance(c, tuple) else (c,) for c in conditions])
-
-
-def _conditions(conditions: Any, n: int) -> Groups:
-    """Groups of trials; rows of a table of variables become tuples."""
-    if isinstance(conditions, (list, tuple)):  # no array of them, which would turn numbers beside text into text
-        conditions = [_as_label(row) for row in conditions]
-    else:
-        conditions = as_numpy(conditions)
-        if conditions.ndim == 2:
-            conditions = [tuple(row) for row in conditions.tolist()]
-    return as_groups(conditions, n, name="conditions")
-
-
-def _as_label(row: Any) -> Any:
-    """A list or row of an array as a tuple, which can be compared; other labels as they are."""
-    if isinstance(row, list):
-        return tuple(row)
-    return tuple(row.tolist()) if getattr(row, "ndim", 0) == 1 else row

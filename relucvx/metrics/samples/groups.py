@@ -79,6 +79,30 @@ def as_groups(labels: Any, n: int, *, classes: Sequence[Hashable] | None = None,
     return Groups(tuple(found), np.array([index[v] for v in values], dtype=np.intp))
 
 
+def as_conditions(conditions: Any, n: int, name: str = "conditions") -> Groups:
+    """Groups of trials by one label each, or by the rows of a table of variables (n, k), which become tuples.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`as_groups`.
+    """
+    if isinstance(conditions, (list, tuple)):  # no array of them, which would turn numbers beside text into text
+        conditions = [_as_label(row) for row in conditions]
+    else:
+        conditions = as_numpy(conditions, name)
+        if conditions.ndim == 2:
+            conditions = [tuple(row) for row in conditions.tolist()]
+    return as_groups(conditions, n, name=name)
+
+
+def _as_label(row: Any) -> Any:
+    """A list or row of an array as a tuple, which can be compared; other labels as they are."""
+    if isinstance(row, list):
+        return tuple(row)
+    return tuple(row.tolist()) if getattr(row, "ndim", 0) == 1 else row
+
+
 def _check_classes(wanted: list[Any], found: list[Any], name: str) -> list[Any]:
     empty = [c for c in wanted if c not in found]
     if empty:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values
+from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values, ties
 
 
 def test_ties_within_rounding_count_as_reached():
@@ -10,6 +10,22 @@ def test_ties_within_rounding_count_as_reached():
     assert p_values(np.array([1.0]), null, "greater")[0] == 4 / 5
     assert p_values(np.array([1.0]), null, "less")[0] == 4 / 5
     assert np.isnan(p_values(np.array([np.nan]), null, "greater")[0])
+
+
+def test_ranked_at_random_among_its_ties_the_data_rejects_as_often_as_it_says():
+    """A coin has two values: counted as extreme, ties never let it reject; in a random order they let it in 1 of 20."""
+    rng = np.random.default_rng(3)
+    for tail, n in (("greater", 20), ("less", 20), ("two-sided", 40)):
+        draws = rng.integers(2, size=(n, 20_000)).astype(float)
+        counted, random = p_values(draws[0], draws[1:], tail), p_values(draws[0], draws[1:], tail, rng)
+        assert np.all(random <= counted)
+        assert np.mean(counted <= 0.05 + 1e-9) < 0.001
+        assert abs(np.mean(random <= 0.05 + 1e-9) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 20_000)
+    assert ties(np.array([1.0]), np.array([[1.0], [1.0 + 1e-15], [0.0], [np.nan]]))[0] == 2
+    # without ties nothing is left to chance
+    free = rng.standard_normal((20, 50))
+    for tail in ("greater", "less", "two-sided"):
+        assert np.array_equal(p_values(free[0], free[1:], tail), p_values(free[0], free[1:], tail, rng))
 
 
 def test_the_correction_does_not_see_the_units_of_the_scores():

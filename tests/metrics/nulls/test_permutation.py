@@ -95,6 +95,19 @@ def test_calibration_takes_chance_away():
     assert (same.adjusted[0], same.calibrated[0]) == (pytest.approx(1.0), pytest.approx(1.0))
 
 
+def test_ties_are_said_and_broken_by_lot_on_request():
+    values = iter([1.0, *[1.0] * 6, *[0.0] * 13])
+    found = permutation_test(lambda Z, y: next(values), normal(6, 1), [0, 0, 0, 1, 1, 1], n_permutations=19, rng=4,
+                             alternative="greater")  # fmt: skip
+    assert "6 of 19 draws equal the score, and count as extreme" in found.note
+    assert found.p_value == 7 / 20
+    assert found.randomised_p_value in {k / 20 for k in range(1, 8)}
+    assert found.randomised_p_value == found.randomised_p_value  # the seed says which
+    free = permutation_test(apart, normal(20, 2), LABELS, n_permutations=19, rng=0)
+    assert "equal the score" not in free.note
+    assert free.randomised_p_value == free.p_value
+
+
 def test_undefined_scores_count_as_extreme():
     values = iter([5.0, np.nan, 1.0, np.nan, 2.0])
     found = permutation_test(

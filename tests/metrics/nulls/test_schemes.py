@@ -35,6 +35,23 @@ def test_whole_conditions_change_places():
     assert len({tuple(m[:, 0]) for m in moved}) > 5
 
 
+def test_the_rows_of_a_table_name_conditions_and_sessions():
+    table = np.repeat(SQUARE, 5, axis=0)
+    named = [f"{a}{b}" for a, b in table]
+    Z, labels = normal(20, 3), table[:, 0]
+    for scheme, group in (("conditions", "conditions"), ("within", "sessions"), ("rotation", "conditions")):
+        one, two, three = (
+            permutation_test("neural_collapse", Z, labels, scheme=scheme, n_permutations=3, rng=0, **{group: given})
+            for given in (table, named, table.tolist())
+        )
+        assert np.array_equal(one.null_values, two.null_values)
+        assert np.array_equal(one.null_values, three.null_values)
+    for over in ("conditions", "sessions"):
+        ends = [rx.metrics.bootstrap("participation_ratio", Z, over=over, n_resamples=3, rng=0, **{over: given}).interval
+                for given in (table, named)]  # fmt: skip
+        assert ends[0] == ends[1]
+
+
 def test_shuffled_factors_keep_the_trials_of_a_condition_together():
     factors = np.repeat(SQUARE, 5, axis=0)
     found = permutation_test("parallelism_score", np.repeat(SQUARE, 5, axis=0) + 0.01 * normal(20, 2), factors,
