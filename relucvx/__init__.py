@@ -40,6 +40,7 @@ _PUBLIC = {
     "certify": "relucvx._api",
     "kernel_range": "relucvx._ranges",
     "kernel_statistic": "relucvx._statistics",
+    "kernel_suboptimality": "relucvx._suboptimality",
     "StatisticRange": "relucvx._statistics",
     "beta_max": "relucvx._strengths",
     "beta_path": "relucvx._strengths",

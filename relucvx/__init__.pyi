@@ -24,6 +24,7 @@ from relucvx._statistics import StatisticRange as StatisticRange
 from relucvx._statistics import kernel_statistic as kernel_statistic
 from relucvx._strengths import beta_max as beta_max
 from relucvx._strengths import beta_path as beta_path
+from relucvx._suboptimality import kernel_suboptimality as kernel_suboptimality
 from relucvx.arrangement import Arrangement as Arrangement
 from relucvx.arrangement import count_patterns as count_patterns
 from relucvx.arrangement import enumerate_patterns as enumerate_patterns

@@ -20,6 +20,7 @@ HELD = {
     rx.optimal_set: "OptimalSet Staircase",
     rx.kernel_range: "KernelRange KernelBound",
     rx.kernel_statistic: "StatisticRange",
+    rx.kernel_suboptimality: "KernelSuboptimality KernelCut",
     rx.kernel_curve: "KernelCurve Triple",
     rx.beta_band: "BetaBand Envelope",
     rx.solve_parallel: "ParallelSolution ParallelReLU",

@@ -60,7 +60,7 @@ LAYERS = (
     ("_many",),
     ("_proofs",),
     ("_strengths", "_ranges"),
-    ("_statistics",),
+    ("_statistics", "_suboptimality"),
     ("_refinement",),
     ("_band",),
     ("_curves",),

@@ -97,6 +97,9 @@ DOORS = {
     rx.interpolate: lambda: {"X": X[:2], "Y": Y[:2], "bias": "none", "activation": "relu", **FAST},
     rx.optimal_set: lambda: {"solution": solved(), "time_limit": 5.0, "rng": 0},
     rx.kernel_range: lambda: {"solution": solved(), "M": np.eye(6), "delta": 0.01, "time_limit": 5.0, "rng": 0},
+    rx.kernel_suboptimality: lambda: {
+        "solution": solved(), "K": np.eye(6), "radius": 0.01, "baseline": "kept", "time_limit": 5.0,
+    },
     rx.kernel_statistic: lambda: {
         "solution": solved(), "statistic": "outside", "basis": np.ones((6, 1)), "labels": None, "factors": None,
         "reference": None, "delta": 0.01, "time_limit": 5.0, "rng": 0,

@@ -161,8 +161,10 @@ def tightest_lifting(inputs: Array, activation: Activation) -> Lifting:
     return split_lifting(inputs, activation)
 
 
-def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
+def lifted_dual_norm(lifting: Lifting, N: Array, S: Array, G: Array | None = None) -> float:
     """An upper bound on ``max over ||w|| <= 1 of ||Nᵀ phi(X w)||`` from any symmetric multiplier.
+
+    With G, on the root of ``||Nᵀ phi||² + phiᵀ G phi``, or of 0 where that is negative.
 
     Parameters
     ----------
@@ -170,6 +172,8 @@ def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
     N : (n, c) array
     S : (m, m) array
         Made symmetric here, and non-negative where its sign is not free.
+    G : (n, n) array, optional
+        Symmetric, definite or not.
 
     Returns
     -------
@@ -190,9 +194,26 @@ def lifted_dual_norm(lifting: Lifting, N: Array, S: Array) -> float:
     magnitude = np.abs(A) @ np.abs(A).T + np.abs(E).T @ np.abs(S) @ np.abs(E)
     # forming R and its eigenvalues: inner products of up to n + m terms, then a backward stable symmetric solver
     rounding = 8.0 * EPS * (len(E) + len(N) + lifting.size) * float(np.linalg.norm(magnitude))
-    squared = min(_bound_of_form(lifting, R, rounding, ridge) for ridge in _ridges(lifting, R))
+    beside = 0.0
+    if G is not None:
+        R, more, beside = _with_form(lifting, R, G)
+        rounding += more
+    squared = min(_bound_of_form(lifting, R, rounding, ridge) for ridge in _ridges(lifting, R)) + beside
     lost = float(np.linalg.norm(N, axis=1) @ lifting.lost)
     return float(np.sqrt(squared)) * (1.0 + 8.0 * EPS) + lost * (1.0 + len(N) * EPS)
+
+
+def _with_form(lifting: Lifting, R: Array, G: Array) -> tuple[Array, float, float]:
+    """R with ``Jᵀ G J`` added, what forming it may be off by, and what ``J q`` leaves out of the activities can add."""
+    J, size = lifting.J, float(np.linalg.norm(G))
+    more = J.T @ (0.5 * (G + G.T)) @ J
+    spread = float(np.linalg.norm(np.abs(J).T @ np.abs(G) @ np.abs(J)))
+    rounding = 8.0 * EPS * (2 * len(G) + lifting.size) * spread
+    longest = float(np.linalg.norm(J)) * float(np.hypot(lifting.reach, lifting.rest)) * (1.0 + 64.0 * EPS)
+    lost = float(np.linalg.norm(lifting.lost))
+    # and a G whose entries are off by a few units in the last place is meant as well
+    beside = size * (2.0 * longest * lost + lost**2 + 8.0 * EPS * len(G) * longest**2)
+    return R + 0.5 * (more + more.T), rounding, beside
 
 
 def _ridges(lifting: Lifting, R: Array) -> list[float]:
