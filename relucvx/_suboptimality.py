@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relucvx.certificate import KernelCut, KernelProgram
-from relucvx.certificate.kernel_cut import MOST_SAMPLES
+from relucvx.certificate import KernelCut
+from relucvx.certificate.kernel_cut import MOST_SAMPLES, KernelProgram
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.conversion import is_word, shown
 from relucvx.deadline import Deadline
@@ -63,8 +63,8 @@ class KernelSuboptimality(Result):
     >>> import relucvx as rx
     >>> data = rx.datasets.class_labels([2, 2])
     >>> found = rx.kernel_suboptimality(rx.solve(data.X, data.Y, beta=0.2), np.eye(4))
-    >>> print(f"{found.relative:.3f}")  # at least 40 % above the optimum, at any scale
-    0.401
+    >>> print(f"{found.relative:.3f}")  # at least 37 % above the optimum, at any scale
+    0.370
     """
 
     lower: float

@@ -4,7 +4,7 @@ from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network, prove_again
 from relucvx.certificate.continuum import Continuum
 from relucvx.certificate.kernel_bound import KernelBound
-from relucvx.certificate.kernel_cut import KernelCut, KernelProgram
+from relucvx.certificate.kernel_cut import KernelCut
 from relucvx.certificate.kernel_range import KernelRange, kernel_range_of
 from relucvx.certificate.optimal_set import OptimalSet, optimal_set_of
 from relucvx.certificate.proof import Proof, Prover, prove_dual
@@ -16,7 +16,6 @@ __all__ = [
     "Continuum",
     "KernelBound",
     "KernelCut",
-    "KernelProgram",
     "KernelRange",
     "OptimalSet",
     "Phase",

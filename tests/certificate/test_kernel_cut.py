@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx.certificate import KernelProgram
+from relucvx.certificate.kernel_cut import KernelProgram
 from relucvx.deadline import Deadline
 from relucvx.program.lifting import lifted_dual_norm, split_lifting
 from relucvx.program.objective import objective
