@@ -18,6 +18,7 @@ from relucvx.deadline import Deadline
 from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, hurried
 from relucvx.network import PooledReLU, TwoLayerReLU, as_network
+from relucvx.oracle.clock import clock
 from relucvx.oracle.dual_norm_bound import Method
 from relucvx.program.posing import NetworkOptions, ProblemOptions, as_fit, as_problem
 from relucvx.program.problem import Problem
@@ -340,7 +341,7 @@ def certify(
     problem = as_problem(X, Y, beta, **options)
     warned_of_scale(problem, problem.beta)
     inner = problem.inner(net)
-    tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
+    tol, limit = as_positive(tol, "tol"), clock(time_limit)
 
     def proven(limit: Deadline, callback: CertifyCallback | None = None) -> Certificate:
         return certify_network(

@@ -16,6 +16,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.executors import as_executor, using_executor
 from relucvx.interrupts import carrying, listening
+from relucvx.oracle.clock import clock
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
 from relucvx.program.scale import warned_of_scale
@@ -102,7 +103,7 @@ def beta_band(
     base = as_problem(X, Y, **options) if isinstance(X, Problem) else as_problem(X, Y, 1.0, **options)
     if resume is not None:
         _check_same(base, resume.problem)
-    elsewhere, tol, deadline = as_executor(executor), as_fraction(tol, "tol"), Deadline.of(time_limit)
+    elsewhere, tol, deadline = as_executor(executor), as_fraction(tol, "tol"), clock(time_limit)
     with using_jobs(n_jobs), using_executor(elsewhere), listening():
         lo, hi = _interval(base, lo, hi, resume, deadline)
     warned_of_scale(base, lo)

@@ -12,8 +12,8 @@ from relucvx.certificate.refined import MANY
 from relucvx.deadline import Deadline
 from relucvx.interrupts import hurried
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import compile_kernels
 from relucvx.oracle.branch_and_bound import MAX_DIMENSION
+from relucvx.oracle.clock import clock
 from relucvx.program.objective import fit
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -38,9 +38,8 @@ class Budget:
     """Tolerance and time of one call, checked."""
 
     def __init__(self, problem: Problem, tol: float, time_limit: float | None) -> None:
-        compile_kernels()
         self.problem, self.tol = problem, as_positive(tol, "tol", fix="tol=1e-6")
-        self.deadline = Deadline.of(time_limit)
+        self.deadline = clock(time_limit)
         many = problem.penalized >= MANY and lifts(problem)
         alone = problem.penalized > MAX_DIMENSION
         self.share = SOLVER_SHARE_RELAXED if many else SOLVER_SHARE_ALONE if alone else SOLVER_SHARE

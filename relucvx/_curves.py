@@ -13,11 +13,11 @@ from relucvx.band import BetaBand
 from relucvx.certificate.certificate import prove_again
 from relucvx.certificate.kernel_curve import EndBetween, Triple
 from relucvx.certificate.kernel_range import check_kernel_range, kernel_range_of
-from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.representation import as_kernel
 from relucvx.later import later
 from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
 from relucvx.oracle.signed import compile_signed
 from relucvx.results import as_frame
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
@@ -193,10 +193,7 @@ def kernel_curve(
     check_kernel_range(band.problem)
     matrix = as_kernel(M, "M", band.problem.n_samples)
     delta = as_positive(delta, "delta", allow_zero=True)
-    seconds = as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)")
-    compile_kernels()
-    compile_signed()
-    deadline = Deadline(seconds)
+    deadline = clock(time_limit, compile_kernels, compile_signed, needed=True)
     began, generator = time.perf_counter(), resolve_rng(rng)
     lower: list[Triple] = []
     upper: list[Triple] = []

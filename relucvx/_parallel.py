@@ -13,6 +13,7 @@ from relucvx.deadline import Deadline
 from relucvx.interrupts import carrying, hurried
 from relucvx.network.parallel import ParallelReLU, as_parallel
 from relucvx.oracle.branches import compile_branches
+from relucvx.oracle.clock import clock
 from relucvx.program.paths import check_branches
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -156,9 +157,8 @@ def solve_parallel(
     CONVERGED: 0.0263 < 0.0481
     """
     problem = as_problem(X, Y, beta, **options)
-    tol, deadline = as_positive(tol, "tol", fix="tol=1e-4"), Deadline.of(time_limit)
+    tol, deadline = as_positive(tol, "tol", fix="tol=1e-4"), clock(time_limit, compile_branches)
     check_branches(problem)
-    compile_branches()
     found: BranchResult | None = None
 
     def certified(result: BranchResult, limit: Deadline) -> ParallelSolution:
@@ -265,8 +265,7 @@ def certify_parallel(
     solution = network if isinstance(network, ParallelSolution) else None
     branches = as_parallel(network if solution is None else solution.network)
     problem = as_problem(X, Y, beta, **options)
-    tol, limit = as_positive(tol, "tol"), Deadline.of(time_limit)
-    compile_branches()
+    tol, limit = as_positive(tol, "tol"), clock(time_limit, compile_branches)
 
     def proven(limit: Deadline, told: Callable[[object], bool | None] | None = None) -> Certificate:
         return certify_branches(problem, branches, dual, tol=tol, time_limit=limit, callback=told)

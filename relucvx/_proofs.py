@@ -12,9 +12,9 @@ from typing import Any
 from relucvx.certificate import check_proof as exact
 from relucvx.certificate.exact_proof import ROOM, proof_text
 from relucvx.conversion import as_path
-from relucvx.deadline import Deadline
 from relucvx.errors import DataFileError, InvalidInputError, ProofError, explain
 from relucvx.interrupts import listening
+from relucvx.oracle.clock import clock
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.progress import Shown, watched
@@ -172,7 +172,7 @@ def write_proof(
     room = as_positive(room, "room")
     if room >= 1.0:
         raise InvalidInputError(explain("room below 1", f"{room}", "it is a share of the dual point", "room=1e-6"))
-    most, deadline = as_count(max_cones, "max_cones"), Deadline.of(time_limit)
+    most, deadline = as_count(max_cones, "max_cones"), clock(time_limit)
     check_writable(target)
     with listening(), watched("proof, cones done and open", progress, callback) as told:
         text = proof_text(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from relucvx._api import solve_posed
 from relucvx.certificate import (
     Certificate,
@@ -11,11 +14,16 @@ from relucvx.certificate import (
     optimal_set_of,
     prove_again,
 )
+from relucvx.certificate.kernel_bound import RangeProgress
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
 from relucvx.kernel.representation import as_kernel
+from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
+from relucvx.oracle.signed import compile_signed
+from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.types import ArrayLike, Rng
 from relucvx.validation import as_positive
@@ -79,7 +87,7 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
                 "a Solution", type(solution).__name__, "a bare network has no certificate", "relucvx.solve(X, Y, beta)"
             )
         )
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
+    limit = clock(time_limit, needed=True)
 
     def found(limit: Deadline) -> OptimalSet:
         return optimal_set_of(solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng)
@@ -89,7 +97,14 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
 
 
 def kernel_range(
-    solution: Solution, M: ArrayLike, delta: float = 0.0, *, time_limit: float = 60.0, rng: Rng = 0
+    solution: Solution,
+    M: ArrayLike,
+    delta: float = 0.0,
+    *,
+    time_limit: float = 60.0,
+    rng: Rng = 0,
+    callback: Callable[[RangeProgress], Any] | None = None,
+    progress: Shown = "auto",
 ) -> KernelRange:
     """Certified range of <K, M> over every network of any width within ``delta`` of the optimum.
 
@@ -108,6 +123,11 @@ def kernel_range(
         In units of the objective; 0 for the optima themselves.
     time_limit : float
         Seconds, about. The ends are valid, and further apart, when they run out.
+    callback : callable, optional
+        Called with a :class:`~relucvx.certificate.kernel_bound.RangeProgress` after every dual point; returning True stops, and
+        the ends are those proven by then.
+    progress : {"auto"} or bool
+        A bar, as in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -158,14 +178,16 @@ def kernel_range(
     check_kernel_range(problem)
     matrix = as_kernel(M, "M", problem.n_samples)
     delta = as_positive(delta, "delta", allow_zero=True)
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
+    limit = clock(time_limit, compile_kernels, compile_signed, needed=True)
     best, certificate = sharpened(solution, delta, limit, rng)
 
-    def found(left: Deadline) -> KernelRange:
-        return kernel_range_of(problem, best.inner, certificate, matrix, delta=delta, time_limit=left, rng=rng)
+    def found(left: Deadline, told: Callable[[RangeProgress], Any] | None = None) -> KernelRange:
+        return kernel_range_of(
+            problem, best.inner, certificate, matrix, delta=delta, time_limit=left, rng=rng, told=told
+        )
 
-    with carrying(lambda _: hurried(found)):
-        return found(limit)
+    with carrying(lambda _: hurried(found)), watched("bounding", progress, callback) as told:
+        return found(limit, told)
 
 
 def sharpened(solution: Solution, delta: float, limit: Deadline, rng: Rng) -> tuple[Solution, Certificate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from relucvx._ranges import sharpened
 from relucvx.certificate.collapse_range import collapse_range
-from relucvx.certificate.kernel_bound import Seeker
+from relucvx.certificate.kernel_bound import RangeProgress, Seeker
 from relucvx.certificate.kernel_range import check_kernel_range
 from relucvx.certificate.kernel_statistics import Interval, Statistics
 from relucvx.conversion import is_word
@@ -21,8 +22,10 @@ from relucvx.kernel.representation import as_kernel
 from relucvx.later import later
 from relucvx.metrics.samples.groups import as_factors, as_groups
 from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
 from relucvx.oracle.signed import compile_signed
 from relucvx.program.problem import Problem
+from relucvx.progress import Shown, watched
 from relucvx.solution import Solution
 from relucvx.threads import one_thread_if_small
 from relucvx.types import Array, ArrayLike, Result, Rng, Scope, resolve_rng
@@ -119,6 +122,8 @@ def kernel_statistic(
     delta: float = 0.0,
     time_limit: float = 60.0,
     rng: Rng = 0,
+    callback: Callable[[RangeProgress], Any] | None = None,
+    progress: Shown = "auto",
 ) -> StatisticRange:
     """Certified range of a statistic of the hidden kernel over every network of any width within ``delta`` of the optimum.
 
@@ -142,7 +147,7 @@ def kernel_statistic(
     reference : array_like, shape (n, n), optional
         The kernel of the solution where it is not given.
     basis : array_like, shape (n, r), optional
-    delta, time_limit, rng
+    delta, time_limit, rng, callback, progress
         As in :func:`kernel_range`; the time is shared by all functionals that the statistic needs.
 
     Returns
@@ -183,9 +188,7 @@ def kernel_statistic(
         raise InvalidInputError(explain(f"a statistic among {', '.join(STATISTICS)}", repr(statistic)))
     check_kernel_range(solution.problem)
     delta = as_positive(delta, "delta", allow_zero=True)
-    compile_kernels()  # before the clock starts
-    compile_signed()
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
+    limit = clock(time_limit, compile_kernels, compile_signed, needed=True)
     n = solution.problem.n_samples
     given = {"labels": labels, "factors": factors, "reference": reference, "basis": basis}
     wanted = {"nc1_quotient": "labels", "nc1": "labels", "parallelism": "factors", "outside": "basis"}.get(statistic)
@@ -197,9 +200,11 @@ def kernel_statistic(
     best, certificate = sharpened(solution, delta, limit, rng)
 
     @one_thread_if_small
-    def answered(problem: Problem, left: Deadline) -> StatisticRange:
+    def answered(problem: Problem, left: Deadline, told: Callable[[RangeProgress], Any] | None) -> StatisticRange:
         began = time.perf_counter()
-        seeker = Seeker(problem, best.inner, certificate.upper_balanced, certificate.lower, delta, resolve_rng(rng))
+        seeker = Seeker(
+            problem, best.inner, certificate.upper_balanced, certificate.lower, delta, resolve_rng(rng), told
+        )
         asked = Statistics(seeker, left)
         interval, parts = question(asked)
         return StatisticRange(
@@ -207,11 +212,11 @@ def kernel_statistic(
             seeker.objective, parts, asked.scope, time.perf_counter() - began,
         )  # fmt: skip
 
-    def found(left: Deadline) -> StatisticRange:
-        return answered(best.problem, left)
+    def found(left: Deadline, told: Callable[[RangeProgress], Any] | None = None) -> StatisticRange:
+        return answered(best.problem, left, told)
 
-    with carrying(lambda _: hurried(found)):
-        return found(limit)
+    with carrying(lambda _: hurried(found)), watched("bounding", progress, callback) as told:
+        return found(limit, told)
 
 
 def _classes(given: dict[str, Any], n: int) -> tuple[Array, Array]:

@@ -12,10 +12,10 @@ import numpy as np
 from relucvx._api import solve_posed
 from relucvx._many import POLL, call
 from relucvx.certificate import beta_max_interval
-from relucvx.deadline import Deadline
 from relucvx.errors import ClusterError, RelucvxError
 from relucvx.executors import Batch, Lost, as_executor, using_executor
 from relucvx.interrupts import carrying, hurried, listening
+from relucvx.oracle.clock import clock
 from relucvx.path import BetaPath
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -80,7 +80,7 @@ def beta_max(
     0
     """
     problem = warned_of_scale(_of_any_strength(X, Y, options))
-    limit, elsewhere = Deadline.of(time_limit), as_executor(executor)
+    limit, elsewhere = clock(time_limit), as_executor(executor)
     hurry = carrying(lambda _: hurried(lambda left: beta_max_interval(problem, time_limit=left)))
     with using_jobs(n_jobs), hurry, using_executor(elsewhere):
         return beta_max_interval(problem, time_limit=limit)
@@ -146,7 +146,7 @@ def _solved(
     base, elsewhere = _of_any_strength(X, Y, options), as_executor(executor)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with using_jobs(n_jobs), using_executor(elsewhere), listening():
-            top = beta_max_interval(base, time_limit=Deadline.of(time_limit).within(MOST_SECONDS))[1]
+            top = beta_max_interval(base, time_limit=clock(time_limit).within(MOST_SECONDS))[1]
         # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:

@@ -18,6 +18,7 @@ from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.interrupts import carrying, hurried
 from relucvx.kernel.representation import as_kernel
 from relucvx.later import later
+from relucvx.oracle.clock import clock
 from relucvx.program.posing import refuse_bags
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -198,7 +199,7 @@ def kernel_suboptimality(
     matrix, radius = as_kernel(K, "K", n), as_positive(radius, "radius", allow_zero=True)
     basis = basis_of(baseline, n)
     check_length(matrix, radius, basis)
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=30 (seconds)"))
+    limit = clock(time_limit, needed=True)
 
     def found(left: Deadline) -> KernelSuboptimality:
         began = time.perf_counter()

@@ -466,6 +466,31 @@ def test_modules_stay_short():
     assert {name: n for name, n in lengths.items() if n > LONGEST} == {}
 
 
+DOORS = [f for f in FILES if f.parent.name in ("report", "estimators") or (f.parent == ROOT and f.name.startswith("_"))]
+"""Where calls of users come in."""
+
+
+def early_clocks(source: str) -> list[str]:
+    """Deadlines that begin to run before what the work needs is compiled, which takes longer than most limits."""
+    calls = [node for node in nodes(source) if isinstance(node, ast.Call)]
+    made = [call for call in calls if ast.unparse(call.func) in ("Deadline", "Deadline.of")]
+    return [ast.unparse(call) for call in made if "limit" in ast.unparse(call)]
+
+
+@pytest.mark.parametrize("file", DOORS, ids=lambda f: str(f.relative_to(ROOT)))
+def test_clocks_start_when_all_is_compiled(file):
+    assert early_clocks(file.read_text()) == [], "relucvx.oracle.clock starts them"
+
+
+def test_the_check_of_clocks_can_fail():
+    assert early_clocks(
+        "a = Deadline.of(time_limit)\nb = Deadline(as_positive(time_limit, 'x'))\nc = clock(time_limit)"
+    ) == [
+        "Deadline.of(time_limit)",
+        "Deadline(as_positive(time_limit, 'x'))",
+    ]
+
+
 def foreign_imports(source: str) -> list[str]:
     """What a source imports that does not come with Python."""
     return [name for name, _ in imports_of(source, "x") if name.split(".")[0] not in sys.stdlib_module_names]

@@ -9,7 +9,8 @@ import numpy as np
 from relucvx.certificate.cutting_planes import KINK, cutting_planes
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError, explain
-from relucvx.oracle import compile_kernels, dual_norm
+from relucvx.oracle import dual_norm
+from relucvx.oracle.clock import clock
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.presolve import rescaled
 from relucvx.program.problem import Problem
@@ -52,8 +53,7 @@ def beta_max_interval(problem: Problem, *, time_limit: Limit = 60.0) -> tuple[fl
     >>> round(low, 6), round(high, 6)
     (5.0, 5.0)
     """
-    compile_kernels()
-    deadline = Deadline.of(time_limit)
+    deadline = clock(time_limit)
     small = rescaled(problem).problem
     lo, hi = _interval(small, deadline)
     unit = problem.beta / small.beta

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +88,43 @@ class KernelBound(Result):
     cones: int
 
 
+@dataclass(frozen=True)
+class RangeProgress:
+    """Where the search for certified ends of a range stands.
+
+    Attributes
+    ----------
+    end : int
+        Which functional of the range is bounded, from 1.
+    trials : int
+        Dual points tried for it.
+    bound : float
+        The best upper bound proven on it so far.
+
+    Notes
+    -----
+    Status: a record (what a callback is told). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> sol = rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5)
+    >>> seen = []
+    >>> found = rx.kernel_range(sol, np.eye(2), callback=seen.append)
+    >>> sorted({state.end for state in seen})
+    [1, 2]
+    """
+
+    end: int
+    trials: int
+    bound: float
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a bar shows: how many ends there are is seen on the way."""
+        return f"end {self.end}, dual point {self.trials}, bound {self.bound:.6g}", None
+
+
 def kernel_value(problem: Problem, network: TwoLayerReLU, M: Array) -> float:
     """<K, M> of a network of the rows, in its own scaling."""
     H = representation(problem, network)
@@ -103,7 +142,9 @@ class Seeker:
         lower: float,
         delta: float,
         rng: np.random.Generator,
+        told: Callable[[RangeProgress], Any] | None = None,
     ) -> None:
+        self.told, self.ends, self.trials, self.stopped = told, 0, 0, False
         self.problem, self.network, self.objective, self.lower = problem, problem.balanced(network), objective, lower
         self.delta, self.rng = delta, rng
         self.excess = max(delta, ROUNDED * objective)
@@ -127,6 +168,13 @@ class Seeker:
         """Whether a network's objective, in its own scaling, is one that counts."""
         return objectives_from_above(self.problem, network)[0] <= self.objective + self.excess
 
+    def _over(self, deadline: Deadline, bound: float) -> bool:
+        """Whether time is over or somebody who is told how far it is asks to stop: what is proven by then counts."""
+        self.trials += 1
+        if not self.stopped and self.told is not None:
+            self.stopped = bool(self.told(RangeProgress(self.ends, self.trials, bound)))
+        return self.stopped or deadline.passed()
+
     def end(self, functional: Functional, deadline: Deadline, rough: bool = False) -> KernelBound:
         """An upper bound on <K, M>, the best of a few ε; of two where a rough one will do."""
         largest = float(np.linalg.eigvalsh(functional.matrix)[-1]) + 8 * EPS * len(functional.matrix) * float(
@@ -136,15 +184,16 @@ class Seeker:
             max(largest, 0.0) * self.trace * (1.0 + 8 * EPS), 0.0, np.zeros_like(self.problem.Y), 0.0, 0.0, "weights",
             Scope.RELAXED, 0,
         )  # fmt: skip
+        self.ends, self.trials = self.ends + 1, 0
         if not functional.plus.size:  # kernels are positive semidefinite
             best = dataclasses.replace(best, method="semidefinite", scope=Scope.ALL_PATTERNS)
         if (best.value == 0.0 and not functional.minus.size) or self.reach == 0.0:
             return best
         lasso = Lasso(self.problem, functional, self.network, self.rng)
-        found = self._search(lasso, deadline.share(0.5), rough)
+        found = self._search(lasso, deadline.share(0.5), rough, best.value)
         loosened = 1.0
         for turn in range(PROOFS):
-            if found is None or deadline.passed():
+            if found is None or self._over(deadline, best.value):
                 break
             bound, witness = self._prove(lasso, found, deadline.share(0.4), turn < PROOFS - 1, loosened)
             if bound is not None and bound.value < best.value:
@@ -159,7 +208,7 @@ class Seeker:
             found = lasso.at(found.epsilon, deadline.share(0.5))
         return best
 
-    def _search(self, lasso: Lasso, deadline: Deadline, rough: bool) -> Perturbed | None:
+    def _search(self, lasso: Lasso, deadline: Deadline, rough: bool, known: float) -> Perturbed | None:
         """The dual point whose ε promises the best bound, as far as local search can tell."""
         tried: dict[float, tuple[float, Perturbed | None]] = {}
 
@@ -176,13 +225,13 @@ class Seeker:
         promise(at)
         for _ in range(1 if rough else COARSE):
             best = min(tried, key=lambda log: tried[log][0])
-            ends = [log for log in (best - step, best + step) if not any(abs(log - known) < 1e-9 for known in tried)]
-            if not ends or deadline.passed():
+            ends = [log for log in (best - step, best + step) if not any(abs(log - other) < 1e-9 for other in tried)]
+            if not ends or self._over(deadline, known):
                 break
             # where ε is too large for a direction there is no bound at all: smaller ones, then
             promise(ends[-1] if math.isfinite(tried[best][0]) else min(tried) - step)
         for _ in range(0 if rough else FINE):
-            if deadline.passed():
+            if self._over(deadline, known):
                 break
             step *= 0.5
             best = min(tried, key=lambda log: tried[log][0])

@@ -14,19 +14,21 @@ has P - ε <K, M> >= -loss*(-N) =: V for every network of any width, and one wit
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from relucvx.certificate.certificate import Certificate
-from relucvx.certificate.kernel_bound import KernelBound, Seeker, kernel_value
+from relucvx.certificate.kernel_bound import KernelBound, RangeProgress, Seeker, kernel_value
 from relucvx.certificate.perturbed import Functional
 from relucvx.deadline import Deadline
 from relucvx.errors import UnsupportedError, explain
 from relucvx.later import later
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
 from relucvx.oracle.signed import compile_signed
 from relucvx.program.problem import Problem
 from relucvx.threads import one_thread_if_small
@@ -178,6 +180,7 @@ def kernel_range_of(
     delta: float = 0.0,
     time_limit: Deadline | None = None,
     rng: int | np.random.Generator | None = 0,
+    told: Callable[[RangeProgress], Any] | None = None,
 ) -> KernelRange:
     """The range of <K, M> over all networks within ``delta`` of p*; see :func:`relucvx.kernel_range`.
 
@@ -196,11 +199,9 @@ def kernel_range_of(
     True
     """
     check_kernel_range(problem)
-    compile_kernels()
-    compile_signed()
-    deadline, began = time_limit or Deadline(), time.perf_counter()
+    deadline, began = clock(time_limit, compile_kernels, compile_signed), time.perf_counter()
     objective = certificate.upper_balanced
-    seeker = Seeker(problem, network, objective, certificate.lower, delta, resolve_rng(rng))
+    seeker = Seeker(problem, network, objective, certificate.lower, delta, resolve_rng(rng), told)
     functional = Functional.of(M)
     # half of the time for one end, what is left for the other
     top = seeker.end(functional, deadline.share(0.5))

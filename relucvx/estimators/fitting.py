@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from relucvx._api import solve
 from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag
-from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.estimators.multiset import as_multiset
 from relucvx.estimators.strength import as_beta, searched_beta_max
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
@@ -152,7 +152,7 @@ class ConvexReLU(BaseEstimator):
         ``shares`` are strengths for a loss that is a mean: they are multiplied by the total weight.
         """
         betas = float(problem.sample_weight.sum()) * np.asarray(list(shares), dtype=float)
-        deadline, before = Deadline.of(limit), None
+        deadline, before = clock(limit), None
         for k, beta in enumerate(betas):
             # strengths that need less than their share leave it to those that follow; each gets time for a first network
             left = deadline.share(1.0 / (len(betas) - k)).left()

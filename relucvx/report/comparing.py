@@ -16,6 +16,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted
 from relucvx.interrupts import interruptible
 from relucvx.kernel import predict
+from relucvx.oracle.clock import clock
 from relucvx.program.objective import fit
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -150,7 +151,7 @@ def compare(
              "training": training or None, "time_limit": time_limit}  # fmt: skip
     labels, factors = read_labels(problem, labels), read_factors(problem, factors)
     names = read_names(problem, (X, Y), (feature_names, target_names), labels)
-    phases = _Phases(Deadline.of(time_limit))
+    phases = _Phases(clock(time_limit))
     with watched("comparing", progress, callback, tol) as told:
         if solution is None:
             solution = phases.solve(problem, tol, told)

@@ -20,6 +20,7 @@ from relucvx.losses import EXACT_PENALTY
 from relucvx.network import TwoLayerReLU, balance, merge
 from relucvx.network.transform import prune_on
 from relucvx.oracle import dual_norm
+from relucvx.oracle.clock import clock
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.feasibility import allowance, check_feasible
 from relucvx.program.objective import balanced_objective, fit
@@ -126,7 +127,7 @@ def interpolate_problem(
     (True, 2)
     """
     check_feasible(problem)
-    began, deadline = time.perf_counter(), Deadline.of(time_limit)
+    deadline, began = clock(time_limit), time.perf_counter()
     # every reduction of the exact penalty is one of the interpolation problem, whatever K is
     reduction = presolve(interpolation_problem(problem, 1.0))
     # reductions of the penalty form are read as reductions of the fit: beta and weights go back to ones

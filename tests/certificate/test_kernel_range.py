@@ -181,3 +181,25 @@ def test_what_is_said():
     assert found.to_dict()["delta"] == 0.01
     assert found.width == found.upper - found.lower
     assert repr(found).startswith("KernelRange(lower=")
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_callback_sees_the_ends_and_may_stop(stop):
+    sol = rx.solve([[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0], beta=1.0)
+    seen = []
+
+    def told(state):
+        seen.append(state)
+        return stop
+
+    found = rx.kernel_range(sol, np.eye(4), callback=told)
+    # what is proven counts: the true value is between the ends, however early it stopped
+    assert found.lower <= 8.0 <= found.upper
+    assert {state.end for state in seen} == ({1} if stop else {1, 2})
+    assert len(seen) == 1 or not stop
+    assert (found.width < 0.01) is not stop
+    assert all(state.bound >= 8.0 or state.end == 2 for state in seen)
+    assert "bound" in seen[0].bar(1e-6)[0]
+    many = []
+    rx.kernel_statistic(sol, "outside", basis=np.eye(4)[:, :1], callback=many.append)
+    assert many
