@@ -220,6 +220,30 @@ PUBLICATIONS: dict[str, Reference] = {
         "NeuroImage",
         2016,
     ),
+    "nili-2014": Reference(
+        "H. Nili, C. Wingfield, A. Walther, L. Su, W. Marslen-Wilson, N. Kriegeskorte",
+        "A Toolbox for Representational Similarity Analysis",
+        "PLOS Computational Biology",
+        2014,
+    ),
+    "ledoit-wolf-2004": Reference(
+        "O. Ledoit, M. Wolf",
+        "A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices",
+        "Journal of Multivariate Analysis",
+        2004,
+    ),
+    "schafer-strimmer-2005": Reference(
+        "J. Schäfer, K. Strimmer",
+        "A Shrinkage Approach to Large-Scale Covariance Matrix Estimation and Implications for Functional Genomics",
+        "Statistical Applications in Genetics and Molecular Biology",
+        2005,
+    ),
+    "torgerson-1952": Reference(
+        "W. S. Torgerson",
+        "Multidimensional Scaling: I. Theory and Method",
+        "Psychometrika",
+        1952,
+    ),
     "politis-romano-1994": Reference(
         "D. N. Politis, J. P. Romano",
         "Large Sample Confidence Regions Based on Subsamples under Minimal Assumptions",

@@ -56,6 +56,12 @@ def frame():
     return metrics.profile(DEEP, X, LABELS, metrics=["participation_ratio", "linear_probe"])
 
 
+def recorded():
+    """Three trials of each of four conditions in three neurons."""
+    responses = np.random.default_rng(0).standard_normal((12, 3))
+    return rx.Recording(responses, factors={"side": [0, 0, 1, 1] * 3, "cue": [0, 1] * 6})
+
+
 def slices():
     """The regions of a triangle."""
     return metrics.slice_regions(DEEP, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -182,6 +188,7 @@ DOORS = {
         "module": DEEP, "X": X, "labels": LABELS, "n_pairs": 2, "centroids": None, "layers": None, "neurons": None, "rng": 0,
     },
     metrics.condition_averages: lambda: {"Z": X, "conditions": LABELS},
+    metrics.crossnobis: lambda: {"recording": recorded(), "noise": "folds", "shrinkage": "diagonal", "n_folds": 2},
     metrics.cover_count: lambda: {"n": 4, "d": 2, "bias": True},
     metrics.decoding_dimension: lambda: {
         "Z": X, "conditions": LABELS, "folds": [0, 0, 1, 1, 2, 2], "balanced": False, "threshold": 0.75,
@@ -219,6 +226,8 @@ DOORS = {
         "Z": X, "labels": LABELS, "weights": np.array([[1.0, 0.0], [0.0, 1.0]]), "bias": np.zeros(2), "classes": [0, 1],
     },
     metrics.neuron_tuning: lambda: {"Z": SIGNS + 0.1 * X[:4], "factors": FACTORS},
+    metrics.noise_ceiling: lambda: {"rdms": [1 - EYE, 2 - 2 * EYE], "method": "cosine"},
+    metrics.noise_covariance: lambda: {"recording": recorded(), "shrinkage": "diagonal"},
     metrics.noise_corrected_kernel: lambda: {"Z": X, "conditions": LABELS, "repeats": [0, 0, 1, 1, 2, 2]},
     metrics.numerical_rank: lambda: {"Z": X, "kernel": None, "centred": True, "tolerance": None, "spectrum": "singular"},
     metrics.parallelism_score: lambda: {"Z": SIGNS, "factors": FACTORS, "kernel": None},

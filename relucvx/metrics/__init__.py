@@ -34,6 +34,10 @@ from relucvx.metrics.recordings.averages import (
     condition_averages,
     noise_corrected_kernel,
 )
+from relucvx.metrics.recordings.ceiling import NoiseCeiling, noise_ceiling
+from relucvx.metrics.recordings.crossvalidated import crossnobis
+from relucvx.metrics.recordings.dissimilarities import Dissimilarities, Embedding
+from relucvx.metrics.recordings.noise import NoiseCovariance, noise_covariance
 from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
 from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
@@ -60,7 +64,9 @@ __all__ = [
     "Convexity",
     "ConvexityNull",
     "DecodingDimension",
+    "Dissimilarities",
     "Drawn",
+    "Embedding",
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
@@ -72,7 +78,9 @@ __all__ = [
     "LinearSeparation",
     "NeuralCollapse",
     "NeuronTuning",
+    "NoiseCeiling",
     "NoiseCorrectedKernel",
+    "NoiseCovariance",
     "PairFolding",
     "PermutationTest",
     "Procrustes",
@@ -90,6 +98,7 @@ __all__ = [
     "class_folding",
     "condition_averages",
     "cover_count",
+    "crossnobis",
     "decoding_dimension",
     "effective_rank",
     "euclidean_convexity",
@@ -108,7 +117,9 @@ __all__ = [
     "mutual_knn",
     "neural_collapse",
     "neuron_tuning",
+    "noise_ceiling",
     "noise_corrected_kernel",
+    "noise_covariance",
     "numerical_rank",
     "parallelism_score",
     "participation_ratio",

@@ -13,7 +13,8 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import held_out_accuracy
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
-from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.samples.folds import as_folds
+from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive
@@ -163,7 +164,7 @@ def decoding_dimension(
     check_conditions(P, groups.names)
     limit, n_folds = as_count(n_dichotomies, "n_dichotomies"), as_count(n_folds, "n_folds", least=2)
     threshold, C = _threshold(threshold), as_positive(C, "C")
-    fold = _folds(groups, folds, n_folds)
+    fold = as_folds(groups, folds, n_folds)
     splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
     # one scale for all folds, by which C means the same in each; it looks at no condition
     centred = unit_spread(Z)
@@ -197,40 +198,6 @@ def _threshold(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0.5 < value <= 1.0:
         raise InvalidInputError(explain("threshold above 0.5 (chance) and at most 1", repr(value)))
     return float(value)
-
-
-def _folds(groups: Groups, folds: Any, n_folds: int) -> Indices:
-    """Fold of each trial, every condition in each of them."""
-    if folds is None:
-        # every fold holds every condition, so the rarest says how many there can be
-        fewest = int(groups.counts.min())
-        if fewest < 2:
-            alone = groups.names[int(groups.counts.argmin())]
-            raise InvalidInputError(
-                explain(
-                    "at least two trials of each condition, one to train on and one to hold out",
-                    f"{fewest} of condition {alone!r}",
-                    "averages in place of trials",
-                    "separability(Z) for points without repeats",
-                )
-            )
-        # dealt in turn within each condition: none is missing anywhere, and nothing is drawn
-        fold = np.empty(len(groups.codes), dtype=np.intp)
-        for c in range(len(groups.names)):
-            rows = np.flatnonzero(groups.codes == c)
-            fold[rows] = np.arange(len(rows)) % min(n_folds, fewest)
-        return fold
-    # given folds are checked and not mended: a condition that one lacks would be tested in some folds only
-    given = as_groups(folds, len(groups.codes), name="folds")
-    table = np.zeros((len(groups.names), len(given.names)), dtype=bool)
-    table[groups.codes, given.codes] = True
-    if table.shape[1] < 2 or not table.all():
-        where = "a single fold" if table.shape[1] < 2 else ""
-        if not where:
-            c, f = np.argwhere(~table)[0]
-            where = f"no trial of condition {groups.names[c]!r} in fold {given.names[f]!r}"
-        raise InvalidInputError(explain("every condition in each of two or more folds", where, "", "drop that fold"))
-    return given.codes
 
 
 def _accuracy(features: Array, side: BoolArray, fold: Indices, C: float) -> float:

@@ -54,7 +54,7 @@ class Scale(Result):
 
 
 def _end(value: float) -> str:
-    return f"{value:g}" if math.isfinite(value) else "∞"
+    return f"{value:g}" if math.isfinite(value) else "∞" if value > 0 else "-∞"
 
 
 _INF = math.inf
@@ -108,6 +108,15 @@ SCALES: dict[str, Scale] = {
 }
 """Of every metric that is one number of arrays."""
 
+RECORDED: dict[str, Scale] = {
+    row[0]: Scale(*row)
+    for row in (
+        ("crossnobis", "distances", -_INF, _INF, "0, and below it by chance", "higher", "conditions are further apart"),
+        ("noise_ceiling", "upper", -1.0, 1.0, "0, above it for few pairs of conditions", "higher", "sessions agree"),
+    )
+}
+"""Of what is asked of recordings, whose results hold several numbers."""
+
 
 def scale(metric: str) -> Scale:
     """Range, chance level and direction of a metric.
@@ -115,7 +124,7 @@ def scale(metric: str) -> Scale:
     Parameters
     ----------
     metric : str
-        Name of a metric that is one number of arrays.
+        Name of a metric that is one number of arrays, or of a score of recordings.
 
     Returns
     -------
@@ -138,6 +147,7 @@ def scale(metric: str) -> Scale:
     >>> found.low, found.high, found.chance, found.direction
     (-1.0, 1.0, '0', 'higher')
     """
-    if not is_word(metric, SCALES):
-        raise InvalidInputError(explain(f"a metric among {', '.join(SCALES)}", shown(metric), "", 'scale("ccgp")'))
-    return SCALES[metric]
+    known = {**SCALES, **RECORDED}
+    if not is_word(metric, known):
+        raise InvalidInputError(explain(f"a metric among {', '.join(known)}", shown(metric), "", 'scale("ccgp")'))
+    return known[metric]

@@ -8,15 +8,15 @@ import pytest
 import relucvx as rx
 from relucvx.errors import InvalidInputError
 from relucvx.metrics.nulls.scores import TAKES
-from relucvx.metrics.scales import SCALES, scale
+from relucvx.metrics.scales import RECORDED, SCALES, scale
 
 
 def test_every_score_that_can_be_tested_has_a_scale():
     assert set(SCALES) == set(TAKES)
-    assert set(SCALES) <= set(rx.metrics.__all__)
+    assert {*SCALES, *RECORDED} <= set(rx.metrics.__all__)
 
 
-@pytest.mark.parametrize("name", SCALES)
+@pytest.mark.parametrize("name", [*SCALES, *RECORDED])
 def test_a_scale_is_one_line_of_known_words(name):
     found = scale(name)
     assert found.metric == name

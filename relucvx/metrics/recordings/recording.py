@@ -330,7 +330,7 @@ class Recording(Trials, Result):
         if self.complete or self.time is not None:
             return replace(condition_averages(self.activity, self.condition), neurons=self.neurons)
         means = np.empty((len(self.conditions), self.n_neurons))
-        for columns, rows in self._parts():
+        for columns, rows in self.parts():
             means[:, columns] = self.groups.of(rows).means(self.responses[np.ix_(rows, columns)])
         return ConditionAverages(means, self.conditions, self.counts, self.neurons)
 
@@ -349,14 +349,22 @@ class Recording(Trials, Result):
         parts = [
             noise_corrected_kernel(self.responses[np.ix_(rows, columns)], [self.condition[i] for i in rows],
                                    None if self.runs is None else [self.runs[i] for i in rows])
-            for columns, rows in self._parts()
+            for columns, rows in self.parts()
         ]  # fmt: skip
         K = np.sum([part.kernel for part in parts], axis=0)
         pairs = np.min([part.n_pairs for part in parts], axis=0)
         return NoiseCorrectedKernel(K, self.conditions, pairs, float(np.linalg.eigvalsh(K)[0]))
 
-    def _parts(self) -> list[tuple[Any, Any]]:
-        """Neurons of the same sessions, and the trials of these; each with every condition."""
+    def parts(self) -> list[tuple[Any, Any]]:
+        """Neurons that the same sessions recorded, as column numbers, and the trials of these sessions, as row numbers.
+
+        Raises
+        ------
+        InvalidInputError
+            For a recording with time bins, and a condition that was not presented to some neuron.
+        """
+        if self.time is not None:
+            _ = self.activity
         patterns = neurons_alike(self.recorded)
         found = [(columns, trials_of(self.sittings, self.recorded, columns)) for columns in patterns]
         for columns, rows in found:
