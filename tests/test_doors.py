@@ -188,7 +188,7 @@ DOORS = {
         "module": DEEP, "X": X, "labels": LABELS, "n_pairs": 2, "centroids": None, "layers": None, "neurons": None, "rng": 0,
     },
     metrics.condition_averages: lambda: {"Z": X, "conditions": LABELS},
-    metrics.crossnobis: lambda: {"recording": recorded(), "noise": "folds", "shrinkage": "diagonal", "n_folds": 2},
+    metrics.crossnobis: lambda: {"recording": recorded(), "noise": "folds", "shrinkage": "diagonal", "n_folds": 3},
     metrics.cover_count: lambda: {"n": 4, "d": 2, "bias": True},
     metrics.decoding_dimension: lambda: {
         "Z": X, "conditions": LABELS, "folds": [0, 0, 1, 1, 2, 2], "balanced": False, "threshold": 0.75,
