@@ -56,6 +56,7 @@ HELD = {
     metrics.procrustes: "Procrustes",
     metrics.Recording: "Recording",
     metrics.crossnobis: "Dissimilarities",
+    metrics.dichotomies: "DichotomyTable",
     metrics.noise_ceiling: "NoiseCeiling",
     metrics.noise_covariance: "NoiseCovariance",
     metrics.scale: "Scale",

@@ -194,6 +194,10 @@ DOORS = {
         "Z": X, "conditions": LABELS, "folds": [0, 0, 1, 1, 2, 2], "balanced": False, "threshold": 0.75,
         "n_dichotomies": 2, "C": 1.0, "rng": 0,
     },
+    metrics.dichotomies: lambda: {
+        "recording": recorded(), "n_permutations": 1, "n_folds": 2, "n_dichotomies": 2, "C": 1.0, "rng": 0,
+        "time_limit": 5.0, "n_jobs": 1, "callback": None, "progress": False,
+    },
     metrics.effective_rank: lambda: {"Z": X, "kernel": None, "centred": True},
     metrics.euclidean_convexity: lambda: {
         "Z": X, "labels": LABELS, "predict": lambda points: (points[:, 0] > 0).astype(int), "n_pairs": 3, "n_points": 2,

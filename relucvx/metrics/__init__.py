@@ -36,6 +36,8 @@ from relucvx.metrics.recordings.averages import (
 )
 from relucvx.metrics.recordings.ceiling import NoiseCeiling, noise_ceiling
 from relucvx.metrics.recordings.crossvalidated import crossnobis
+from relucvx.metrics.recordings.dichotomies import dichotomies
+from relucvx.metrics.recordings.dichotomy_table import DichotomyTable
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities, Embedding
 from relucvx.metrics.recordings.noise import NoiseCovariance, noise_covariance
 from relucvx.metrics.recordings.recording import Recording
@@ -64,6 +66,7 @@ __all__ = [
     "Convexity",
     "ConvexityNull",
     "DecodingDimension",
+    "DichotomyTable",
     "Dissimilarities",
     "Drawn",
     "Embedding",
@@ -100,6 +103,7 @@ __all__ = [
     "cover_count",
     "crossnobis",
     "decoding_dimension",
+    "dichotomies",
     "effective_rank",
     "euclidean_convexity",
     "few_shot_matrix",
