@@ -13,6 +13,7 @@ from scipy import sparse
 
 from relucvx.network.activations import SmoothActivation
 from relucvx.network.layers import Affine, Hidden, LayerList, Weight, compact
+from relucvx.network.tournament import Tournament, draw_up
 from relucvx.types import ACTIVATIONS, Activation, Array
 
 Indices = NDArray[np.intp]
@@ -103,38 +104,37 @@ class Assembler:
         return Value(_columns(self._width, 0, value.width) if kept else None, value.shape)
 
     def maximum(
-        self, value: Value, windows: Sequence[Indices], shape: tuple[int, ...], keep: Sequence[Value], name: str
+        self,
+        value: Value,
+        windows: Sequence[Indices],
+        taps: Sequence[Indices],
+        shape: tuple[int, ...],
+        keep: Sequence[Value],
+        name: str,
     ) -> Value:
-        """The largest entry of each window, by a tournament: max(a, b) = b + relu(a - b), one layer per round.
+        """The largest entry of each window, by a tournament: max(a, b) = b + relu(a - b), a hidden layer for each round.
 
-        ``windows`` holds the positions of each window's entries.
+        ``windows`` holds the positions of each window's entries, ``taps`` which entries of the window they are.
         """
         kept, source, n_in = _distinct(keep), _explicit(value), value.width
         # candidates are columns of `source`, sorted by window
-        owner = np.repeat(np.arange(len(windows)), [len(w) for w in windows])
         picked = np.concatenate([np.asarray(w, dtype=np.intp) for w in windows])
         source = source.then(Affine(_selection(n_in, picked), np.zeros(len(picked)), False))
-        while len(owner) > len(windows):
-            # within a window each candidate of even rank meets the next; the last of an odd number goes on unbeaten
-            rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
-            first = np.flatnonzero((rank % 2 == 0) & (np.append(owner[1:], -1) == owner))
-            second = first + 1
-            odd = np.setdiff1d(np.arange(len(owner)), np.concatenate([first, second]))
-            n, k, m = len(owner), len(first), len(odd)
+        tournament = draw_up(windows, taps)
+        for now in tournament.rounds:
+            n, k, m = len(now.first) * 2 + len(now.unpaired), len(now.first), len(now.unpaired)
             # the differences get the kink; the second of each pair and what is unpaired pass beside it
-            pick = _selection(n, np.concatenate([second, odd]))
-            rounds = sparse.hstack([_selection(n, first) - _selection(n, second), pick])
-            self._layer([source.then(Affine(rounds, np.zeros(2 * k + m), False)), *map(_explicit, kept)], RELU, k, name)
+            pick = _selection(n, np.concatenate([now.second, now.unpaired]))
+            rounds = sparse.hstack([_selection(n, now.first) - _selection(n, now.second), pick])
+            parts = [source.then(Affine(rounds, np.zeros(2 * k + m), False)), *map(_explicit, kept)]
+            self._layer(parts, RELU, k, name, tournament=tournament)
             self._reexpress(kept, 2 * k + m)
             # winners in the order of their windows: relu(a - b) + b for a pair, the odd one as it is
-            owners = np.concatenate([owner[first], owner[odd]])
-            order = np.argsort(owners, kind="stable")
             total = self._width
             winners = _selection(total, k + np.arange(k + m)) + sparse.hstack(
                 [_selection(total, np.arange(k)), sparse.csc_array((total, m))]
             )
-            owner = owners[order]
-            source = Affine(compact(sparse.csc_array(winners)[:, order]), np.zeros(k + m), False)
+            source = Affine(compact(sparse.csc_array(winners)[:, now.order]), np.zeros(k + m), False)
         return Value(source, shape)
 
     def finish(self, value: Value) -> LayerList:
@@ -145,10 +145,18 @@ class Assembler:
     def _width(self) -> int:
         return self.hidden[-1].map.width
 
-    def _layer(self, parts: Sequence[Affine], phi: Activation, n_kinked: int, name: str, weighted: bool = True) -> None:
+    def _layer(
+        self,
+        parts: Sequence[Affine],
+        phi: Activation,
+        n_kinked: int,
+        name: str,
+        weighted: bool = True,
+        tournament: Tournament | None = None,
+    ) -> None:
         weight = parts[0].weight if len(parts) == 1 else _side_by_side([p.weight for p in parts])
         map_ = Affine(weight, np.concatenate([p.bias for p in parts]), any(p.biased for p in parts))
-        self.hidden.append(Hidden(map_, phi, n_kinked, name, weighted))
+        self.hidden.append(Hidden(map_, phi, n_kinked, name, weighted, tournament))
 
     def _reexpress(self, kept: Sequence[Value], first: int) -> None:
         """Say where in the new layer the kept values are."""

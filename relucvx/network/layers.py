@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
-from relucvx.types import Activation, Array
+from relucvx.network.tournament import Tournament
+from relucvx.types import Activation, Array, BoolArray
 from relucvx.validation import as_matrix, as_numpy
 
 Weight: TypeAlias = Any
@@ -70,6 +72,7 @@ class Hidden:
     The columns with a kink are the neurons that form the code. The others carry what a later layer needs as well: the
     shortcut of a residual block, or b in max(a, b) = b + relu(a - b). Where a DeepNetwork is read, phi may be smooth.
     ``weighted`` is False where no linear layer stands in front of the kink, so that the map only passes values on.
+    ``tournament`` is that of a maximum, of which this is one round; its neurons are then comparisons.
     """
 
     map: Affine
@@ -77,6 +80,7 @@ class Hidden:
     n_kinked: int
     name: str = ""
     weighted: bool = True
+    tournament: Tournament | None = None
 
     def activate(self, P: Array) -> Array:
         """Values of the layer from the values P of its affine map; P is overwritten."""
@@ -93,6 +97,27 @@ class Hidden:
         return P
 
 
+class Kink(NamedTuple):
+    """What ``layers=`` arguments call a layer: a hidden layer, or all rounds of a maximum.
+
+    ``rounds`` are positions in ``LayerList.hidden``, ``width`` counts columns of the code: a neuron, or a window's winner.
+    """
+
+    rounds: tuple[int, ...]
+    width: int
+    tournament: Tournament | None
+
+    def codes(self, values: Sequence[Array]) -> Any:
+        """Codes from the values before the kink of each round: whether neurons are positive, or who wins."""
+        if self.tournament is None:
+            return values[0] > 0
+        return self.tournament.winners([np.sign(P).astype(np.int8) for P in values])
+
+    def gates(self, codes: Any) -> list[BoolArray]:
+        """Which neurons of each round are positive where the code is this."""
+        return [codes > 0] if self.tournament is None else self.tournament.gates(codes)
+
+
 @dataclass(frozen=True)
 class LayerList:
     """A network as hidden layers (an affine map, then a kink in some columns) and an affine head.
@@ -100,8 +125,8 @@ class LayerList:
     Attributes
     ----------
     hidden : tuple of Hidden
-        Layers with a kink, in order; their positions are what ``layers=`` arguments refer to. A max pooling takes as
-        many as its tournament has rounds, with one neuron for every comparison.
+        Layers with a kink, in order. A max pooling takes as many as its tournament has rounds, with one neuron for every
+        comparison; ``kinks``, whose positions ``layers=`` arguments refer to, has them as one.
     head : Affine or None
         The map behind the last kink; None when the network ends with an activation.
     n_features : int
@@ -127,10 +152,31 @@ class LayerList:
     n_features: int
     input_shape: tuple[int, ...] = ()
 
+    @cached_property
+    def kinks(self) -> tuple[Kink, ...]:
+        """The hidden layers, all rounds of a maximum together."""
+        found: list[Kink] = []
+        for k, layer in enumerate(self.hidden):
+            same = layer.tournament
+            if same is not None and found and found[-1].tournament is same:
+                found[-1] = found[-1]._replace(rounds=(*found[-1].rounds, k))
+            else:
+                found.append(Kink((k,), layer.n_kinked if same is None else same.width, same))
+        return tuple(found)
+
+    def rounds_of(self, depth: int) -> int:
+        """How many of ``hidden`` the first ``depth`` of ``kinks`` are."""
+        return self.kinks[depth - 1].rounds[-1] + 1 if depth else 0
+
     @property
     def widths(self) -> tuple[int, ...]:
-        """Neurons (columns with a kink) of each hidden layer."""
-        return tuple(layer.n_kinked for layer in self.hidden)
+        """Columns of the code of each layer: neurons (columns with a kink), or windows of a maximum."""
+        return tuple(kink.width for kink in self.kinks)
+
+    def code_dtype(self, kinks: Iterable[int]) -> Any:
+        """Type of the codes of these layers: bool, or the smallest whole numbers where maxima are among them."""
+        contests = [self.kinks[k].tournament for k in kinks]
+        return np.result_type(bool, *(contest.dtype for contest in contests if contest is not None))
 
     @property
     def n_outputs(self) -> int:
@@ -147,6 +193,11 @@ class LayerList:
             out.append(P[:, : layer.n_kinked].copy())
             X = layer.activate(P)
         return out
+
+    def codes(self, X: Array) -> list[Any]:
+        """Codes of every one of ``kinks`` at the rows of X."""
+        values = self.preactivations(X)
+        return [kink.codes([values[k] for k in kink.rounds]) for kink in self.kinks]
 
     def outputs(self, X: Array) -> Array:
         """The network at the rows of X."""
@@ -178,7 +229,7 @@ class LayerList:
         InvalidInputError
             For a position outside the network.
         """
-        depth = len(self.hidden)
+        depth = len(self.kinks)
         if layers is None:
             return tuple(range(depth))
         asked = [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")

@@ -189,9 +189,9 @@ def _max_pool(layer: Layer) -> Value:
     if layer.module.return_indices:
         raise layer.refuse("a pooling that returns values only", "with return_indices=True")
     rows, columns = _pool_axes(layer, (height, width))
-    found = windows.pool_windows(channels, rows, columns)
+    found, taps = windows.pool_windows(channels, rows, columns)
     shape = (channels, rows.count, columns.count)
-    return layer.builder.maximum(layer.value, found, shape, layer.keep, layer.name)
+    return layer.builder.maximum(layer.value, found, taps, shape, layer.keep, layer.name)
 
 
 def _prelu(layer: Layer) -> Value:

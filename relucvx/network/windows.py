@@ -101,14 +101,17 @@ def adaptive_average(channels: int, sizes: tuple[int, int], counts: tuple[int, i
     return Affine(weight, np.zeros(weight.shape[1]), False)
 
 
-def pool_windows(channels: int, rows: Axis, columns: Axis) -> list[Indices]:
-    """Positions of the entries of every pooling window; padding belongs to none."""
+def pool_windows(channels: int, rows: Axis, columns: Axis) -> tuple[list[Indices], list[Indices]]:
+    """Positions of the entries of every pooling window, and which taps of it they are; padding belongs to none."""
     area, count = rows.size * columns.size, rows.count * columns.count
     inside: list[list[int]] = [[] for _ in range(count)]
+    taps: list[list[int]] = [[] for _ in range(count)]
     for i, j in itertools.product(range(rows.kernel), range(columns.kernel)):
         for source, target in zip(*_meeting(rows, columns, i, j), strict=True):
             inside[target].append(int(source))
-    return [c * area + np.array(w, dtype=np.intp) for c in range(channels) for w in inside]
+            taps[target].append(i * columns.kernel + j)
+    found = [c * area + np.array(w, dtype=np.intp) for c in range(channels) for w in inside]
+    return found, [np.array(w, dtype=np.intp) for w in taps] * channels
 
 
 def _meeting(rows: Axis, columns: Axis, i: int, j: int) -> tuple[Indices, Indices]:

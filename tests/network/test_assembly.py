@@ -22,7 +22,8 @@ def test_activations_without_a_kink_are_part_of_the_affine_map():
 def test_max_pooling_takes_a_tournament():
     module = nn.Sequential(nn.MaxPool2d(2))
     read = read_layers(module, (1, 2, 2))
-    assert read.widths == (2, 1)
+    assert read.widths == (1,)
+    assert [layer.n_kinked for layer in read.hidden] == [2, 1]
     X = np.random.default_rng(0).standard_normal((9, 4))
     np.testing.assert_allclose(read.outputs(X)[:, 0], X.max(axis=1), rtol=1e-15)
     # the largest entry changes once along this segment, and so does one comparison

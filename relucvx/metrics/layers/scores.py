@@ -137,7 +137,7 @@ class Samples:
         )]  # fmt: skip
         return {
             k: {"line_regions": _mean([row[k][0] for row in rows]), "folding": _mean([row[k][1] for row in rows])}
-            for k in range(len(network.hidden))
+            for k in range(len(network.kinks))
         }
 
     @property
@@ -186,7 +186,9 @@ class Samples:
     def _hidden(self) -> list[Array]:
         network, first = self.pieces, self.recording.input
         values = network.preactivations(first.Z[self._compared]) if first is not None else []
-        return [layer.phi(P) for layer, P in zip(network.hidden, values, strict=True)]
+        # behind a maximum stand winners, of which its comparisons are no values
+        rounds = [kink.rounds[-1] for kink in network.kinks]
+        return [network.hidden[k].phi(values[k]) for k in rounds] if values else []
 
 
 def _up_to_each(line: LineRegions) -> list[tuple[int, float]]:

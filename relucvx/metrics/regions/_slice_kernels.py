@@ -192,6 +192,98 @@ def subdivide(
 
 
 @compiled
+def dissolve(
+    label: Any, since: int, n_v: int, tail: Any, succ: Any, pred: Any, face: Any, line: Any, first: Any
+) -> Any:
+    """Take away edges between faces of one label, then vertices from ``since`` on that are no corner any more.
+
+    Returns whether faces are still bounded by one loop each (else nothing is to be used), the vertices that stay, an old
+    face of each new one, and tail, succ, pred, face, line, first.
+    """
+    tail, succ, pred, face = tail.copy(), succ.copy(), pred.copy(), face.copy()
+    stays = np.ones(len(line), dtype=np.bool_)
+    joined = np.arange(len(first))
+    for e in range(len(line)):
+        h, back = 2 * e, 2 * e + 1
+        f, g = face[h], face[back]
+        if f < 0 or g < 0 or label[f] != label[g]:
+            continue
+        stays[e] = False
+        # around either end the neighbours of the edge become neighbours of each other
+        before, after, other, following = pred[h], succ[h], pred[back], succ[back]
+        succ[before], pred[following] = following, before
+        succ[other], pred[after] = after, other
+        while joined[f] != f:
+            f = joined[f]
+        while joined[g] != g:
+            g = joined[g]
+        joined[max(f, g)] = min(f, g)
+    degree, out = np.zeros(n_v, dtype=np.int64), np.zeros(n_v, dtype=np.int64)
+    for h in range(len(tail)):
+        if stays[h // 2]:
+            degree[tail[h]] += 1
+            out[tail[h]] = h
+    for v in range(since, n_v):
+        if degree[v] != 2:
+            continue
+        h = out[v]
+        while not stays[h // 2]:
+            h = pred[h ^ 1]
+        p = pred[h]
+        if line[p // 2] != line[h // 2] or succ[h] == p:
+            continue
+        # the edge before v takes over the one behind it
+        back, end = h ^ 1, tail[h ^ 1]
+        succ[p], pred[succ[h]] = succ[h], p
+        tail[p ^ 1], pred[p ^ 1], succ[pred[back]] = end, pred[back], p ^ 1
+        stays[h // 2] = False
+        out[end] = p ^ 1
+        degree[v] = 0
+    return _compacted(stays, degree, joined, tail, succ, pred, face, line)
+
+
+@compiled
+def _compacted(stays: Any, degree: Any, joined: Any, tail: Any, succ: Any, pred: Any, face: Any, line: Any) -> Any:
+    """What is left, numbered anew."""
+    vertices = np.flatnonzero(degree > 0)
+    place = np.full(len(degree), -1)
+    place[vertices] = np.arange(len(vertices))
+    edges = np.flatnonzero(stays)
+    where = np.full(2 * len(line), -1)
+    for e in range(len(edges)):
+        where[2 * edges[e]], where[2 * edges[e] + 1] = 2 * e, 2 * e + 1
+    faces = np.flatnonzero(joined == np.arange(len(joined)))
+    number = np.full(len(joined), -1)
+    number[faces] = np.arange(len(faces))
+    n = 2 * len(edges)
+    new_tail, new_succ, new_pred, new_face = (
+        np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.full(n, -1)
+    )  # fmt: skip
+    first = np.full(len(faces), -1)
+    for e in range(len(edges)):
+        for s in range(2):
+            old, new = 2 * edges[e] + s, 2 * e + s
+            new_tail[new], new_succ[new], new_pred[new] = place[tail[old]], where[succ[old]], where[pred[old]]
+            f = face[old]
+            if f >= 0:
+                while joined[f] != f:
+                    f = joined[f]
+                new_face[new] = number[f]
+                first[number[f]] = new
+    # a face with a hole has a second loop
+    met = 0
+    for f in range(len(faces)):
+        h = first[f]
+        while True:
+            met += 1
+            h = new_succ[h]
+            if h == first[f] or met > n:
+                break
+    whole = met == np.sum(new_face >= 0)
+    return whole, vertices, faces, new_tail, new_succ, new_pred, new_face, line[edges].copy(), first
+
+
+@compiled
 def face_codes(P: Any, kinked: int, first: Any, tail: Any, succ: Any) -> Any:
     """Code of every face: the sign of the value of largest size among its vertices (the others are 0 or agree)."""
     codes = np.zeros((len(first), kinked), dtype=np.bool_)

@@ -41,7 +41,7 @@ def exact_points(network: LayerList, x: Any, name: str) -> tuple[Rationals, bool
 
 def exact_line(
     network: LayerList, start: Rationals, end: Rationals, columns: Mapping[int, Any]
-) -> tuple[tuple[Fraction, ...], BoolArray]:
+) -> tuple[tuple[Fraction, ...], Any]:
     """Breakpoints and codes along x(t) = start + t (end - start), exactly.
 
     Parameters
@@ -49,14 +49,14 @@ def exact_line(
     network : LayerList
     start, end : ndarray of shape (d,), of Fractions
     columns : mapping
-        Neurons of each hidden layer in the code, by the position of the layer, in order.
+        Neurons of each of the layers (``network.kinks``) in the code, by the position of the layer, in order.
 
     Returns
     -------
     t : tuple of r - 1 Fractions
         Where the code changes.
-    codes : ndarray of shape (r, neurons), bool
-        Whether each neuron is positive on the open intervals.
+    codes : ndarray of shape (r, neurons), bool, or whole numbers where a maximum is among the layers
+        Whether each neuron is positive, or who wins, on the open intervals.
 
     Notes
     -----
@@ -67,8 +67,9 @@ def exact_line(
     """
     t: Rationals = np.array([Fraction(0), Fraction(1)], dtype=object)
     values: Rationals = np.stack([start, end])
-    kept: list[Rationals] = []
-    for position, hidden in enumerate(network.hidden[: max(columns, default=-1) + 1]):
+    kept: dict[int, Rationals] = {}
+    wanted = {k for position in columns for k in network.kinks[position].rounds}
+    for position, hidden in enumerate(network.hidden[: network.rounds_of(max(columns, default=-1) + 1)]):
         P = values @ _dense(hidden.map.weight) + _rational(hidden.map.bias)
         kinked = slice(0, hidden.n_kinked)
         segment, share = _crossings(P[:, kinked])
@@ -76,14 +77,19 @@ def exact_line(
             # row i at i, points inside segment i at i + 1/2: a stable sort keeps these in their order
             order = np.argsort(np.concatenate([np.arange(len(t)), segment + 0.5]), kind="stable")
             t, P = _refined(t[:, None], segment, share, order)[:, 0], _refined(P, segment, share, order)
-            kept = [_refined(Q, segment, share, order) for Q in kept]
-        if position in columns:
-            kept.append(P[:, kinked][:, columns[position]])
+            kept = {k: _refined(Q, segment, share, order) for k, Q in kept.items()}
+        if position in wanted:
+            kept[position] = P[:, kinked]
         slopes = _rational([hidden.phi.slope_neg, hidden.phi.slope_pos])
         values = P.copy()
         values[:, kinked] *= slopes[_positive(P[:, kinked]).astype(int)]
-    # between breakpoints no sign changes: positive at either end is positive throughout
-    joined = np.hstack([_positive(Q[:-1]) | _positive(Q[1:]) for Q in kept] or [np.zeros((len(t) - 1, 0), dtype=bool)])
+    # between breakpoints no sign changes: the sign at either end is the sign throughout
+    signs = {k: _sign(Q[:-1]) for k, Q in kept.items()}
+    signs = {k: np.where(sign == 0, _sign(kept[k][1:]), sign) for k, sign in signs.items()}
+    parts = [
+        network.kinks[k].codes([signs[r] for r in network.kinks[k].rounds])[:, some] for k, some in columns.items()
+    ]
+    joined = np.hstack(parts or [np.zeros((len(t) - 1, 0), dtype=bool)])
     # breakpoints of neurons that nobody asked for separate nothing
     changes = np.flatnonzero((joined[1:] != joined[:-1]).any(axis=1))
     return tuple(t[changes + 1]), joined[np.concatenate([[0], changes + 1])]
@@ -105,6 +111,10 @@ def _refined(P: Rationals, segment: NDArray[np.intp], share: Rationals, order: N
     inserted = P[segment] + share[:, None] * (P[segment + 1] - P[segment])
     out: Rationals = np.concatenate([P, inserted])[order]
     return out
+
+
+def _sign(P: Rationals) -> Any:
+    return _positive(P).astype(np.int8) - _positive(-P)
 
 
 def _positive(P: Rationals) -> BoolArray:

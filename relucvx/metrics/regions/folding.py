@@ -55,7 +55,8 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     Parameters
     ----------
     codes : array_like of shape (N + 1, neurons)
-        Booleans, or the numbers 0 and 1; one row per step.
+        Booleans, or whole numbers (who wins a maximum); one row per step. Two codes are as far apart as many entries
+        differ.
     symmetric : bool, default False
         Whether r1 is the larger of the distances from the first and from the last code. Without it chi depends on
         the direction of the walk.
@@ -68,7 +69,7 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     Raises
     ------
     InvalidInputError
-        When codes is not a matrix of zeros and ones with at least one row.
+        When codes is not a matrix of whole numbers with at least one row.
 
     Notes
     -----
@@ -84,8 +85,8 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     return walk_folding(as_codes(codes), symmetric)
 
 
-def walk_folding(pi: BoolArray, symmetric: bool = False) -> SpaceFolding:
-    """:func:`space_folding` of codes known to be a boolean matrix with at least one row."""
+def walk_folding(pi: Any, symmetric: bool = False) -> SpaceFolding:
+    """:func:`space_folding` of codes known to be a matrix of booleans or whole numbers with at least one row."""
     symmetric = as_flag(symmetric, "symmetric")
     r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
     if symmetric:
@@ -168,20 +169,20 @@ def folding(
     return found[0] if single else found
 
 
-def _codes_at(network: LayerList, X: Array, code: Code) -> BoolArray:
+def _codes_at(network: LayerList, X: Array, code: Code) -> Any:
     """Codes at the rows of X."""
-    active = network.preactivations(X)
-    parts = [active[layer][:, columns] > 0 for layer, columns in code.columns.items()]
+    found = network.codes(X)
+    parts = [found[layer][:, columns] for layer, columns in code.columns.items()]
     return np.hstack(parts) if parts else np.zeros((len(X), 0), dtype=bool)
 
 
-def as_codes(codes: Any) -> BoolArray:
-    """Codes as a boolean matrix, one row per step.
+def as_codes(codes: Any) -> Any:
+    """Codes as a matrix, one row per step: booleans, or integers where there are others than 0 and 1.
 
     Raises
     ------
     InvalidInputError
-        When they are not a matrix of zeros and ones with at least one row.
+        When they are not a matrix of zeros and ones, or of integers, with at least one row.
     """
     raw = as_numpy(codes)
     if raw.ndim != 2 or len(raw) == 0 or raw.dtype.kind not in "biuf":
@@ -189,9 +190,11 @@ def as_codes(codes: Any) -> BoolArray:
             explain("codes of shape (steps, neurons), one row per step", f"shape {raw.shape}, dtype {raw.dtype}")
         )
     pi: BoolArray = raw.astype(bool)
-    if (pi != raw).any():
+    if (pi == raw).all():
+        return pi
+    if raw.dtype.kind == "f":
         bad = raw[pi != raw].flat[0]
         raise InvalidInputError(
             explain("codes of zeros and ones", f"the value {bad}", "activations instead of codes", "codes = Z > 0")
         )
-    return pi
+    return raw

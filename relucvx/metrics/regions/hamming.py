@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.folding import as_codes
-from relucvx.types import Array, BoolArray, Result
+from relucvx.types import Array, Result
 
 BLOCK = 4_000_000
 """Sums of two distances compared at a time, which bounds the memory."""
@@ -22,12 +22,12 @@ class HammingConvexity(Result):
     Attributes
     ----------
     convex : bool
-    start, end : ndarray of shape (N,), bool, or None
+    start, end : ndarray of shape (N,), or None
         For a set that is not convex, two of its codes with a code in between that is missing.
-    missing : ndarray of shape (N,), bool, or None
+    missing : ndarray of shape (N,), or None
         That code: d(start, missing) + d(missing, end) = d(start, end).
-    path : ndarray of shape (d(start, end) + 1, N), bool, or None
-        A shortest path from start to end through it, one bit flipped per step.
+    path : ndarray of shape (d(start, end) + 1, N), or None
+        A shortest path from start to end through it, one entry changed per step.
 
     Notes
     -----
@@ -42,10 +42,10 @@ class HammingConvexity(Result):
     """
 
     convex: bool
-    start: BoolArray | None = None
-    end: BoolArray | None = None
-    missing: BoolArray | None = None
-    path: BoolArray | None = None
+    start: Any = None
+    end: Any = None
+    missing: Any = None
+    path: Any = None
 
     def __bool__(self) -> bool:
         return self.convex
@@ -60,9 +60,10 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
     Parameters
     ----------
     codes : array_like of shape (k, N)
-        The set, one code of zeros and ones per row; repeated rows count once.
+        The set, one code per row, of zeros and ones or of whole numbers (who wins a maximum); repeated rows count once.
     observable : array_like of shape (M, N), optional
-        Codes that occur, those of the set among them. Default: all 2^N, so that the convex sets are the subcubes.
+        Codes that occur, those of the set among them. Default: all 2^N, so that the convex sets are the subcubes (of
+        whole numbers: all that there are, so that the convex sets are the products).
 
     Returns
     -------
@@ -71,7 +72,7 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
     Raises
     ------
     InvalidInputError
-        For anything but zeros and ones, another number of neurons, or a code of the set that is not observable.
+        For anything but whole numbers, another number of neurons, or a code of the set that is not observable.
 
     Notes
     -----
@@ -102,6 +103,8 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
         raise InvalidInputError(
             explain(f"observable codes of {inside.shape[1]} neurons, as in codes", f"shape {np.shape(observable)}")
         )
+    # of one type, since rows are compared by their bytes
+    inside, others = (C.astype(np.result_type(inside, others)) for C in (inside, others))
     known = {row.tobytes() for row in inside}
     outside = np.array([row.tobytes() not in known for row in others])
     if len(others) - outside.sum() < len(inside):
@@ -118,21 +121,24 @@ def hamming_convex(codes: Any, observable: Any = None) -> HammingConvexity:
     return _between(inside, candidates)
 
 
-def _subcube(inside: BoolArray) -> HammingConvexity:
-    """All codes observable: a set closed under flips of every bit that varies in it is a subcube, hence convex."""
+def _subcube(inside: Any) -> HammingConvexity:
+    """All codes observable: a set closed under every change of one entry to a value that it has there is a product (of
+    zeros and ones: a subcube), hence convex."""
     known = {row.tobytes() for row in inside}
     for bit in np.flatnonzero((inside != inside[0]).any(axis=0)):
+        values = np.unique(inside[:, bit])
         for start in inside:
-            flipped = start.copy()
-            flipped[bit] = ~flipped[bit]
-            if flipped.tobytes() not in known:
-                # the flip lies on a shortest path to every code with the other bit; the nearest gives the shortest
-                apart = inside[inside[:, bit] != start[bit]]
-                return _example(start, apart[_distances(start[None], apart)[0].argmin()], flipped)
+            for value in values[values != start[bit]]:
+                changed = start.copy()
+                changed[bit] = value
+                if changed.tobytes() not in known:
+                    # it lies on a shortest path to every code with that value; the nearest gives the shortest
+                    apart = inside[inside[:, bit] == value]
+                    return _example(start, apart[_distances(start[None], apart)[0].argmin()], changed)
     return HammingConvexity(True)
 
 
-def _between(inside: BoolArray, candidates: BoolArray) -> HammingConvexity:
+def _between(inside: Any, candidates: Any) -> HammingConvexity:
     """Look for candidates on a shortest path between two codes of the set."""
     apart, near = _distances(inside, inside), _distances(candidates, inside)
     for begin in range(0, len(candidates), step := max(1, BLOCK // apart.size)):
@@ -147,14 +153,19 @@ def _between(inside: BoolArray, candidates: BoolArray) -> HammingConvexity:
     return HammingConvexity(True)
 
 
-def _distances(A: BoolArray, B: BoolArray) -> Array:
+def _distances(A: Any, B: Any) -> Array:
     """Hamming distances of all pairs of rows; small integers, exact in float64."""
+    if A.dtype != bool or B.dtype != bool:
+        # an entry of zeros and ones for each value: of entries that agree just one is 1 in both
+        values = [np.unique(np.concatenate([a, b])) for a, b in zip(A.T, B.T, strict=True)]
+        a, b = (np.hstack([C[:, [k]] == some for k, some in enumerate(values)]).astype(float) for C in (A, B))
+        return np.asarray(A.shape[1] - a @ b.T)
     a, b = A.astype(float), B.astype(float)
     out: Array = a @ (1.0 - b).T + (1.0 - a) @ b.T
     return out
 
 
-def _example(start: BoolArray, end: BoolArray, missing: BoolArray) -> HammingConvexity:
+def _example(start: Any, end: Any, missing: Any) -> HammingConvexity:
     # first to the missing code, then on to the end
     flips = [*np.flatnonzero(start != missing), *np.flatnonzero(missing != end)]
     path = np.repeat(start[None], len(flips) + 1, axis=0)

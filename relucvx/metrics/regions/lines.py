@@ -18,7 +18,7 @@ from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
 from relucvx.network.layers import LayerList
 from relucvx.network.reading import read_layers
-from relucvx.types import Array, ArrayLike, BoolArray, Result
+from relucvx.types import Array, ArrayLike, Result
 
 if TYPE_CHECKING:
     from relucvx.metrics.regions.paths import Walk
@@ -35,8 +35,10 @@ class LineRegions(Result):
     ----------
     breakpoints : ndarray of shape (r - 1,)
         The t in (0, 1) at which the code changes, increasing.
-    codes : ndarray of shape (r, N), bool
-        Code on each open interval: True where a preactivation is > 0. Neighbouring rows differ.
+    codes : ndarray of shape (r, N), bool or whole numbers
+        Code on each open interval: True where a preactivation is > 0. Of a max pooling it is who wins: the position in
+        the window of the largest entry, or minus the sum of 2^position over those that are largest together (zeros
+        behind a ReLU); codes are then whole numbers, and those of neurons 0 and 1. Neighbouring rows differ.
     layer : ndarray of shape (N,)
         Hidden layer of each neuron (column of ``codes``).
     neuron : ndarray of shape (N,)
@@ -57,7 +59,7 @@ class LineRegions(Result):
     """
 
     breakpoints: Array
-    codes: BoolArray
+    codes: Any
     layer: Indices
     neuron: Indices
     exact_breakpoints: tuple[Fraction, ...] | None = None
@@ -74,7 +76,7 @@ class LineRegions(Result):
         """One row per region: where on the segment it is, and how many neurons are active in it."""
         ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
         for low, high, code in zip(ends[:-1], ends[1:], self.codes, strict=True):
-            yield {"from": float(low), "to": float(high), "length": float(high - low), "active": int(code.sum())}
+            yield {"from": float(low), "to": float(high), "length": float(high - low), "active": int((code > 0).sum())}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the codes along the segment, a line for each neuron, dark where it is active; returns the axes."""
@@ -121,9 +123,8 @@ def line_regions(
         Ends of the segments: one or many, or one end shared by all. Images may have their own shape
         ``(channels, height, width)``, with the number of segments in front.
     layers : int or sequence of int, optional
-        Hidden layers whose neurons make up the code (an affine map with the activation behind it is one layer; each
-        round of the tournament that is a max pooling is one too, with the comparisons as neurons); default all.
-        Breakpoints are those of this code.
+        Hidden layers whose neurons make up the code (an affine map with the activation behind it is one layer; a max
+        pooling is one too, with its windows as neurons); default all. Breakpoints are those of this code.
     neurons : dict or sequence, optional
         Neurons that make up the code: ``{layer: indices or boolean mask}``, or one boolean mask for each of the layers
         in order. Layers that a dict does not name keep all their neurons.
@@ -147,7 +148,8 @@ def line_regions(
     Notes
     -----
     A neuron that is zero on a whole interval counts as inactive there; one that touches zero without crossing causes
-    no breakpoint. Crossings closer together than their rounding errors, which are carried along, are taken for one.
+    no breakpoint. The code of a maximum does not depend on the order of what it is of. Crossings closer together than
+    their rounding errors, which are carried along, are taken for one.
     Many segments go through each layer together, some at a time, so memory does not grow with their number beyond the
     results.
 
@@ -281,7 +283,7 @@ def outputs_along(network: LayerList, starts: Array, ends: Array) -> Iterator[tu
     The last entry of the row starts is the number of rows; the segments come in order. Between neighbouring breakpoints
     the outputs are linear.
     """
-    for walk in _walks(network, starts, ends, len(network.hidden), {}, values=True):
+    for walk in _walks(network, starts, ends, len(network.kinks), {}, values=True):
         yield walk.t, walk.first, walk.values.copy() if network.head is None else network.head(walk.values)
 
 

@@ -68,20 +68,21 @@ class Walk:
     ----------
     t, first, values
         As in :class:`Paths`.
-    codes : ndarray of shape (M, N), bool
-        Whether the neurons asked for are positive on the interval behind each breakpoint; the row of the last of each
-        curve means nothing.
+    codes : ndarray of shape (M, N), bool, or whole numbers where a maximum is among the layers
+        Whether the neurons asked for are positive, or who wins, on the interval behind each breakpoint; the row of the
+        last of each curve means nothing.
     """
 
     t: Array
     first: Indices
-    codes: BoolArray
+    codes: Any
     values: Array
 
     def changes(self) -> BoolArray:
         """Whether a row begins a region: the first of each curve, and those with another code than the row before."""
         begins = np.empty(len(self.t), dtype=bool)
-        kernels.mark_changes(self.codes, self.first, begins)
+        # an entry takes a byte or more, and any byte that differs is a change
+        kernels.mark_changes(self.codes.view(np.uint8), self.first, begins)
         return begins
 
 
@@ -93,17 +94,23 @@ class Walker:
     network : LayerList
         The network.
     depth : int
-        Hidden layers to pass.
+        Layers (``network.kinks``) to pass.
     columns : dict
-        Layers whose codes are wanted, with the neurons among theirs that make up the code.
+        Those whose codes are wanted, with the neurons among theirs that make up the code.
     values : bool
         Whether the values behind the last of these layers are wanted.
     """
 
     def __init__(self, network: LayerList, depth: int, columns: Mapping[int, Any], values: bool = False) -> None:
-        self.layers = [_Layer.of(layer) for layer in network.hidden[:depth]]
-        self.columns, self.want_values = columns, values
-        self._before, self._behind, self._codes = _Buffer(), _Buffer(), _Buffer(bool)
+        self.layers = [_Layer.of(layer) for layer in network.hidden[: network.rounds_of(depth)]]
+        self.kinks, self.columns, self.want_values = network.kinks[:depth], columns, values
+        #: whether the codes of a hidden layer are wanted: None, or which of its neurons' (all comparisons of a maximum)
+        self._wanted: list[Any] = [None] * len(self.layers)
+        for position, some in columns.items():
+            kink = network.kinks[position]
+            for k in kink.rounds:
+                self._wanted[k] = some if kink.tournament is None else slice(None)
+        self._before, self._behind, self._codes = _Buffer(), _Buffer(), _Buffer(network.code_dtype(columns))
         self.widest = max(1, network.n_features, *(len(layer.bias) for layer in self.layers))
 
     def blocks(self, starts: Array, ends: Array) -> Iterator[Walk]:
@@ -119,28 +126,38 @@ class Walker:
     def walk(self, starts: Array, ends: Array) -> Walk:
         """Walk along these segments at once."""
         paths = Paths.straight(starts, ends)
-        found: list[BoolArray | None] = []
+        found: list[Any] = []
         parents: list[Indices] = []
         for position, layer in enumerate(self.layers):
             # behind the last layer nobody may want values, which are most of the work there
             last = position == len(self.layers) - 1 and not self.want_values
             P = self._product(paths.values, layer.weight)
-            paths, parent, active = self._through(paths, layer, P, self.columns.get(position), not last)
+            paths, parent, active = self._through(paths, layer, P, self._wanted[position], not last)
             parents.append(parent)
             found.append(active)
         return Walk(paths.t, paths.first, self._together(found, parents, len(paths.t)), paths.values)
 
-    def _together(self, found: list[BoolArray | None], parents: list[Indices], rows: int) -> BoolArray:
+    def _together(self, found: list[Any], parents: list[Indices], rows: int) -> Any:
         """Codes of all layers on the final intervals, each of which lies in one interval of every layer."""
-        parts = list(zip(found, parents, strict=True))
-        at = sum(active.shape[1] for active, _ in parts if active is not None)
+        chosen = {k: _count(columns, self.kinks[k].width) for k, columns in self.columns.items()}
+        at = sum(chosen.values())
         codes, row = self._codes.take(rows, at), np.arange(rows)
         # backwards, as every row knows the row of the layer before that it lies in
-        for active, parent in reversed(parts):
-            if active is not None:
-                at -= active.shape[1]
-                kernels.spread(active, row, at, codes)
-            row = parent[row]
+        for position in reversed(range(len(self.kinks))):
+            kink, signs = self.kinks[position], []
+            at -= chosen.get(position, 0)
+            for k in reversed(kink.rounds):
+                if position not in chosen:
+                    pass
+                elif kink.tournament is None and codes.dtype == bool:
+                    kernels.spread(found[k], row, at, codes)
+                else:
+                    signs.append(found[k][row])
+                row = parents[k][row]
+            if signs:
+                won = signs[0] if kink.tournament is None else kink.tournament.winners(signs[::-1])
+                own = slice(None) if kink.tournament is None else self.columns[position]
+                codes[:, at : at + chosen[position]] = won[:, own]
         return codes
 
     def _product(self, values: Array, weight: Weight) -> Any:
@@ -154,13 +171,11 @@ class Walker:
             kernels.product(values, weight, out)
         return out
 
-    def _through(
-        self, paths: Paths, layer: _Layer, P: Array, columns: Any, valued: bool
-    ) -> tuple[Paths, Indices, BoolArray | None]:
+    def _through(self, paths: Paths, layer: _Layer, P: Array, columns: Any, valued: bool) -> tuple[Paths, Indices, Any]:
         """The curves behind a layer, with breakpoints where its neurons change sign.
 
         Returns them (without values unless ``valued``), the old row that each of their rows is or follows, and the codes
-        of the neurons ``columns`` (unless None) on the intervals behind the rows.
+        of the neurons ``columns`` (unless None; signs of comparisons) on the intervals behind the rows.
         """
         k, (first, t, doubt) = layer.k, (paths.first, paths.t, paths.doubt)
         # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would grow
@@ -186,6 +201,10 @@ class Walker:
         if columns is not None:
             active = np.empty((len(new_t), k), dtype=bool)
             kernels.code(P, k, first, segment, start, neurons, active)
+            if layer.compares:  # level is neither won nor lost
+                lost = np.empty_like(active)
+                kernels.code(-P, k, first, segment, start, neurons, lost)
+                active = active.astype(np.int8) - lost
             active = np.ascontiguousarray(active[:, columns])
         H, longest = self._behind.take(len(new_t), P.shape[1] if valued else 0), np.empty(len(first) - 1)
         if valued:
@@ -195,6 +214,10 @@ class Walker:
         slope = np.maximum(np.where(above, positive, 0.0), np.where(below, negative, 0.0))
         errors[:, :k] = np.maximum(errors[:, :k], moved) * slope
         return Paths(new_t, new_doubt, new_first, H, errors, longest), parent, active
+
+
+def _count(columns: Any, width: int) -> int:
+    return width if isinstance(columns, slice) else len(columns)
 
 
 class _Buffer:
@@ -220,6 +243,7 @@ class _Layer:
     norms: Array
     k: int
     slopes: tuple[float, float]
+    compares: bool
 
     @classmethod
     def of(cls, layer: Hidden) -> _Layer:
@@ -231,4 +255,6 @@ class _Layer:
             squares = weight * weight
         norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
         slopes = (float(layer.phi.slope_neg), float(layer.phi.slope_pos))
-        return cls(weight, np.array(layer.map.bias), squares, norms, layer.n_kinked, slopes)
+        return cls(
+            weight, np.array(layer.map.bias), squares, norms, layer.n_kinked, slopes, layer.tournament is not None
+        )

@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
-from relucvx.types import Array, ArrayLike, BoolArray, Result
+from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix
 
 
@@ -36,8 +36,8 @@ class SliceRegions(Result):
         Polygon f has the vertices ``corners[offsets[f]:offsets[f + 1]]``, counter-clockwise.
     region : ndarray of shape (F,)
         Region of each polygon.
-    codes : ndarray of shape (n_regions, N), bool
-        True where a preactivation is > 0.
+    codes : ndarray of shape (n_regions, N), bool or whole numbers
+        True where a preactivation is > 0; of a max pooling who wins, as in :class:`LineRegions`.
     layer : ndarray of shape (N,)
         Hidden layer of each neuron (column of ``codes``).
     per_layer : tuple of int
@@ -80,7 +80,7 @@ class SliceRegions(Result):
     corners: Indices
     offsets: Indices
     region: Indices
-    codes: BoolArray
+    codes: Any
     layer: Indices
     per_layer: tuple[int, ...]
     areas: Array
@@ -106,7 +106,11 @@ class SliceRegions(Result):
         """One row per region: its size and shape, and how many neurons are active in it."""
         names = ("areas", "perimeters", "eccentricity")
         for k, code in enumerate(self.codes):
-            yield {"region": k, **{name: float(getattr(self, name)[k]) for name in names}, "active": int(code.sum())}
+            yield {
+                "region": k,
+                **{name: float(getattr(self, name)[k]) for name in names},
+                "active": int((code > 0).sum()),
+            }
 
     @property
     def n_regions(self) -> int:
@@ -183,7 +187,7 @@ class SliceRegions(Result):
 def measure(
     plane: Plane,
     cells: Any,
-    codes: Sequence[BoolArray],
+    codes: Sequence[Any],
     layer: Indices,
     per_layer: tuple[int, ...],
     maps: Array | None,
@@ -223,7 +227,7 @@ def measure(
     )  # fmt: skip
 
 
-def _merged(code: BoolArray, sides: Indices) -> Indices:
+def _merged(code: Any, sides: Indices) -> Indices:
     """Connected components of neighbouring polygons with one code, numbered by their first polygon."""
     same = (code[sides[:, 0]] == code[sides[:, 1]]).all(axis=1)
     graph = sparse.coo_array((np.ones(same.sum()), sides[same].T), shape=(len(code), len(code)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.planes import Plane, read_plane
 from relucvx.metrics.regions.slice_result import SliceRegions, measure
-from relucvx.network.layers import Affine, Hidden, LayerList
+from relucvx.network.layers import Affine, Hidden, Kink, LayerList
 from relucvx.network.reading import read_layers
 from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
-from relucvx.types import Array, ArrayLike, BoolArray
+from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_numpy
 
 NARROW = 512
@@ -92,18 +92,19 @@ def slice_regions(
     maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
     with BLAS.held(narrow):
-        for hidden in network.hidden[:last]:
-            cells = cells.through(hidden)
+        for kink in network.kinks[:last]:
+            cells = cells.through(network, kink)
             per_layer.append(len(cells.first))
         # a face has one map, and a decision, only when every layer has cut
-        if last == len(network.hidden):
+        if last == len(network.kinks):
             maps = local_maps(network, plane, cells.codes)
             outputs, doubts = cells.values, cells.doubts
             if network.head is not None:
                 outputs, _, doubts = cells.behind(network.head)
     codes = [cells.codes[k] for k in chosen]
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
-    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, chosen == tuple(range(last)))
+    apart = cells.apart and chosen == tuple(range(last))
+    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart)
 
 
 PIECE = 8_000_000
@@ -123,7 +124,8 @@ class _Cells:
     ``values``, ``errors``, ``doubts`` (V, width) are the last layer at the vertices, bounds on its rounding errors where
     the vertices are, and what the uncertainty of their place adds to these; ``place`` (V, 2) are plane coordinates,
     ``codes`` one array (faces, neurons) per layer, ``line`` the layer that drew an edge (-1 for the polygon's own
-    sides); the rest is the half-edge structure of ``_slice_kernels``.
+    sides), ``apart`` whether faces with a common side have different codes; the rest is the half-edge structure of
+    ``_slice_kernels``.
     """
 
     values: Array
@@ -136,7 +138,8 @@ class _Cells:
     face: Any
     line: Any
     first: Any
-    codes: tuple[BoolArray, ...] = ()
+    codes: tuple[Any, ...] = ()
+    apart: bool = True
 
     @classmethod
     def of(cls, plane: Plane) -> _Cells:
@@ -155,8 +158,21 @@ class _Cells:
             plane.points, errors, errors, plane.corners, tail, succ, pred, face, edges, np.zeros(1, dtype=np.int64)
         )
 
-    def through(self, hidden: Hidden) -> _Cells:
-        """The subdivision behind one more layer."""
+    def through(self, network: LayerList, kink: Kink) -> _Cells:
+        """The subdivision behind one more layer; of a maximum, without the walls between those who lose."""
+        signs: list[Any] = []
+        cells, origin = self, np.arange(len(self.first))
+        for k in kink.rounds:
+            cells, own, parent = cells.cut(network.hidden[k])
+            signs, origin = [*(sign[parent] for sign in signs), own], origin[parent]
+        codes = kink.codes(signs)
+        if kink.tournament is not None:
+            cells, kept = cells.dissolved(origin, codes, len(self.values))
+            codes, origin = codes[kept], origin[kept]
+        return replace(cells, codes=(*(code[origin] for code in self.codes), codes))
+
+    def cut(self, hidden: Hidden) -> tuple[_Cells, Any, Any]:
+        """The faces cut where neurons change sign: the subdivision, these signs, and what each face was part of."""
         from relucvx.metrics.regions._slice_kernels import face_codes, subdivide  # numba takes a while to load
 
         P, E, D = self.behind(hidden.map)
@@ -174,13 +190,31 @@ class _Cells:
             values, sides, parent, begin = found[:4], found[4:], parent[origin], end
             _check_memory(*values[0].shape)
         (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
-        codes = face_codes(P, k, first, tail, succ)
+        signs: Any = face_codes(P, k, first, tail, succ)
+        if hidden.tournament is not None:  # level is neither won nor lost
+            signs = signs.astype(np.int8) - face_codes(-P, k, first, tail, succ)
         # a kink stretches errors by its steeper slope at most
         steepest = hidden.phi.steepest
         E[:, :k] *= steepest
         D[:, :k] *= steepest
-        earlier = tuple(code[parent] for code in self.codes)
-        return _Cells(hidden.activate(P), E, D, place, tail, succ, pred, face, line, first, (*earlier, codes))
+        cells = _Cells(hidden.activate(P), E, D, place, tail, succ, pred, face, line, first, self.codes, self.apart)
+        return cells, signs, parent
+
+    def dissolved(self, origin: Any, codes: Any, since: int) -> tuple[_Cells, Any]:
+        """Faces that were one (``origin``) and have one code joined again; and a face of each before. Vertices from
+        ``since`` on that nothing meets at any more go."""
+        from relucvx.metrics.regions._slice_kernels import dissolve
+
+        whole = np.column_stack([origin, codes])
+        label = np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
+        done, vertices, kept, *sides = dissolve(
+            label, since, len(self.values), self.tail, self.succ, self.pred, self.face, self.line, self.first
+        )
+        if not done:  # rounding has put a face inside another: the walls stay, and regions are joined in the end
+            return replace(self, apart=False), np.arange(len(self.first))
+        values = (self.values[vertices], self.errors[vertices], self.doubts[vertices], self.place[vertices])
+        tail, succ, pred, face, line, first = sides
+        return _Cells(*values, tail, succ, pred, face, line, first, self.codes, self.apart), kept
 
     def behind(self, map_: Affine) -> tuple[Array, Array, Array]:
         """Values, errors and doubts behind an affine map: errors are passed on, and its own rounding is added.
@@ -206,7 +240,7 @@ def _check_memory(vertices: int, width: int) -> None:
         )
 
 
-def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> Array:
+def local_maps(network: LayerList, plane: Plane, codes: Sequence[Any]) -> Array:
     """The network on every face as an affine map of plane coordinates: outputs = (1, u, v) @ maps[face].
 
     Multiplied out from the codes, so maps of tiny faces are as precise as any.
@@ -215,19 +249,22 @@ def local_maps(network: LayerList, plane: Plane, codes: Sequence[BoolArray]) -> 
     count = len(codes[0]) if codes else 1
     width = max([hidden.map.width for hidden in network.hidden], default=1)
     step = max(1, BLOCK // (3 * max(width, 1)))
-    blocks = []
-    for begin in range(0, count, step):
-        M = start[None]
-        for hidden, code in zip(network.hidden, codes, strict=True):
-            k, phi = hidden.n_kinked, hidden.phi
+    return np.concatenate(
+        [_multiplied(network, start, [code[begin : begin + step] for code in codes]) for begin in range(0, count, step)]
+    )
+
+
+def _multiplied(network: LayerList, start: Array, codes: Sequence[Any]) -> Array:
+    """The affine map ``start`` (rows constant and slopes) followed by the network where it has these codes."""
+    M = start[None]
+    for kink, code in zip(network.kinks, codes, strict=True):
+        for k, active in zip(kink.rounds, kink.gates(code), strict=True):
+            hidden = network.hidden[k]
+            n, gates = hidden.n_kinked, hidden.phi.gate(active)
             M = _composed(M, hidden.map.weight, hidden.map.bias)
-            gates = phi.gate(code[begin : begin + step])
-            M = np.concatenate(
-                [M[:, :, :k] * gates[:, None], np.broadcast_to(M[:, :, k:], (len(gates), *M[:, :, k:].shape[1:]))],
-                axis=2,
-            )
-        blocks.append(M if network.head is None else _composed(M, network.head.weight, network.head.bias))
-    return np.concatenate(blocks)
+            beside = np.broadcast_to(M[:, :, n:], (len(gates), *M[:, :, n:].shape[1:]))
+            M = np.concatenate([M[:, :, :n] * gates[:, None], beside], axis=2)
+    return M if network.head is None else _composed(M, network.head.weight, network.head.bias)
 
 
 def _composed(M: Array, weight: Any, bias: Array) -> Array:
@@ -245,7 +282,7 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
         As for :func:`slice_regions`.
-    code : array_like of shape (N,), bool
+    code : array_like of shape (N,), bool or whole numbers
         Code of the region: all neurons, one hidden layer after the other, e.g. ``regions.codes[i]``.
     input_shape : int or sequence of int, optional
         Shape of one input where the module does not say it.
@@ -274,23 +311,34 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     ([[0.0], [2.0]], [0.0])
     """
     network = read_layers(module, input_shape)
-    code = as_numpy(code, "code")
+    values = _as_code(network, as_numpy(code, "code"))
+    parts = np.split(values[None], np.cumsum(network.widths)[:-1], axis=1) if network.kinks else []
+    start = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])
+    M = _multiplied(network, start, parts)[0]
+    return M[1:], M[0]
+
+
+def _as_code(network: LayerList, code: Any) -> Any:
+    """One code of all layers, as integers.
+
+    Raises
+    ------
+    InvalidInputError
+        For another length, and entries that are neither 0 nor 1, nor (of a maximum) who wins.
+    """
     values = as_matrix(code, "code", allow_vector=True)[:, 0] if code.size else np.zeros(0)
-    if code.shape != (sum(network.widths),) or not np.isin(values, (0.0, 1.0)).all():
+    total = sum(network.widths)
+    maxima = [np.full(kink.width, kink.tournament is not None) for kink in network.kinks]
+    wins = np.concatenate([np.zeros(0, dtype=bool), *maxima])
+    fits = code.shape == (total,) and bool((np.isin(values, (0.0, 1.0)) | (wins & (values == np.floor(values)))).all())
+    if not fits:
+        kinds = "zeros and ones" if not wins.any() else "zeros and ones, or of who wins a maximum"
         raise InvalidInputError(
             explain(
-                f"a code of {sum(network.widths)} zeros and ones, one per neuron",
+                f"a code of {total} {kinds}, one per neuron",
                 f"shape {np.shape(code)}, values from {values.min(initial=0):g} to {values.max(initial=1):g}",
                 "the code of some layers only",
                 "regions.codes[i] of slice_regions without layers=",
             )
         )
-    M = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])[None]
-    begin = 0
-    for hidden in network.hidden:
-        k = hidden.n_kinked
-        M = _composed(M, hidden.map.weight, hidden.map.bias)
-        M[:, :, :k] *= hidden.phi.gate(values[begin : begin + k] > 0)
-        begin += k
-    M = M if network.head is None else _composed(M, network.head.weight, network.head.bias)
-    return M[0, 1:], M[0, 0]
+    return values.astype(np.int64)

@@ -116,7 +116,7 @@ def test_large_sets_are_compared_in_blocks(monkeypatch):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (([[2, 0]],), "codes of zeros and ones; received the value 2"),
+        (([[2.0, 0]],), "codes of zeros and ones; received the value 2"),
         (([0, 1],), r"codes of shape \(steps, neurons\)"),
         (([[0, 1]], [[0, 1, 1]]), r"observable codes of 2 neurons, as in codes; received shape \(1, 3\)"),
         (([[0, 1], [1, 1]], [[0, 1]]), "codes among the observable ones; received 1 of 2 codes that are not"),
@@ -125,3 +125,20 @@ def test_large_sets_are_compared_in_blocks(monkeypatch):
 def test_refusals(args, message):
     with pytest.raises(InvalidInputError, match=message):
         hamming_convex(*args)
+
+
+def test_codes_of_maxima_are_convex_as_products_of_the_values_they_have():
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        codes = rng.integers(0, 3, (rng.integers(1, 9), 3))
+        inside = np.unique(codes, axis=0)
+        product = np.prod([len(np.unique(column)) for column in codes.T])
+        found = hamming_convex(codes)
+        assert found.convex == (len(inside) == product)
+        observed = hamming_convex(codes, list(itertools.product(range(3), repeat=3)))
+        assert observed.convex == found.convex
+        if not found:
+            steps = (found.path[1:] != found.path[:-1]).sum(axis=1)
+            assert (steps == 1).all()
+            assert (found.path == found.missing).all(axis=1).any()
+            assert not (inside == found.missing).all(axis=1).any()

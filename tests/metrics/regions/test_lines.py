@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from relucvx.errors import InvalidInputError
-from relucvx.metrics import line_regions
+from relucvx.metrics import folding, line_regions, space_folding
 from relucvx.metrics.regions.lines import outputs_along
 from relucvx.network import DeepNetwork
 from relucvx.network.reading import read_layers
@@ -89,7 +89,7 @@ def test_every_point_of_a_dense_grid_has_the_code_of_its_region(name):
     separated = met = 0
     for line, start, end in zip(line_regions(net, starts, stops), starts, stops, strict=True):
         points = (1 - t)[:, None] * start.reshape(1, -1) + t[:, None] * end.reshape(1, -1)
-        codes = np.hstack(read_layers(net, shape).preactivations(points)) > 0
+        codes = np.hstack(read_layers(net, shape).codes(points))
         found = line.codes[np.searchsorted(line.breakpoints, t)]
         clear = np.abs(t[:, None] - line.breakpoints).min(axis=1, initial=1.0) > 1e-9
         np.testing.assert_array_equal(codes[clear], found[clear])
@@ -273,3 +273,21 @@ def test_outputs_are_linear_between_their_breakpoints(name):
 def test_refusals(kwargs, message):
     with pytest.raises(InvalidInputError, match=message):
         line_regions(**{"module": NETWORKS["relu"][0], "start": np.zeros(3), "end": np.ones(3), **kwargs})
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_the_order_inside_a_window_changes_neither_regions_nor_folding(relu):
+    rng = np.random.default_rng(3)
+    weight, bias = rng.standard_normal((4, 3)), rng.standard_normal(4)
+    start, stop = 4 * rng.standard_normal((2, 20, 3))
+    seen = set()
+    for order in itertools.permutations(range(4)):
+        first = nn.Linear(3, 4).double()
+        first.weight.data, first.bias.data = torch.from_numpy(weight[list(order)]), torch.from_numpy(bias[list(order)])
+        net = nn.Sequential(first, *([nn.ReLU()] if relu else []), nn.Unflatten(1, (1, 2, 2)), nn.MaxPool2d(2))
+        lines = line_regions(net, start, stop)
+        seen.add(tuple((line.n_regions, space_folding(line.codes)) for line in lines))
+        if not relu:  # whoever wins loses for good once: one piece each at most, and no way back
+            assert all(line.n_regions <= 4 and line.codes.dtype == np.int8 for line in lines)
+    assert len(seen) == 1
+    assert folding(net, start[0], stop[0], method="sampled", n_steps=9000) == space_folding(lines[0].codes)

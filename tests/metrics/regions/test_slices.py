@@ -274,3 +274,43 @@ def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
     monkeypatch.setattr("relucvx.metrics.regions.slices.MOST_BYTES", 2**14)
     with pytest.raises(InvalidInputError, match=r"vertices so far, with 40 neurons each .*a smaller polygon"):
         slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)
+
+
+# ---------------------------------------------------------------------- maxima
+def pooled(weight, bias, relu, order=(0, 1, 2, 3)):
+    """max of four affine functions (behind ReLU or not), handed over in this order."""
+    torch = pytest.importorskip("torch")
+    nn, order = torch.nn, list(order)
+    first = nn.Linear(weight.shape[1], 4).double()
+    first.weight.data, first.bias.data = torch.from_numpy(weight[order]), torch.from_numpy(bias[order])
+    between = [nn.ReLU()] if relu else []
+    return nn.Sequential(first, *between, nn.Unflatten(1, (1, 2, 2)), nn.MaxPool2d(2), nn.Flatten()).eval()
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_maximum_of_four_has_four_regions_in_any_order_of_its_arguments(relu):
+    torch = pytest.importorskip("torch")
+    weight = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    bias = np.array([0.0, 0.25, 0.0, 0.25])
+    rows = np.random.default_rng(0).uniform(-2, 2, (200, 2))
+    seen = set()
+    for order in itertools.permutations(range(4)):
+        net = pooled(weight, bias, relu, order)
+        found, last = slice_regions(net, BOX), slice_regions(net, BOX, layers=-1)
+        assert last.n_regions == 4
+        assert_tiles(found, 16)
+        # walls between losers are gone, with their corners
+        sides = found.region[np.repeat(np.arange(len(found.region)), np.diff(found.offsets))]
+        seen.add(
+            (found.n_regions, found.per_layer, len(found.edges), len(found.vertices), len(found.shared), len(sides))
+        )
+        where = found.locate(rows)
+        with torch.no_grad():
+            out = net(torch.from_numpy(rows)).numpy()[:, 0]
+        points = np.column_stack([np.ones(200), rows])
+        np.testing.assert_allclose((points * found.maps[where, :, 0]).sum(axis=1), out, atol=1e-12)
+        weights, biases = input_map(net, found.codes[where[0]])
+        np.testing.assert_allclose(rows[0] @ weights + biases, out[0], atol=1e-12)
+    assert len(seen) == 1
+    with pytest.raises(InvalidInputError, match="or of who wins a maximum"):
+        input_map(net, np.full(found.codes.shape[1], 0.5))
