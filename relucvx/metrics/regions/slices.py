@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
+from relucvx.later import later
 from relucvx.metrics.regions.planes import Plane, read_plane
 from relucvx.metrics.regions.slice_result import SliceRegions, measure
 from relucvx.network.layers import Affine, Hidden, Kink, LayerList
@@ -18,6 +19,8 @@ from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_numpy
+
+kernels = later("relucvx.metrics.regions._slice_kernels")  # numba takes a while to load
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -173,8 +176,6 @@ class _Cells:
 
     def cut(self, hidden: Hidden) -> tuple[_Cells, Any, Any]:
         """The faces cut where neurons change sign: the subdivision, these signs, and what each face was part of."""
-        from relucvx.metrics.regions._slice_kernels import face_codes, subdivide  # numba takes a while to load
-
         P, E, D = self.behind(hidden.map)
         k = hidden.n_kinked
         # within its doubt a vertex is on the line, as when lines meet in one point; what is rounded off counts as error
@@ -186,13 +187,13 @@ class _Cells:
         parent, begin = np.arange(len(self.first)), 0
         while begin < k:  # in pieces, between which Ctrl-C is heard and the memory is watched
             end = min(k, begin + int(np.clip(PIECE // len(sides[-1]), *NEURONS)))
-            *found, origin = subdivide(*values, k, begin, end, len(self.codes), *sides)
+            *found, origin = kernels.subdivide(*values, k, begin, end, len(self.codes), *sides)
             values, sides, parent, begin = found[:4], found[4:], parent[origin], end
             _check_memory(*values[0].shape)
         (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
-        signs: Any = face_codes(P, k, first, tail, succ)
+        signs: Any = kernels.face_codes(P, k, first, tail, succ)
         if hidden.tournament is not None:  # level is neither won nor lost
-            signs = signs.astype(np.int8) - face_codes(-P, k, first, tail, succ)
+            signs = signs.astype(np.int8) - kernels.face_codes(-P, k, first, tail, succ)
         # a kink stretches errors by its steeper slope at most
         steepest = hidden.phi.steepest
         E[:, :k] *= steepest
@@ -203,11 +204,9 @@ class _Cells:
     def dissolved(self, origin: Any, codes: Any, since: int) -> tuple[_Cells, Any]:
         """Faces that were one (``origin``) and have one code joined again; and a face of each before. Vertices from
         ``since`` on that nothing meets at any more go."""
-        from relucvx.metrics.regions._slice_kernels import dissolve
-
         whole = np.column_stack([origin, codes])
         label = np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
-        done, vertices, kept, *sides = dissolve(
+        done, vertices, kept, *sides = kernels.dissolve(
             label, since, len(self.values), self.tail, self.succ, self.pred, self.face, self.line, self.first
         )
         if not done:  # rounding has put a face inside another: the walls stay, and regions are joined in the end
