@@ -322,6 +322,12 @@ PUBLICATIONS: dict[str, Reference] = {
         "CVPR",
         2023,
     ),
+    "montufar-2014": Reference(
+        "G. Montúfar, R. Pascanu, K. Cho, Y. Bengio",
+        "On the Number of Linear Regions of Deep Neural Networks",
+        "NeurIPS",
+        2014,
+    ),
     "berzins-2023": Reference(
         "A. Berzins",
         "Polyhedral Complex Extraction from ReLU Networks using Edge Subdivision",

@@ -48,6 +48,7 @@ HELD = {
     metrics.layer_similarity: "LayerSimilarity",
     metrics.line_regions: "LineRegions",
     metrics.linear_probe: "LinearProbe",
+    metrics.linear_regions: "LinearRegions",
     metrics.linear_separation: "LinearSeparation",
     metrics.neural_collapse: "NeuralCollapse",
     metrics.neuron_tuning: "NeuronTuning",
@@ -175,6 +176,7 @@ NOT_DRAWN = {
         "Arrangement ConvexPrimal Dataset DeepNetwork Member MomentPrimal ParallelReLU PlanarCells PooledReLU Preparation "
         "Problem TextbookInstance TwoLayerReLU"
     ),
+    "regions of a space of any dimension; planes are drawn by slices": "LinearRegions",
     "words": "Citation",
     "a table of what a network says, row by row": "Predictions",
     "part of a result that is drawn": "Continuum Envelope Made Names Knot Triple",

@@ -45,6 +45,7 @@ from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, cla
 from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
+from relucvx.metrics.regions.linear import LinearRegions, linear_regions
 from relucvx.metrics.regions.lines import LineRegions, line_regions
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions
@@ -78,6 +79,7 @@ __all__ = [
     "LayerSimilarity",
     "LineRegions",
     "LinearProbe",
+    "LinearRegions",
     "LinearSeparation",
     "NeuralCollapse",
     "NeuronTuning",
@@ -117,6 +119,7 @@ __all__ = [
     "layer_similarity",
     "line_regions",
     "linear_probe",
+    "linear_regions",
     "linear_separation",
     "mutual_knn",
     "neural_collapse",

@@ -107,7 +107,7 @@ class Kink(NamedTuple):
     width: int
     tournament: Tournament | None
 
-    def codes(self, values: Sequence[Array]) -> Any:
+    def codes(self, values: Sequence[Any]) -> Any:
         """Codes from the values before the kink of each round: whether neurons are positive, or who wins."""
         if self.tournament is None:
             return values[0] > 0

@@ -80,19 +80,20 @@ class Tournament:
 
     def gates(self, codes: Any) -> list[BoolArray]:
         """Comparisons of every round, each (rows, meetings), that have these winners: True where ``first`` goes on."""
-        taps = np.concatenate(self.taps)
-        mine = codes[:, np.repeat(np.arange(self.width), [len(tap) for tap in self.taps])]
-        # of several that are largest the first stands for all
-        if self._few:
-            best = self._sets(mine)
-            here: Any = np.equal(best & -best, self._sets(taps.astype(self.dtype)))
-        else:
-            here = np.where(mine < 0, -mine & LOW, mine) == taps
-        found = []
+        here, found = self.leaders(codes), []
         for now in self.rounds:
             found.append(here[:, now.first])
             here = now.onwards(here[:, now.first] | here[:, now.second], here)
         return found
+
+    def leaders(self, codes: Any) -> Any:
+        """Whether each candidate (rows, candidates) is the winner; of several that are largest the first stands for all."""
+        taps = np.concatenate(self.taps)
+        mine = codes[:, np.repeat(np.arange(self.width), [len(tap) for tap in self.taps])]
+        if self._few:
+            best = self._sets(mine)
+            return np.equal(best & -best, self._sets(taps.astype(self.dtype)))
+        return np.where(mine < 0, -mine & LOW, mine) == taps
 
     @property
     def _few(self) -> bool:

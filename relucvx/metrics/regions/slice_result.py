@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse import csgraph
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.merging import joined, same_maps
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
@@ -24,7 +24,8 @@ class SliceRegions(Result):
 
     A polygon of the subdivision is convex, and its corners are shared with its neighbours: where a neighbour has a
     corner on a side, so has the polygon (with a straight angle). Every polygon is a region, unless ``layers`` left out a
-    layer before the last one chosen: then neighbouring polygons with one code make up one region.
+    layer before the last one chosen (then neighbouring polygons with one code make up one region) or regions were merged
+    by their maps: an *activation region* has one code, a *linear region* one affine map of the plane.
 
     Attributes
     ----------
@@ -194,6 +195,7 @@ def measure(
     outputs: Array | None,
     doubts: Array | None,
     all_layers: bool,
+    merge: str = "code",
 ) -> SliceRegions:
     """The result for a subdivision (``slices._Cells``) and the codes of its polygons, one array per chosen layer."""
     from relucvx.metrics.regions._slice_kernels import loops
@@ -205,7 +207,12 @@ def measure(
     lengths = np.linalg.norm(cells.place[edges[:, 1]] - cells.place[edges[:, 0]], axis=1)
     inner = (sides >= 0).all(axis=1)
     # neighbours differ in the layer whose wall is between them: with all layers chosen nothing is to be joined
-    region = np.arange(len(code)) if all_layers else _merged(code, sides[inner])
+    pairs = sides[inner]
+    region = np.arange(len(code))
+    if merge == "map" and maps is not None:
+        region = joined(pairs, same_maps(maps, pairs), len(code))
+    elif not all_layers:
+        region = joined(pairs, (code[pairs[:, 0]] == code[pairs[:, 1]]).all(axis=1), len(code))
     n, firsts = int(region.max()) + 1, np.unique(region, return_index=True)[1]
     around = np.where(sides >= 0, region[sides], -1)
     # sides between polygons of one region are no part of its rim
@@ -225,16 +232,6 @@ def measure(
         plane.origin, plane.axes, cells.place, corners, offsets, region, code[firsts], layer, per_layer, areas,
         np.asarray(perimeters), eccentricity, edges, cells.line, pairs, shared, maps, segments, boundary_pairs,
     )  # fmt: skip
-
-
-def _merged(code: Any, sides: Indices) -> Indices:
-    """Connected components of neighbouring polygons with one code, numbered by their first polygon."""
-    same = (code[sides[:, 0]] == code[sides[:, 1]]).all(axis=1)
-    graph = sparse.coo_array((np.ones(same.sum()), sides[same].T), shape=(len(code), len(code)))
-    component = csgraph.connected_components(graph, directed=False)[1]
-    order = np.unique(component, return_index=True)[1].argsort().argsort()
-    out: Indices = order[component].astype(np.intp)
-    return out
 
 
 def _moments(place: Array, corners: Indices, offsets: Indices, region: Indices, n: int) -> tuple[Array, Array]:

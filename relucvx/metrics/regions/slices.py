@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.metrics.regions.merging import as_merge
 from relucvx.metrics.regions.planes import Plane, read_plane
 from relucvx.metrics.regions.slice_result import SliceRegions, measure
 from relucvx.network.layers import Affine, Hidden, Kink, LayerList
@@ -38,6 +39,7 @@ def slice_regions(
     axes: ArrayLike | None = None,
     extent: Any = None,
     layers: int | Sequence[int] | None = None,
+    merge: Literal["code", "map"] = "code",
     input_shape: int | Sequence[int] | None = None,
 ) -> SliceRegions:
     """Activation regions of a piecewise-linear network on a convex polygon in input space, exactly.
@@ -56,6 +58,10 @@ def slice_regions(
         Instead: the parallelogram origin + u axes[0] + v axes[1] with extent = (u_min, u_max, v_min, v_max).
     layers : int or sequence of int, optional
         Hidden layers whose neurons make up the code; default all. Later layers are not looked at.
+    merge : {"code", "map"}
+        What counts as a region: one code (activation regions), or neighbouring polygons with one affine map of the plane
+        (linear regions in the strict sense; maps that differ by less than 1e-9 of their size are one). A merged region
+        has the code of one of its polygons.
     input_shape : int or sequence of int, optional
         Shape of one input where neither the module nor the shape of the corners says it.
 
@@ -67,7 +73,8 @@ def slice_regions(
     ------
     InvalidInputError
         For a layer that is not piecewise linear or not known (named), and polygons that are not flat, not convex,
-        without area or of another dimension than the network's inputs; for slices that would take more than some GiB.
+        without area or of another dimension than the network's inputs; for slices that would take more than some GiB;
+        for ``merge="map"`` without the last layer.
 
     Notes
     -----
@@ -86,8 +93,15 @@ def slice_regions(
     >>> found.n_regions, found.areas.round(9).tolist()
     (4, [1.0, 1.0, 1.0, 1.0])
     """
+    kind = as_merge(merge)
     network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
     chosen = network.select(layers)
+    if kind == "map" and max(chosen, default=-1) + 1 < len(network.kinks):
+        raise InvalidInputError(
+            explain(
+                'all layers for merge="map"', f"layers up to {max(chosen, default=-1)}", "", "layers=None, the default"
+            )
+        )
     plane = read_plane(network, polygon, origin, axes, extent)
     # layers behind the last one chosen cut nothing that is asked for
     last = max(chosen, default=-1) + 1
@@ -107,7 +121,7 @@ def slice_regions(
     codes = [cells.codes[k] for k in chosen]
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
     apart = cells.apart and chosen == tuple(range(last))
-    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart)
+    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
 
 
 PIECE = 8_000_000
