@@ -30,12 +30,15 @@ class Measured(Directive):
     option_spec = {"columns": directives.unchanged_required}  # noqa: RUF012 (docutils reads a class attribute)
 
     def run(self):
-        """One table; a column that the file does not have is an error."""
+        """One table of the rows that have the columns; where none has, it is an error."""
         file = RESULTS / self.arguments[0]
         self.state.document.settings.env.note_dependency(str(file))
         columns = [part.split("=") for part in self.options["columns"].split(";")]
         keys, heads = [c[0].strip() for c in columns], [c[-1].strip() for c in columns]
-        rows = [[shown(row[key]) for key in keys] for row in json.loads(file.read_text())["rows"]]
+        having = [row for row in json.loads(file.read_text())["rows"] if set(keys) <= set(row)]
+        if not having:
+            raise self.error(f"no row of {file.name} has the columns {', '.join(keys)}")
+        rows = [[shown(row[key]) for key in keys] for row in having]
         group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in keys), cols=len(keys))
         group += nodes.thead("", nodes.row("", *map(cell, heads)))
         group += nodes.tbody("", *(nodes.row("", *map(cell, row)) for row in rows))

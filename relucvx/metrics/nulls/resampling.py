@@ -18,6 +18,7 @@ from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.schemes import n_rows, take
 from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, as_score, is_layers
 from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
+from relucvx.metrics.scales import Scale
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_fraction, as_matrix
@@ -76,7 +77,8 @@ def bootstrap(
     """Interval of a score over new trials, conditions, neurons or sessions.
 
     The variance over N draws, corrected for how they are drawn, gives score ± t·s with Student's t for as many degrees of
-    freedom as there are units beyond strata; where the metric has both ends, Wilson's form of it, which stays between them.
+    freedom as there are units beyond strata; where the metric has both ends, Wilson's form of it, which stays between them;
+    where it has a lower end alone, the same for the logarithm of the distance from it.
 
     Parameters
     ----------
@@ -255,11 +257,27 @@ def _summary(
 
 
 def _limits(score: Score, values: Array, spread: Array, t: float, n: int) -> Array:
-    """score ± t·s, or Wilson's interval between the ends of the metric's range."""
+    """score ± t·s; of the distance from the end of a range in proportion, and between two ends in Wilson's form."""
     plain = np.column_stack([values - t * spread, values + t * spread])
     scale = score.scale
-    if scale is None or not np.isfinite(scale.high) or (values < scale.low).any():
+    # debiased values lie outside the range that the biased ones have
+    if scale is None or (values < scale.low).any():
         return plain
+    return _from_end(scale.low, values, spread, t) if np.isinf(scale.high) else _between(scale, values, spread, t, n)
+
+
+def _from_end(low: float, values: Array, spread: Array, t: float) -> Array:
+    """low + (score - low) e^(± t·s / (score - low)): what has one end is spread in proportion to the distance from it."""
+    distance = values - low
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = np.exp(t * spread / distance)
+        ends = np.column_stack([low + distance / factor, low + distance * factor])
+    # at the very end there is no proportion
+    return np.where((distance > 0)[:, None], ends, np.column_stack([values, values + t * spread]))
+
+
+def _between(scale: Scale, values: Array, spread: Array, t: float, n: int) -> Array:
+    """Wilson's interval of a share, between the ends of the range."""
     width = scale.high - scale.low
     share, variance = np.clip((values - scale.low) / width, 0.0, 1.0), (spread / width) ** 2
     bernoulli = share * (1.0 - share)
