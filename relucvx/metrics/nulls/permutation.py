@@ -11,7 +11,6 @@ from relucvx.conversion import is_word
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying
-from relucvx.metrics.abstraction import below_chance
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.embedding import quick
 from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values, ties
@@ -188,6 +187,5 @@ def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, 
     tied = ties(observed, null)
     if len(null) and tied.max() > MANY_TIES * len(null):
         found.append(f"{tied.max()} of {len(null)} draws equal the score, and count as extreme: p is on the safe side")
-    if score.name == "ccgp" and score.scale is not None and observed[0] < 0.5:
-        found.append(below_chance(float(observed[0])))
+    found.append(score.explained(observed))
     return "; ".join(part for part in found if part)

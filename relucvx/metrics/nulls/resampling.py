@@ -248,6 +248,7 @@ def _summary(
         )
     if units.n < 10:
         notes.append(f"only {units.n} {over}: the interval may be too short")
+    notes.append(score.explained(values))
     return Bootstrap(
         metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
         scale=score.range, note="; ".join(note for note in notes if note), over=over,

@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.abstraction import ccgp, neuron_tuning, parallelism_score
+from relucvx.metrics.abstraction import below_chance, ccgp, neuron_tuning, parallelism_score
 from relucvx.metrics.alignment import cka, one_form, procrustes
 from relucvx.metrics.collapse import neural_collapse
 from relucvx.metrics.convexity import euclidean_convexity, graph_convexity
@@ -61,6 +61,10 @@ SPOILED = (
 """Scores in which a sample must not stand twice: as its own neighbour, at no distance of itself, trained on and tested."""
 
 
+PARTS = ("per_class", "per_factor", "per_neuron")
+"""Fields of results whose mean or whole is the usual one, in the same unit."""
+
+
 @dataclass(frozen=True)
 class Score:
     """A metric that is a number, or several, of one or two arrays.
@@ -103,6 +107,12 @@ class Score:
     def spoiled(self) -> bool:
         """Whether copies of a sample spoil it; of a function nobody knows, so that they are not risked."""
         return self.takes == ANY or self.name in SPOILED
+
+    def explained(self, values: Array) -> str:
+        """What there is to say about scores on the wrong side of chance."""
+        if self.name != "ccgp" or self.scale is None or not (values < 0.5).any():
+            return ""
+        return below_chance(float(np.nanmin(values)))
 
     def __call__(self, Z: Any, other: Any) -> Array:
         return self.named(Z, other)[1]
@@ -167,9 +177,10 @@ def _named(metric: Any, other: Any, statistic: str | None, options: Mapping[str,
     if is_word(known, TAKES):
         function, takes = TAKES[known]
         scale = SCALES[known]
-        # range and direction are those of the usual field; of another nobody knows
+        # range and direction are those of the usual field, and of its parts; of another nobody knows
         meant = scale.field if statistic is None else statistic
-        score = Score(known, function, takes, meant, scale if meant == scale.field else None, {**options})
+        usual = meant == scale.field or meant in PARTS
+        score = Score(known, function, takes, meant, scale if usual else None, {**options})
         if known in SEEDED:
             score.options.setdefault("rng", 0)
         return score

@@ -83,6 +83,11 @@ def test_below_chance_is_explained():
     assert found.value == 0.0
     assert "below chance" in found.note
     assert "parallelism_score below 0" in found.note
+    parts = permutation_test("ccgp", xor, SQUARE, scheme="conditions", statistic="per_factor", n_permutations=3, rng=0)
+    assert (parts.alternative, parts.scale) == ("greater", found.scale)
+    assert "below chance" in parts.note
+    many = np.repeat(xor, 2, axis=0), np.repeat(SQUARE, 2, axis=0)
+    assert "below chance" in rx.metrics.bootstrap("ccgp", *many, n_resamples=3, rng=0).note
 
 
 def test_calibration_takes_chance_away():
