@@ -30,7 +30,7 @@ collapses as well (accuracy 0.81), which the regions show late (epoch 256; accur
 
 import numpy as np
 import torch
-from digits_nets import conclude, given, load, mlp, options
+from digits_nets import conclude, contrast, given, load, mlp, options, views
 from scipy import stats
 from torch import nn
 from torch.nn import functional as F
@@ -43,24 +43,6 @@ METHODS = (*HEALTHY, *BROKEN)
 COLORS = dict(zip(METHODS, ("#1b4f8a", "#b3123f", "#1f8a4c", "#d98b00", "#8a5fb0"), strict=True))
 WIDTHS, OUT = (64, 64, 64), 32
 EPOCHS = 64
-
-
-def views(X, draw):
-    """One random view of every image: shifted by up to an eighth of its side, with noise and dropped pixels."""
-    side = round(X.shape[1] ** 0.5)
-    reach = side // 8
-    images = F.pad(X.view(-1, 1, side, side), (reach,) * 4).unfold(2, side, 1).unfold(3, side, 1)
-    rows, columns = torch.randint(0, 2 * reach + 1, (2, len(X)), generator=draw)
-    shifted = images[torch.arange(len(X)), 0, rows, columns].reshape(len(X), -1)
-    kept = torch.rand(shifted.shape, generator=draw) > 0.1
-    return (shifted + 0.1 * torch.randn(shifted.shape, generator=draw)) * kept
-
-
-def contrast(z, temperature=0.5):
-    """SimCLR's loss: every view should find the other view of its sample among all views."""
-    z = F.normalize(z, dim=1)
-    similarity = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
-    return F.cross_entropy(similarity, torch.arange(len(z)).roll(len(z) // 2))
 
 
 def agree(p, z):

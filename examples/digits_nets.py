@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import relucvx as rx
 
@@ -39,6 +40,24 @@ def mlp(widths, seed=0):
     for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def views(X, draw):
+    """One random view of every image: shifted by up to an eighth of its side, with noise and dropped pixels."""
+    side = round(X.shape[1] ** 0.5)
+    reach = side // 8
+    images = F.pad(X.view(-1, 1, side, side), (reach,) * 4).unfold(2, side, 1).unfold(3, side, 1)
+    rows, columns = torch.randint(0, 2 * reach + 1, (2, len(X)), generator=draw)
+    shifted = images[torch.arange(len(X)), 0, rows, columns].reshape(len(X), -1)
+    kept = torch.rand(shifted.shape, generator=draw) > 0.1
+    return (shifted + 0.1 * torch.randn(shifted.shape, generator=draw)) * kept
+
+
+def contrast(z, temperature=0.5):
+    """SimCLR's loss: every view should find the other view of its sample among all views."""
+    z = F.normalize(z, dim=1)
+    similarity = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(similarity, torch.arange(len(z)).roll(len(z) // 2))
 
 
 def fit(

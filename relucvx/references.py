@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 JOURNALS = (
     "Annals of Statistics", "Cell", "Frontiers in Systems Neuroscience", "IEEE Trans. Electronic Computers", "JMLR", "Nature",
-    "Nature Communications", "NeuroImage", "PNAS", "Political Analysis", "Psychometrika", "Scientific Reports",
-    "Statistical Applications in Genetics and Molecular Biology", "TMLR",
+    "Nature Communications", "NeuroImage", "PNAS", "Political Analysis", "Psychometrika",
+    "Scandinavian Journal of Statistics", "Scientific Reports",
+    "Statistical Applications in Genetics and Molecular Biology", "Statistics in Medicine", "TMLR",
 )  # fmt: skip
 """Venues that are no conference."""
 
@@ -297,6 +298,15 @@ PUBLICATIONS: dict[str, Reference] = {
         "The Effective Rank: A Measure of Effective Dimensionality",
         "EUSIPCO",
         2007,
+    ),
+    "holm-1979": Reference(
+        "S. Holm", "A Simple Sequentially Rejective Multiple Test Procedure", "Scandinavian Journal of Statistics", 1979
+    ),
+    "agresti-2005": Reference(
+        "A. Agresti, Y. Min",
+        "Simple Improved Confidence Intervals for Comparing Matched Proportions",
+        "Statistics in Medicine",
+        2005,
     ),
     "masarczyk-2023": Reference(
         "W. Masarczyk, M. Ostaszewski, E. Imani, R. Pascanu, P. Milos, T. Trzcinski",

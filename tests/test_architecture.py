@@ -95,7 +95,7 @@ LAZY = (
 LOADED_LATE = (
     "relucvx.training",
     "relucvx.network.torch_",
-    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching", "profile_figure")),
+    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
     "relucvx.metrics.regions.slice_plot",
     "relucvx.estimators",
 )

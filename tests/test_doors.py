@@ -189,6 +189,16 @@ DOORS = {
     },
     metrics.condition_averages: lambda: {"Z": X, "conditions": LABELS},
     metrics.crossnobis: lambda: {"recording": recorded(), "noise": "folds", "shrinkage": "diagonal", "n_folds": 3},
+    metrics.cut_and_refit: lambda: {
+        "module": DEEP, "X": X, "labels": LABELS, "X_test": X, "labels_test": LABELS, "layer": "hidden 0",
+        "rule": "convexity_peak", "slack": 0.01, "classes": [0, 1], "C": 1.0, "margin": 0.01, "confidence": 0.9, "k": 2,
+        "n_pairs": 3, "max_samples": 6, "batch_size": 4, "rng": 0,
+    },
+    metrics.forecast: lambda: {
+        "before": DEEP, "after": DEEP, "X": X, "labels": LABELS, "X_test": X, "labels_test": LABELS, "layers": None,
+        "classes": [0, 1], "k": 2, "n_pairs": 3, "confidence": 0.9, "n_resamples": 2, "batch_size": 4, "rng": 0,
+    },
+    metrics.holm: lambda: {"p_values": [0.01, 0.2]},
     metrics.cover_count: lambda: {"n": 4, "d": 2, "bias": True},
     metrics.decoding_dimension: lambda: {
         "Z": X, "conditions": LABELS, "folds": [0, 0, 1, 1, 2, 2], "balanced": False, "threshold": 0.75,

@@ -17,9 +17,13 @@ from relucvx.metrics.decoding import DecodingDimension, decoding_dimension
 from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.few_shot import FewShot, FewShotMatrix, few_shot_matrix, few_shot_snr
+from relucvx.metrics.forecast_result import Forecast
+from relucvx.metrics.forecasting import forecast
 from relucvx.metrics.intrinsic import TwoNN, two_nn
 from relucvx.metrics.layers.cut import suggested_cut
+from relucvx.metrics.layers.cut_network import CutNetwork
 from relucvx.metrics.layers.profile import ProfileProgress, profile
+from relucvx.metrics.layers.refit import cut_and_refit
 from relucvx.metrics.layers.representations import layer_activations
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.nulls.bootstrap_result import Bootstrap
@@ -27,6 +31,7 @@ from relucvx.metrics.nulls.drawing import Drawn
 from relucvx.metrics.nulls.permutation import permutation_test
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.resampling import bootstrap
+from relucvx.metrics.nulls.several import holm
 from relucvx.metrics.probes import LinearProbe, linear_probe
 from relucvx.metrics.recordings.averages import (
     ConditionAverages,
@@ -66,6 +71,7 @@ __all__ = [
     "ConditionAverages",
     "Convexity",
     "ConvexityNull",
+    "CutNetwork",
     "DecodingDimension",
     "DichotomyTable",
     "Dissimilarities",
@@ -74,6 +80,7 @@ __all__ = [
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
+    "Forecast",
     "HammingConvexity",
     "LargestFolding",
     "LayerSimilarity",
@@ -104,6 +111,7 @@ __all__ = [
     "condition_averages",
     "cover_count",
     "crossnobis",
+    "cut_and_refit",
     "decoding_dimension",
     "dichotomies",
     "effective_rank",
@@ -111,8 +119,10 @@ __all__ = [
     "few_shot_matrix",
     "few_shot_snr",
     "folding",
+    "forecast",
     "graph_convexity",
     "hamming_convex",
+    "holm",
     "input_map",
     "largest_folding",
     "layer_activations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -152,10 +152,10 @@ def linear_probe(
         splits = [(Z, groups.codes, *_test_set(Z_test, labels_test, Z.shape[1], groups))]
     right, truths, converged = [], [], True
     for train, wanted, test, truth in splits:
-        found, reached = _predict(train, wanted, test, model, C)
-        right.append(found == truth)
+        classifier = fitted(train, wanted, model, C)
+        right.append(classifier.predict(test) == truth)
         truths.append(truth)
-        converged = converged and reached
+        converged = converged and classifier.converged
     return _collect(groups, right, np.concatenate(truths), converged)
 
 
@@ -198,33 +198,84 @@ def _test_set(Z: Any, labels: Any, p: int, groups: Groups) -> tuple[Array, Indic
     return rows, np.array([groups.names.index(name) for name in names.names], dtype=np.intp)[names.codes]
 
 
-def _predict(train: Array, wanted: Indices, test: Array, model: str, C: float) -> tuple[Indices, bool]:
-    """Class of each test sample, and whether the fit converged."""
+@dataclass(frozen=True)
+class Fitted:
+    """A linear classifier of standardised features: what :func:`fitted` returns.
 
+    Attributes
+    ----------
+    size, middle, spread : ndarrays of shape (p,)
+        A feature is divided by its size before its mean is taken off and it is divided by its spread: nothing overflows.
+    varies : ndarray of shape (p,), bool
+        Features that are used.
+    classifier : classifier of scikit-learn, or None
+        None where no feature varies.
+    usual : int
+        The most frequent class, which is then predicted.
+    converged : bool
+        Whether the fit reached its tolerance.
+    """
+
+    size: Array
+    middle: Array
+    spread: Array
+    varies: Any
+    classifier: Any
+    usual: int
+    converged: bool
+
+    def predict(self, test: Array) -> Indices:
+        """Class of each sample."""
+        if self.classifier is None:
+            return np.full(len(test), self.usual, dtype=np.intp)
+        return np.asarray(self.classifier.predict(self.standardised(test)), dtype=np.intp)
+
+    def standardised(self, test: Array) -> Array:
+        """The features that are used, in units of their spread."""
+        return (test[:, self.varies] / self.size[self.varies] - self.middle) / self.spread
+
+    def affine(self, n_classes: int) -> tuple[Array, Array]:
+        """Weights (p, C) and bias (C,) on the features as they are, whose largest output is the class."""
+        weights, bias = np.zeros((len(self.size), n_classes)), np.zeros(n_classes)
+        if self.classifier is None:
+            bias[self.usual] = 1.0
+            return weights, bias
+        coef, shift = np.atleast_2d(self.classifier.coef_), np.atleast_1d(self.classifier.intercept_)
+        # of two classes scikit-learn keeps the second one's score alone
+        classes = self.classifier.classes_[1:] if len(coef) == 1 else self.classifier.classes_
+        scaled = coef / self.spread
+        weights[np.ix_(np.flatnonzero(self.varies), classes)] = (scaled / self.size[self.varies]).T
+        bias[classes] = shift - scaled @ self.middle
+        return weights, bias
+
+
+def fitted(train: Array, wanted: Indices, model: str, C: float) -> Fitted:
+    """The classifier of :func:`linear_probe`, of samples (n, p) with classes (n,)."""
     # standardised by the training samples alone: those tested must not have been seen
     size = np.abs(train).max(axis=0)
     size = np.where(size > 0, size, 1.0)
     middle, spread = (train / size).mean(axis=0), (train / size).std(axis=0)
     # what is constant in training is rounding, by which test samples must not be divided
     varies = spread > 1e-13
+    usual = int(np.bincount(wanted).argmax())
     if not varies.any():
-        return np.full(len(test), np.bincount(wanted).argmax(), dtype=np.intp), True
-    train, test = ((rows[:, varies] / size[varies] - middle[varies]) / spread[varies] for rows in (train, test))
+        return Fitted(size, middle, spread, varies, None, usual, True)
     if model == "ridge":
         classifier = linear_model.RidgeClassifier(alpha=1.0 / C, solver="svd")
     else:
         classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
+    found = Fitted(size, middle[varies], spread[varies], varies, classifier, usual, True)
     # a fit that stops early is part of the answer; warnings of any other kind go on to the caller
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", exceptions.ConvergenceWarning)
-        classifier.fit(train, wanted)
+        classifier.fit(found.standardised(train), wanted)
     converged = True
     for warning in caught:
         if issubclass(warning.category, exceptions.ConvergenceWarning):
             converged = False
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return classifier.predict(test).astype(np.intp), converged
+    return replace(found, converged=converged)
 
 
 def _collect(groups: Groups, right: list[Any], truth: Indices, converged: bool) -> LinearProbe:

@@ -176,9 +176,9 @@ ABSTRACTION = (
     ),
     Fault(
         "probe without the intercept's column",
-        "metrics.probes:_predict",
-        "(rows[:, varies] / size[varies] - middle[varies])",
-        "(rows[:, varies] / size[varies])",
+        "metrics.probes:Fitted.standardised",
+        " - self.middle)",
+        ")",
         "pytest tests/metrics/test_probes.py",
     ),
 )

@@ -103,4 +103,25 @@ FAULTS = (
         "groups = as_conditions(range(n), n, over)",
         f"{TESTS}/test_resampling.py::test_sessions_and_conditions_are_drawn_whole",
     ),
+    Fault(
+        "Holm's factors in the wrong order",
+        "metrics.nulls.several:holm",
+        "np.arange(len(order), 0, -1)",
+        "np.arange(1, len(order) + 1)",
+        f"{TESTS}/test_several.py::test_it_rejects_what_the_step_down_does",
+    ),
+    Fault(
+        "a forecast that drops its premises",
+        "metrics.forecast_result:Forecast.word",
+        "not all(premise.met for premise in self.premises[layer])",
+        "False",
+        "pytest tests/metrics/test_forecasting.py::test_every_premise_can_be_missed",
+    ),
+    Fault(
+        "a cut's head fitted to another layer",
+        "metrics.layers.refit:cut_and_refit",
+        "if part.name == chosen]",
+        "if part.name != chosen][:1]",
+        "pytest tests/metrics/layers/test_refit.py::test_the_head_is_the_probe_of_that_layer",
+    ),
 )
