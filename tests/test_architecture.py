@@ -96,6 +96,9 @@ LOADED_LATE = (
     "relucvx.training",
     "relucvx.network.torch_",
     *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
+    "relucvx.network.running.",
+    "relucvx.metrics.regions.running_lines",
+    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching", "profile_figure")),
     "relucvx.metrics.regions.slice_plot",
     "relucvx.estimators",
 )

@@ -230,7 +230,9 @@ DOORS = {
     },
     metrics.layer_activations: lambda: {"module": DEEP, "X": X, "layers": None, "batch_size": 4},
     metrics.layer_similarity: lambda: {"layers1": [X, X**2], "layers2": None, "metric": "cka"},
-    metrics.line_regions: lambda: {**LINE, "layers": None, "neurons": None, "arithmetic": "float", "input_shape": None},
+    metrics.line_regions: lambda: {
+        **LINE, "layers": None, "neurons": None, "arithmetic": "float", "input_shape": None, "route": "auto",
+    },
     metrics.linear_probe: lambda: {
         "Z": X, "labels": LABELS, "Z_test": X, "labels_test": LABELS, "model": "ridge", "n_folds": 2, "C": 1.0,
     },

@@ -229,21 +229,7 @@ class LayerList:
         InvalidInputError
             For a position outside the network.
         """
-        depth = len(self.kinks)
-        if layers is None:
-            return tuple(range(depth))
-        asked = [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")
-        for layer in asked:
-            # True is a number to Python, but no position
-            if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -depth <= layer < depth:
-                raise InvalidInputError(
-                    explain(
-                        f"layers among the {depth} hidden layers (0 to {depth - 1}, or negative from the end)",
-                        repr(layer),
-                        "only layers with a kink count: a Linear map and the activation behind it are one layer",
-                    )
-                )
-        return tuple(sorted({int(layer) % depth for layer in asked}))
+        return select_layers(layers, len(self.kinks))
 
     def points(self, x: Any, name: str) -> tuple[Array, bool]:
         """Inputs of the network as rows, and whether x was a single one.
@@ -256,19 +242,7 @@ class LayerList:
         InvalidInputError
             When the size is not that of the network's input, or a number is not finite.
         """
-        x = as_numpy(x)
-        inner, d = x.shape[1:], self.n_features
-        # what has the shape of one input is one, however many axes that shape has
-        rows = x.ndim > 1 and x.shape != self.input_shape
-        batch = rows and (inner in (self.input_shape, (d,)) or (x.size != d and math.prod(inner) == d))
-        if not batch and x.size != d:
-            raise InvalidInputError(
-                explain(
-                    f"{name} with {d} entries, as many as the network has inputs, or a batch of shape (B, {d})",
-                    f"shape {x.shape}",
-                )
-            )
-        return as_matrix(x.reshape(-1, d), name), not batch
+        return as_points(x, name, self.n_features, self.input_shape)
 
     def point(self, x: Any, name: str) -> Array:
         """One input of the network as a vector.
@@ -282,3 +256,50 @@ class LayerList:
         if len(rows) != 1:
             raise InvalidInputError(explain(f"{name} to be one point", f"a batch of {len(rows)}"))
         return rows[0]
+
+
+def select_layers(layers: int | Sequence[int] | None, depth: int) -> tuple[int, ...]:
+    """What :meth:`LayerList.select` returns for a network of so many hidden layers.
+
+    Raises
+    ------
+    InvalidInputError
+        For a position outside the network.
+    """
+    if layers is None:
+        return tuple(range(depth))
+    asked = [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")
+    for layer in asked:
+        # True is a number to Python, but no position
+        if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or not -depth <= layer < depth:
+            raise InvalidInputError(
+                explain(
+                    f"layers among the {depth} hidden layers (0 to {depth - 1}, or negative from the end)",
+                    repr(layer),
+                    "only layers with a kink count: a Linear map and the activation behind it are one layer",
+                )
+            )
+    return tuple(sorted({int(layer) % depth for layer in asked}))
+
+
+def as_points(x: Any, name: str, n_features: int, input_shape: tuple[int, ...]) -> tuple[Array, bool]:
+    """What :meth:`LayerList.points` returns for a network of inputs of this size and shape.
+
+    Raises
+    ------
+    InvalidInputError
+        When the size is not that of the network's input, or a number is not finite.
+    """
+    x = as_numpy(x)
+    inner, d = x.shape[1:], n_features
+    # what has the shape of one input is one, however many axes that shape has
+    rows = x.ndim > 1 and x.shape != input_shape
+    batch = rows and (inner in (input_shape, (d,)) or (x.size != d and math.prod(inner) == d))
+    if not batch and x.size != d:
+        raise InvalidInputError(
+            explain(
+                f"{name} with {d} entries, as many as the network has inputs, or a batch of shape (B, {d})",
+                f"shape {x.shape}",
+            )
+        )
+    return as_matrix(x.reshape(-1, d), name), not batch

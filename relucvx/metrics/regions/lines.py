@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
+from relucvx.later import later
 from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
 from relucvx.network.layers import LayerList
+from relucvx.network.modules import is_torch_module
 from relucvx.network.reading import read_layers
 from relucvx.types import Array, ArrayLike, Result
 
 if TYPE_CHECKING:
     from relucvx.metrics.regions.paths import Walk
+
+# torch and numba take a while to load
+running = later("relucvx.network.running.module")
+running_lines = later("relucvx.metrics.regions.running_lines")
 
 Indices = NDArray[np.intp]
 Neurons: TypeAlias = Mapping[int, Any] | Sequence[Any]
@@ -83,7 +89,14 @@ class LineRegions(Result):
         ax = axes_or_new(ax)
         ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
         neurons = np.arange(self.codes.shape[1] + 1) - 0.5
-        ax.pcolormesh(ends, neurons, self.codes.T.astype(float), cmap="Blues", vmin=0.0, vmax=1.4)
+        ax.pcolormesh(
+            ends,
+            neurons,
+            self.codes.T.astype(float),
+            cmap="Blues",
+            vmin=0.0,
+            vmax=1.4 * max(1, self.codes.max(initial=0)),
+        )
         ax.set(xlabel="t along the segment", ylabel="neuron")
         return ax
 
@@ -109,6 +122,7 @@ def line_regions(
     neurons: Neurons | None = None,
     arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
+    route: Literal["auto", "compiled", "running"] = "auto",
 ) -> Any:
     """Activation regions of a piecewise-linear network along segments, exactly.
 
@@ -118,7 +132,8 @@ def line_regions(
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        Everything :func:`relucvx.network.read_layers` reads; torch modules in eval mode.
+        Everything :func:`relucvx.network.read_layers` reads, and any other torch module, in eval mode, whose forward pass
+        is piecewise linear.
     start, end : array_like of shape (d,) or (B, d)
         Ends of the segments: one or many, or one end shared by all. Images may have their own shape
         ``(channels, height, width)``, with the number of segments in front.
@@ -133,6 +148,10 @@ def line_regions(
         given as Fractions.
     input_shape : int or sequence of int, optional
         Shape of one input where neither the module nor the shape of ``start`` says it.
+    route : {"auto", "compiled", "running"}
+        ``"compiled"`` reads the network as matrices first, and is fast for dense and for small networks; ``"running"`` calls
+        the module on points of the segment, whatever its structure, and never forms a matrix. ``"auto"`` takes the first
+        where it is read and small.
 
     Returns
     -------
@@ -142,8 +161,8 @@ def line_regions(
     Raises
     ------
     InvalidInputError
-        For a layer that is not piecewise linear or not known (named), ends that do not fit, neurons outside a layer, or (in
-        floats) numbers whose squares are too large for them.
+        For an operation that is not piecewise linear or not known (named), ends that do not fit, neurons outside a layer, or
+        (in floats) numbers whose squares are too large for them.
 
     Notes
     -----
@@ -151,7 +170,11 @@ def line_regions(
     no breakpoint. The code of a maximum does not depend on the order of what it is of. Crossings closer together than
     their rounding errors, which are carried along, are taken for one.
     Many segments go through each layer together, some at a time, so memory does not grow with their number beyond the
-    results.
+    results; a segment that is run goes in pieces, whose values take 150 MB or 64 points, whichever is more.
+
+    Two neighbouring regions differ in a code, not necessarily in their affine map. A neuron has one column: whether it is
+    active, or which of its pieces it is in; a maximum of several has one column: which of them is the largest, whatever
+    the others do among themselves (of equal ones the first).
 
     Source: [lewandowski-2025].
     Status: theorem (exact up to float64 rounding, or exact in rationals).
@@ -162,7 +185,7 @@ def line_regions(
     >>> line_regions(sawtooth(3), [0.0], [1.0]).n_regions
     8
     """
-    lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
+    lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape, route)
     return next(lines) if single else tuple(lines)
 
 
@@ -174,6 +197,7 @@ def each_line(
     neurons: Neurons | None = None,
     arithmetic: str = "float",
     input_shape: int | Sequence[int] | None = None,
+    route: str = "auto",
 ) -> tuple[Iterator[LineRegions], bool]:
     """What :func:`line_regions` returns, one after the other, and whether it is a single one.
 
@@ -184,10 +208,48 @@ def each_line(
     """
     if not is_word(arithmetic, ("float", "rational")):
         raise InvalidInputError(explain('arithmetic "float" or "rational"', repr(arithmetic)))
-    network = read_layers(module, input_shape, like=start)
-    code, exact = Code.of(network, layers, neurons), arithmetic == "rational"
+    exact = arithmetic == "rational"
+    network = opened(module, input_shape, start, route, exact)
+    code = Code.of(network, layers, neurons)
     starts, ends, single = end_points(network, start, end, exact)
-    return (_exactly_along if exact else regions_along)(network, starts, ends, code), single
+    along = _exactly_along if exact else regions_along if isinstance(network, LayerList) else _by_running
+    return along(network, starts, ends, code), single
+
+
+def opened(module: Any, input_shape: Any = None, like: Any = None, route: str = "auto", exact: bool = False) -> Any:
+    """A module ready for walks along segments, which need not be opened again: a LayerList, or a RunningModule.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`line_regions`.
+    """
+    if not is_word(route, ("auto", "compiled", "running")):
+        raise InvalidInputError(explain('route "auto", "compiled" or "running"', repr(route)))
+    if exact and route == "running":
+        raise InvalidInputError(
+            explain('route "compiled" in rational arithmetic', '"running"', "torch has no fractions", 'route="auto"')
+        )
+    inner = module if is_torch_module(module) else getattr(module, "network", module)
+    if not is_torch_module(inner):
+        if route == "running" and not hasattr(inner, "run"):
+            raise InvalidInputError(
+                explain(
+                    "a torch module to run",
+                    f"a {type(inner).__name__}",
+                    "",
+                    'route="auto", or relucvx.to_torch(network)',
+                )
+            )
+        return inner if hasattr(inner, "run") else read_layers(inner, input_shape, like=like)
+    if route == "running" or (route == "auto" and not exact and running.is_large(inner, like)):
+        return running.RunningModule.of(inner, input_shape, like)
+    try:
+        return read_layers(inner, input_shape, like=like)
+    except InvalidInputError:
+        if route == "compiled" or exact:
+            raise
+        return running.opened_instead(inner, input_shape, like)
 
 
 @dataclass(frozen=True)
@@ -207,7 +269,7 @@ class Code:
     neuron: Indices
 
     @classmethod
-    def of(cls, network: LayerList, layers: int | Sequence[int] | None, neurons: Neurons | None) -> Code:
+    def of(cls, network: Any, layers: int | Sequence[int] | None, neurons: Neurons | None) -> Code:
         """Resolve the arguments ``layers`` and ``neurons``.
 
         Raises
@@ -229,7 +291,7 @@ class Code:
         return max(self.columns, default=-1) + 1
 
 
-def end_points(network: LayerList, start: Any, end: Any, exact: bool = False) -> tuple[Any, Any, bool]:
+def end_points(network: Any, start: Any, end: Any, exact: bool = False) -> tuple[Any, Any, bool]:
     """Both ends of the segments as rows (of Fractions if ``exact``), as many of each, and whether there is one only.
 
     Raises
@@ -254,6 +316,12 @@ def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) ->
         for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
             rows = np.flatnonzero(begins[first:after]) + first
             yield LineRegions(_final(walk.t[rows[1:]]), _final(walk.codes.take(rows, axis=0)), layer, neuron)
+
+
+def _by_running(network: Any, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
+    """As :func:`regions_along`, by running the module."""
+    for t, codes in running_lines.running_lines(network, starts, ends, code.columns):
+        yield LineRegions(_final(t), _final(codes), _final(code.layer), _final(code.neuron))
 
 
 def _walks(
@@ -287,7 +355,7 @@ def outputs_along(network: LayerList, starts: Array, ends: Array) -> Iterator[tu
         yield walk.t, walk.first, walk.values.copy() if network.head is None else network.head(walk.values)
 
 
-def _named(network: LayerList, chosen: tuple[int, ...], neurons: Neurons | None) -> dict[int, Any]:
+def _named(network: Any, chosen: tuple[int, ...], neurons: Neurons | None) -> dict[int, Any]:
     """What is wanted of each layer that the argument ``neurons`` says something about."""
     if neurons is None:
         return {}
