@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from metrics.regions.architectures import CASES, QUICK, REFUSED, made
+from metrics.regions.architectures import CASES, QUICK, made
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relucvx.errors import InvalidInputError
 from relucvx.metrics import line_regions
 
 
@@ -115,13 +114,3 @@ def test_codes_are_those_of_every_kink_on_dense_points(name):
         assert assert_pieces(line, module, at, (np.arange(n) + 0.5) / n) > n // 2
         assert_linear(line, module, at)
     assert (line.n_regions > 3) == (name != "no bend")
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_followed_is_named(name):
-    factory, shape, message = REFUSED[name]
-    torch.manual_seed(0)
-    module = factory()
-    module = module if "training" in name else module.eval()
-    with pytest.raises(InvalidInputError, match=f"(?s){message}"):
-        line_regions(module, np.zeros(shape), np.ones(shape), route="running", input_shape=shape)
