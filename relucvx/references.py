@@ -221,6 +221,30 @@ PUBLICATIONS: dict[str, Reference] = {
         "NeuroImage",
         2016,
     ),
+    "raposo-2014": Reference(
+        "D. Raposo, M. T. Kaufman, A. K. Churchland",
+        "A Category-Free Neural Population Supports Evolving Demands during Decision-Making",
+        "Nature Neuroscience",
+        2014,
+    ),
+    "hirokawa-2019": Reference(
+        "J. Hirokawa, A. Vaughan, P. Masset, T. Ott, A. Kepecs",
+        "Frontal Cortex Neuron Types Categorically Encode Single Decision Variables",
+        "Nature",
+        2019,
+    ),
+    "kaufman-2022": Reference(
+        "M. T. Kaufman, M. K. Benna, M. Rigotti, F. Stefanini, S. Fusi, A. K. Churchland",
+        "The Implications of Categorical and Category-Free Mixed Selectivity on Representational Geometries",
+        "Current Opinion in Neurobiology",
+        2022,
+    ),
+    "tyler-1987": Reference(
+        "D. E. Tyler",
+        "A Distribution-Free M-Estimator of Multivariate Scatter",
+        "Annals of Statistics",
+        1987,
+    ),
     "nili-2014": Reference(
         "H. Nili, C. Wingfield, A. Walther, L. Su, W. Marslen-Wilson, N. Kriegeskorte",
         "A Toolbox for Representational Similarity Analysis",

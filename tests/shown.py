@@ -40,6 +40,7 @@ HELD = {
     metrics.condition_averages: "ConditionAverages",
     metrics.cut_and_refit: "CutNetwork",
     metrics.decoding_dimension: "DecodingDimension",
+    metrics.epairs: "SelectivityTest",
     metrics.euclidean_convexity: "Convexity",
     metrics.few_shot_matrix: "FewShotMatrix",
     metrics.few_shot_snr: "FewShot",

@@ -56,9 +56,9 @@ def frame():
     return metrics.profile(DEEP, X, LABELS, metrics=["participation_ratio", "linear_probe"])
 
 
-def recorded():
-    """Three trials of each of four conditions in three neurons."""
-    responses = np.random.default_rng(0).standard_normal((12, 3))
+def recorded(neurons=3):
+    """Three trials of each of four conditions in a few neurons."""
+    responses = np.random.default_rng(0).standard_normal((12, neurons))
     return rx.Recording(responses, factors={"side": [0, 0, 1, 1] * 3, "cue": [0, 1] * 6})
 
 
@@ -209,6 +209,12 @@ DOORS = {
         "time_limit": 5.0, "n_jobs": 1, "callback": None, "progress": False,
     },
     metrics.effective_rank: lambda: {"Z": X, "kernel": None, "centred": True},
+    metrics.epairs: lambda: {
+        "recording": recorded(8), "n_dimensions": 2, "neighbours": 2, "n_draws": 9, "rng": 0, "time_limit": 5.0,
+    },
+    metrics.erp: lambda: {
+        "recording": recorded(8), "n_dimensions": 2, "n_projections": 3, "n_draws": 9, "rng": 0, "time_limit": 5.0,
+    },
     metrics.euclidean_convexity: lambda: {
         "Z": X, "labels": LABELS, "predict": lambda points: (points[:, 0] > 0).astype(int), "n_pairs": 3, "n_points": 2,
         "method": "sampled", "rng": 0, "classes": [0, 1], "confidence": None, "n_permutations": 0,

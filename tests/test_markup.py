@@ -40,6 +40,9 @@ BY_HAND = {
     "Knot": lambda: path_band.Knot(0.5, doors.NETWORK, ONE[:, :1], 1.0),
     "BranchNorm": lambda: BranchNorm(0.5, 1.0, ONE[0], 0.1, 10, 0.01, "proved"),
     "Embedding": lambda: metrics.crossnobis(doors.recorded()).embedding(),
+    "OverTime": lambda: rx.Recording(
+        np.random.default_rng(0).standard_normal((8, 2, 3)), factors={"<b>": [0, 1] * 4}
+    ).over_time("neural_collapse", of="<b>", n_permutations=2, rng=0),
     "ConvexityNull": lambda: ConvexityNull(0.5, (0.4, 0.6), 0.01, {"<i>": 0.5}, {"<i>": (0.1, 0.9)}, {"<i>": 0.1}, 9, 0.9),
     "TextbookInstance": lambda: next(iter(datasets.textbook_instances().values())),
     "ConicResult": lambda: ConicResult(ConvexPrimal(ONE, ONE), ONE[:, :1], 1.0, "SCS", "optimal", 1e-9, 0.1, 0.2),

@@ -45,7 +45,9 @@ from relucvx.metrics.recordings.dichotomies import dichotomies
 from relucvx.metrics.recordings.dichotomy_table import DichotomyTable
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities, Embedding
 from relucvx.metrics.recordings.noise import NoiseCovariance, noise_covariance
+from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
+from relucvx.metrics.recordings.selectivity import SelectivityTest, epairs, erp
 from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
 from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
@@ -93,6 +95,7 @@ __all__ = [
     "NoiseCeiling",
     "NoiseCorrectedKernel",
     "NoiseCovariance",
+    "OverTime",
     "PairFolding",
     "PermutationTest",
     "Procrustes",
@@ -100,6 +103,7 @@ __all__ = [
     "Recording",
     "RegionTracker",
     "Scale",
+    "SelectivityTest",
     "Separability",
     "SliceRegions",
     "SpaceFolding",
@@ -115,6 +119,8 @@ __all__ = [
     "decoding_dimension",
     "dichotomies",
     "effective_rank",
+    "epairs",
+    "erp",
     "euclidean_convexity",
     "few_shot_matrix",
     "few_shot_snr",

@@ -16,7 +16,8 @@ from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import LABELS, Score
 from relucvx.metrics.recordings.dichotomy_table import SCORES, DichotomyTable
-from relucvx.metrics.recordings.recording import Recording, words
+from relucvx.metrics.recordings.reading import words
+from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.recordings.splits import decoding, generalisation, parallelism
 from relucvx.metrics.samples.dichotomies import dichotomies as all_splits
 from relucvx.metrics.samples.folds import as_folds

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.metrics.figures import COLOURS, MOST_NAMES, axes_or_new, picture, plain, tidy
-from relucvx.metrics.recordings.recording import words
+from relucvx.metrics.recordings.reading import words
 from relucvx.types import Array, Result
 from relucvx.validation import as_count
 

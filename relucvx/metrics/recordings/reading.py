@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_list, shown
+from relucvx.conversion import as_list, as_number, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
 from relucvx.types import Array, BoolArray
@@ -181,3 +181,60 @@ def as_times(time: Any, count: int | None) -> Array | None:
     if not fine or bool((np.diff(raw.astype(np.float64)) <= 0).any()):
         raise InvalidInputError(explain(f"{count} times that increase, one per bin", shown(time)))
     return raw.astype(np.float64)
+
+
+def words(condition: Any) -> str:
+    """A condition as text: of several variables, their values side by side."""
+    return " ".join(map(str, condition)) if isinstance(condition, tuple) else str(condition)
+
+
+def among(wanted: Any, known: tuple[Any, ...], what: str) -> list[Any]:
+    """Names that exist; one that is given alone stands for itself.
+
+    Raises
+    ------
+    InvalidInputError
+        For one that does not.
+    """
+    chosen = [wanted] if wanted in known else as_list(wanted, what)
+    unknown = [one for one in chosen if one not in known]
+    if unknown:
+        raise InvalidInputError(
+            explain(f"{what} among {', '.join(map(repr, known[:8]))}{', …' * (len(known) > 8)}", shown(unknown[0]))
+        )
+    return chosen
+
+
+def row_numbers(trials: Any, n: int) -> Any:
+    """Row numbers of a mask or of row numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+    """
+    raw = as_numpy(trials, "trials")
+    if raw.dtype.kind == "b" and raw.shape == (n,):
+        return np.flatnonzero(raw)
+    if raw.dtype.kind not in "iu" or raw.ndim != 1 or (raw.size and (raw.min() < 0 or raw.max() >= n)):
+        raise InvalidInputError(explain(f"trials as a mask of length {n}, or row numbers below {n}", shown(trials)))
+    return raw
+
+
+def bins_between(time: Array, start: Any, stop: Any) -> BoolArray:
+    """The bins of a window, both ends included.
+
+    Raises
+    ------
+    InvalidInputError
+        For ends that are no numbers, and a window without a bin.
+    """
+    inside: BoolArray = np.ones(len(time), dtype=bool)
+    for end, keep in ((start, np.greater_equal), (stop, np.less_equal)):
+        if end is not None:
+            inside &= keep(time, as_number(end, "an end of the window"))
+    if not inside.any():
+        raise InvalidInputError(
+            explain(f"a window of times from {time[0]:g} to {time[-1]:g}", f"{start} to {stop}", "another unit")
+        )
+    return inside

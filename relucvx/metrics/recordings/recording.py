@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relucvx.conversion import as_instance, as_list, as_number, shown
+from relucvx.conversion import as_instance, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
+from relucvx.later import later
 from relucvx.metrics.figures import picture
 from relucvx.metrics.recordings.averages import (
     ConditionAverages,
@@ -26,10 +27,24 @@ from relucvx.metrics.recordings.drawing import (
     trials_of,
 )
 from relucvx.metrics.recordings.frames import arguments_of, arguments_of_sessions
-from relucvx.metrics.recordings.reading import as_columns, as_conditions, as_names, as_responses, as_times
+from relucvx.metrics.recordings.reading import (
+    among,
+    as_columns,
+    as_conditions,
+    as_names,
+    as_responses,
+    as_times,
+    bins_between,
+    row_numbers,
+    words,
+)  # fmt: skip
 from relucvx.metrics.recordings.trials import Trials
 from relucvx.types import Array, Result, Rng, resolve_rng
-from relucvx.validation import as_numpy
+
+if TYPE_CHECKING:
+    from relucvx.metrics.recordings.over_time import OverTime
+
+curves = later("relucvx.metrics.recordings.over_time")
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,11 +155,6 @@ class Recording(Trials, Result):
         InvalidInputError
             For columns that do not exist, trials without the same times, and as the class.
 
-        Notes
-        -----
-        Source: [relucvx].
-        Status: theorem (a definition).
-
         Examples
         --------
         >>> import pandas as pd
@@ -174,11 +184,6 @@ class Recording(Trials, Result):
         ------
         InvalidInputError
             For what are no recordings, and for recordings with other factors or times than the first.
-
-        Notes
-        -----
-        Source: [relucvx].
-        Status: theorem (a definition).
 
         Examples
         --------
@@ -219,18 +224,7 @@ class Recording(Trials, Result):
         """
         if self.time is None:
             raise InvalidInputError(explain("a recording with time bins", repr(self), "", "the recording as it is"))
-        inside = np.ones(len(self.time), dtype=bool)
-        for end, keep in ((start, np.greater_equal), (stop, np.less_equal)):
-            if end is not None:
-                inside &= keep(self.time, as_number(end, "an end of the window"))
-        if not inside.any():
-            raise InvalidInputError(
-                explain(
-                    f"a window of times from {self.time[0]:g} to {self.time[-1]:g}",
-                    f"{start} to {stop}",
-                    "another unit",
-                )
-            )
+        inside = bins_between(self.time, start, stop)
         return replace(self, responses=self.responses[:, :, inside].mean(axis=2), time=None)
 
     def select(
@@ -243,19 +237,19 @@ class Recording(Trials, Result):
         InvalidInputError
             For names that do not exist, and when no trial or neuron is left.
         """
-        rows = np.arange(self.n_trials) if trials is None else _rows(trials, self.n_trials)
+        rows = np.arange(self.n_trials) if trials is None else row_numbers(trials, self.n_trials)
         keep = np.ones(len(rows), dtype=bool)
         for wanted, known, column in (
             (conditions, self.conditions, self.condition), (sessions, self.sessions, self.session),
         ):  # fmt: skip
             if wanted is not None:
-                chosen = _among(wanted, known, "conditions" if column is self.condition else "sessions")
+                chosen = among(wanted, known, "conditions" if column is self.condition else "sessions")
                 keep &= np.array([column[i] in chosen for i in rows])
         rows = rows[keep]
         if len(rows) == 0:
             raise InvalidInputError(explain("at least one trial", "none is left", "conditions and sessions apart", ""))
         if neurons is not None:
-            named = _among(neurons, self.neurons, "neurons")
+            named = among(neurons, self.neurons, "neurons")
             columns = np.flatnonzero([name in named for name in self.neurons])
         else:
             # neurons that were recorded in other sessions alone go with them
@@ -355,6 +349,39 @@ class Recording(Trials, Result):
         pairs = np.min([part.n_pairs for part in parts], axis=0)
         return NoiseCorrectedKernel(K, self.conditions, pairs, float(np.linalg.eigvalsh(K)[0]))
 
+    def over_time(
+        self, metric: Any, *, of: str | None = None, statistic: str | None = None, width: float | None = None,
+        n_permutations: int = 0, rng: Rng = None, time_limit: float | None = None, n_jobs: int | None = 1,
+        callback: Any = None, progress: Any = "auto", **options: Any,
+    ) -> OverTime:  # fmt: skip
+        """A metric in every time bin.
+
+        Parameters
+        ----------
+        metric : str or callable
+            Of one array and its conditions or factors (:func:`relucvx.metrics.scale` lists them), or a function of a
+            recording without time that returns a number, several, or a result.
+        of : str, optional
+            The factor whose values are the labels; default the conditions.
+        statistic : str, optional
+            Field of the metric's result that counts.
+        width : float, optional
+            Of windows over which activity is averaged, in units of time; default every bin by itself.
+        n_permutations : int, default 0
+            Draws in which trials are shuffled against their labels, within repeats or sessions where there are some; the
+            same shuffle in all bins.
+        rng, time_limit, n_jobs, callback, progress, **options
+            As in :func:`relucvx.metrics.permutation_test`.
+
+        Raises
+        ------
+        InvalidInputError
+            For a recording without time, an unknown metric or factor, a window that does not fit, and as the metric.
+        """
+        return curves.over_time(
+            self, metric, of, statistic, width, n_permutations, rng, time_limit, n_jobs, callback, progress, options
+        )
+
     def parts(self) -> list[tuple[Any, Any]]:
         """Neurons that the same sessions recorded, as column numbers, and the trials of these sessions, as row numbers.
 
@@ -370,29 +397,3 @@ class Recording(Trials, Result):
         for columns, rows in found:
             check_presented(self.groups, rows, self.neurons[columns[0]])
         return found
-
-
-def words(condition: Any) -> str:
-    """A condition as text: of several variables, their values side by side."""
-    return " ".join(map(str, condition)) if isinstance(condition, tuple) else str(condition)
-
-
-def _among(wanted: Any, known: tuple[Any, ...], what: str) -> list[Any]:
-    """Names that exist; one that is given alone stands for itself."""
-    chosen = [wanted] if wanted in known else as_list(wanted, what)
-    unknown = [one for one in chosen if one not in known]
-    if unknown:
-        raise InvalidInputError(
-            explain(f"{what} among {', '.join(map(repr, known[:8]))}{', …' * (len(known) > 8)}", shown(unknown[0]))
-        )
-    return chosen
-
-
-def _rows(trials: Any, n: int) -> Any:
-    """Row numbers of a mask or of row numbers."""
-    raw = as_numpy(trials, "trials")
-    if raw.dtype.kind == "b" and raw.shape == (n,):
-        return np.flatnonzero(raw)
-    if raw.dtype.kind not in "iu" or raw.ndim != 1 or (raw.size and (raw.min() < 0 or raw.max() >= n)):
-        raise InvalidInputError(explain(f"trials as a mask of length {n}, or row numbers below {n}", shown(trials)))
-    return raw
