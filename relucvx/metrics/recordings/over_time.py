@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from relucvx.metrics.figures import COLOURS, axes_or_new, plain, tidy
 from relucvx.metrics.nulls.drawing import as_processes, as_seed, gather
 from relucvx.metrics.nulls.p_values import corrected_p_values, p_values
 from relucvx.metrics.nulls.scores import ALONE, FACTORS, LABELS, TAKES, Score, as_score
-from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Result, Rng
 from relucvx.validation import as_count
+
+if TYPE_CHECKING:
+    from relucvx.metrics.recordings.recording import Recording
 
 SHARE = 0.95
 """Of the null values inside the band of a figure."""

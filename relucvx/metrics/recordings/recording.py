@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from relucvx.conversion import as_instance, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
-from relucvx.later import later
 from relucvx.metrics.figures import picture
 from relucvx.metrics.recordings.averages import (
     ConditionAverages,
@@ -27,6 +26,7 @@ from relucvx.metrics.recordings.drawing import (
     trials_of,
 )
 from relucvx.metrics.recordings.frames import arguments_of, arguments_of_sessions
+from relucvx.metrics.recordings.over_time import OverTime, over_time
 from relucvx.metrics.recordings.reading import (
     among,
     as_columns,
@@ -40,11 +40,6 @@ from relucvx.metrics.recordings.reading import (
 )  # fmt: skip
 from relucvx.metrics.recordings.trials import Trials
 from relucvx.types import Array, Result, Rng, resolve_rng
-
-if TYPE_CHECKING:
-    from relucvx.metrics.recordings.over_time import OverTime
-
-curves = later("relucvx.metrics.recordings.over_time")
 
 
 @dataclass(frozen=True, repr=False)
@@ -378,7 +373,7 @@ class Recording(Trials, Result):
         InvalidInputError
             For a recording without time, an unknown metric or factor, a window that does not fit, and as the metric.
         """
-        return curves.over_time(
+        return over_time(
             self, metric, of, statistic, width, n_permutations, rng, time_limit, n_jobs, callback, progress, options
         )
 
