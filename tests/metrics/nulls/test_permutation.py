@@ -178,3 +178,50 @@ def test_what_does_not_fit_is_refused(given, message):
         permutation_test(
             **{"metric": "linear_probe", "Z": normal(20, 2), "other": LABELS, "n_permutations": 2, **given}
         )
+
+
+def chains(rng):
+    """Twelve layers of two networks that have nothing to do with each other."""
+    found = []
+    for _ in range(2):
+        chain = [rng.standard_normal((14, 4))]
+        while len(chain) < 12:
+            chain.append(np.maximum(chain[-1] @ rng.standard_normal((4, 4)), 0.0) + 0.3 * rng.standard_normal((14, 4)))
+        found.append(chain)
+    return tuple(found)
+
+
+def random_square(rng):
+    """Four conditions at random places."""
+    return np.repeat(rng.standard_normal((4, 5)), 4, axis=0) + rng.standard_normal((16, 5)), np.repeat(
+        SQUARE, 4, axis=0
+    )
+
+
+UNRELATED = {
+    "best of 12 x 12 layers": ("cka", {}, chains),
+    "best of two variables": ("parallelism_score", {"scheme": "rotation", "statistic": "per_factor"}, random_square),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", UNRELATED)
+def test_unrelated_data_are_found_related_in_five_of_a_hundred(kind):
+    """Three standard errors of 1,000 data sets are 2 %; benchmarks/nulls.py measures every score and scheme."""
+    metric, options, drawn = UNRELATED[kind]
+    found = [
+        permutation_test(metric, *drawn(np.random.default_rng([11, k])), n_permutations=19, rng=k, **options).p_value
+        for k in range(1000)
+    ]
+    assert abs(np.mean(np.array(found) <= 0.05 + 1e-9) - 0.05) <= 0.02
+
+
+@pytest.mark.slow
+def test_unrelated_gaussians_are_calibrated_to_zero():
+    found = []
+    for k in range(100):
+        A, B = np.random.default_rng([12, k]).standard_normal((2, 50, 1000))
+        found.append(permutation_test("cka", A, B, debiased=False, n_permutations=99, rng=k))
+    assert np.mean([one.observed[0] for one in found]) > 0.9
+    assert abs(np.mean([one.adjusted[0] for one in found])) <= 0.02
+    assert abs(np.mean([one.calibrated[0] for one in found])) <= 0.02

@@ -56,6 +56,35 @@ def test_intervals_stay_in_the_range_of_the_metric():
     assert found.method == "halves"
 
 
+def test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it():
+    Z = normal(20, 2) + 3.0 * LABELS[:, None]
+    collapse = bootstrap("neural_collapse", Z, LABELS, n_resamples=20, rng=0)
+    assert 0.0 < collapse.low < collapse.value < collapse.high
+    assert collapse.high / collapse.value == pytest.approx(collapse.value / collapse.low)
+    ratio = bootstrap("participation_ratio", Z, n_resamples=20, rng=0)
+    assert ratio.low > 1.0
+    assert (ratio.high - 1) / (ratio.value - 1) == pytest.approx((ratio.value - 1) / (ratio.low - 1))
+    line = np.arange(20.0)[:, None]  # one direction, whatever is drawn
+    assert bootstrap("participation_ratio", line, n_resamples=5, rng=0).interval == pytest.approx((1.0, 1.0))
+
+
+def overlapping(rng):
+    return rng.standard_normal((40, 3)) + 1.2 * np.repeat([[0.0], [1.0]], 20, axis=0), np.repeat([0, 1], 20)
+
+
+def directions(rng):
+    return (rng.standard_normal((40, 6)) * np.array([3.0, 2.0, 1.0, 1.0, 0.5, 0.5]),)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("metric", "drawn"), [("neural_collapse", overlapping), ("participation_ratio", directions)])
+def test_intervals_hold_the_mean_of_fresh_data_as_often_as_they_say(metric, drawn):
+    found = [bootstrap(metric, *drawn(np.random.default_rng([13, k])), n_resamples=50, rng=k) for k in range(300)]
+    truth, ends = np.mean([one.value for one in found]), np.array([one.interval for one in found])
+    held = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+    assert 0.9 <= held <= 0.98  # 93 % are said; three standard errors of 300 are 4 %
+
+
 def test_a_seed_gives_the_same_draws_and_neurons_are_drawn_with_copies():
     one, two = (
         bootstrap("cka", normal(12, 5), normal(12, 6, seed=1), over="neurons", n_resamples=6, rng=3) for _ in "ab"
