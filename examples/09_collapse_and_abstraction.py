@@ -57,7 +57,7 @@ def measured(net, task, X, y, X_test, y_test):
         error = np.mean(scores.argmax(1) != y)
         collapse = rx.metrics.neural_collapse(Z, y, W.T, b)
         numbers = [getattr(collapse, name) for name in (*COLLAPSE, "nc4")]
-    return [error, *numbers, *abstract, rx.metrics.cka(Z, targets)]
+    return [error, *numbers, *abstract, rx.metrics.cka(Z, targets, debiased=True)]
 
 
 def recorded(task, data, epochs, seed):

@@ -125,7 +125,8 @@ def cka(
         features however many there are; the result may be negative. Needs n >= 4. None: where samples are few for their
         features, which is when those that have nothing to do with each other score above 0.05 on average in the plain
         form (``chance`` of the result); never with fewer than 4 samples, nor with a Gram matrix, of whose samples
-        nobody knows whether they are drawn or all there are.
+        nobody knows whether they are drawn or all there are. Where numbers are compared (over training, say), ask for one:
+        at the border the two forms differ by about 0.05.
 
     Returns
     -------

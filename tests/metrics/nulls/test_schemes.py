@@ -25,14 +25,15 @@ def test_within_sessions_nothing_crosses_a_session():
     assert len({tuple(y) for y in seen}) > 3
 
 
-def test_whole_conditions_change_places():
+@pytest.mark.parametrize("metric", ["linear_probe", lambda Z, y: 0.0])  # labels are handed out anew, rows change places
+def test_whole_conditions_change_places(metric):
     conditions, labels = np.repeat(np.arange(6), 3), np.repeat([0, 0, 0, 1, 1, 1], 3)
-    seen = []
-    permutation_test(lambda Z, y: seen.append(np.array(y)) or 0.0, normal(18, 1), labels, scheme="conditions",
-                     conditions=conditions, n_permutations=20, rng=0)  # fmt: skip
-    moved = np.array(seen).reshape(-1, 6, 3)
+    Z = normal(18, 1)
+    draw, _ = arranged(as_score(metric, Z, labels, None, {}), "conditions", Z, labels, conditions, None)
+    moved = np.array([draw(np.random.default_rng(k))[1] for k in range(20)]).reshape(-1, 6, 3)
     assert np.all(moved == moved[:, :, :1])
     assert len({tuple(m[:, 0]) for m in moved}) > 5
+    assert all(m[:, 0].sum() == 3 for m in moved)
 
 
 def test_the_rows_of_a_table_name_conditions_and_sessions():
