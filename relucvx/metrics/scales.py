@@ -63,7 +63,15 @@ SCALES: dict[str, Scale] = {
     row[0]: Scale(*row)
     for row in (
         ("ccgp", "mean", 0.0, 1.0, "0.5", "higher", "the variable is read out in contexts not trained on"),
-        ("cka", "", 0.0, 1.0, "that of ``cka(...).chance``, near 1 for few samples; debiased 0", "higher", "more alike"),
+        (
+            "cka",
+            "",
+            0.0,
+            1.0,
+            "that of ``cka(...).chance``, near 1 for few samples; debiased 0",
+            "higher",
+            "more alike",
+        ),
         ("decoding_dimension", "mean_accuracy", 0.0, 1.0, "0.5", "higher", "more splits are decoded"),
         ("effective_rank", "", 1.0, _INF, "none of its own", "either", "more directions carry variance where higher"),
         ("euclidean_convexity", "overall", 0.0, 1.0, "grows with the share of the class", "higher", "more convex"),

@@ -85,8 +85,8 @@ FAULTS = (
     Fault(
         "an interval in proportion that is not",
         "metrics.nulls.resampling:_from_end",
-        "distance * factor",
-        "distance + t * spread",
+        "distance * factor]",
+        "distance + t * spread]",
         f"{TESTS}/test_resampling.py::test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it",
     ),
     Fault(

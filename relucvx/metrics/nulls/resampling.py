@@ -253,28 +253,32 @@ def _summary(
         metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
         scale=score.range, note="; ".join(note for note in notes if note), over=over,
         method="halves" if halves else "copies", values=values, resampled=drawn, standard_errors=spread,
-        intervals=_limits(score, values, spread, t, units.n), n_units=units.n,
+        intervals=_limits(score, values, drawn, spread, t, units.n), n_units=units.n,
     )  # fmt: skip
 
 
-def _limits(score: Score, values: Array, spread: Array, t: float, n: int) -> Array:
+def _limits(score: Score, values: Array, drawn: Array, spread: Array, t: float, n: int) -> Array:
     """score ± t·s; of the distance from the end of a range in proportion, and between two ends in Wilson's form."""
     plain = np.column_stack([values - t * spread, values + t * spread])
     scale = score.scale
     # debiased values lie outside the range that the biased ones have
     if scale is None or (values < scale.low).any():
         return plain
-    return _from_end(scale.low, values, spread, t) if np.isinf(scale.high) else _between(scale, values, spread, t, n)
+    if np.isfinite(scale.high):
+        return _between(scale, values, spread, t, n)
+    return _from_end(values - scale.low, drawn - scale.low, spread, t) + scale.low
 
 
-def _from_end(low: float, values: Array, spread: Array, t: float) -> Array:
-    """low + (score - low) e^(± t·s / (score - low)): what has one end is spread in proportion to the distance from it."""
-    distance = values - low
+def _from_end(distance: Array, drawn: Array, spread: Array, t: float) -> Array:
+    """distance · e^(± t·s) with the spread s of its logarithm: what has one end varies in proportion."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factor = np.exp(t * spread / distance)
-        ends = np.column_stack([low + distance / factor, low + distance * factor])
+        # what corrects the spread of the draws for how they are drawn corrects that of their logarithms
+        corrected = spread / np.nanstd(drawn, axis=0, ddof=1)
+        relative = corrected * np.nanstd(np.log(drawn), axis=0, ddof=1)
+        factor = np.exp(t * np.where(np.isfinite(relative), relative, spread / distance))
+        ends = np.column_stack([distance / factor, distance * factor])
     # at the very end there is no proportion
-    return np.where((distance > 0)[:, None], ends, np.column_stack([values, values + t * spread]))
+    return np.where((distance > 0)[:, None], ends, np.column_stack([distance, distance + t * spread]))
 
 
 def _between(scale: Scale, values: Array, spread: Array, t: float, n: int) -> Array:
