@@ -55,6 +55,7 @@ BY_HAND = {
     "Verification": lambda: Verification(
         "claim", Verdict.HOLDS, "HOLDS", 5, 0, {"<b>": 1}, 0.1, "a & b", None, None, {}, False, 0.1, "",
     ),
+    "Explanation ComparedStatistic ComparedForm": lambda: rx.theory.explain(ONE + np.eye(2), np.eye(2), beta=0.2),
     "WarmUp": lambda: rx.WarmUp(1, 2, None, 0.5),
 }  # fmt: skip
 """Classes that come out of no door of that table, and an object of each, with texts that HTML takes for its own."""

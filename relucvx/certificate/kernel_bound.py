@@ -164,6 +164,12 @@ class Seeker:
         if self.within(network):
             self.networks.append(network)
 
+    def look(self, M: Array, epsilon: float, deadline: Deadline) -> None:
+        """Search for the network that is best where a unit of <K, M> is worth ``epsilon``, and keep what of it counts."""
+        found = Lasso(self.problem, Functional.of(M), self.network, self.rng).at(epsilon, deadline)
+        if found is not None:
+            self._keep(found.network)
+
     def within(self, network: TwoLayerReLU) -> bool:
         """Whether a network's objective, in its own scaling, is one that counts."""
         return objectives_from_above(self.problem, network)[0] <= self.objective + self.excess

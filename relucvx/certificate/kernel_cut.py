@@ -28,8 +28,8 @@ from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
 from relucvx.later import later
 from relucvx.program.backend import CLARABEL
-from relucvx.program.duality import balance_dual, scale_dual
-from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
+from relucvx.program.duality import balance_dual, residual, scale_dual
+from relucvx.program.lifting import Lifting, lifted_dual_norm, spectral_norm_above, tightest_lifting
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import (
     Scaled,
@@ -109,6 +109,35 @@ class KernelCut(Result):
         return np.asarray(self.value + 0.5 * self.beta * np.sum(self.matrix * kernels, axis=(-2, -1)))
 
 
+@dataclass(frozen=True, eq=False)
+class Furthest:
+    """How far kernels of networks with P <= ceiling go along a functional, or a ratio of <K, A> to a size of K.
+
+    Attributes
+    ----------
+    value : float
+        t, the largest ratio in the lifted program; 0 for a functional alone.
+    excess : float
+        Proven bound on <K, ``matrix``>, for ``matrix`` = A - t B, or A alone.
+    matrix : ndarray, shape (n, n)
+    epsilon : float
+        What a unit of <K, ``matrix``> is worth: the proof is of P - epsilon <K, ``matrix``>.
+    cut : KernelCut
+    """
+
+    value: float
+    excess: float
+    matrix: Array
+    epsilon: float
+    cut: KernelCut
+
+    def bound(self, least: float | None = None) -> float:
+        """An upper bound on the ratio, for a size of at least ``least``; on the functional without."""
+        if least is None:
+            return self.excess
+        return (self.value + max(self.excess, 0.0) / least) * (1.0 + 8.0 * EPS * np.sign(self.value))
+
+
 class KernelProgram:
     """The lifted program of a problem, with constraints on the hidden kernel."""
 
@@ -156,6 +185,64 @@ class KernelProgram:
         G = self._separating(0.5 * (G + G.T), K, radius, basis)
         return self._cut(N, G, 2.0 * self.scaled.beta * S, moment)
 
+    def furthest(
+        self, A: Array, ceiling: float, deadline: Deadline, B: Array | None = None, basis: Array | None = None
+    ) -> Furthest | None:
+        """A bound on <K, A>, on <K, A>/<K, B> or on <K, A>/||UᵀKU||, of all networks with P <= ceiling; squared loss.
+
+        B is positive semidefinite. None where the backend returns nothing in time.
+        """
+        scaled, problem, k = self.scaled, self.scaled.problem, self.lifting.size
+        moment = cp.Variable((k + problem.n_outputs,) * 2, PSD=True)
+        signs = sign_constraints(self.lifting, moment[:k, :k])
+        K = self.lifting.J @ moment[:k, :k] @ self.lifting.J.T
+        # for ratios all is divided by the size of the kernel, so that the program is convex: tau is one over it
+        tau = 1.0 if B is None and basis is None else cp.Variable(nonneg=True)
+        fit, squares = self.lifting.J @ moment[:k, k:], self._squares(moment)
+        if problem.bias.decays_output:
+            shift = cp.Variable((1, problem.n_outputs))
+            fit = fit + np.ones((problem.n_samples, 1)) @ shift
+            squares = squares + cp.quad_over_lin(shift, tau)
+        cost = 0.5 * cp.quad_over_lin(fit - tau * problem.Y, tau) + 0.5 * scaled.beta * squares
+        within = cost <= tau * (ceiling / scaled.sy**2)
+        constraints = [*signs.constraints, within]
+        if B is not None:
+            constraints.append(cp.sum(cp.multiply(B, K)) == 1)
+        if basis is not None:
+            constraints.append(cp.norm(basis.T @ K @ basis, "fro") <= 1)
+        cvx = cp.Problem(cp.Minimize(-cp.sum(cp.multiply(A, K))), constraints)
+        if not self._solved(cvx, deadline):
+            return None
+        worth, share = _number(within.dual_value), 1.0 if isinstance(tau, float) else _number(tau.value)
+        S = signs.multiplier()
+        if S is None or worth <= 0.0 or share <= 0.0:
+            return None
+        value, M = 0.0, A
+        if B is not None:
+            value = -float(cvx.value)
+            M = A - value * B
+        elif basis is not None:
+            value, seen = -float(cvx.value), basis.T @ K.value @ basis
+            # a size is at least its product with any matrix of norm one
+            M = A - value * basis @ (0.5 * (seen + seen.T) / float(np.linalg.norm(seen))) @ basis.T
+        N = residual(problem, np.asarray(fit.value) / share)
+        cut = self._cut(N, 2.0 / (scaled.beta * worth) * M, 2.0 * scaled.beta / worth * S, moment)
+        # P >= V + epsilon <K, M>, in the units of the problem
+        epsilon = 0.5 * cut.beta * float(np.sum(cut.matrix * M)) / float(np.sum(M * M))
+        return Furthest(value, self._above(cut, ceiling, epsilon, M), M, epsilon, cut)
+
+    def _above(self, cut: KernelCut, ceiling: float, epsilon: float, M: Array) -> float:
+        """At most <K, M>: of a cut with beta/2 G = epsilon M up to rounding."""
+        largest = 2.0 * ceiling / cut.beta * self._reach**2
+        rounding = 64.0 * EPS * len(M) * float(np.linalg.norm(M)) * largest
+        above = (ceiling - cut.value) / epsilon
+        return above + 8.0 * EPS * abs(above) + rounding
+
+    @cached_property
+    def _reach(self) -> float:
+        """||phi(Xw)|| for ||w|| <= 1, from above: tr K <= reach² Σ||w_j||² <= reach² 2 P/beta."""
+        return self.problem.activation.steepest * spectral_norm_above(self.problem.inputs)
+
     def _squares(self, moment: Any) -> Any:
         k = self.lifting.size
         return cp.sum(cp.multiply(self.lifting.cost, cp.diag(moment[:k, :k]))) + cp.trace(moment[k:, k:])
@@ -191,3 +278,7 @@ class KernelProgram:
         K = self.unit * self.lifting.J @ values @ self.lifting.J.T
         matrix = G * (shrunk / scaled.sx**2)
         return KernelCut(value, matrix, dual, problem.beta, norm, 0.5 * (K + K.T))
+
+
+def _number(value: Any) -> float:
+    return float(np.ravel(value)[0])

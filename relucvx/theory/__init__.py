@@ -4,6 +4,8 @@ from relucvx.theory import strategies
 from relucvx.theory.counterexample import Counterexample, load_counterexample
 from relucvx.theory.definition import Assumption, Claim, Deviation, Outcome, Verdict
 from relucvx.theory.diagrams import PhaseDiagram, phase_diagram, read_phase_diagram
+from relucvx.theory.explaining import explain
+from relucvx.theory.explanation import ComparedForm, ComparedStatistic, Explanation
 from relucvx.theory.families import Member, class_family, factorial_family
 from relucvx.theory.registry import claim, claims
 from relucvx.theory.verification import verify
@@ -12,8 +14,11 @@ from relucvx.theory.verified import Verification, VerificationProgress
 __all__ = [
     "Assumption",
     "Claim",
+    "ComparedForm",
+    "ComparedStatistic",
     "Counterexample",
     "Deviation",
+    "Explanation",
     "Member",
     "Outcome",
     "PhaseDiagram",
@@ -23,6 +28,7 @@ __all__ = [
     "claim",
     "claims",
     "class_family",
+    "explain",
     "factorial_family",
     "load_counterexample",
     "phase_diagram",

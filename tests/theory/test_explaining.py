@@ -1,0 +1,119 @@
+"""From a recording to theory: certified verdicts on exact kernels, estimates with noise, words, refusals."""
+
+import numpy as np
+import pytest
+
+import relucvx as rx
+from relucvx.errors import InvalidInputError, UnsupportedError
+
+TASK = rx.datasets.factorial(2, x0=1.0, x1=0.3, x2=0.3, rng=0)
+LONG = {"inputs": TASK.X, "time_limit": 600.0}
+
+
+def optimal():
+    """Hidden activity of the optimum."""
+    return rx.solve(TASK.X, TASK.Y, 0.5).network.hidden(TASK.X)
+
+
+def recorded(features, rng, trials=12, noise=0.3):
+    """Noisy trials of features of the conditions."""
+    Z = np.repeat(features, trials, axis=0)
+    return rx.Recording(Z + noise * rng.standard_normal(Z.shape), factors=np.repeat(TASK.Y, trials, axis=0))
+
+
+@pytest.fixture(scope="module")
+def unstructured():
+    """Four conditions with nothing in common."""
+    return rx.theory.explain(np.eye(4), TASK.Y, beta=0.5, **LONG)
+
+
+def test_an_unstructured_kernel_of_an_abstract_task_is_incompatible(unstructured):
+    found = unstructured
+    assert found.verdict == "incompatible"
+    assert found.least_excess > 0.05
+    assert found.least_excess == found.suboptimality.relative
+    ranges = {one.name: one for one in found.statistics}
+    assert set(ranges) == {"share of the task", "parallelism, pooled", "participation ratio"}
+    assert all(one.verdict == "incompatible" for one in ranges.values())
+    assert ranges["share of the task"].value == pytest.approx(2 / 3)
+    assert found.similarity <= found.similarity_upper < 0.9
+    # what is said to be near the optimum is
+    H = found.nearest_network.hidden(TASK.X)
+    assert np.allclose(H @ H.T, found.nearest_kernel)
+    assert rx.certify(found.nearest_network, TASK.X, TASK.Y, 0.5).upper <= found.solution.objective * (1.01 + 1e-9)
+
+
+def test_the_verdict_comes_with_what_would_change_it(unstructured):
+    text = str(unstructured)
+    assert "no network of any width" in text
+    assert "delta of at least 0.0" in text
+    assert "noise, from a radius of" in text
+    assert "assumed: the kernel that was given is exact" in text
+    frame = unstructured.to_frame()
+    assert set(frame["kind"]) == {"sub-optimality", "statistic", "similarity", "closed form"}
+    assert "does not apply: one-hot rows" in " ".join(frame["verdict"])
+
+
+def test_the_optimum_itself_is_compatible_and_has_the_closed_form():
+    K = optimal() @ optimal().T
+    found = rx.theory.explain(7.0 * K + 3.0, TASK.Y, beta=0.5, **LONG)
+    assert found.verdict == "compatible"
+    assert abs(found.least_excess) < 1e-6
+    assert found.similarity == pytest.approx(1.0)
+    assert [form.verdict for form in found.closed_forms if form.applies] == ["compatible"]
+    assert all(one.verdict == "compatible" for one in found.statistics)
+
+
+def test_noisy_mixtures_of_the_optimum_are_compatible():
+    rng = np.random.default_rng(0)
+    H = optimal()
+    found = rx.theory.explain(
+        recorded(H @ rng.standard_normal((H.shape[1], 60)), rng), beta=0.5, n_resamples=60, **LONG
+    )
+    assert found.verdict == "compatible"
+    assert 0.0 < found.radius < 0.5 * np.linalg.norm(found.kernel)
+    assert "four times the data" in " ".join(found.changes)
+    assert "random sample" in " ".join(found.assumptions)
+    one = found.statistics[0]
+    assert one.low < one.value < one.high
+
+
+@pytest.mark.slow
+def test_a_band_of_strengths_is_proven_between_those_solved():
+    found = rx.theory.explain(np.eye(4), TASK.Y, **LONG)
+    assert found.verdict == "incompatible"
+    assert 0.0 < found.least_excess <= found.excesses.min()
+    for beta in np.geomspace(found.betas[0], found.betas[-1], 9):
+        sol = rx.solve(TASK.X, TASK.Y, beta)
+        own = rx.kernel_suboptimality(sol, np.eye(4), baseline="free")
+        # the value itself, of which chords are a bound
+        assert own.relative >= found.least_excess - 1e-6
+    assert "at every beta from" in found.statement
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": None}, "targets, the task"),
+        ({"targets": np.ones((3, 1))}, "one row per condition"),
+        ({"inputs": np.eye(3)}, "one row per condition"),
+        ({"beta": 50.0}, "beta below beta_max"),
+        ({"beta": (0.1, 0.2, 0.3)}, "two ends of a band"),
+        ({"neurons": "few"}, 'neurons "sampled" or "all"'),
+        ({"baseline": "gone"}, "baseline"),
+        ({"recording": np.ones((4, 4))}, "tells samples apart"),
+        ({"recording": np.ones((4, 3))}, "shape"),
+        ({"delta": 0.0}, "delta"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(change, message):
+    given = {"recording": np.eye(4), "targets": TASK.Y, "inputs": TASK.X, "beta": 0.5}
+    with pytest.raises(InvalidInputError, match=message):
+        rx.theory.explain(**{**given, **change})
+
+
+def test_many_conditions_and_free_biases_are_refused():
+    with pytest.raises(UnsupportedError, match="24 conditions"):
+        rx.theory.explain(np.eye(25), np.eye(25))
+    with pytest.raises(UnsupportedError, match="free"):
+        rx.theory.explain(np.eye(4), TASK.Y, bias="free")
