@@ -1,4 +1,4 @@
-"""What `rx.theory.explain` rests on: coverage of its radius, verdicts on known geometry, and that no network is below its bound.
+"""What `rx.theory.explain` rests on: coverage of its radius, verdicts on known geometry, no network below its bound.
 
 Simulated recordings: neurons are mixtures of hidden units of a certified optimum, places at random, or of one factor alone.
 The bound is that of every network with a given kernel: trained and perturbed networks are asked, none may be below its own.
