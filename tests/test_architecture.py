@@ -98,7 +98,6 @@ LOADED_LATE = (
     *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
     "relucvx.network.running.",
     "relucvx.metrics.regions.running_lines",
-    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "watching", "profile_figure")),
     "relucvx.metrics.regions.slice_plot",
     "relucvx.estimators",
 )

@@ -223,7 +223,7 @@ DOORS = {
     metrics.few_shot_snr: lambda: {"Z_a": X[:3], "Z_b": X[3:], "m": 1, "form": "exact"},
     metrics.folding: lambda: {
         **LINE, "layers": None, "symmetric": False, "method": "exact", "n_steps": 5, "neurons": None, "arithmetic": "float",
-        "input_shape": None,
+        "input_shape": None, "route": "auto",
     },
     metrics.graph_convexity: lambda: {
         "Z": X, "labels": LABELS, "k": 2, "n_pairs": 3, "rng": 0, "ties": "first", "confidence": None, "n_permutations": 0,

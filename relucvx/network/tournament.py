@@ -120,6 +120,12 @@ def _numbers(count: int) -> Any:
     return high | np.arange(count)
 
 
+def entry_numbers(count: int) -> tuple[Any, bool]:
+    """Numbers for the sets of so many entries, and whether they are bits; see :meth:`Tournament.winners`."""
+    few = count < 63
+    return (np.left_shift(np.int64(1), np.arange(count)) if few else _numbers(count)), few
+
+
 def code_dtype(pieces: int) -> Any:
     """The smallest whole numbers for the codes of a maximum of so many entries."""
     for dtype in (np.int8, np.int16, np.int32):

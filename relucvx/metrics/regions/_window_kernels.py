@@ -14,6 +14,10 @@ import numpy as np
 from relucvx.compiled import compiled
 from relucvx.metrics.regions._line_kernels import EPS
 
+UNSETTLED = -(2**63)
+LOW = 2**16 - 1
+"""As in :mod:`relucvx.network.tournament`."""
+
 
 @compiled
 def largest(V: Any, table: Any, out: Any) -> None:
@@ -44,16 +48,26 @@ def _slack(V: Any, top: Any, first: Any, t: Any, doubt: Any, errors: Any, p: int
 
 
 @compiled
-def whole(V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, errors: Any, winner: Any) -> int:
-    """The entry that is largest on all of each segment (named by its first row), the first of those that are equal.
+def _joined(a: int, b: int, few: bool) -> int:
+    """Two sets of entries as one; of many entries a set is a random number, with its first position in the low bits."""
+    if few or a == 0:
+        return a | b
+    return ((a ^ b) & ~LOW) | min(a & LOW, b & LOW)
 
-    -1 where there is none; returns in how many places that is.
+
+@compiled
+def whole(
+    V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, errors: Any, winner: Any, numbers: Any, few: bool
+) -> int:
+    """The entry that is largest on all of each segment (named by its first row), or minus the number of the set of them.
+
+    UNSETTLED where there is none; returns in how many places that is.
     """
     bent = 0
     for p in range(len(first) - 1):
         for i in range(first[p], first[p + 1] - 1):
             for w in range(len(table)):
-                winner[i, w] = -1
+                several, many, one = 0, 0, 0
                 for c in range(table.shape[1]):
                     j = table[w, c]
                     if j < 0:
@@ -63,9 +77,9 @@ def whole(V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, errors: 
                     if (a == 0.0 or a <= _slack(V, top, first, t, doubt, errors, p, i, w, j)) and (
                         b == 0.0 or b <= _slack(V, top, first, t, doubt, errors, p, i + 1, w, j)
                     ):
-                        winner[i, w] = c
-                        break
-                bent += winner[i, w] < 0
+                        many, one, several = many + 1, c, _joined(several, numbers[c], few)
+                winner[i, w] = one if many == 1 else -several if many > 1 else UNSETTLED
+                bent += many == 0
     return bent
 
 
@@ -83,13 +97,14 @@ def _starting(V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, erro
 
 
 @compiled
-def _overtaken(V: Any, table: Any, i: int, w: int, now: int) -> Any:
+def _overtaken(V: Any, table: Any, errors: Any, i: int, w: int, now: int) -> Any:
     """Who overtakes the largest entry next, and at which share of the segment; -1 where nobody does."""
     a, b = V[i, table[w, now]], V[i + 1, table[w, now]]
     after, share, most = -1, 2.0, -np.inf
     for c in range(table.shape[1]):
         j = table[w, c]
-        if j < 0 or V[i + 1, j] <= b:
+        # a line that rounding alone holds above this one is the same line
+        if j < 0 or V[i + 1, j] - b <= errors[j] + errors[table[w, now]]:
             continue
         behind, ahead = a - V[i, j], V[i + 1, j] - b
         s = max(behind, 0.0) / (max(behind, 0.0) + ahead)
@@ -99,7 +114,24 @@ def _overtaken(V: Any, table: Any, i: int, w: int, now: int) -> Any:
 
 
 @compiled
-def envelopes(V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, errors: Any, winner: Any, bent: int) -> Any:
+def _alike(V: Any, table: Any, errors: Any, numbers: Any, few: bool, i: int, w: int, now: int) -> int:
+    """An entry, or minus the number of the set of those that are the same line on this segment."""
+    many, several, k = 0, 0, table[w, now]
+    for c in range(table.shape[1]):
+        j = table[w, c]
+        if j < 0:
+            continue
+        same = 2.0 * (errors[j] + errors[k])
+        if abs(V[i, j] - V[i, k]) <= same and abs(V[i + 1, j] - V[i + 1, k]) <= same:
+            many, several = many + 1, _joined(several, numbers[c], few)
+    return now if many == 1 else -several
+
+
+@compiled
+def envelopes(
+    V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, errors: Any, winner: Any, numbers: Any, few: bool,
+    bent: int,
+) -> Any:  # fmt: skip
     """Follow the upper envelope of the windows that no single entry wins.
 
     ``winner`` gets who is largest at the beginning of a segment. Returns the changes in order of segments: segment, share,
@@ -112,23 +144,24 @@ def envelopes(V: Any, table: Any, top: Any, first: Any, t: Any, doubt: Any, erro
     for p in range(len(first) - 1):
         for i in range(first[p], first[p + 1] - 1):
             for w in range(len(table)):
-                if winner[i, w] >= 0:
+                if winner[i, w] != UNSETTLED:
                     continue
                 now = _starting(V, table, top, first, t, doubt, errors, p, i, w)
-                winner[i, w] = now
+                winner[i, w] = _alike(V, table, errors, numbers, few, i, w, now)
                 at = 0.0
                 for _ in range(table.shape[1] - 1):
                     j = table[w, now]
                     # at the end of the segment it is as large as any
                     if top[i + 1, w] - V[i + 1, j] <= _slack(V, top, first, t, doubt, errors, p, i + 1, w, j):
                         break
-                    then, s = _overtaken(V, table, i, w, now)
+                    then, s = _overtaken(V, table, errors, i, w, now)
                     if then < 0:
                         break
                     at = max(at, s)
                     k = table[w, then]
                     apart = abs(V[i, j] - V[i, k]) + abs(V[i + 1, j] - V[i + 1, k])
-                    segment[n], share[n], window[n], after[n] = i, at, w, then
+                    segment[n], share[n], window[n] = i, at, w
+                    after[n] = _alike(V, table, errors, numbers, few, i, w, then)
                     slack[n] = 2.0 * (errors[j] + errors[k]) / apart + EPS
                     n, now = n + 1, then
     return segment[:n], share[:n], slack[:n], window[:n], after[:n]

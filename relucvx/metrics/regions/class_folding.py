@@ -14,7 +14,7 @@ from relucvx.interrupts import interruptible
 from relucvx.later import later
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folding import walk_folding
-from relucvx.metrics.regions.lines import each_line
+from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_numpy
@@ -257,10 +257,10 @@ def _all_chi(
     everything, n = np.concatenate(points), int(sizes.sum())
     chi = np.full((n, n), np.nan)
     first, second = np.triu_indices(n, 1)
-    step = max(1, BLOCK // max(1, everything[0].size))
+    step, network = max(1, BLOCK // max(1, everything[0].size)), opened(module, like=everything)
     for begin in range(0, len(first), step):
         i, j = first[begin : begin + step], second[begin : begin + step]
-        lines, _ = each_line(module, everything[i], everything[j], layers, neurons)
+        lines, _ = each_line(network, everything[i], everything[j], layers, neurons)
         # the codes of one path at a time: those of a thousand through a convolutional network fill the memory
         for a, b, line in zip(i, j, lines, strict=True):
             chi[a, b] = walk_folding(line.codes, symmetric).chi

@@ -107,6 +107,7 @@ def folding(
     neurons: Any = None,
     arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
+    route: Literal["auto", "compiled", "running"] = "auto",
 ) -> Any:
     """Space folding of a network along the segment from start to end, or along each of a batch of segments.
 
@@ -123,6 +124,8 @@ def folding(
     arithmetic : {"float", "rational"}
         As in :func:`relucvx.metrics.line_regions`; sampled walks use floats.
     input_shape : int or sequence of int, optional
+        As in :func:`relucvx.metrics.line_regions`.
+    route : {"auto", "compiled", "running"}
         As in :func:`relucvx.metrics.line_regions`.
 
     Returns
@@ -148,7 +151,7 @@ def folding(
     """
     if is_word(method, ("exact",)):
         # one line at a time: a thousand have some hundred megabytes of codes
-        lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape)
+        lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape, route)
         exact = (walk_folding(line.codes, symmetric) for line in lines)
         return next(exact) if single else tuple(exact)
     if not is_word(method, ("sampled",)):

@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.folding import SpaceFolding, walk_folding
-from relucvx.metrics.regions.lines import each_line
+from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
@@ -137,7 +137,8 @@ def largest_folding(
         as_flat_matrix(first, "start")
         if len(first) < 2:
             raise InvalidInputError(explain("a data set with two rows at least, or the corners of a box", "one row"))
-        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), module, options, symmetric, n_segments)
+        network = opened(module, like=first)
+        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), network, options, symmetric, n_segments)
         return _among_rows(trace, first, generator)
     second = as_numpy(end)
     if first.shape != second.shape:
@@ -145,10 +146,10 @@ def largest_folding(
             explain("two corners of a box, of one shape", f"shapes {first.shape} and {second.shape}")
         )
     corners = as_matrix(np.stack([first.ravel(), second.ravel()]), "the corners")
-    shape = first.shape
+    shape, network = first.shape, opened(module, like=first)
     trace = _Trace(
         lambda ends: (ends[0].reshape(-1, *shape), ends[1].reshape(-1, *shape)),
-        module, options, symmetric, n_segments,
+        network, options, symmetric, n_segments,
     )  # fmt: skip
     return _in_box(trace, corners, generator)
 

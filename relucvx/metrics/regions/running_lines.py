@@ -12,6 +12,7 @@ from relucvx.metrics.regions import _line_kernels as kernels
 from relucvx.metrics.regions import _window_kernels as maxima
 from relucvx.network.running.module import Enough, RunningModule
 from relucvx.network.running.rows import Bends, Indices, Insertion
+from relucvx.network.tournament import code_dtype, entry_numbers
 from relucvx.types import Array
 
 MEMORY = 150_000_000
@@ -75,7 +76,8 @@ class Curve:
         shape = (len(values), len(table))
         top, winner = np.empty(shape), np.zeros(shape, np.int64)
         maxima.largest(values, table, top)
-        known = (values, table, top, self.first, self.t, self.doubt, errors, winner)
+        numbers, few = entry_numbers(1 + int(np.flatnonzero((table >= 0).any(axis=0)).max(initial=0)))
+        known = (values, table, top, self.first, self.t, self.doubt, errors, winner, numbers, few)
         bent = maxima.whole(*known)
         segment, share, slack, window, after = maxima.envelopes(*known, bent)
         order = np.lexsort((share, segment))
@@ -83,7 +85,7 @@ class Curve:
         placed = kernels.place(self.first, self.t, self.doubt, at, where, doubt)
         codes = np.empty((len(placed[0]), len(table)), np.int64)
         maxima.places(winner, self.first, at, start, order, window, after, codes)
-        return self._refined(placed, where, codes.astype(_kind(table.shape[1])), np.zeros(len(table)))
+        return self._refined(placed, where, codes.astype(code_dtype(len(numbers))), np.zeros(len(table)))
 
     def _refined(self, placed: Any, share: Array, codes: Any, moved: Array) -> Bends:
         self.t, self.doubt, self.first, parent = placed
@@ -115,12 +117,7 @@ def _counted(codes: Any, pieces: int) -> Any:
     """How many of its thresholds each neuron is above."""
     if pieces == 1:
         return codes
-    return codes.reshape(len(codes), pieces, -1).sum(axis=1, dtype=np.uint8)
-
-
-def _kind(pieces: int) -> Any:
-    """The smallest integers that name so many pieces."""
-    return bool if pieces <= 2 else np.min_scalar_type(pieces - 1)
+    return codes.reshape(len(codes), pieces, -1).sum(axis=1, dtype=np.int8)
 
 
 def running_lines(
@@ -130,7 +127,7 @@ def running_lines(
 
     A segment goes through the module in pieces, so that the values of a piece need not more than ``MEMORY`` bytes.
     """
-    kind = _kind(max([network.pieces[c] for c in columns], default=2))
+    kind = np.result_type(bool, *(network.dtypes[c] for c in columns))
     limit = max(FEWEST, MEMORY // network.row_bytes)
     length = 1.0
     for start, end in zip(starts, ends, strict=True):

@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.regions.folding import walk_folding
-from relucvx.metrics.regions.lines import each_line
+from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.regions.planes import spans
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import slice_regions
@@ -180,12 +180,14 @@ class RegionTracker:
         found: dict[str, Any] = {"step": self._calls, **{name: _plain(value) for name, value in values.items()}}
         like = next(points[0] for points in (self.polygons, self.segments) if points is not None)
         with evaluating(self.module):
-            network = read_layers(self.module, self.input_shape, like=like)  # once for all slices and segments
+            # once for all slices, and once for all segments
+            read = None if self.polygons is None else read_layers(self.module, self.input_shape, like=like)
+            walked = opened(self.module, self.input_shape, like) if read is None else read
         if self.polygons is not None:
             # a slice holds the codes and corners of all its regions, and goes before the next one is made
-            found |= slice_means(slice_regions(network, polygon, layers=self.layers) for polygon in self.polygons)
+            found |= slice_means(slice_regions(read, polygon, layers=self.layers) for polygon in self.polygons)
         if self.segments is not None:
-            found |= line_means(network, self.segments, self.layers)
+            found |= line_means(walked, self.segments, self.layers)
         found["seconds"] = time.perf_counter() - began
         self._history.append(found)
         return dict(found)

@@ -20,6 +20,7 @@ from relucvx.network.running.operations import Unfollowed
 from relucvx.network.running.rows import Batch, Bends, Geometry, Indices
 from relucvx.network.torch_graph import first_layer
 from relucvx.network.torch_modules import layer_by_layer, unwrapped
+from relucvx.network.tournament import code_dtype
 from relucvx.types import Array
 from relucvx.validation import as_count
 
@@ -34,20 +35,20 @@ class Point:
 
     rows: int = 1
     widths: list[int] = field(default_factory=list)
-    pieces: list[int] = field(default_factory=list)
+    dtypes: list[Any] = field(default_factory=list)
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
         """As :meth:`Geometry.walls`."""
-        return self._met(values.shape[1] // pieces, pieces + 1, values.shape[1])
+        return self._met(values.shape[1] // pieces, np.dtype(bool if pieces == 1 else np.int8), values.shape[1])
 
     def winners(self, values: Array, errors: Array, table: Indices) -> Bends:
         """As :meth:`Geometry.winners`."""
-        return self._met(len(table), table.shape[1], len(table))
+        return self._met(len(table), code_dtype(table.shape[1]), len(table))
 
-    def _met(self, n: int, pieces: int, columns: int) -> Bends:
+    def _met(self, n: int, dtype: Any, columns: int) -> Bends:
         self.widths.append(n)
-        self.pieces.append(pieces)
-        return Bends([], np.zeros(n, int), np.full(n, pieces - 1), np.zeros(columns))
+        self.dtypes.append(dtype)
+        return Bends([], np.zeros(n, int), np.full(n, columns // max(n, 1)), np.zeros(columns))
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class RunningModule:
         Shape of one input.
     widths : tuple of int
         How many columns each kink has, in the order in which the forward pass meets them.
-    pieces : tuple of int
-        How many pieces (or candidates for the largest) a column of each kink has at most.
+    dtypes : tuple of numpy dtypes
+        Type of the codes of each kink: bool for two pieces, else whole numbers.
     row_bytes : int
         Memory of the values that are needed at a time, for each point.
 
@@ -75,7 +76,7 @@ class RunningModule:
     module: Any
     input_shape: tuple[int, ...]
     widths: tuple[int, ...]
-    pieces: tuple[int, ...]
+    dtypes: tuple[Any, ...]
     row_bytes: int
 
     @classmethod
@@ -100,7 +101,7 @@ class RunningModule:
             except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
                 failures.append(f"{shape}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
                 continue
-            return cls(ours, shape, tuple(point.widths), tuple(point.pieces), 8 * peak)
+            return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * peak)
         raise InvalidInputError(
             explain(
                 "the shape of one input, with which the module can be called on a batch of one",

@@ -6,7 +6,10 @@ import torch
 from metrics.regions.architectures import CASES, QUICK, made
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from relucvx.metrics import line_regions
+from relucvx.datasets import sawtooth
+from relucvx.errors import InvalidInputError
+from relucvx.metrics import RegionTracker, class_folding, folding, largest_folding, line_regions
+from relucvx.metrics.regions.folding import walk_folding
 
 
 def above(x, bound):
@@ -114,3 +117,145 @@ def test_codes_are_those_of_every_kink_on_dense_points(name):
         assert assert_pieces(line, module, at, (np.arange(n) + 0.5) / n) > n // 2
         assert_linear(line, module, at)
     assert (line.n_regions > 3) == (name != "no bend")
+
+
+def both(module, shape, seed, exact=False, **options):
+    """The segment by running, and as matrices; None where these cannot be made."""
+    start, end = options.pop("ends", None) or segment(shape, seed)[:2]
+    ran = line_regions(module, start, end, route="running", input_shape=shape, **options)
+    try:
+        read = line_regions(
+            module,
+            start,
+            end,
+            route="compiled",
+            input_shape=shape,
+            arithmetic="rational" if exact else "float",
+            **options,
+        )
+    except InvalidInputError:
+        return ran, None
+    return ran, read
+
+
+def assert_same_regions(ran, read):
+    assert ran.n_regions == read.n_regions
+    np.testing.assert_allclose(ran.breakpoints, read.breakpoints, rtol=0, atol=1e-10)
+    # equal codes stand for equal codes, whatever they are called
+    _, names = np.unique(ran.codes, axis=0, return_inverse=True)
+    _, others = np.unique(read.codes, axis=0, return_inverse=True)
+    assert (
+        len(set(zip(names.ravel().tolist(), others.ravel().tolist(), strict=True)))
+        == names.max() + 1
+        == others.max() + 1
+    )
+    if ran.codes.shape == read.codes.shape and ran.codes.dtype == read.codes.dtype:
+        np.testing.assert_array_equal(ran.layer, read.layer)
+
+
+@pytest.mark.slow
+def test_both_routes_find_the_same_regions():
+    compared = 0
+    for name in CASES:
+        module, shape = made(name)
+        for seed in range(3):
+            ran, read = both(module, shape, seed)
+            if read is not None:
+                assert_same_regions(ran, read)
+                compared += 1
+    assert compared > 100
+
+
+def test_both_routes_agree_where_windows_tie():
+    """Behind a ReLU most entries of a window are zero together."""
+    module, shape = made("MaxPool2d behind ReLU")
+    ran, read = both(module, shape, 0)
+    assert_same_regions(ran, read)
+    np.testing.assert_array_equal(ran.codes, read.codes)
+    assert (ran.codes < 0).any()
+
+
+WHOLE = ("ReLU", "abs", "Conv2d", "MaxPool2d", "MaxPool2d behind ReLU", "residual")
+
+
+def whole(name, seed):
+    """A case with small whole numbers as weights, so that ties and walls through corners are common, and two points."""
+    module, shape = made(name)
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.from_numpy(rng.integers(-1, 2, parameter.shape)))
+    return module, shape, tuple(rng.integers(-2, 3, (2, *shape)).astype(float))
+
+
+@pytest.mark.parametrize("name", WHOLE[3:4] + tuple(pytest.param(n, marks=pytest.mark.slow) for n in WHOLE))
+def test_whole_numbers_give_what_rationals_give(name):
+    for seed in range(3):
+        module, shape, ends = whole(name, seed)
+        if (ends[0] == ends[1]).all():
+            continue
+        ran, exact = both(module, shape, seed, exact=True, ends=ends)
+        assert exact.exact_breakpoints is not None
+        np.testing.assert_array_equal(ran.codes, exact.codes)
+        np.testing.assert_allclose(ran.breakpoints, exact.breakpoints, rtol=0, atol=1e-12)
+
+
+def test_pieces_of_a_segment_make_the_whole_of_it(monkeypatch):
+    module, shape = made("inception")
+    start, end, _ = segment(shape)
+    line = line_regions(module, start, end)
+    monkeypatch.setattr("relucvx.metrics.regions.running_lines.MEMORY", 0)
+    monkeypatch.setattr("relucvx.metrics.regions.running_lines.FEWEST", 20)
+    cut = line_regions(module, start, end)
+    np.testing.assert_array_equal(line.codes, cut.codes)
+    np.testing.assert_allclose(line.breakpoints, cut.breakpoints, rtol=0, atol=1e-12)
+    assert line.n_regions > 100
+
+
+def test_layers_and_neurons_are_chosen_as_ever():
+    module, shape = made("inception")
+    start, end, _ = segment(shape)
+    line = line_regions(module, start, end)
+    for layers in ([0], [1, 2], -1):
+        part = line_regions(module, start, end, layers)
+        columns = line.codes[:, np.isin(line.layer, np.arange(4)[layers])]
+        changes = np.flatnonzero((columns[1:] != columns[:-1]).any(axis=1))
+        np.testing.assert_array_equal(part.codes, columns[np.concatenate([[0], changes + 1])])
+        np.testing.assert_allclose(part.breakpoints, line.breakpoints[changes], rtol=0, atol=1e-12)
+    few = line_regions(module, start, end, [1], neurons={1: [3, 5]})
+    assert few.neuron.tolist() == [3, 5]
+    with pytest.raises(InvalidInputError, match="layers among the"):
+        line_regions(module, start, end, [9])
+
+
+def test_batches_folding_and_the_ways_to_ask():
+    module, shape = made("residual blocks")
+    starts = np.random.default_rng(0).standard_normal((3, *shape))
+    lines = line_regions(module, starts, starts[0] + 1.0, route="running")
+    for line, start in zip(lines, starts, strict=True):
+        alone = line_regions(module, start, starts[0] + 1.0, route="running")
+        np.testing.assert_array_equal(line.codes, alone.codes)
+        chi = folding(module, start, starts[0] + 1.0, route="running").chi
+        assert chi == walk_folding(line.codes).chi
+        assert line.to_frame().shape == (line.n_regions, 4)
+        assert line.plot() is not None
+    same = line_regions(module, starts[1], starts[1], route="running")
+    assert same.n_regions == 1
+    for change in ({"route": "walking"}, {"route": "running", "arithmetic": "rational"}):
+        with pytest.raises(InvalidInputError, match="route"):
+            line_regions(module, starts[0], starts[1], **change)
+    with pytest.raises(InvalidInputError, match="a torch module to run"):
+        line_regions(sawtooth(2), [0.0], [1.0], route="running")
+
+
+def test_data_sets_go_through_modules_that_only_run():
+    module, shape = made("maximum across ages")
+    X = np.random.default_rng(0).standard_normal((6, *shape))
+    table = class_folding(module, X, [0, 0, 0, 1, 1, 1], rng=0)
+    assert table.overall.n_paths == 18
+    best = largest_folding(module, X)
+    assert best.chi == max(folding(module, a, b).chi for a in X for b in X if not (a == b).all())
+    tracker = RegionTracker(module, segments=X.reshape(3, 2, *shape), mode="lines")
+    assert tracker.record()["line_regions"] == np.mean(
+        [line_regions(module, a, b).n_regions for a, b in tracker.segments]
+    )
