@@ -9,9 +9,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from relucvx._refinement import BandProgress, Refinement
-from relucvx._strengths import MOST_SECONDS
+from relucvx._strengths import scale_of
 from relucvx.band import BetaBand
-from relucvx.certificate import beta_max_interval
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.executors import as_executor, using_executor
@@ -124,7 +123,7 @@ def _interval(
     # checked before beta_max is computed, which takes time
     low = None if lo is None else as_strength(lo, "lo > 0, as a strength: share * relucvx.beta_max(X, Y)[1]")
     if hi is None:
-        top = beta_max_interval(problem, time_limit=deadline.within(MOST_SECONDS))[1]
+        top = scale_of(problem, deadline).top
         # where nothing can be learnt p* is the same everywhere, and any interval shows it
         hi = top if top > 0.0 else 1.0
     high = as_strength(hi, "hi > 0, as a strength: relucvx.beta_max(X, Y)[1]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from relucvx._api import solve_posed
 from relucvx._many import POLL, call
 from relucvx.certificate import beta_max_interval
+from relucvx.deadline import Deadline
 from relucvx.errors import ClusterError, RelucvxError
 from relucvx.executors import Batch, Lost, as_executor, using_executor
 from relucvx.interrupts import carrying, hurried, listening
 from relucvx.oracle.clock import clock
+from relucvx.oracle.null_pull import searched_beta_max
 from relucvx.path import BetaPath
 from relucvx.program.posing import ProblemOptions, as_problem
 from relucvx.program.problem import Problem
@@ -32,8 +35,51 @@ from relucvx.validation import as_count, as_strengths
 
 log = logging.getLogger(__name__)
 
-MOST_SECONDS = 60.0
-"""Seconds for the beta_max that a path begins at, where there is no limit."""
+EASY_COLUMNS, EASY_ENTRIES = 8, 100_000
+"""Penalised columns, and entries of the data, up to which beta_max is certified in a second of an idle machine."""
+
+MOST_SECONDS, LOOK_SECONDS = 60.0, 1.0
+"""Seconds that it may take there, on a busy one; and elsewhere, where the interval is something to show."""
+
+CLOSED = 1e-6
+"""Relative width of an interval that is as good as a number."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What strengths are shares of.
+
+    Attributes
+    ----------
+    lower, upper : float
+        The certified interval of beta_max, as wide as time left it.
+    one : float
+        The strength that shares are of: the interval's lower end where that is closed, else what a search finds, never a
+        number that says how busy the machine was.
+    top : float
+        Where a path begins: from there on no neuron pays, or none that a search finds.
+
+    Notes
+    -----
+    Status: certified numerically (the interval); heuristic (``one`` and ``top`` where it is not closed). Source: [relucvx]
+    """
+
+    lower: float
+    upper: float
+    one: float
+    top: float
+
+
+def scale_of(problem: Problem, deadline: Deadline | None = None) -> Scale:
+    """The scale of a problem's strengths, which is the same on every machine; its own strength plays no part."""
+    easy = problem.penalized <= EASY_COLUMNS and problem.X.size <= EASY_ENTRIES
+    seconds = MOST_SECONDS if easy else LOOK_SECONDS
+    lo, hi = beta_max_interval(problem, time_limit=clock(deadline).within(seconds))
+    if hi - lo <= CLOSED * hi:
+        return Scale(lo, hi, lo, hi)
+    found = searched_beta_max(problem)
+    one = min(max(found, lo), hi)
+    return Scale(lo, hi, one, one)
 
 
 def beta_max(
@@ -146,7 +192,7 @@ def _solved(
     base, elsewhere = _of_any_strength(X, Y, options), as_executor(executor)
     if isinstance(betas, (int, np.integer)) and not isinstance(betas, bool):
         with using_jobs(n_jobs), using_executor(elsewhere), listening():
-            top = beta_max_interval(base, time_limit=clock(time_limit).within(MOST_SECONDS))[1]
+            top = scale_of(base, clock(time_limit)).top
         # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:

@@ -36,7 +36,7 @@ def show_band(
     as_json: bool,
 ) -> None:
     """Compute, print and save a band from a share of beta_max up to it; leaves by the exit code."""
-    top = task.beta if task.range is None else task.range[1]
+    top = task.beta if task.top is None else task.top
     lo = top * validation.as_fraction(smallest, "--smallest")
     tol = validation.as_fraction(width, "--band")
     if out is not None and out.is_dir():

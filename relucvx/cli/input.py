@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relucvx.program import Problem
     from relucvx.solution import Solution
 
-certificates = later("relucvx.certificate")
+of_strengths = later("relucvx._strengths")
 lookup = later("relucvx.datasets.lookup")
 losses = later("relucvx.losses")
 np = later("numpy")
@@ -30,9 +30,6 @@ EXAMPLE = ("iris", "versicolor", "all")
 
 FRACTION = 0.02
 """Strength used when none is given, as a share of beta_max."""
-
-BETA_MAX_SECONDS = 1.0
-"""Time for one bound on beta_max: in few dimensions it is exact in milliseconds, in many it only sets the scale."""
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
 """Files that run code when they are opened."""
@@ -125,6 +122,7 @@ class Task:
     options: dict[str, Any]
     beta: float
     range: tuple[float, float] | None = None
+    top: float | None = None
     targets: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
 
@@ -162,7 +160,7 @@ class Task:
 def pose(
     source: Source, options: dict[str, Any], beta: float | None, fraction: float | None, least: float | None = None
 ) -> Task:
-    """Fix the strength: as given, or as a share of the lower end of beta_max (the upper, if none is found in time).
+    """Fix the strength: as given, or as a share of beta_max, which is the same number on every machine.
 
     ``least`` is the smallest strength that the command will come to, where that is another.
     """
@@ -174,10 +172,12 @@ def pose(
     options |= {} if found.preparation is None else {"preparation": found.preparation}
     problem = rx.make_problem(found.X, found.Y, 1.0 if beta is None else beta, **options)
     # asked for in any case: a strength means something only beside beta_max
-    lo, hi = certificates.beta_max_interval(problem, time_limit=BETA_MAX_SECONDS)
+    unit = of_strengths.scale_of(problem)
+    lo, hi = unit.lower, unit.upper
+    known: Any = (lo, hi), unit.top, found.target_names, found.feature_names
     if beta is not None:
-        say_scale(problem, beta, lo, hi)
-        return Task(name, found.X, found.Y, options, beta, (lo, hi), found.target_names, found.feature_names)
+        say_scale(problem, beta, unit.one, hi)
+        return Task(name, found.X, found.Y, options, beta, *known)
     share = validation.as_positive(
         FRACTION if fraction is None else fraction, "--beta-fraction", fix="--beta-fraction 0.02"
     )
@@ -185,8 +185,8 @@ def pose(
         raise InvalidInputError(
             explain("targets that neurons help to fit", f"beta_max in [{lo:g}, {hi:g}]", "constant targets", "--beta 1")
         )
-    say_scale(problem, share * (lo or hi) if least is None else least, lo, hi)
-    return Task(name, found.X, found.Y, options, share * (lo or hi), (lo, hi), found.target_names, found.feature_names)
+    say_scale(problem, share * unit.one if least is None else least, unit.one, hi)
+    return Task(name, found.X, found.Y, options, share * unit.one, *known)
 
 
 def say_scale(problem: Problem, beta: float, lo: float, hi: float) -> None:
@@ -203,9 +203,9 @@ def say_scale(problem: Problem, beta: float, lo: float, hi: float) -> None:
 
 
 def strengths(task: Task, count: int, smallest: float) -> list[float]:
-    """So many strengths from the upper end of beta_max down to a share of it, equally spaced in the logarithm."""
+    """So many strengths from beta_max down to a share of it, equally spaced in the logarithm."""
 
-    top = task.beta if task.range is None else task.range[1]
+    top = task.beta if task.top is None else task.top
     last = top * validation.as_positive(smallest, "--smallest", fix="--smallest 0.01")
     return [float(b) for b in np.geomspace(top, last, count)]
 

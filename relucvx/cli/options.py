@@ -57,9 +57,7 @@ Standardize = Annotated[
 Samples = Annotated[int | None, typer.Option(min=1, help="use so many rows, evenly spaced")]
 Seed = Annotated[int, typer.Option(min=0, help="random seed; certified results do not depend on it")]
 Beta = Annotated[float | None, typer.Option(help="weight decay, for a loss summed over samples")]
-Fraction = Annotated[
-    float | None, typer.Option(help=f"beta as a share of the certified beta_max  [default: {FRACTION}]")
-]
+Fraction = Annotated[float | None, typer.Option(help=f"beta as a share of beta_max  [default: {FRACTION}]")]
 LossName = Annotated[
     str | None, typer.Option("--loss", help="squared, cross_entropy, logistic, hinge, …  [default: squared]")
 ]

@@ -19,11 +19,12 @@ from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
 from relucvx.estimators.multiset import as_multiset
-from relucvx.estimators.strength import as_beta, searched_beta_max
+from relucvx.estimators.strength import as_beta
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.clock import clock
+from relucvx.oracle.null_pull import searched_beta_max
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution

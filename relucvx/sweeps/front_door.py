@@ -65,7 +65,8 @@ def sweep(
         the names in the table, and a value may be a dict ``{"name": "iris", "one_vs_rest": "virginica"}`` with options.
         Classes are coded as each loss takes them.
     beta_fraction : float or list
-        Strengths as shares of beta_max (the certified lower end), computed once for each data set, loss, bias and activation.
+        Strengths as shares of beta_max (certified, or where that takes long what a search finds, which depends on the data
+        alone), computed once for each data set, loss, bias and activation.
     beta : float or list
         Strengths as they are, in place of shares.
     loss, bias, activation

@@ -71,9 +71,9 @@ class Store:
         self.computed += 1
 
     def beta(self, base: str) -> float:
-        """The strength whose shares a problem's cells are: the lower end of beta_max, else the upper; NaN if not known."""
+        """The strength whose shares a problem's cells are; NaN if not known. Old records have the ends of beta_max alone."""
         scale = self.scales.get(base)
-        return math.nan if scale is None else float(scale["lo"] or scale["hi"] or math.nan)
+        return math.nan if scale is None else float(scale.get("one") or scale["lo"] or scale["hi"] or math.nan)
 
     def solved(self, key: str, limit: float | None) -> bool:
         """Whether an optimum is there, and more time than it had is not to be given."""

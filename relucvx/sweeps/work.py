@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from relucvx._api import solve
-from relucvx._strengths import beta_max
+from relucvx._strengths import scale_of
 from relucvx.errors import RelucvxError
 from relucvx.later import later
 from relucvx.program.objective import objectives_from_above
@@ -15,9 +15,6 @@ from relucvx.program.problem import Problem
 from relucvx.threads import BLAS
 
 training = later("relucvx.training")
-
-SCALE_SECONDS = 60.0
-"""Seconds for one beta_max. They are the same in every sweep: shares of what another limit finds would be other strengths."""
 
 
 def work(function: Callable[..., dict[str, Any]], problem: Problem, given: dict[str, Any]) -> dict[str, Any]:
@@ -35,9 +32,9 @@ def work(function: Callable[..., dict[str, Any]], problem: Problem, given: dict[
 
 
 def scale(problem: Problem) -> dict[str, Any]:
-    """Certified ends of beta_max."""
-    lo, hi = beta_max(problem, time_limit=SCALE_SECONDS)
-    return {"lo": float(lo), "hi": float(hi)}
+    """Certified ends of beta_max, and the strength that shares are of."""
+    found = scale_of(problem)
+    return {"lo": found.lower, "hi": found.upper, "one": found.one}
 
 
 def optimum(problem: Problem, tol: float, limit: float | None) -> dict[str, Any]:

@@ -373,3 +373,15 @@ def test_beta_max_of_the_hinge_is_proportional_to_the_weights(scale):
         assert low <= hi * scale * (1 + 1e-9)
         assert lo * scale <= high * (1 + 1e-9)
         assert high == pytest.approx(hi * scale, rel=1e-6)
+
+
+def test_a_dual_point_that_is_given_only_helps():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    sol = rx.solve(X, y, beta=0.5)
+    alone = rx.certify(sol.network, X, y, beta=0.5)
+    assert alone.rel_gap < 1e-4
+    # one of a search that was cut short, and one that proves nothing
+    for poor in (sol.dual + 0.5 * np.abs(sol.dual).max() * rng.standard_normal(sol.dual.shape), -sol.dual):
+        assert rx.certify(sol.network, X, y, beta=0.5, dual=poor).lower >= alone.lower * (1 - 1e-12)
+    assert rx.certify(sol.network, X, y, beta=0.5, dual=sol.dual).lower >= alone.lower * (1 - 1e-12)
