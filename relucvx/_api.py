@@ -95,7 +95,7 @@ def solve(
         "auto" is the active set; "conic" hands all patterns to CVXPY, the reference for small problems.
     backend : {"CLARABEL", "SCS", "MOSEK"}, optional
         Of ``solver="conic"``, which takes CLARABEL by itself. MOSEK needs its package and a licence.
-    start : Solution, TwoLayerReLU or torch module, optional
+    start : Solution, TwoLayerReLU, torch module or fitted MLP of scikit-learn, optional
         Warm start; a saved Solution resumes.
     callback : callable, optional
         Receives a ``Progress`` after each step; returning True stops with the best certified result so far.

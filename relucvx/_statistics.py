@@ -38,6 +38,9 @@ STATISTICS: tuple[Statistic, ...] = (
     "nc1_quotient", "nc1", "parallelism", "distance", "outside", "participation_ratio",
 )  # fmt: skip
 
+NEAR = 1e-2
+"""Share of a statistic's size within which networks come near the ends of its range."""
+
 CLOSE = 1e-3
 """Where the ranges of numerator and denominator leave a quotient this share of its value, it is not bounded by itself."""
 
@@ -88,6 +91,12 @@ class StatisticRange(Result):
     def attained(self) -> tuple[float, float]:
         """The smallest and the largest value of networks that were found."""
         return self.attained_lower, self.attained_upper
+
+    @property
+    def tight(self) -> bool:
+        """Whether networks come near both ends, to a hundredth of their size; if not, time ran out, as a rule."""
+        size = max(abs(self.attained_lower), abs(self.attained_upper))
+        return bool(max(self.attained_lower - self.lower, self.upper - self.attained_upper) <= NEAR * size)
 
     @property
     def statement(self) -> str:

@@ -56,6 +56,32 @@ def class_column(table: Table, k: int, classes: bool | None) -> list[str] | None
     return words
 
 
+def factor_column(table: Table, k: int, classes: bool | None) -> tuple[Array, str] | None:
+    """Signs (n,) of a column of two texts that is one of several targets, and what they stand for; None where it holds numbers.
+
+    Raises
+    ------
+    DataFileError
+        For texts that are not two, and as :func:`class_column`.
+    """
+    column = table.columns[k]
+    texts = isinstance(column, list) or column.dtype.kind in "UOb"
+    words = class_column(table, k, classes) if texts else None
+    if words is None or (classes is None and all(is_numeric(word) for word in words)):
+        return None
+    names, labels = sorted_classes(words)
+    if len(names) != 2:
+        raise DataFileError(
+            explain(
+                f"two texts in every column of several targets in {table.path}",
+                f"{len(names)} ({', '.join(names[:SHOWN])}) in column {table.label(k)}",
+                "a condition of several factors",
+                "that column alone as the target, or the columns of its factors",
+            )
+        )
+    return 2.0 * labels - 1.0, f"column {table.label(k)}: {names[0]} is -1, {names[1]} is +1"
+
+
 def _too_many(table: Table, k: int) -> NoReturn:
     raise DataFileError(
         explain(

@@ -15,7 +15,7 @@ import numpy as np
 from relucvx.conversion import as_path
 from relucvx.datasets.arrays import array_of, from_archive, from_npy, is_array_file, matrix_of
 from relucvx.datasets.cells import numbers
-from relucvx.datasets.classes import class_column, coded, counted, sorted_classes
+from relucvx.datasets.classes import class_column, coded, counted, factor_column, sorted_classes
 from relucvx.datasets.columns import Columns, Table, indices
 from relucvx.datasets.dataset import Dataset, suggest_beta
 from relucvx.datasets.formats.hdf5 import held_in_hdf5
@@ -105,8 +105,8 @@ def read_table(
     encoding : str, optional
         Of text; default UTF-8, or what its byte order mark says.
     classes : bool, optional
-        Whether the target holds classes. Default: where most of its cells are no numbers, or where it has at most 20
-        different whole numbers of size up to 100, each twice on average.
+        Whether the target holds classes; of several targets a column of two texts becomes signs. Default: where most of its
+        cells are no numbers, or where it has at most 20 different whole numbers of size up to 100, each twice on average.
     one_vs_rest : int or str, optional
         Class, by name or index in sorted order: Y is +1 on it and -1 elsewhere.
     one_hot : bool, optional
@@ -286,6 +286,9 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
     """
     inputs, chosen = _chosen(table, wanted, held)
     words = class_column(table, chosen[0], wanted.classes) if len(chosen) == 1 else None
+    signs = {k: factor_column(table, k, wanted.classes) for k in chosen} if len(chosen) > 1 else {}
+    coded_as = {k: found for k, found in signs.items() if found is not None}
+    table = replace(table, columns=[coded_as[k][0] if k in coded_as else c for k, c in enumerate(table.columns)])
     values, said = numbers(table, inputs if words else [*inputs, *chosen], wanted.decimal)
     X = values[:, : len(inputs)]
     columns = Preparation(
@@ -295,7 +298,7 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
         positions=tuple(inputs),
         width=table.width,
     )
-    said = table.said + said
+    said = table.said + said + tuple(text for _, text in coded_as.values())
     labels = None
     if words:
         classes, labels = sorted_classes(words)

@@ -174,9 +174,8 @@ class ConvexReLU(BaseEstimator):
             return
         status = self.solution_.status
         warnings.warn(
-            f"certified to a relative gap of {self.gap_:.2g}, above tol={self.tol:g} ({status.name}: {status.help}); the "
-            "network is valid and the gap says how much of the objective could be saved at most. Try a larger time_limit, "
-            f"a larger beta (now {self.beta_:.3g}, {self.beta_ / (self.beta_max_ or 1.0):.2g} of beta_max), or a larger tol",
+            f"relative gap {self.gap_:.2g} above tol={self.tol:g} ({status.name}): a valid network, not proven to be the best; "
+            f"try a larger time_limit, beta (now {self.beta_ / (self.beta_max_ or 1.0):.2g} of beta_max) or tol",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from relucvx import records
 from relucvx.conversion import as_path
-from relucvx.errors import DataFileError, explain
+from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.records import number
 from relucvx.types import Array
 
@@ -18,6 +18,9 @@ FORMAT = 1
 
 RANGES = {"least": -np.inf, "most": np.inf}
 """Ends of the certified range over all optima, in cells that were asked for one, and what a missing one means there."""
+
+TIGHT = "tight"
+"""Whether networks come near both ends of such a range; not in old files."""
 
 NUMBERS = ("value", "objective", "lower", "rel_gap", "beta", "neurons", "seconds")
 """What a cell has a number for."""
@@ -42,7 +45,7 @@ class Store:
             found = {**record, **{name: number(record[name]) for name in NUMBERS}}
             # a file has no infinity: where a range was asked for, what is not there is an end that was not proven
             asked = "interval" in self.head
-            found |= {name: number(record.get(name)) for name in RANGES}
+            found |= {name: number(record.get(name)) for name in (*RANGES, TIGHT)}
             found |= {name: none for name, none in RANGES.items() if asked and np.isnan(found[name])}
         except (KeyError, TypeError, ValueError) as error:
             raise DataFileError(
@@ -63,7 +66,7 @@ class Store:
             name: np.array(
                 [[self.cells.get((float(a), float(b)), {}).get(name, np.nan) for a in columns] for b in rows]
             )
-            for name in (*NUMBERS, *RANGES)
+            for name in (*NUMBERS, *RANGES, TIGHT)
         }
 
 
@@ -71,3 +74,13 @@ def is_head(found: dict[str, Any]) -> bool:
     """Whether a line says what cells are of."""
     keys = {"format", "family", "statistic", "x_name", "y_name", "fixed", "tol"}
     return set(found) - {"interval"} == keys and found["format"] == FORMAT and isinstance(found["fixed"], dict)
+
+
+def plain_parameter(name: str, value: Any) -> Any:
+    """A fixed parameter as JSON has it, so that two calls can be compared."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise InvalidInputError(
+        explain(f"{name} to be a number, text or None", type(value).__name__, "", "a family of your own")
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ from relucvx.interrupts import carrying
 from relucvx.later import later
 from relucvx.records import parsed
 from relucvx.results import whole_lines
-from relucvx.theory.cells import FORMAT, Store, is_head
+from relucvx.theory.cells import FORMAT, Store, is_head, plain_parameter
 from relucvx.theory.families import Member, as_family, as_statistic
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result
@@ -63,6 +63,8 @@ class PhaseDiagram(Result):
         Relative gap that was asked for.
     computed : int
         Cells that this call solved; the others are as stored.
+    tight : ndarray, shape (len(y), len(x))
+        1 where networks come near both ends of the range, 0 where they do not (time ran out, as a rule), NaN unknown.
 
     Notes
     -----
@@ -97,6 +99,7 @@ class PhaseDiagram(Result):
     seconds: Array
     tol: float
     computed: int
+    tight: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def certified(self) -> np.ndarray:
@@ -120,6 +123,7 @@ class PhaseDiagram(Result):
                 self.y_name: float(y),
                 **{name: float(getattr(self, name)[i, j]) for name in names},
                 "certified": bool(self.certified[i, j]),
+                **({"tight": float(self.tight[i, j])} if self.tight.size else {}),
             }
             for i, y in enumerate(self.y)
             for j, x in enumerate(self.x)
@@ -127,6 +131,8 @@ class PhaseDiagram(Result):
 
     def plot(self, ax: Any = None, *, which: str = "values", log: bool = False, cmap: str = "viridis") -> Any:
         """A heat map, the first parameter to the right and the second upwards; cells that are not proven are crossed.
+
+        Of ranges, so are those whose ends no network comes near.
 
         Parameters
         ----------
@@ -158,7 +164,8 @@ class PhaseDiagram(Result):
             limits = (limits[0] - 0.5, limits[1] + 0.5)
         names = [[f"{value:g}" for value in axis] for axis in (self.y[::-1], self.x)]
         ax, _ = figures.heat_map(ax, values, names[0], names[1], label, limits, cmap)
-        open_ = np.argwhere(~self.certified[::-1])
+        bad = ~self.certified | ((self.tight == 0.0) if self.tight.size and which != "values" else False)
+        open_ = np.argwhere(bad[::-1])
         ax.set_aspect("auto")
         ax.plot(open_[:, 1], open_[:, 0], "x", color="tab:red")
         ax.set_xlabel(figures.plain(self.x_name))
@@ -166,10 +173,11 @@ class PhaseDiagram(Result):
         return ax
 
     def __repr__(self) -> str:
-        done = int(np.isfinite(self.objectives).sum())
+        done, loose = int(np.isfinite(self.objectives).sum()), int((self.tight == 0.0).sum())
         return (
             f"PhaseDiagram({self.statistic} of {self.family}, {self.x_name} x {self.y_name}: {done} of {self.values.size} "
-            f"cells, {int(self.certified.sum())} certified to {self.tol:g}, {self.computed} computed now)"
+            f"cells, {int(self.certified.sum())} certified to {self.tol:g}{f', {loose} with loose ranges' if loose else ''}, "
+            f"{self.computed} computed now)"
         )
 
 
@@ -253,7 +261,7 @@ def phase_diagram(
             )
     head = {
         "format": FORMAT, "family": kind, "statistic": label, "x_name": names[0], "y_name": names[1],
-        "fixed": {name: _plain(name, value) for name, value in fixed.items()}, "tol": tol,
+        "fixed": {name: plain_parameter(name, value) for name, value in fixed.items()}, "tol": tol,
     }  # fmt: skip
     if interval is not None:
         head["interval"] = interval
@@ -340,14 +348,15 @@ def _cell(
         raise InvalidInputError(
             explain("a statistic that makes a number of a member and a network", str(error), "", 'statistic="width"')
         ) from error
-    ends = (float("nan"), float("nan"))
+    ends = (float("nan"), float("nan"), float("nan"))
     if interval is not None:
         about = RANGED[statistic[0]]
         given = {} if about is None else {about: getattr(member, about)}
         found = kernel_statistic(sol, cast(Any, statistic[0]), **given, time_limit=interval)
-        ends = (found.lower, found.upper)
+        ends = (found.lower, found.upper, float(found.tight))
     return {
-        "value": value, "least": ends[0], "most": ends[1], "objective": sol.objective, "lower": sol.certificate.lower,
+        "value": value, "least": ends[0], "most": ends[1], "tight": ends[2],
+        "objective": sol.objective, "lower": sol.certificate.lower,
         "rel_gap": float(sol.certificate.rel_gap), "beta": member.problem.beta, "neurons": sol.network.width,
         "seconds": time.perf_counter() - began, "status": sol.status.name, "scope": sol.certificate.scope.name,
     }  # fmt: skip
@@ -361,7 +370,7 @@ def _diagram(store: Store, axes: Any, fixed: dict[str, Any]) -> PhaseDiagram:
         x=np.array(axes[0]), y=np.array(axes[1]), fixed=dict(fixed), values=grids["value"],
         leasts=grids["least"], mosts=grids["most"], objectives=grids["objective"],
         lowers=grids["lower"], rel_gaps=grids["rel_gap"], betas=grids["beta"], neurons=grids["neurons"],
-        seconds=grids["seconds"], tol=head["tol"], computed=store.computed,
+        seconds=grids["seconds"], tol=head["tol"], computed=store.computed, tight=grids["tight"],
     )  # fmt: skip
 
 
@@ -383,13 +392,3 @@ def _axis(given: Any, which: str) -> tuple[str, Array]:
 def _whole(value: float) -> Any:
     """Counts as integers: they come out of files and arrays as floats."""
     return int(value) if value.is_integer() else value
-
-
-def _plain(name: str, value: Any) -> Any:
-    """A fixed parameter as JSON has it, so that two calls can be compared."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise InvalidInputError(
-        explain(f"{name} to be a number, text or None", type(value).__name__, "", "a family of your own")
-    )

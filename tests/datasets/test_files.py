@@ -276,3 +276,16 @@ def test_options_that_say_nothing_about_a_file_are_refused(tmp_path, name, optio
     (option,) = options
     with pytest.raises(InvalidInputError, match=f"{option} for {of}.* alone.*without {option}"):
         read_table(tmp_path / name, **options)
+
+
+def test_two_texts_in_each_of_several_targets_are_signs(tmp_path):
+    file = tmp_path / "factors.csv"
+    file.write_text(
+        "a,b,side,reward,size\n" + "\n".join(f"{k}.5,{k % 3}.25,{'lr'[k % 2]},{'ny'[k // 3 % 2]},{k}" for k in range(8))
+    )
+    found = read_table(file, target=["side", "reward", "size"])
+    assert found.Y[:4].tolist() == [[-1.0, -1.0, 0.0], [1.0, -1.0, 1.0], [-1.0, -1.0, 2.0], [1.0, 1.0, 3.0]]
+    assert "column 'side': l is -1, r is +1" in found.description
+    file.write_text(file.read_text().replace("7.5,1.25,r", "7.5,1.25,x").replace("6.5,0.25,l", "6.5,0.25,x"))
+    with pytest.raises(DataFileError, match=r"two texts in every column .* received 3 \(l, r, x\) in column 'side'"):
+        read_table(file, target=["side", "reward"], drop="size")

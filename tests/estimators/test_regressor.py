@@ -111,9 +111,7 @@ def test_names_of_features_are_kept_and_asked_for():
 
 def test_a_gap_above_the_tolerance_is_a_warning_that_says_it():
     wide = RNG.standard_normal((60, 12))
-    with pytest.warns(
-        ConvergenceWarning, match=r"certified to a relative gap of 0\.\d+, above tol=0.0001 \(TIME_LIMIT"
-    ):
+    with pytest.warns(ConvergenceWarning, match=r"relative gap 0\.\d+ above tol=0.0001 \(TIME_LIMIT"):
         model = rx.ConvexReLURegressor(beta_fraction=0.1, time_limit=0.5).fit(wide, wide[:, 0] * wide[:, 1])
     assert 1e-4 < model.gap_ < 1.0
     assert 0.0 < model.certificate_.lower <= model.certificate_.upper

@@ -247,3 +247,17 @@ def test_a_figure_shows_an_end_of_the_ranges():
     assert ax.figure.axes[1].get_ylabel() == "least parallelism"
     with pytest.raises(InvalidInputError, match="which to be one of values, leasts, mosts"):
         found.plot(which="least")
+
+
+def test_ranges_that_nothing_comes_near_are_crossed_and_counted(tmp_path):
+    asked = {"x": {"x1": [0.5]}, "y": {"x2": [0.3]}, "statistic": "parallelism", "beta": 0.2, "n_jobs": 1}
+    done = phase_diagram("factorial", **asked, interval=20, out=tmp_path / "a.jsonl")
+    assert done.tight.tolist() == [[1.0]]
+    assert "loose" not in repr(done)
+    cut = phase_diagram("factorial", **asked, interval=1e-6, out=tmp_path / "b.jsonl")
+    assert cut.tight.tolist() == [[0.0]]
+    assert "1 with loose ranges" in repr(cut)
+    assert [len(found.plot(which="leasts").lines[0].get_xdata()) for found in (done, cut)] == [0, 1]
+    assert len(cut.plot().lines[0].get_xdata()) == 0
+    # and a file says so when it is read
+    assert phase_diagram("factorial", **asked, interval=1e-6, out=tmp_path / "b.jsonl").tight.tolist() == [[0.0]]
