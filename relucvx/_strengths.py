@@ -180,6 +180,8 @@ def beta_path(
     >>> [round(sol.objective, 6) for sol in rx.beta_path(X, y, [5.0, 2.0, 1.0])]
     [5.0, 3.2, 1.8]
     """
+    if not isinstance(betas, (int, np.integer)) or isinstance(betas, bool):
+        betas = as_strengths(betas)  # what is none is refused now, not when the first is asked for
     settings = (betas, tol, time_limit, callback, progress, rng, n_jobs, executor)
     return BetaPath(_solved(X, Y, options, *settings))
 
@@ -196,7 +198,7 @@ def _solved(
         # where nothing can be learnt every strength has the same optimum, and one stands for all
         values: Array = np.geomspace(top, top / 1000.0, as_count(betas, "betas")) if top > 0 else np.ones(1)
     else:
-        values = as_strengths(betas)
+        values = betas
     warned_of_scale(base, *values.tolist())
     posed = [dataclasses.replace(base, beta=float(beta)) for beta in values]
     ahead = _ahead(

@@ -25,3 +25,9 @@ def test_where_the_interval_stays_open_the_share_is_of_what_a_search_finds(monke
     found = [scale_of(problem) for _ in range(2)]
     assert found[0].one == found[1].one == found[0].top
     assert found[0].lower <= found[0].one < found[0].upper
+
+
+@pytest.mark.parametrize("betas", [["a"], [0.0], [np.nan], []])
+def test_a_path_refuses_strengths_before_it_is_walked(betas):
+    with pytest.raises(rx.RelucvxError, match="beta"):
+        rx.beta_path([[1.0], [2.0]], [1.0, 2.0], betas)

@@ -84,7 +84,8 @@ def _cell(name: str, value: Any) -> str:
         return str(value)
     if name in ("steps", "seed"):
         return f"{value:.0f}"
-    return f"{value:.10g}" if name == "objective" else f"{value:.2g}"
+    # two digits, and whole numbers with all of theirs
+    return f"{value:.10g}" if name == "objective" else f"{value:.0f}" if 100 <= value < 1e6 else f"{value:.2g}"
 
 
 @dataclass(frozen=True)

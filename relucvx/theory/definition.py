@@ -249,6 +249,9 @@ class Claim:
     def __repr__(self) -> str:
         return f"Claim({self.id!r}, expected {self.expected})"
 
+    def __str__(self) -> str:
+        return f"{self.id} ({self.status}; expected {self.expected}): {self.statement}"
+
     def failing(self, instance: Mapping[str, Any]) -> str | None:
         """Name of the first assumption that does not hold on an instance, or None.
 

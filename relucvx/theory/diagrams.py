@@ -24,7 +24,7 @@ from relucvx.later import later
 from relucvx.records import parsed
 from relucvx.results import whole_lines
 from relucvx.theory.cells import FORMAT, Store, is_head, plain_parameter
-from relucvx.theory.families import Member, as_family, as_statistic
+from relucvx.theory.families import Member, as_family, as_statistic, check_parameters
 from relucvx.tolerances import SOLVE
 from relucvx.types import Array, Result
 from relucvx.validation import as_positive
@@ -251,6 +251,7 @@ def phase_diagram(
     if names[0] == names[1]:
         raise InvalidInputError(explain("two parameters", f"{names[0]!r} twice", "", 'y={"beta": [0.1, 0.2]}'))
     kind, make = as_family(family)
+    check_parameters(make, (*names, *fixed), kind)
     label, measure = as_statistic(statistic)
     tol = as_positive(tol, "tol")
     if interval is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,6 +203,24 @@ def as_family(family: Any) -> tuple[str, Callable[..., Member]]:
         For anything else.
     """
     return _named(family, FAMILIES, "family")
+
+
+def check_parameters(make: Callable[..., Member], given: Iterable[str], family: str) -> None:
+    """Raise unless a family has parameters of these names, before many processes begin.
+
+    Raises
+    ------
+    InvalidInputError
+        With the names that it has.
+    """
+    known = inspect.signature(make).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    other = [name for name in given if name not in known]
+    if other:
+        raise InvalidInputError(
+            explain(f"parameters of {family}: {', '.join(known)}", ", ".join(other), "a misspelt name", "one of these")
+        )
 
 
 def as_statistic(statistic: Any) -> tuple[str, Callable[[Member, Any], float]]:

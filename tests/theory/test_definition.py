@@ -62,3 +62,9 @@ def test_breaking_an_assumption_runs_the_claim_where_it_is_silent():
     assert broken(undefined, POSITIVE, undefined.example(), rng) is None
     with pytest.raises(InvalidInputError, match="expected data for which the closed form is stated"):
         stated(None)
+
+
+def test_a_claim_says_what_it_states():
+    claim = rx.theory.claim("abstract-kernel")
+    assert claim.statement in str(claim)
+    assert claim.status in str(claim)

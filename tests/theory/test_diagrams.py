@@ -201,7 +201,7 @@ def test_errors_say_what_to_type():
         phase_diagram("factorial", x={"x1": [0.4]}, y={"x2": [np.nan]})
     with pytest.raises(InvalidInputError, match="two parameters"):
         phase_diagram("factorial", x={"x1": [0.4]}, y={"x1": [0.3]})
-    with pytest.raises(InvalidInputError, match="a family with the parameters"):
+    with pytest.raises(InvalidInputError, match="parameters of factorial"):
         phase_diagram("factorial", **one, snr=2.0)
     with pytest.raises(InvalidInputError, match="members with labels"):
         phase_diagram(lambda x1, x2: Member(factorial_family(x1, x2).problem), **one, statistic="nc1")
@@ -261,3 +261,10 @@ def test_ranges_that_nothing_comes_near_are_crossed_and_counted(tmp_path):
     assert len(cut.plot().lines[0].get_xdata()) == 0
     # and a file says so when it is read
     assert phase_diagram("factorial", **asked, interval=1e-6, out=tmp_path / "b.jsonl").tight.tolist() == [[0.0]]
+
+
+def test_a_parameter_that_the_family_lacks_is_refused_at_once():
+    with pytest.raises(InvalidInputError, match=r"parameters of factorial: .*x1.*; received x9"):
+        phase_diagram("factorial", {"x9": [0.5]}, {"x2": [0.3]})
+    with pytest.raises(InvalidInputError, match="a family with the parameters x1, x2"):
+        phase_diagram(lambda x1, x2, more: None, {"x1": [0.5]}, {"x2": [0.3]}, n_jobs=1)
