@@ -211,8 +211,8 @@ def test_errors_say_what_to_type():
         phase_diagram(lambda x1, x2: None, **one)
     with pytest.raises(InvalidInputError, match="a statistic that makes a number"):
         phase_diagram("factorial", **one, statistic=lambda member, network: None)
-    with pytest.raises(InvalidInputError, match="depth to be a number"):
-        phase_diagram("factorial", **one, depth=[1])
+    with pytest.raises(InvalidInputError, match="beta to be a number"):
+        phase_diagram("factorial", **one, beta=[1])
 
 
 def test_no_neurons_have_no_representation():
