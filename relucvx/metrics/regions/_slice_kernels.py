@@ -1,4 +1,4 @@
-"""Compiled kernels of the planar subdivision: half-edges cut neuron by neuron, codes, point location.
+"""Compiled kernels of the planar subdivision: half-edges cut and joined, point location.
 
 The complex is a half-edge structure in flat arrays: half-edges 2e and 2e + 1 are the two sides of edge e, ``tail`` is the
 vertex a half-edge starts from, ``succ`` and ``pred`` its neighbours around its face, ``face`` its face (-1 outside), and
@@ -16,57 +16,21 @@ from relucvx.compiled import compiled
 
 
 @compiled
-def _longer(a: Any, size: int) -> Any:
+def longer(a: Any, size: int) -> Any:
     out = np.empty(size, a.dtype)
     out[: len(a)] = a
     return out
 
 
 @compiled
-def _taller(a: Any, size: int) -> Any:
+def taller(a: Any, size: int) -> Any:
     out = np.empty((size, a.shape[1]), a.dtype)
     out[: len(a)] = a
     return out
 
 
 @compiled
-def _column(P: Any, j: int, count: int, out: Any) -> bool:
-    """Copy column j of P, which is read many times; whether it has both signs."""
-    above = below = False
-    for v in range(count):
-        value = P[v, j]
-        out[v] = value
-        above |= value > 0.0
-        below |= value < 0.0
-    return above and below
-
-
-@compiled
-def _place(P: Any, E: Any, D: Any, XY: Any, kinked: int, j: int, a: int, b: int, v: int) -> None:
-    """Vertex v where neuron j vanishes between a and b; values are linear there.
-
-    Neurons within their doubt of zero are zero at v: that is how concurrent lines come to share one vertex. The doubt is
-    about the place as well, and a place is as uncertain as the two lines that meet there, not as the ends of the edge:
-    errors E of values decide how far v may slide along the edge, doubts D are not passed on to the next vertex.
-    """
-    before, after = abs(P[a, j]), abs(P[b, j])
-    step = before + after
-    share = before / step
-    slack = (E[a, j] + E[b, j]) / step + 2.3e-16
-    for k in range(P.shape[1]):
-        P[v, k] = (1.0 - share) * P[a, k] + share * P[b, k]
-        E[v, k] = max(E[a, k], E[b, k])
-        D[v, k] = max(E[v, k], min(D[a, k], D[b, k])) + slack * abs(P[b, k] - P[a, k])
-        if k < kinked and abs(P[v, k]) <= D[v, k]:
-            E[v, k] = max(E[v, k], abs(P[v, k]))
-            P[v, k] = 0.0
-    P[v, j] = 0.0
-    for k in range(2):
-        XY[v, k] = (1.0 - share) * XY[a, k] + share * XY[b, k]
-
-
-@compiled
-def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: Any, line: Any) -> None:
+def cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: Any, line: Any) -> None:
     """Vertex v on edge h (even): h ends there, the pair (new, new + 1) is the rest of the edge."""
     back = h + 1
     b, after, before = tail[back], succ[h], pred[back]
@@ -77,7 +41,7 @@ def _cut_edge(h: int, v: int, new: int, tail: Any, succ: Any, pred: Any, face: A
 
 
 @compiled
-def _crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
+def crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
     """Half-edges of a face that start where the sign of a function turns to - and to + (going round); -1 if it does not.
 
     A turn happens at the first zero vertex after the last of the other sign.
@@ -110,7 +74,7 @@ def _crossings(value_at: Any, f: int, first: Any, tail: Any, succ: Any) -> Any:
 
 
 @compiled
-def _cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: Any, pred: Any, face: Any) -> None:
+def cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: Any, pred: Any, face: Any) -> None:
     """A chord between the vertices where half-edges e and g of face f start; the part from g on becomes new_face."""
     before_e, before_g = pred[e], pred[g]
     tail[new], tail[new + 1] = tail[e], tail[g]
@@ -121,74 +85,6 @@ def _cut_face(f: int, new_face: int, e: int, g: int, new: int, tail: Any, succ: 
     while h != new:
         face[h] = new_face
         h = succ[h]
-
-
-@compiled
-def subdivide(
-    P: Any,
-    E: Any,
-    D: Any,
-    XY: Any,
-    kinked: int,
-    begin: int,
-    end: int,
-    mark: int,
-    tail: Any,
-    succ: Any,
-    pred: Any,
-    face: Any,
-    line: Any,
-    first: Any,
-) -> Any:
-    """Cut the complex along the zero lines of columns ``begin`` to ``end`` of P, of which the first ``kinked`` have kinks.
-
-    P, E, D (V, width) are values at the vertices, bounds on their errors, and doubts: errors with what the uncertainty
-    of the vertex' place adds. Returns P, E, D, XY, tail, succ, pred, face, line, first of the refined complex, and the
-    face that each face was part of. New edges get ``line`` = mark.
-    """
-    n_v, n_h, n_f = len(P), len(tail), len(first)
-    parent, here = np.arange(n_f), np.empty(n_v)
-    for j in range(begin, end):
-        # a line without both signs misses the complex, or runs along sides that are there already
-        if not _column(P, j, n_v, here):
-            continue
-        # room first: from here on arrays are filled in place
-        cuts = 0
-        for h in range(0, n_h, 2):
-            a, b = here[tail[h]], here[tail[h + 1]]
-            cuts += (a < 0.0 < b) or (b < 0.0 < a)
-        if n_v + cuts > len(P):
-            size = max(2 * len(P), n_v + cuts)
-            here = _longer(here, size)
-            P, E, D, XY = _taller(P, size), _taller(E, size), _taller(D, size), _taller(XY, size)
-        need = n_h + 2 * cuts + 2 * n_f  # at most one chord for every face
-        if need > len(tail):
-            size = max(2 * len(tail), need)
-            tail, succ, pred, face = _longer(tail, size), _longer(succ, size), _longer(pred, size), _longer(face, size)
-            line = _longer(line, size // 2 + 1)
-        if 2 * n_f > len(first):
-            first, parent = _longer(first, 4 * n_f), _longer(parent, 4 * n_f)
-        # every edge gets its vertex before any face is cut, so that neighbours share it
-        for h in range(0, n_h, 2):
-            a, b = tail[h], tail[h + 1]
-            if (here[a] < 0.0 < here[b]) or (here[b] < 0.0 < here[a]):
-                here[n_v] = 0.0
-                _place(P, E, D, XY, kinked, j, a, b, n_v)
-                _cut_edge(h, n_v, n_h, tail, succ, pred, face, line)
-                n_v, n_h = n_v + 1, n_h + 2
-        # a line cuts a convex face once at most: faces made in this round need no look
-        for f in range(n_f):
-            down, up = _crossings(here, f, first, tail, succ)
-            if down < 0 or up < 0:
-                continue
-            _cut_face(f, n_f, down, up, n_h, tail, succ, pred, face)
-            line[n_h // 2] = mark
-            first[f], first[n_f], parent[n_f] = down, up, parent[f]
-            n_h, n_f = n_h + 2, n_f + 1
-    return (
-        P[:n_v].copy(), E[:n_v].copy(), D[:n_v].copy(), XY[:n_v].copy(), tail[:n_h].copy(), succ[:n_h].copy(),
-        pred[:n_h].copy(), face[:n_h].copy(), line[: n_h // 2].copy(), first[:n_f].copy(), parent[:n_f].copy(),
-    )  # fmt: skip
 
 
 @compiled
@@ -281,28 +177,6 @@ def _compacted(stays: Any, degree: Any, joined: Any, tail: Any, succ: Any, pred:
                 break
     whole = met == np.sum(new_face >= 0)
     return whole, vertices, faces, new_tail, new_succ, new_pred, new_face, line[edges].copy(), first
-
-
-@compiled
-def face_codes(P: Any, kinked: int, first: Any, tail: Any, succ: Any) -> Any:
-    """Code of every face: the sign of the value of largest size among its vertices (the others are 0 or agree)."""
-    codes = np.zeros((len(first), kinked), dtype=np.bool_)
-    high, low = np.empty(kinked), np.empty(kinked)
-    for f in range(len(first)):
-        high[:] = 0.0
-        low[:] = 0.0
-        h = first[f]
-        while True:
-            v = tail[h]
-            for k in range(kinked):
-                high[k] = max(high[k], P[v, k])
-                low[k] = min(low[k], P[v, k])
-            h = succ[h]
-            if h == first[f]:
-                break
-        for k in range(kinked):
-            codes[f, k] = high[k] > -low[k]
-    return codes
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +188,7 @@ class SliceRegions(Result):
 def measure(
     plane: Plane,
     cells: Any,
-    codes: Sequence[Any],
+    code: Any,
     layer: Indices,
     per_layer: tuple[int, ...],
     maps: Array | None,
@@ -197,11 +197,10 @@ def measure(
     all_layers: bool,
     merge: str = "code",
 ) -> SliceRegions:
-    """The result for a subdivision (``slices._Cells``) and the codes of its polygons, one array per chosen layer."""
+    """The result for a subdivision (``subdivision.Subdivision``) and the codes of its polygons."""
     from relucvx.metrics.regions._slice_kernels import loops
 
     corners, offsets = loops(cells.first, cells.tail, cells.succ)
-    code = np.hstack(codes) if codes else np.zeros((len(cells.first), 0), dtype=bool)
     sides = cells.face.reshape(-1, 2)
     edges = cells.tail.reshape(-1, 2)
     lengths = np.linalg.norm(cells.place[edges[:, 1]] - cells.place[edges[:, 0]], axis=1)

@@ -10,18 +10,16 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
-from relucvx.later import later
 from relucvx.metrics.regions.merging import as_merge
 from relucvx.metrics.regions.planes import Plane, read_plane
 from relucvx.metrics.regions.slice_result import SliceRegions, measure
+from relucvx.metrics.regions.subdivision import Cut, Subdivision
 from relucvx.network.layers import Affine, Hidden, Kink, LayerList
 from relucvx.network.reading import read_layers
 from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_numpy
-
-kernels = later("relucvx.metrics.regions._slice_kernels")  # numba takes a while to load
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -105,179 +103,166 @@ def slice_regions(
     plane = read_plane(network, polygon, origin, axes, extent)
     # layers behind the last one chosen cut nothing that is asked for
     last = max(chosen, default=-1) + 1
-    cells, per_layer = _Cells.of(plane), []
+    walk, per_layer = _Cells.of(plane), []
     maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
     with BLAS.held(narrow):
         for kink in network.kinks[:last]:
-            cells = cells.through(network, kink)
-            per_layer.append(len(cells.first))
+            walk = walk.through(network, kink)
+            per_layer.append(len(walk.cells.first))
         # a face has one map, and a decision, only when every layer has cut
         if last == len(network.kinks):
-            maps = local_maps(network, plane, cells.codes)
-            outputs, doubts = cells.values, cells.doubts
-            if network.head is not None:
-                outputs, _, doubts = cells.behind(network.head)
-    codes = [cells.codes[k] for k in chosen]
+            maps = local_maps(network, plane, walk.codes, walk.origins)
+            outputs, doubts = walk.outputs(network.head)
+    codes = walk.gathered(chosen, network.code_dtype(chosen))
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
-    apart = cells.apart and chosen == tuple(range(last))
-    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
+    apart = walk.cells.apart and chosen == tuple(range(last))
+    return measure(plane, walk.cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
 
-
-PIECE = 8_000_000
-"""Faces times neurons that are cut at a time, in a second or few."""
-
-NEURONS = (8, 256)
-"""Fewest and most neurons cut at a time: every piece copies the complex, and may multiply its faces."""
 
 MOST_BYTES = 4 * 2**30
-"""What the values at the vertices may take; the peak is about twice as much."""
+"""What a slice may take: values of two layers at the vertices, and the codes of the faces."""
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """The subdivision behind some layers.
+    """A polygon behind some layers.
 
-    ``values``, ``errors``, ``doubts`` (V, width) are the last layer at the vertices, bounds on its rounding errors where
-    the vertices are, and what the uncertainty of their place adds to these; ``place`` (V, 2) are plane coordinates,
-    ``codes`` one array (faces, neurons) per layer, ``line`` the layer that drew an edge (-1 for the polygon's own
-    sides), ``apart`` whether faces with a common side have different codes; the rest is the half-edge structure of
-    ``_slice_kernels``.
+    ``values`` (width, V) are the last layer at the vertices of ``cells``, ``errors`` (width,) bounds on its rounding
+    errors; ``codes`` has one array (faces of that layer, neurons) per layer, ``origins`` the face of the layer before that
+    each of these faces is part of.
     """
 
+    cells: Subdivision
     values: Array
     errors: Array
-    doubts: Array
-    place: Array
-    tail: Any
-    succ: Any
-    pred: Any
-    face: Any
-    line: Any
-    first: Any
     codes: tuple[Any, ...] = ()
-    apart: bool = True
+    origins: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, plane: Plane) -> _Cells:
         """The polygon as a single face."""
-        n = len(plane.corners)
-        ring = np.arange(n)
-        tail, succ, pred, face = (np.empty(2 * n, dtype=np.int64) for _ in range(4))
-        # half-edge 2k runs along side k inside the polygon, 2k + 1 back outside of it
-        tail[::2], tail[1::2] = ring, (ring + 1) % n
-        face[::2], face[1::2] = 0, -1
-        succ[::2], pred[::2] = 2 * ((ring + 1) % n), 2 * ((ring - 1) % n)
-        succ[1::2], pred[1::2] = 2 * ((ring - 1) % n) + 1, 2 * ((ring + 1) % n) + 1
-        errors = np.full(plane.points.shape, EPS) * np.abs(plane.points).max(axis=0)
-        edges = np.full(n, -1, dtype=np.int64)
-        return cls(
-            plane.points, errors, errors, plane.corners, tail, succ, pred, face, edges, np.zeros(1, dtype=np.int64)
-        )
+        values = np.array(plane.points.T, order="C")
+        return cls(Subdivision.of(plane), values, EPS * np.abs(values).max(axis=1))
 
     def through(self, network: LayerList, kink: Kink) -> _Cells:
         """The subdivision behind one more layer; of a maximum, without the walls between those who lose."""
         signs: list[Any] = []
-        cells, origin = self, np.arange(len(self.first))
+        walk, origin = self, np.arange(len(self.cells.first))
         for k in kink.rounds:
-            cells, own, parent = cells.cut(network.hidden[k])
-            signs, origin = [*(sign[parent] for sign in signs), own], origin[parent]
+            walk, found = walk.cut(network.hidden[k])
+            signs, origin = [*(sign[found.origin] for sign in signs), found.signs], origin[found.origin]
         codes = kink.codes(signs)
         if kink.tournament is not None:
-            cells, kept = cells.dissolved(origin, codes, len(self.values))
+            cells, kept, vertices = walk.cells.dissolved(origin, codes, len(self.cells.place))
             codes, origin = codes[kept], origin[kept]
-        return replace(cells, codes=(*(code[origin] for code in self.codes), codes))
+            walk = replace(walk, cells=cells, values=np.ascontiguousarray(walk.values[:, vertices]))
+        return replace(walk, codes=(*self.codes, codes), origins=(*self.origins, origin))
 
-    def cut(self, hidden: Hidden) -> tuple[_Cells, Any, Any]:
-        """The faces cut where neurons change sign: the subdivision, these signs, and what each face was part of."""
-        P, E, D = self.behind(hidden.map)
-        k = hidden.n_kinked
-        # within its doubt a vertex is on the line, as when lines meet in one point; what is rounded off counts as error
-        near = np.abs(P[:, :k]) <= D[:, :k]
-        E[:, :k] = np.where(near, np.maximum(E[:, :k], np.abs(P[:, :k])), E[:, :k])
-        P[:, :k][near] = 0.0
-        values: Any = (P, E, D, self.place)
-        sides: Any = (self.tail, self.succ, self.pred, self.face, self.line, self.first)
-        parent, begin = np.arange(len(self.first)), 0
-        while begin < k:  # in pieces, between which Ctrl-C is heard and the memory is watched
-            end = min(k, begin + int(np.clip(PIECE // len(sides[-1]), *NEURONS)))
-            *found, origin = kernels.subdivide(*values, k, begin, end, len(self.codes), *sides)
-            values, sides, parent, begin = found[:4], found[4:], parent[origin], end
-            _check_memory(*values[0].shape)
-        (P, E, D, place), (tail, succ, pred, face, line, first) = values, sides
-        signs: Any = kernels.face_codes(P, k, first, tail, succ)
-        if hidden.tournament is not None:  # level is neither won nor lost
-            signs = signs.astype(np.int8) - kernels.face_codes(-P, k, first, tail, succ)
-        # a kink stretches errors by its steeper slope at most
-        steepest = hidden.phi.steepest
-        E[:, :k] *= steepest
-        D[:, :k] *= steepest
-        cells = _Cells(hidden.activate(P), E, D, place, tail, succ, pred, face, line, first, self.codes, self.apart)
-        return cells, signs, parent
+    def cut(self, hidden: Hidden) -> tuple[_Cells, Cut]:
+        """The faces cut where neurons change sign."""
+        k, width, known = hidden.n_kinked, hidden.map.width, sum(code.nbytes for code in self.codes)
 
-    def dissolved(self, origin: Any, codes: Any, since: int) -> tuple[_Cells, Any]:
-        """Faces that were one (``origin``) and have one code joined again; and a face of each before. Vertices from
-        ``since`` on that nothing meets at any more go."""
-        whole = np.column_stack([origin, codes])
-        label = np.unique(whole, axis=0, return_inverse=True)[1].reshape(-1)
-        done, vertices, kept, *sides = kernels.dissolve(
-            label, since, len(self.values), self.tail, self.succ, self.pred, self.face, self.line, self.first
-        )
-        if not done:  # rounding has put a face inside another: the walls stay, and regions are joined in the end
-            return replace(self, apart=False), np.arange(len(self.first))
-        values = (self.values[vertices], self.errors[vertices], self.doubts[vertices], self.place[vertices])
-        tail, succ, pred, face, line, first = sides
-        return _Cells(*values, tail, succ, pred, face, line, first, self.codes, self.apart), kept
+        def watch(vertices: int, faces: int) -> None:
+            _check_memory(vertices, faces, width, 16 * vertices * width + faces * k + known)
 
-    def behind(self, map_: Affine) -> tuple[Array, Array, Array]:
-        """Values, errors and doubts behind an affine map: errors are passed on, and its own rounding is added.
+        watch(*self.values.shape[::-1])
+        PT, errors = self.behind(hidden.map)
+        found = self.cells.cut(PT[:k], errors[:k], len(self.codes), watch)
+        slopes = (hidden.phi.slope_neg, hidden.phi.slope_pos)
+        values = found.values(PT, k, slopes)
+        # a kink stretches errors by its steeper slope at most; where a ReLU is never active nothing is left of them
+        steepest = np.maximum(np.where(values[:k].max(axis=1, initial=0.0) > 0.0, abs(slopes[1]), 0.0), abs(slopes[0]))
+        errors[:k] *= steepest
+        return _Cells(found.cells, values, errors), found
+
+    def behind(self, map_: Affine) -> tuple[Array, Array]:
+        """Values (width, V) and their errors behind an affine map: errors are passed on, and its own rounding is added.
 
         Errors of different neurons are taken as independent: the worst case would grow by ||W||_1 per layer.
         """
-        squared = map_.weight * map_.weight
-        own = ROUNDING.value * (np.abs(self.values) @ abs(map_.weight) + np.abs(map_.bias))
-        return map_(self.values), np.sqrt(self.errors**2 @ squared) + own, np.sqrt(self.doubts**2 @ squared) + own
+        size = np.maximum(self.values.max(axis=1), -self.values.min(axis=1))
+        own = ROUNDING.value * (size @ abs(map_.weight) + np.abs(map_.bias))
+        PT = np.ascontiguousarray(map_.weight.T @ self.values)
+        PT += map_.bias[:, None]
+        return PT, np.sqrt(self.errors**2 @ (map_.weight * map_.weight)) + own
+
+    def outputs(self, head: Affine | None) -> tuple[Array, Array]:
+        """Outputs (V, c) at the vertices, and what these may be off by."""
+        PT, errors = (self.values, self.errors) if head is None else self.behind(head)
+        return np.ascontiguousarray(PT.T), np.ascontiguousarray(self.cells.doubts(PT, errors).T)
+
+    def gathered(self, chosen: Sequence[int], dtype: Any) -> Any:
+        """Codes of the faces, the chosen layers side by side."""
+        widths = [self.codes[k].shape[1] for k in chosen]
+        out, at = np.empty((len(self.cells.first), sum(widths)), dtype=dtype), sum(widths)
+        row = np.arange(len(out))
+        # backwards, as every face knows the face of the layer before that it is part of
+        for k in reversed(range(len(self.codes))):
+            if k in chosen:
+                at -= self.codes[k].shape[1]
+                out[:, at : at + self.codes[k].shape[1]] = self.codes[k][row]
+            row = self.origins[k][row]
+        return out
 
 
-def _check_memory(vertices: int, width: int) -> None:
-    """Stop before a slice fills the memory: values, errors and doubts of all neurons are held at every vertex."""
-    needed = 3 * 8 * vertices * width
+def _check_memory(vertices: int, faces: int, width: int, needed: int) -> None:
+    """Stop before a slice fills the memory."""
     if needed > MOST_BYTES:
         raise InvalidInputError(
             explain(
                 f"a slice that takes at most {MOST_BYTES / 2**30:g} GiB",
-                f"{vertices:,} vertices so far, with {width:,} neurons each ({needed / 2**30:.2g} GiB)",
+                f"{vertices:,} vertices and {faces:,} polygons so far, with {width:,} neurons each ({needed / 2**30:.2g} GiB)",
                 "wide layers, or a large polygon",
                 "a smaller polygon, or line_regions",
             )
         )
 
 
-def local_maps(network: LayerList, plane: Plane, codes: Sequence[Any]) -> Array:
+def local_maps(network: LayerList, plane: Plane, codes: Sequence[Any], origins: Sequence[Any]) -> Array:
     """The network on every face as an affine map of plane coordinates: outputs = (1, u, v) @ maps[face].
 
-    Multiplied out from the codes, so maps of tiny faces are as precise as any.
+    Multiplied out from the codes, so maps of tiny faces are as precise as any; layer by layer, so that faces which were one
+    share what they had in common.
     """
-    start = np.vstack([plane.origin, plane.axes])
-    count = len(codes[0]) if codes else 1
+    count = len(codes[-1]) if codes else 1
+    out = np.empty((count, 3, network.n_outputs))
     width = max([hidden.map.width for hidden in network.hidden], default=1)
     step = max(1, BLOCK // (3 * max(width, 1)))
-    return np.concatenate(
-        [_multiplied(network, start, [code[begin : begin + step] for code in codes]) for begin in range(0, count, step)]
-    )
+    orders = [np.argsort(origin, kind="stable") for origin in origins]
+    starts = [
+        np.searchsorted(origin[order], np.arange(1 + (len(codes[k - 1]) if k else 1)))
+        for k, (origin, order) in enumerate(zip(origins, orders, strict=True))
+    ]
+    waiting = [(0, np.zeros(1, dtype=np.intp), np.vstack([plane.origin, plane.axes])[None])]
+    while waiting:
+        depth, faces, M = waiting.pop()
+        if depth == len(codes):
+            out[faces] = M if network.head is None else _composed(M, network.head.weight, network.head.bias)
+            continue
+        counts = starts[depth][faces + 1] - starts[depth][faces]
+        owner = np.repeat(np.arange(len(faces)), counts)
+        inner = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        children = orders[depth][starts[depth][faces][owner] + inner]
+        kink = network.kinks[depth]
+        first = network.hidden[kink.rounds[0]].map
+        N = _composed(M, first.weight, first.bias)
+        for begin in range(0, len(children), step):
+            some = slice(begin, begin + step)
+            waiting.append(
+                (depth + 1, children[some], _gated(network, kink, N[owner[some]], codes[depth][children[some]]))
+            )
+    return out
 
 
-def _multiplied(network: LayerList, start: Array, codes: Sequence[Any]) -> Array:
-    """The affine map ``start`` (rows constant and slopes) followed by the network where it has these codes."""
-    M = start[None]
-    for kink, code in zip(network.kinks, codes, strict=True):
-        for k, active in zip(kink.rounds, kink.gates(code), strict=True):
-            hidden = network.hidden[k]
-            n, gates = hidden.n_kinked, hidden.phi.gate(active)
-            M = _composed(M, hidden.map.weight, hidden.map.bias)
-            beside = np.broadcast_to(M[:, :, n:], (len(gates), *M[:, :, n:].shape[1:]))
-            M = np.concatenate([M[:, :, :n] * gates[:, None], beside], axis=2)
-    return M if network.head is None else _composed(M, network.head.weight, network.head.bias)
+def _gated(network: LayerList, kink: Kink, N: Array, code: Any) -> Array:
+    """Affine maps (faces, 1 + dimensions, width) in front of a kink, behind it where it has these codes."""
+    for k, active in zip(kink.rounds, kink.gates(code), strict=True):
+        hidden = network.hidden[k]
+        if k > kink.rounds[0]:
+            N = _composed(N, hidden.map.weight, hidden.map.bias)
+        N[:, :, : hidden.n_kinked] *= hidden.phi.gate(active)[:, None]
+    return N
 
 
 def _composed(M: Array, weight: Any, bias: Array) -> Array:
@@ -326,8 +311,11 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     network = read_layers(module, input_shape)
     values = _as_code(network, as_numpy(code, "code"))
     parts = np.split(values[None], np.cumsum(network.widths)[:-1], axis=1) if network.kinks else []
-    start = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])
-    M = _multiplied(network, start, parts)[0]
+    M = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])[None]
+    for kink, code in zip(network.kinks, parts, strict=True):
+        first = network.hidden[kink.rounds[0]].map
+        M = _gated(network, kink, _composed(M, first.weight, first.bias), code)
+    M = (M if network.head is None else _composed(M, network.head.weight, network.head.bias))[0]
     return M[1:], M[0]
 
 

@@ -259,11 +259,12 @@ def test_the_map_of_a_linear_network():
     assert (weight.tolist(), bias.tolist()) == ([[1.0], [2.0]], [3.0])
 
 
-@pytest.mark.parametrize("neurons", [(1, 1), (3, 3)])
+@pytest.mark.parametrize("neurons", [1, 3])
 def test_layers_are_cut_in_pieces_that_change_nothing(neurons, monkeypatch):
     net = random_net(np.random.default_rng(5), (2, 9, 8, 3))
     whole = slice_regions(net, BOX)
-    monkeypatch.setattr("relucvx.metrics.regions.slices.NEURONS", neurons)
+    monkeypatch.setattr("relucvx.metrics.regions.subdivision.PIECE", 1)
+    monkeypatch.setattr("relucvx.metrics.regions.subdivision.FEWEST", neurons)
     parts = slice_regions(net, BOX)
     assert parts.per_layer == whole.per_layer
     for name in ("vertices", "codes", "areas", "edges", "edge_layer", "maps"):
@@ -272,7 +273,7 @@ def test_layers_are_cut_in_pieces_that_change_nothing(neurons, monkeypatch):
 
 def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
     monkeypatch.setattr("relucvx.metrics.regions.slices.MOST_BYTES", 2**14)
-    with pytest.raises(InvalidInputError, match=r"vertices so far, with 40 neurons each .*a smaller polygon"):
+    with pytest.raises(InvalidInputError, match=r"vertices and .* so far, with 40 neurons each .*a smaller polygon"):
         slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)
 
 
