@@ -7,13 +7,77 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.regions.subdivision import Cut, Subdivision
 from relucvx.network.running.module import Enough, RunningModule
 from relucvx.network.running.rows import Bends, Indices, Insertion
 from relucvx.network.tournament import draw_up
+from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+CHUNK = 100_000_000
+"""Bytes that values behind the network take at a time."""
+
+OUTPUTS = 256.0
+"""Rounding error of an output, in EPS of the largest: what tells decisions apart."""
+
+
+def running_slice(
+    network: RunningModule, plane: Plane, chosen: tuple[int, ...], watch: Callable[[int, int, int], None]
+) -> tuple[Planar, Any, Array | None, Array | None, Array | None]:
+    """Cut a polygon by running a module on its vertices.
+
+    Returns the geometry, the codes of the faces, and where the last layer is among those chosen the maps of the faces, the
+    outputs at the vertices, and what these may be off by; else None three times.
+    """
+    planar = Planar(Subdivision.of(plane), set(chosen), lambda v, f, k: watch(v, f, v * max(network.row_bytes, 32 * k)))
+    last = max(chosen, default=-1) + 1
+    if last:
+        network.run(plane.points, planar)
+    codes = planar.gathered(chosen)
+    if last < len(network.widths):
+        return planar, codes, None, None, None
+    cells = planar.cells
+    F = _outputs(network, plane.origin + cells.place @ plane.axes)
+    doubts = cells.doubts(np.ascontiguousarray(F.T), OUTPUTS * EPS * np.abs(F).max(axis=0))
+    return planar, codes, fitted_maps(cells, F), F, np.ascontiguousarray(doubts.T)
+
+
+def _outputs(network: RunningModule, X: Array) -> Array:
+    """Outputs (rows, c) of the module."""
+    step = max(1, CHUNK // network.row_bytes)
+    parts = []
+    with torch.no_grad():
+        for begin in range(0, len(X), step):
+            rows = torch.from_numpy(X[begin : begin + step].reshape(-1, *network.input_shape))
+            parts.append(network.module(rows).reshape(len(rows), -1).numpy())
+    return np.concatenate(parts).astype(np.float64)
+
+
+def fitted_maps(cells: Subdivision, F: Array) -> Array:
+    """The affine map of plane coordinates, (1, u, v) @ maps[face], that has these values (V, c) at the corners of each face.
+
+    Exact up to rounding inside the face; its slopes are known to the rounding of F over the size of the face.
+    """
+    inside = cells.face >= 0
+    owner, vertex = cells.face[inside], cells.tail[inside]
+    n, counts = len(cells.first), np.bincount(owner, minlength=len(cells.first))[:, None]
+
+    def total(values: Array) -> Array:
+        flat = values.reshape(len(values), -1)
+        return np.column_stack([np.bincount(owner, column, n) for column in flat.T])
+
+    middle, level = total(cells.place[vertex]) / counts, total(F[vertex]) / counts
+    x, y = cells.place[vertex] - middle[owner], F[vertex] - level[owner]
+    size = np.sqrt(total((x**2).sum(axis=1)))
+    x = x / size[owner]
+    gram = total(x[:, :, None] * x[:, None, :]).reshape(n, 2, 2)
+    slopes = np.linalg.pinv(gram, rcond=1e-15, hermitian=True) @ total(x[:, :, None] * y[:, None, :]).reshape(n, 2, -1)
+    slopes /= size[:, :, None]
+    constant = level - np.einsum("fi,fic->fc", middle, slopes)
+    return np.concatenate([constant[:, None], slopes], axis=1)
 
 
 @dataclass
@@ -49,7 +113,9 @@ class Planar:
         n = values.shape[1] // pieces
         above = found.signs > 0
         counted = above if pieces == 1 else above.reshape(len(above), pieces, n).sum(axis=1, dtype=np.int8)
-        return self._done(found.cells, counted, found.origin, steps, counted.min(axis=0), counted.max(axis=0), values.shape[1])
+        return self._done(
+            found.cells, counted, found.origin, steps, counted.min(axis=0), counted.max(axis=0), values.shape[1]
+        )
 
     def winners(self, values: Array, errors: Array, table: Indices) -> Bends:
         """As :meth:`Geometry.winners`."""
@@ -58,7 +124,7 @@ class Planar:
         tournament = draw_up(windows, [np.flatnonzero(on) for on in there])
         picked = np.concatenate(windows)
         best, error = np.ascontiguousarray(values.T[picked]), errors[picked]
-        before, since = self.cells, self.rows
+        since = self.rows
         signs: list[Any] = []
         steps: list[Insertion] = []
         origin = np.arange(len(self.cells.first))
@@ -80,9 +146,18 @@ class Planar:
             if len(vertices) < len(self.cells.place):
                 steps[-1] = _selected(steps[-1], vertices)
             self.cells = cells
-        del before
         none = np.zeros(len(table), int)
         return self._done(self.cells, codes, origin, steps, none, none, len(table))
+
+    def gathered(self, chosen: tuple[int, ...]) -> Any:
+        """Codes of the faces, the chosen kinks side by side."""
+        parts, row = [], np.arange(len(self.cells.first))
+        # backwards, as every face knows the face of the layer before that it is part of
+        for position in reversed(range(len(self.codes))):
+            if position in chosen:
+                parts.append(self.codes[position][row])
+            row = self.origins[position][row]
+        return np.hstack(parts[::-1]) if parts else np.zeros((len(self.cells.first), 0), dtype=bool)
 
     def _cut(self, PT: Array, errors: Array) -> tuple[Cut, list[Insertion]]:
         """Cut, with new vertices in the order of their generation, which is that of the rows."""
@@ -91,7 +166,14 @@ class Planar:
         return in_generations(found, self.rows)
 
     def _done(
-        self, cells: Subdivision, codes: Any, origin: Indices, steps: list[Insertion], least: Any, most: Any, columns: int
+        self,
+        cells: Subdivision,
+        codes: Any,
+        origin: Indices,
+        steps: list[Insertion],
+        least: Any,
+        most: Any,
+        columns: int,
     ) -> Bends:
         self.cells = cells
         position = len(self.codes)
@@ -108,9 +190,10 @@ def in_generations(found: Cut, old: int) -> tuple[Cut, list[Insertion]]:
     n = len(found.first)
     if not n:
         return found, []
-    age = np.zeros(old + n, dtype=np.intp)
-    for i in range(n):  # parents come first
-        age[old + i] = 1 + max(age[found.first[i]], age[found.second[i]])
+    age, known = np.zeros(old + n, dtype=np.intp), None
+    while known is None or (age != known).any():  # two rounds, mostly
+        known = age.copy()
+        age[old:] = 1 + np.maximum(age[found.first], age[found.second])
     order = np.argsort(age, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))

@@ -10,6 +10,8 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
+from relucvx.later import later
+from relucvx.metrics.regions.lines import opened
 from relucvx.metrics.regions.merging import as_merge
 from relucvx.metrics.regions.planes import Plane, read_plane
 from relucvx.metrics.regions.slice_result import SliceRegions, measure
@@ -20,6 +22,8 @@ from relucvx.threads import BLAS
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_numpy
+
+running_slices = later("relucvx.metrics.regions.running_slices")  # torch takes a while to load
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -39,6 +43,7 @@ def slice_regions(
     layers: int | Sequence[int] | None = None,
     merge: Literal["code", "map"] = "code",
     input_shape: int | Sequence[int] | None = None,
+    route: Literal["auto", "compiled", "running"] = "auto",
 ) -> SliceRegions:
     """Activation regions of a piecewise-linear network on a convex polygon in input space, exactly.
 
@@ -48,7 +53,8 @@ def slice_regions(
     Parameters
     ----------
     module : TwoLayerReLU, DeepNetwork or torch.nn.Module
-        Everything :func:`~relucvx.network.read_layers` reads; torch modules in eval mode.
+        Everything :func:`~relucvx.network.read_layers` reads, and any other torch module, in eval mode, whose forward pass
+        is piecewise linear.
     polygon : array_like of shape (v, d), optional
         Corners of a convex polygon in input space, in order around it and in one plane: three samples for the triangle
         between them. Inputs of other shapes are flattened.
@@ -62,6 +68,10 @@ def slice_regions(
         has the code of one of its polygons.
     input_shape : int or sequence of int, optional
         Shape of one input where neither the module nor the shape of the corners says it.
+    route : {"auto", "compiled", "running"}
+        As in :func:`line_regions`: read the network as matrices, or call the module on the vertices of the polygons,
+        whatever its structure. The maps of polygons then go through the outputs at their corners, and slopes are as
+        precise as the polygon is large.
 
     Returns
     -------
@@ -92,8 +102,18 @@ def slice_regions(
     (4, [1.0, 1.0, 1.0, 1.0])
     """
     kind = as_merge(merge)
-    network = read_layers(module, input_shape, like=origin if polygon is None else polygon)
+    network: Any = opened(module, input_shape, origin if polygon is None else polygon, route)
     chosen = network.select(layers)
+    run = not isinstance(network, LayerList)
+    if run and kind == "map":
+        raise InvalidInputError(
+            explain(
+                'merge="code" for a module that is run',
+                '"map"',
+                "the maps of small polygons are not known well enough to tell that they are the same",
+                'route="compiled"',
+            )
+        )
     if kind == "map" and max(chosen, default=-1) + 1 < len(network.kinks):
         raise InvalidInputError(
             explain(
@@ -103,6 +123,11 @@ def slice_regions(
     plane = read_plane(network, polygon, origin, axes, extent)
     # layers behind the last one chosen cut nothing that is asked for
     last = max(chosen, default=-1) + 1
+    layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
+    if run:
+        planar, codes, *rest = running_slices.running_slice(network, plane, chosen, _check_memory)
+        apart = planar.cells.apart and chosen == tuple(range(last))
+        return measure(plane, planar.cells, codes, layer, tuple(planar.per_layer), *rest, apart)
     walk, per_layer = _Cells.of(plane), []
     maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
@@ -115,7 +140,6 @@ def slice_regions(
             maps = local_maps(network, plane, walk.codes, walk.origins)
             outputs, doubts = walk.outputs(network.head)
     codes = walk.gathered(chosen, network.code_dtype(chosen))
-    layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
     apart = walk.cells.apart and chosen == tuple(range(last))
     return measure(plane, walk.cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
 
@@ -164,7 +188,7 @@ class _Cells:
         k, width, known = hidden.n_kinked, hidden.map.width, sum(code.nbytes for code in self.codes)
 
         def watch(vertices: int, faces: int) -> None:
-            _check_memory(vertices, faces, width, 16 * vertices * width + faces * k + known)
+            _check_memory(vertices, faces, 16 * vertices * width + faces * k + known)
 
         watch(*self.values.shape[::-1])
         PT, errors = self.behind(hidden.map)
@@ -206,13 +230,13 @@ class _Cells:
         return out
 
 
-def _check_memory(vertices: int, faces: int, width: int, needed: int) -> None:
+def _check_memory(vertices: int, faces: int, needed: int) -> None:
     """Stop before a slice fills the memory."""
     if needed > MOST_BYTES:
         raise InvalidInputError(
             explain(
                 f"a slice that takes at most {MOST_BYTES / 2**30:g} GiB",
-                f"{vertices:,} vertices and {faces:,} polygons so far, with {width:,} neurons each ({needed / 2**30:.2g} GiB)",
+                f"{vertices:,} vertices and {faces:,} polygons so far ({needed / 2**30:.2g} GiB)",
                 "wide layers, or a large polygon",
                 "a smaller polygon, or line_regions",
             )
