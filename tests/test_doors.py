@@ -275,7 +275,7 @@ DOORS = {
     metrics.linear_regions: lambda: {"module": DEEP, "merge": "map", "most": 500, "input_shape": None},
     metrics.slice_regions: lambda: {
         "module": DEEP, "polygon": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], "origin": None, "axes": None, "extent": None,
-        "layers": None, "merge": "code", "input_shape": None,
+        "layers": None, "merge": "code", "input_shape": None, "route": "auto",
     },
     metrics.space_folding: lambda: {"codes": [[0, 1], [1, 1]], "symmetric": False},
     metrics.suggested_cut: lambda: {"frame": frame(), "slack": 0.01},

@@ -17,6 +17,7 @@ from relucvx.compiled import compiled
 
 @compiled
 def longer(a: Any, size: int) -> Any:
+    """An array with room for more entries behind."""
     out = np.empty(size, a.dtype)
     out[: len(a)] = a
     return out
@@ -24,6 +25,7 @@ def longer(a: Any, size: int) -> Any:
 
 @compiled
 def taller(a: Any, size: int) -> Any:
+    """A matrix with room for more rows below."""
     out = np.empty((size, a.shape[1]), a.dtype)
     out[: len(a)] = a
     return out

@@ -124,12 +124,14 @@ def slice_regions(
     # layers behind the last one chosen cut nothing that is asked for
     last = max(chosen, default=-1) + 1
     layer = np.repeat(np.array(chosen, dtype=np.intp), [network.widths[c] for c in chosen])
+    maps: Any = None
+    outputs: Any = None
+    doubts: Any = None
     if run:
-        planar, codes, *rest = running_slices.running_slice(network, plane, chosen, _check_memory)
+        planar, codes, maps, outputs, doubts = running_slices.running_slice(network, plane, chosen, _check_memory)
         apart = planar.cells.apart and chosen == tuple(range(last))
-        return measure(plane, planar.cells, codes, layer, tuple(planar.per_layer), *rest, apart)
+        return measure(plane, planar.cells, codes, layer, tuple(planar.per_layer), maps, outputs, doubts, apart)
     walk, per_layer = _Cells.of(plane), []
-    maps = outputs = doubts = None
     narrow = max([network.n_features, *network.widths]) < NARROW
     with BLAS.held(narrow):
         for kink in network.kinks[:last]:
