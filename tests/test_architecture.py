@@ -98,6 +98,7 @@ LOADED_LATE = (
     *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
     "relucvx.network.running.",
     "relucvx.metrics.regions.running_lines",
+    "relucvx.metrics.regions.running_slices",
     "relucvx.metrics.regions.slice_plot",
     "relucvx.estimators",
 )
