@@ -167,7 +167,15 @@ class _Joined:
 
     def result(self) -> tuple[Array, Any]:
         """Breakpoints and codes."""
-        return np.concatenate(self.t)[1:], np.concatenate(self.codes)
+        t, rows = np.concatenate(self.t)[1:], 0
+        codes = np.empty((len(t) + 1, self.codes[0].shape[1]), dtype=self.codes[0].dtype)
+        # each piece is freed when it is copied: a deep network has more codes than anything else
+        self.codes.reverse()
+        while self.codes:
+            piece = self.codes.pop()
+            codes[rows : rows + len(piece)] = piece
+            rows += len(piece)
+        return t, codes
 
 
 def _bytes(codes: Any) -> Any:

@@ -36,6 +36,7 @@ class Point:
     rows: int = 1
     widths: list[int] = field(default_factory=list)
     dtypes: list[Any] = field(default_factory=list)
+    peak: int = 0
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
         """As :meth:`Geometry.walls`."""
@@ -67,6 +68,8 @@ class RunningModule:
         Type of the codes of each kink: bool for two pieces, else whole numbers.
     row_bytes : int
         Memory of the values that are needed at a time, for each point.
+    refused : Unfollowed or None
+        Why the forward pass cannot be followed to its end; ``widths`` are those of the kinks in front of there.
 
     Notes
     -----
@@ -78,6 +81,7 @@ class RunningModule:
     widths: tuple[int, ...]
     dtypes: tuple[Any, ...]
     row_bytes: int
+    refused: Unfollowed | None = None
 
     @classmethod
     def of(cls, module: Any, input_shape: Any = None, like: Any = None) -> RunningModule:
@@ -86,7 +90,8 @@ class RunningModule:
         Raises
         ------
         InvalidInputError
-            Naming the first operation that cannot be followed, or where it fails.
+            For a module that cannot be copied or called, or is in training mode. An operation that cannot be followed is
+            kept as ``refused``.
         """
         inner = unwrapped(module)
         _check_mode(inner)
@@ -95,13 +100,14 @@ class RunningModule:
         for shape in _shapes(ours, input_shape, like):
             point = Point()
             try:
-                peak = _run(ours, shape, np.zeros((1, math.prod(shape))), point).peak
-            except Unfollowed:
-                raise
+                _run(ours, shape, np.zeros((1, math.prod(shape))), point)
+            except Unfollowed as error:
+                # what is in front of it can be walked all the same
+                return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * point.peak, error)
             except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
                 failures.append(f"{shape}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
                 continue
-            return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * peak)
+            return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * point.peak)
         raise InvalidInputError(
             explain(
                 "the shape of one input, with which the module can be called on a batch of one",
@@ -121,7 +127,17 @@ class RunningModule:
         return as_points(x, name, self.n_features, self.input_shape)
 
     def select(self, layers: int | Sequence[int] | None) -> tuple[int, ...]:
-        """As :meth:`relucvx.network.LayerList.select`, for kinks."""
+        """As :meth:`relucvx.network.LayerList.select`, for kinks.
+
+        Raises
+        ------
+        InvalidInputError
+            As there, and naming the operation that cannot be followed when all layers are asked for.
+        """
+        asked = layers if isinstance(layers, Sequence) else [layers]
+        if self.refused is not None and any(not isinstance(k, (int, np.integer)) or k < 0 for k in asked):
+            depth = len(self.widths)
+            raise self.refused.advising(f"layers=range({depth}), those in front of it" if depth else "")
         return select_layers(layers, len(self.widths))
 
     def run(self, points: Array, geometry: Geometry) -> None:
@@ -152,18 +168,16 @@ def opened_instead(module: Any, input_shape: Any, like: Any) -> RunningModule:
     Raises
     ------
     InvalidInputError
-        Naming the operation that cannot be followed; whatever else goes wrong leaves the reason that the reader gave.
+        The reason that the reader gave, where running fails as well.
     """
     failed = sys.exception() if sys.version_info >= (3, 11) else sys.exc_info()[1]
     try:
         return RunningModule.of(module, input_shape, like)
-    except Unfollowed:
-        raise
     except InvalidInputError as error:
         raise (failed or error) from error
 
 
-def _run(module: Any, shape: tuple[int, ...], points: Array, geometry: Geometry) -> Batch:
+def _run(module: Any, shape: tuple[int, ...], points: Array, geometry: Geometry) -> None:
     batch = Batch(points, geometry, follow)
     inside: list[str] = []
     try:
@@ -175,7 +189,9 @@ def _run(module: Any, shape: tuple[int, ...], points: Array, geometry: Geometry)
         if inside:
             raise Unfollowed(f"{error.received} in {inside[-1]}", error.cause, error.fix) from error
         raise
-    return batch
+    finally:
+        if isinstance(geometry, Point):
+            geometry.peak = batch.peak
 
 
 class _named:

@@ -118,20 +118,16 @@ class Call:
 
 
 class Unfollowed(InvalidInputError):
-    """An operation that cannot be followed; ``where`` is added by whoever knows the module."""
+    """An operation that cannot be followed: what it is and where, why, and what helps."""
 
     def __init__(self, received: str, cause: str, fix: str = "") -> None:
         self.received, self.cause, self.fix = received, cause, fix
-        super().__init__(self.told(""))
+        known = "operations between which a network is linear (affine ones, and kinks such as relu, clamp and maxima)"
+        super().__init__(explain(known, received, cause, fix))
 
-    def told(self, where: str, fix: str = "") -> str:
-        """The message, with the place in the module where it happened."""
-        return explain(
-            "operations between which a network is linear (affine ones, and kinks such as relu, clamp and maxima)",
-            f"{self.received}{where}",
-            self.cause,
-            self.fix or fix,
-        )
+    def advising(self, fix: str) -> Unfollowed:
+        """The same with another next step, where there is none."""
+        return Unfollowed(self.received, self.cause, self.fix or fix or "pass the part of the model without it")
 
 
 def check(call: Call) -> None:

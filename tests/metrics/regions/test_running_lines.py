@@ -259,3 +259,16 @@ def test_data_sets_go_through_modules_that_only_run():
     assert tracker.record()["line_regions"] == np.mean(
         [line_regions(module, a, b).n_regions for a, b in tracker.segments]
     )
+
+
+def test_what_is_in_front_of_an_operation_that_is_refused_can_be_walked():
+    torch.manual_seed(0)
+    front = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.ReLU())
+    whole = torch.nn.Sequential(*front, torch.nn.Linear(8, 8), torch.nn.GELU(), torch.nn.ReLU())
+    start, end, _ = segment((3,))
+    with pytest.raises(InvalidInputError, match=r"'gelu' .* in layer '5' of type GELU.*layers=range\(2\)"):
+        line_regions(whole, start, end)
+    line, part = line_regions(whole, start, end, range(2)), line_regions(front, start, end)
+    np.testing.assert_array_equal(line.codes, part.codes)
+    np.testing.assert_allclose(line.breakpoints, part.breakpoints, rtol=0, atol=1e-12)
+    assert folding(whole, start, end, [0, 1]) == folding(front, start, end)

@@ -17,7 +17,7 @@ def test_what_cannot_be_followed_is_named(name):
     module = factory()
     module = module if "training" in name else module.eval()
     with pytest.raises(InvalidInputError, match=f"(?s){message}"):
-        RunningModule.of(module, shape)
+        RunningModule.of(module, shape).select(None)
 
 
 class Unknown(torch.nn.Module):
@@ -39,10 +39,10 @@ def test_operations_on_no_list_are_tried():
     for name, followed in (("twice", True), ("bent", False)):
         operation = getattr(torch.ops.relucvx_tests, name)
         if followed:
-            assert RunningModule.of(Unknown(operation), (3,)).widths == ()
+            assert RunningModule.of(Unknown(operation), (3,)).select(None) == ()
             continue
         with pytest.raises(InvalidInputError, match=r"'bent'.*not affine"):
-            RunningModule.of(Unknown(operation), (3,))
+            RunningModule.of(Unknown(operation), (3,)).select(None)
 
 
 def test_a_call_knows_its_name_and_its_defaults():

@@ -1,0 +1,82 @@
+"""Faults in walks through modules that are run: rows, operations, kinks, maxima and the pieces of a segment."""
+
+from sabotage.fault import Fault
+
+LINES = "pytest tests/metrics/regions/test_running_lines.py"
+RUNNING = "pytest tests/network/running"
+WINDOWS = "pytest tests/metrics/regions/test_window_kernels.py"
+
+FAULTS = (
+    Fault(
+        "new rows from the other side of their segment",
+        "network.running.rows:Insertion.apply",
+        "torch.lerp(out[fresh], second, ",
+        "torch.lerp(second, out[fresh], ",
+        f"{RUNNING}/test_rows.py",
+    ),
+    Fault(
+        "older tensors of another age",
+        "network.running.rows:Block.current",
+        "self.batch.steps[self.version :]",
+        "self.batch.steps[self.version + 1 :]",
+        f"{RUNNING}/test_rows.py",
+    ),
+    Fault(
+        "rounding errors a thousand times too small",
+        "network.running.rows:Batch.errors",
+        "EPS * data",
+        "1e-3 * EPS * data",
+        f"{RUNNING}/test_rows.py",
+    ),
+    Fault(
+        "a product of two values taken for affine",
+        "network.running.operations:check",
+        ") > 1:",
+        ") > 2:",
+        f"{RUNNING}/test_operations.py",
+    ),
+    Fault(
+        "unknown operations believed",
+        "network.running.operations:_check_by_trying",
+        "1e-9 * scale",
+        "1e9 * scale",
+        f"{RUNNING}/test_operations.py",
+    ),
+    Fault(
+        "the upper wall of a clamp forgotten",
+        "network.running.kinks:_between",
+        "for c in (low, high) if c is not None",
+        "for c in (low,) if c is not None",
+        f"{LINES}::test_codes_are_those_of_every_kink_on_dense_points[ReLU6]",
+    ),
+    Fault(
+        "windows of a padded pooling shifted",
+        "network.running.kinks:_max_pool",
+        "range(-p, ",
+        "range(0, ",
+        f"{RUNNING}/test_kinks.py",
+    ),
+    Fault(
+        "losers of a maximum make walls",
+        "metrics.regions._window_kernels:whole",
+        "many == 0",
+        "many >= 0",
+        f"{WINDOWS}",
+        True,
+    ),
+    Fault(
+        "who overtakes last, instead of first",
+        "metrics.regions._window_kernels:_overtaken",
+        "if s < share or",
+        "if s > share - 4.0 or",
+        f"{WINDOWS}",
+        True,
+    ),
+    Fault(
+        "pieces of a segment overlap",
+        "metrics.regions.running_lines:running_lines",
+        "at, length = until,",
+        "at, length = 0.99 * until if until < 1.0 else until,",
+        f"{LINES}::test_pieces_of_a_segment_make_the_whole_of_it",
+    ),
+)
