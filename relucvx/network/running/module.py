@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,9 +134,9 @@ class RunningModule:
         InvalidInputError
             As there, and naming the operation that cannot be followed when all layers are asked for.
         """
-        asked = layers if isinstance(layers, Sequence) else [layers]
-        if self.refused is not None and any(not isinstance(k, (int, np.integer)) or k < 0 for k in asked):
-            depth = len(self.widths)
+        asked = layers if isinstance(layers, Iterable) else [layers]
+        depth = len(self.widths)
+        if self.refused is not None and not all(k in range(depth) for k in asked):
             raise self.refused.advising(f"layers=range({depth}), those in front of it" if depth else "")
         return select_layers(layers, len(self.widths))
 
