@@ -435,8 +435,8 @@ FOLDING = (
     Fault(
         "class folding the wrong way round",
         "metrics.regions.class_folding:_all_chi",
-        "chi[j, i] = [walk_folding(line.codes[::-1], symmetric).chi",
-        "chi[j, i] = [walk_folding(line.codes, symmetric).chi",
+        "chi[b, a] = walk_folding(line.codes[::-1], symmetric).chi",
+        "chi[b, a] = walk_folding(line.codes, symmetric).chi",
         "verify folding-of-classes",
     ),
     Fault("maxima with zeros", "metrics.regions.class_folding:_maxima", "> 0", ">= 0", "verify folding-of-classes"),
