@@ -94,6 +94,7 @@ LAZY = (
 
 LOADED_LATE = (
     "relucvx.training",
+    "relucvx.metrics.regions.switches",
     "relucvx.network.torch_",
     *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
     "relucvx.network.running.",

@@ -225,6 +225,11 @@ DOORS = {
         **LINE, "layers": None, "symmetric": False, "method": "exact", "n_steps": 5, "neurons": None, "arithmetic": "float",
         "input_shape": None, "route": "auto",
     },
+    metrics.folding_curve: lambda: {
+        "module": DEEP, "path": [[-1.0, -1.0], [1.0, 2.0], [0.0, 1.0]], "layers": None, "symmetric": False, "method": "exact",
+        "n_steps": 5, "neurons": None, "arithmetic": "float", "input_shape": None,
+        "route": "auto",
+    },
     metrics.graph_convexity: lambda: {
         "Z": X, "labels": LABELS, "k": 2, "n_pairs": 3, "rng": 0, "ties": "first", "confidence": None, "n_permutations": 0,
         "n_resamples": 2,
@@ -267,6 +272,7 @@ DOORS = {
         "classes": None, "k": 2, "n_pairs": 3, "n_lines": 2, "max_samples": 6, "batch_size": 4, "rng": 0,
     },
     metrics.rdm_correlation: lambda: {"Z1": X, "Z2": X**2, "distance": "euclidean", "method": "spearman"},
+    metrics.sampled_codes: lambda: {"module": DEEP.to_torch(), "X": X, "layers": None, "batch_size": 4},
     metrics.scale: lambda: {"metric": "ccgp"},
     metrics.separability: lambda: {
         "Z": X, "conditions": [0, 0, 1, 1, 2, 2], "balanced": False, "bias": True, "n_dichotomies": 3, "confidence": 0.95,

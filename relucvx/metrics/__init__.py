@@ -50,10 +50,12 @@ from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.recordings.selectivity import SelectivityTest, epairs, erp
 from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
 from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
+from relucvx.metrics.regions.folding_curve import FoldingCurve, folding_curve
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
 from relucvx.metrics.regions.linear import LinearRegions, linear_regions
 from relucvx.metrics.regions.lines import LineRegions, line_regions
+from relucvx.metrics.regions.sampled_codes import SampledCodes, sampled_codes
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions
 from relucvx.metrics.regions.tracking import RegionTracker
@@ -82,6 +84,7 @@ __all__ = [
     "FactorScore",
     "FewShot",
     "FewShotMatrix",
+    "FoldingCurve",
     "Forecast",
     "HammingConvexity",
     "LargestFolding",
@@ -102,6 +105,7 @@ __all__ = [
     "ProfileProgress",
     "Recording",
     "RegionTracker",
+    "SampledCodes",
     "Scale",
     "SelectivityTest",
     "Separability",
@@ -125,6 +129,7 @@ __all__ = [
     "few_shot_matrix",
     "few_shot_snr",
     "folding",
+    "folding_curve",
     "forecast",
     "graph_convexity",
     "hamming_convex",
@@ -152,6 +157,7 @@ __all__ = [
     "procrustes",
     "profile",
     "rdm_correlation",
+    "sampled_codes",
     "scale",
     "separability",
     "slice_regions",

@@ -225,6 +225,7 @@ ELSEWHERE = {
     "class_folding": "regions/test_class_folding.py",
     "cut_and_refit": "layers/test_refit.py",
     "folding": "regions/test_folding.py",
+    "folding_curve": "regions/test_folding_curve.py",
     "forecast": "test_forecasting.py",
     "hamming_convex": "regions/test_hamming.py",
     "holm": "nulls/test_several.py",
@@ -236,6 +237,7 @@ ELSEWHERE = {
     "plot_slice": "regions/test_slice_plot.py:.plot(",
     "profile": "layers/test_profile.py",
     "input_map": "regions/test_decision_kernels.py",
+    "sampled_codes": "regions/test_sampled_codes.py",
     "slice_regions": "regions/test_slices.py",
     "suggested_cut": "layers/test_cut.py",
 }

@@ -183,6 +183,37 @@ ABSTRACTION = (
     ),
 )
 
+WALKS = (
+    Fault(
+        "a curve's walk without its first step",
+        "metrics.regions.folding_curve:walk_curve",
+        "np.concatenate([[0], np.cumsum(",
+        "np.concatenate([[0], -1 + np.cumsum(",
+        "pytest tests/metrics/regions/test_folding_curve.py",
+    ),
+    Fault(
+        "a curve that forgets how far it was",
+        "metrics.regions.folding_curve:walk_curve",
+        "np.maximum.accumulate(np.count_nonzero(pi != pi[0], axis=1))",
+        "np.count_nonzero(pi != pi[0], axis=1)",
+        "pytest tests/metrics/regions/test_folding_curve.py",
+    ),
+    Fault(
+        "codes read behind the activation",
+        "metrics.regions.switches:_Seen.function",
+        "self._codes(name, args[0], bends)",
+        "self._codes(name, func(*args, **kwargs), bends)",
+        "pytest tests/metrics/regions/test_sampled_codes.py",
+    ),
+    Fault(
+        "a minimum of maxima with a maximum more",
+        "datasets.normal_form:least_of_triples",
+        "play([(g, g + 1, MIN)",
+        "play([(g, g + 1, MAX)",
+        "pytest tests/datasets/test_normal_form.py",
+    ),
+)
+
 COLLAPSE = (
     Fault(
         "NC1 divided by C twice",
@@ -528,5 +559,5 @@ DATA = (
 )
 
 FAULTS = (
-    *KERNEL, *ABSTRACTION, *COLLAPSE, *SIMILARITY, *DIMENSION, *CONVEXITY, *FOLDING, *REGIONS, *DATA,
+    *KERNEL, *ABSTRACTION, *COLLAPSE, *SIMILARITY, *DIMENSION, *CONVEXITY, *FOLDING, *WALKS, *REGIONS, *DATA,
 )  # fmt: skip

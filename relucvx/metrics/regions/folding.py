@@ -10,10 +10,9 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.regions.lines import Code, each_line, end_points
-from relucvx.network.layers import LayerList
-from relucvx.network.reading import read_layers
-from relucvx.types import Array, ArrayLike, BoolArray, Result
+from relucvx.metrics.regions.lines import each_line
+from relucvx.metrics.regions.walking import sampled_walk
+from relucvx.types import ArrayLike, BoolArray, Result
 from relucvx.validation import as_count, as_numpy
 
 
@@ -118,7 +117,8 @@ def folding(
     symmetric : bool, default False
         As in :func:`space_folding`.
     method : {"exact", "sampled"}
-        ``"exact"`` visits every region; ``"sampled"`` the n_steps + 1 points t = i/n_steps, which may step over some.
+        ``"exact"`` visits every region; ``"sampled"`` the n_steps + 1 points t = i/n_steps, which may step over some. Torch
+        modules that are not piecewise linear (GELU, tanh, ...) are sampled by their :func:`sampled_codes`.
     n_steps : int, default 1000
         Steps of the sampled walk.
     arithmetic : {"float", "rational"}
@@ -156,27 +156,11 @@ def folding(
         return next(exact) if single else tuple(exact)
     if not is_word(method, ("sampled",)):
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
-    n_steps = as_count(n_steps, "n_steps")
-    if arithmetic != "float":
-        raise InvalidInputError(
-            explain('arithmetic "float" for a sampled walk', repr(arithmetic), "", 'method="exact"')
-        )
-    network = read_layers(module, input_shape, like=start)
-    code = Code.of(network, layers, neurons)
-    starts, ends, single = end_points(network, start, end)
-    t = np.linspace(0.0, 1.0, n_steps + 1)[:, None]
-    found = tuple(
-        walk_folding(_codes_at(network, (1.0 - t) * p + t * q, code), symmetric)
-        for p, q in zip(starts, ends, strict=True)
+    walks, single = sampled_walk(
+        module, start, end, as_count(n_steps, "n_steps"), layers, neurons, arithmetic, input_shape
     )
-    return found[0] if single else found
-
-
-def _codes_at(network: LayerList, X: Array, code: Code) -> Any:
-    """Codes at the rows of X."""
-    found = network.codes(X)
-    parts = [found[layer][:, columns] for layer, columns in code.columns.items()]
-    return np.hstack(parts) if parts else np.zeros((len(X), 0), dtype=bool)
+    sampled = (walk_folding(walk, symmetric) for walk in walks)
+    return next(sampled) if single else tuple(sampled)
 
 
 def as_codes(codes: Any) -> Any:
