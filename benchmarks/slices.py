@@ -8,6 +8,7 @@ multiplies out their maps and finds the decision boundary. Both must find the sa
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,7 +21,7 @@ from relucvx.metrics import SliceRegions, slice_regions
 from relucvx.network import DeepNetwork
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from metrics.regions.splitter import float_regions, layers_of
+from metrics.regions.splitter import float_regions, layers_of, torch_regions
 
 BOX = 5.0 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
@@ -56,9 +57,90 @@ def measure(name: str, net: DeepNetwork, polygon: np.ndarray, repeats: int) -> d
     }  # fmt: skip
 
 
+def convolutional(name: str) -> tuple[Any, tuple[int, ...]]:
+    """LeNet-5 with mean pooling, or VGG-11 at its full width, with torch's own initial weights."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    if name == "LeNet-5":
+        first = [
+            nn.Conv2d(1, 6, 5, padding=2),
+            nn.ReLU(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(6, 16, 5),
+            nn.ReLU(),
+            nn.AvgPool2d(2),
+        ]
+        last = [nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+        return nn.Sequential(*first, *last).double().eval(), (1, 28, 28)
+    layers, channels = [], 3
+    for width in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0):
+        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()] if width else [nn.AvgPool2d(2)]
+        channels = width or channels
+    layers += [nn.Flatten(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)]
+    return nn.Sequential(*layers).double().eval(), (3, 32, 32)
+
+
+def measure_images(name: str, spread: float, repeats: int) -> dict[str, Any]:
+    """A row for a convolutional network on a triangle of this size around an image of noise."""
+    import torch
+
+    torch.set_num_threads(1)
+    net, shape = convolutional(name)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1, *shape)) + spread * rng.standard_normal((3, *shape))
+    found = slice_regions(net, X, route="running")
+    flat = found.to_plane(X.reshape(3, -1))
+
+    def plain() -> Any:
+        with torch.no_grad():
+            return torch_regions(list(net), found.origin, found.axes, flat, shape)
+
+    timings = interleave({"ours": lambda: slice_regions(net, X, route="running"), "plain": plain}, repeats)
+    x, y = flat.T
+    area = 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+    call = f"m.slice_regions(m.convolutional('{name}')[0], m.triangle('{name}', {spread}), route='running')"
+    return {
+        "network": f"{name}, triangle", "regions": found.n_regions, "per_layer": list(found.per_layer),
+        "ours_seconds": timings["ours"].seconds, "plain_seconds": timings["plain"].seconds,
+        "plain_over_ours": ratio(timings["plain"].cpu, timings["ours"].cpu),
+        "same_codes": len(timings["plain"].last) == found.n_regions, "area_error": abs(found.areas.sum() / area - 1.0),
+        "peak_gigabytes": peak(call),
+    }  # fmt: skip
+
+
+def triangle(name: str, spread: float) -> np.ndarray:
+    """The corners of :func:`measure_images`."""
+    shape = convolutional(name)[1]
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.standard_normal((1, *shape)) + spread * rng.standard_normal((3, *shape)))
+
+
+def peak(call: str) -> float:
+    """Peak memory, in GB, of a process that imports this script as ``m`` and makes a call."""
+    code = f"import resource, slices as m; {call}; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=True, text=True
+    )
+    return float(told.stdout.split()[-1])
+
+
+def measure_many(name: str, widths: list[int]) -> dict[str, Any]:
+    """A row for a network with very many regions, once."""
+    wall, cpu, found = timed(lambda: slice_regions(network(0, widths), BOX))
+    return {
+        "network": name, "regions": found.n_regions, "per_layer": list(found.per_layer), "ours_seconds": cpu,
+        "ours_wall_seconds": wall, "plain_seconds": None, "plain_over_ours": None, "same_codes": None,
+        "area_error": abs(found.areas.sum() / 100.0 - 1.0),
+        "peak_gigabytes": peak(f"m.slice_regions(m.network(0, {widths}), m.BOX)"),
+    }  # fmt: skip
+
+
 def main() -> None:
     """Print and save the table."""
-    args = arguments(__doc__)
+    args = arguments(__doc__, ("--images", {"action": "store_true", "help": "convolutional networks only"}),
+                     ("--many", {"action": "store_true", "help": "a million regions only"}))  # fmt: skip
     warm = timed(lambda: slice_regions(network(0, [2, 4, 4, 2]), BOX))[1]
     rng = np.random.default_rng(1)
     cases: list[tuple[str, list[int], np.ndarray]] = [("2 -> 2x32 -> 10", [2, 32, 32, 10], BOX)]
@@ -71,10 +153,33 @@ def main() -> None:
             ("2 -> 3x64 -> 10", [2, 64, 64, 64, 10], BOX),
             ("784 -> 3x64 -> 10, triangle", [784, 64, 64, 64, 10], 3.0 * rng.standard_normal((3, 784))),
         ]
-    rows = [measure(name, network(0, widths), polygon, args.repeats) for name, widths, polygon in cases]
-    headers = ["network", "regions", "ours, CPU s", "plain, CPU s", "plain / ours", "same codes", "area off by"]
-    keys = ["network", "regions", "ours_seconds", "plain_seconds", "plain_over_ours", "same_codes", "area_error"]
-    print(table(headers, [[row[key] for key in keys] for row in rows]))
+    some = args.images or args.many
+    rows = [] if some else [measure(name, network(0, widths), polygon, args.repeats) for name, widths, polygon in cases]
+    if not args.quick and (args.images or not some):
+        rows += [measure_images("LeNet-5", 0.06, args.repeats), measure_images("VGG-11", 0.0005, args.repeats)]
+    if not args.quick and (args.many or not some):
+        rows.append(measure_many("2 -> 11x128 -> 10", [2, *[128] * 11, 10]))
+    headers = [
+        "network",
+        "regions",
+        "ours, CPU s",
+        "plain, CPU s",
+        "plain / ours",
+        "same codes",
+        "area off by",
+        "peak, GB",
+    ]
+    keys = [
+        "network",
+        "regions",
+        "ours_seconds",
+        "plain_seconds",
+        "plain_over_ours",
+        "same_codes",
+        "area_error",
+        "peak_gigabytes",
+    ]
+    print(table(headers, [[row.get(key) for key in keys] for row in rows]))
     print(f"\nFirst call, loading or compiling the kernels: {warm:.2f} CPU s.")
     print(save(__file__, args, rows, warm_up_seconds=warm))
 

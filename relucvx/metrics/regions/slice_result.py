@@ -213,6 +213,10 @@ def measure(
     elif not all_layers:
         region = joined(pairs, (code[pairs[:, 0]] == code[pairs[:, 1]]).all(axis=1), len(code))
     n, firsts = int(region.max()) + 1, np.unique(region, return_index=True)[1]
+    code = code if n == len(code) else code[firsts]
+    for own in (code, maps):  # what is of our own, and large, need not be copied
+        if own is not None:
+            own.setflags(write=False)
     around = np.where(sides >= 0, region[sides], -1)
     # sides between polygons of one region are no part of its rim
     apart = around[:, 0] != around[:, 1]
@@ -228,7 +232,7 @@ def measure(
     if outputs is not None and doubts is not None:
         segments, boundary_pairs = decision_segments(cells, outputs, doubts)
     return SliceRegions(
-        plane.origin, plane.axes, cells.place, corners, offsets, region, code[firsts], layer, per_layer, areas,
+        plane.origin, plane.axes, cells.place, corners, offsets, region, code, layer, per_layer, areas,
         np.asarray(perimeters), eccentricity, edges, cells.line, pairs, shared, maps, segments, boundary_pairs,
     )  # fmt: skip
 

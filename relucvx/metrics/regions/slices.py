@@ -141,9 +141,11 @@ def slice_regions(
         if last == len(network.kinks):
             maps = local_maps(network, plane, walk.codes, walk.origins)
             outputs, doubts = walk.outputs(network.head)
-    codes = walk.gathered(chosen, network.code_dtype(chosen))
-    apart = walk.cells.apart and chosen == tuple(range(last))
-    return measure(plane, walk.cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
+    walk = replace(walk, values=np.empty((0, 0)))  # before the codes of all layers stand side by side
+    codes, cells = walk.gathered(chosen, network.code_dtype(chosen)), walk.cells
+    del walk
+    apart = cells.apart and chosen == tuple(range(last))
+    return measure(plane, cells, codes, layer, tuple(per_layer), maps, outputs, doubts, apart, kind)
 
 
 MOST_BYTES = 4 * 2**30

@@ -1,4 +1,4 @@
-"""Plain polygon-by-polygon splitting of a plane: in floats (the peer that benchmarks time), and in exact rationals."""
+"""Plain polygon-by-polygon splitting of a plane: in floats (the peers that benchmarks time), and in exact rationals."""
 
 from fractions import Fraction
 
@@ -107,3 +107,43 @@ def layers_of(net):
         (W, np.zeros(W.shape[1]) if b is None else b, phi.slope_neg, phi.slope_pos)
         for W, b in zip(net.weights[:-1], biases, strict=False)
     ]
+
+
+def torch_regions(layers, origin, axes, corners, shape):
+    """Polygons of torch layers that are affine or ReLUs, run on the corners of every polygon; 40 lines with the next."""
+    import torch
+
+    values = torch.from_numpy(origin + corners @ axes).reshape(-1, *shape)
+    pieces = [(corners, values)]
+    for layer in layers:
+        sizes = [len(part) for part, _ in pieces]
+        V = torch.cat([v for _, v in pieces])
+        if isinstance(layer, torch.nn.ReLU):
+            flat = np.split(V.reshape(len(V), -1).numpy(), np.cumsum(sizes)[:-1])
+            split = [half for (part, _), v in zip(pieces, flat, strict=True) for half in valued_halves(part, v)]
+            pieces = [(part, torch.from_numpy(np.maximum(v, 0)).reshape(-1, *V.shape[1:])) for part, v in split]
+        else:
+            V = torch.cat([layer(V[i : i + 256]) for i in range(0, len(V), 256)])
+            pieces = [(part, v) for (part, _), v in zip(pieces, torch.split(V, sizes), strict=True)]
+    return [part for part, _ in pieces]
+
+
+def valued_halves(corners, values):
+    """A polygon with values (k, neurons) at its corners, cut by every neuron that changes sign, values interpolated."""
+    parts = [(corners, values)]
+    for j in np.flatnonzero((values.max(axis=0) > 0) & (values.min(axis=0) < 0)):
+        done = []
+        for c, v in parts:
+            x, y = v[:, j], np.roll(v[:, j], -1)
+            if x.max() <= 0 or x.min() >= 0:
+                done.append((c, v))
+                continue
+            cut = np.flatnonzero(x * y < 0)
+            s = (x[cut] / (x[cut] - y[cut]))[:, None]
+            new = [(1 - s) * a[cut] + s * np.roll(a, -1, axis=0)[cut] for a in (c, v)]
+            new[1][:, j] = 0.0
+            order = np.argsort(np.concatenate([np.arange(len(x)), cut + 0.5]), kind="stable")
+            c, v = (np.concatenate([a, b])[order] for a, b in zip((c, v), new, strict=True))
+            done += [(c[side], v[side]) for side in (v[:, j] >= 0, v[:, j] <= 0)]
+        parts = done
+    return parts
