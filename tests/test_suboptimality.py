@@ -6,6 +6,7 @@ from scipy.optimize import minimize_scalar
 
 import relucvx as rx
 from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.program.objective import objective
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +102,21 @@ def test_without_time_the_bound_is_that_of_all_networks(sol):
     found = rx.kernel_suboptimality(sol, np.eye(4), time_limit=1e-9)
     assert found.cut is None
     assert found.lower == sol.certificate.lower
+
+
+@pytest.mark.slow
+def test_of_two_hundred_networks_none_is_below_the_bound_of_its_kernel(task, sol):
+    runs = rx.train(task.X, task.Y, 0.5, width=8, seeds=range(100), progress=False)
+    rng, known = np.random.default_rng(0), [run.network for run in runs]
+    for net in known[:100]:
+        size = 10.0 ** rng.uniform(-2.0, 0.0)
+        W, V = (A + size * rng.standard_normal(A.shape) for A in (net.weights_in, net.weights_out))
+        known.append(rx.TwoLayerReLU(W, V))
+    ratios = []
+    for net in known:
+        bound = rx.kernel_suboptimality(sol, rx.representation_kernel(net, task.X), time_limit=600.0)
+        ratios.append(objective(sol.problem, net) / bound.lower)
+    assert len(ratios) == 200
+    assert min(ratios) >= 1.0
+    # and the bound is worth something: trained networks are close to their own
+    assert np.median(ratios[:100]) < 1.001

@@ -16,6 +16,9 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.errors import explain as say
 from relucvx.interrupts import carrying, hurried
+from relucvx.oracle import compile_kernels
+from relucvx.oracle.clock import clock
+from relucvx.oracle.signed import compile_signed
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.theory.explanation import Explanation
@@ -124,7 +127,7 @@ def explain(
     compatible
     """
     began, generator = time.perf_counter(), resolve_rng(rng)
-    limit = Deadline(as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)"))
+    limit = clock(time_limit, compile_kernels, compile_signed, needed=True)
     delta, confidence = as_positive(delta, "delta"), as_fraction(confidence, "confidence")
     count = as_count(n_resamples, "n_resamples", least=20)
     if not is_word(neurons, ("sampled", "all")):

@@ -88,10 +88,18 @@ def _over_trials(recording: Recording, count: int, rng: np.random.Generator) -> 
     for _ in range(count):
         halves = [rng.choice(members, len(members) // 2, replace=False) for members in strata]
         rows = np.sort(np.concatenate([units[k] for k in np.concatenate(halves)]))
-        drawn.append(recording.select(trials=rows).kernel().kernel)
+        drawn.append(_kernel(recording, rows))
     # the variance of half of the trials, given all, is that of all of them, up to the odd one
     factor = kept / (sum(map(len, strata)) - kept)
     return np.asarray((np.array(drawn) - np.mean(drawn, axis=0)) * np.sqrt(factor))
+
+
+def _kernel(recording: Recording, rows: Any) -> Array:
+    """The kernel of some of the trials."""
+    if not recording.complete:
+        return recording.select(trials=rows).kernel().kernel
+    runs = None if recording.runs is None else [recording.runs[i] for i in rows]
+    return noise_corrected_kernel(recording.activity[rows], recording.groups.codes[rows], runs).kernel
 
 
 def _over_neurons(recording: Recording, K: Array, count: int, rng: np.random.Generator) -> Array:

@@ -4,6 +4,7 @@ from sabotage.bag_faults import FAULTS as BAGS
 from sabotage.band_faults import FAULTS as BANDS
 from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.estimator_faults import FAULTS as ESTIMATORS
+from sabotage.explain_faults import FAULTS as EXPLAIN
 from sabotage.geometry_faults import FAULTS as GEOMETRY
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.null_faults import FAULTS as NULLS
@@ -18,7 +19,7 @@ from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
     *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
-    *NULLS, *RUNNING,
+    *NULLS, *RUNNING, *EXPLAIN,
 )  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -54,6 +54,7 @@ def test_the_verdict_comes_with_what_would_change_it(unstructured):
     assert "does not apply: one-hot rows" in " ".join(frame["verdict"])
 
 
+@pytest.mark.slow
 def test_the_optimum_itself_is_compatible_and_has_the_closed_form():
     K = optimal() @ optimal().T
     found = rx.theory.explain(7.0 * K + 3.0, TASK.Y, beta=0.5, **LONG)
@@ -64,6 +65,7 @@ def test_the_optimum_itself_is_compatible_and_has_the_closed_form():
     assert all(one.verdict == "compatible" for one in found.statistics)
 
 
+@pytest.mark.slow
 def test_noisy_mixtures_of_the_optimum_are_compatible():
     rng = np.random.default_rng(0)
     H = optimal()
@@ -76,6 +78,16 @@ def test_noisy_mixtures_of_the_optimum_are_compatible():
     assert "random sample" in " ".join(found.assumptions)
     one = found.statistics[0]
     assert one.low < one.value < one.high
+
+
+@pytest.mark.slow
+def test_an_interval_that_meets_the_range_is_not_outside():
+    # a mixture of the optimum's kernel and of one without structure: its share of the task is within a few percent
+    K = optimal() @ optimal().T
+    mixed = K / np.trace(K) + 0.01 * np.eye(4)
+    found = rx.theory.explain(mixed, TASK.Y, beta=0.5, delta=0.05, **LONG).statistics[0]
+    assert found.lower < found.value < found.upper - 1e-3
+    assert found.verdict == "compatible"
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ def perturbed(network, rng, size):
     return dataclasses.replace(network, weights_in=W[:, :-1], bias_in=W[:, -1], weights_out=V)
 
 
+@pytest.mark.slow
 def test_no_network_within_delta_is_outside(near):
     rng, problem, C = np.random.default_rng(0), near.problem, near.centring
     B = rng.standard_normal((4, 2))
@@ -55,10 +56,19 @@ def test_no_network_within_delta_is_outside(near):
     assert inside > 50
 
 
+@pytest.mark.slow
 def test_a_blend_is_near_the_optimum_as_well(near):
     found = near.nearest(np.eye(4), np.eye(4))
     assert objective(near.problem, found.network) <= near.ceiling
     assert np.allclose(found.kernel, rx.representation_kernel(near.problem.stated(found.network), near.problem.X))
+
+
+def test_less_than_the_least_trace_is_never_found():
+    # whitened classes: at the optimum tr CKC = sqrt(2) - beta, and nothing near it has much less
+    sol = rx.solve(np.eye(4), np.repeat(np.eye(2), 2, axis=0), 0.2)
+    few = NearOptima(sol, 1e-9 * sol.objective, KernelProgram(sol.problem), Deadline.of(600.0), 0)
+    assert few.least_trace <= np.trace(few.centring @ few.kernels()[0])
+    assert few.least_trace > 0.99 * (np.sqrt(2.0) - 0.2)
 
 
 def test_without_time_nothing_is_claimed():
