@@ -32,7 +32,7 @@ class FactorScore(Result):
     n_contexts : tuple of int
         Settings of the other variables in which both values of a variable occur.
     note : str
-        What a score below chance means; empty where none is.
+        What a score below chance means, and why there is none; empty where there is nothing to say.
 
     Notes
     -----
@@ -167,7 +167,7 @@ def parallelism_score(
         counts.append(len(above))
         scores.append(_mean_cosine(G, above, below, floor))
     per_factor = np.array(scores)
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts))
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), _undefined(per_factor, counts))
 
 
 def ccgp(
@@ -229,7 +229,20 @@ def ccgp(
         scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
     per_factor = np.array(scores)
     low = "; ".join(f"variable {k}: {below_chance(score)}" for k, score in enumerate(scores) if score < 0.5)
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), low)
+    notes = [text for text in (low, _undefined(per_factor, counts)) if text]
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), "; ".join(notes))
+
+
+def _undefined(per_factor: Array, counts: list[int]) -> str:
+    """Why variables have no score."""
+    lacking = [(k, n) for k, (score, n) in enumerate(zip(per_factor, counts, strict=True)) if np.isnan(score)]
+    return "; ".join(
+        f"variable {k} has no score: both of its values occur in {n} setting{'s' if n != 1 else ''} of the other variables, "
+        "and two are needed"
+        if n < 2
+        else f"variable {k} has no score: some setting of the others does not code it at all"
+        for k, n in lacking
+    )
 
 
 def below_chance(value: float) -> str:

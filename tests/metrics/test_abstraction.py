@@ -256,3 +256,15 @@ def test_generalisation_below_chance_is_explained():
     assert opposed.per_factor.tolist() == [0.0, 0.0]
     assert opposed.note.startswith("variable 0: 0.00 is below chance")
     assert ccgp(factors, factors).note == ""
+
+
+def test_a_score_that_is_not_there_says_why():
+    Z = np.random.default_rng(0).standard_normal((8, 3))
+    one = parallelism_score(Z, np.tile([[-1], [1]], (4, 1)))
+    assert np.isnan(one.mean)
+    assert "variable 0 has no score: both of its values occur in 1 setting of the other variables" in one.note
+    missing = ccgp(Z[:3], [[-1, -1], [-1, 1], [1, -1]])
+    assert missing.note.count("two are needed") == 2
+    same = parallelism_score([[0.0], [0.0], [1.0], [2.0]], [[-1, -1], [1, -1], [-1, 1], [1, 1]])
+    assert "variable 0 has no score: some setting of the others does not code it at all" in same.note
+    assert "variable 1" not in same.note

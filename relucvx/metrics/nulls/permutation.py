@@ -169,11 +169,27 @@ def _summary(
     else:
         z = p = corrected = critical = np.full(k, np.nan)
         limits = np.full((k, 2), np.nan)
+    note = _notes(score, observed, null, tail, n_asked, _asked(score, scheme, about))
     return PermutationTest(
         metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
-        scale=score.range, note=_notes(score, observed, null, tail, n_asked, about), scheme=scheme, observed=observed,
+        scale=score.range, note=note, scheme=scheme, observed=observed,
         null_values=null, p_values=p, corrected_p_values=corrected, z=z, intervals=limits, critical=critical, alternative=tail,
     )  # fmt: skip
+
+
+ABSTRACT = ("ccgp", "parallelism_score")
+"""Scores of how a variable is coded, which any code of it raises above the level of exchanged labels."""
+
+
+def _asked(score: Score, scheme: str, about: str) -> str:
+    """What a scheme says of itself, and what question it is that it asks of a score of abstraction."""
+    if score.name not in ABSTRACT or scheme not in ("labels", "within"):
+        return about
+    question = (
+        "exchanged labels ask whether the variables are coded at all; whether the code is abstract is asked by "
+        'scheme="rotation" (random geometry) and scheme="conditions"'
+    )
+    return f"{about}; {question}" if about else question
 
 
 def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, about: str) -> str:

@@ -225,3 +225,11 @@ def test_unrelated_gaussians_are_calibrated_to_zero():
     assert np.mean([one.observed[0] for one in found]) > 0.9
     assert abs(np.mean([one.adjusted[0] for one in found])) <= 0.02
     assert abs(np.mean([one.calibrated[0] for one in found])) <= 0.02
+
+
+@pytest.mark.parametrize(("scheme", "says"), [("labels", True), ("conditions", False), ("rotation", False)])
+def test_exchanged_labels_say_what_they_ask_of_an_abstract_code(scheme, says):
+    factors = np.repeat([[-1, -1], [-1, 1], [1, -1], [1, 1]], 3, axis=0)
+    Z = factors @ np.eye(2) + 0.1 * np.random.default_rng(0).standard_normal((12, 2))
+    found = permutation_test("parallelism_score", Z, factors, scheme=scheme, n_permutations=9, rng=0)
+    assert ('scheme="rotation"' in found.note) is says
