@@ -62,6 +62,7 @@ HELD = {
     metrics.Recording: "Recording",
     metrics.crossnobis: "Dissimilarities",
     metrics.dichotomies: "DichotomyTable",
+    metrics.measure: "Measurement",
     metrics.noise_ceiling: "NoiseCeiling",
     metrics.noise_covariance: "NoiseCovariance",
     metrics.sampled_codes: "SampledCodes",

@@ -85,6 +85,12 @@ TASK = {
 FAST = {"tol": 1e-6, "time_limit": 20.0, "rng": 0}
 
 
+def trials():
+    """A file of a small recording."""
+    Path("trials.csv").write_text("side,x,y\nu,1,2\nv,3,1\nu,2,5\nv,0,1\n")
+    return "trials.csv"
+
+
 def table():
     """A file of a small table."""
     Path("table.csv").write_text("a,b,kind\n1,2,u\n3,1,v\n2,5,u\n0,1,v\n")
@@ -248,6 +254,10 @@ DOORS = {
         "Z": X, "labels": LABELS, "Z_test": X, "labels_test": LABELS, "model": "ridge", "n_folds": 2, "C": 1.0,
     },
     metrics.linear_separation: lambda: {"Z": X, "sides": LABELS, "bias": True},
+    metrics.measure: lambda: {
+        "recording": recorded(8), "n_permutations": 1, "n_resamples": 2, "rng": 0, "time_limit": 20.0, "n_jobs": 1,
+        "callback": None, "progress": False,
+    },
     metrics.mutual_knn: lambda: {"Z1": X, "Z2": X**2, "k": 2, "normalise": True},
     metrics.neural_collapse: lambda: {
         "Z": X, "labels": LABELS, "weights": np.array([[1.0, 0.0], [0.0, 1.0]]), "bias": np.zeros(2), "classes": [0, 1],
@@ -365,6 +375,13 @@ DOORS = {
         "X": X[:2], "Y": EYE[:2, :2], "bias": "none", "activation": "relu", "arrangement": rx.enumerate_patterns(X[:2]),
     },
     rx.GatedRelaxation: lambda: {"problem": rx.make_problem(X, Y, 0.5), "arrangement": arrangement()},
+    datasets.recording: lambda: {
+        "kind": "mixed", "n_trials": 8,
+        "n_neurons": 3, "n_factors": 2, "noise": 1.0, "n_sessions": 1, "n_times": None, "rng": 0,
+    },
+    datasets.read_recording: lambda: {"path": trials(), "condition": "side", "factors": None, "session": None, "repeat": None,
+        "time": None, "trial": None, "neurons": ["x"], "responses": None,
+    },
     datasets.Dataset: lambda: {"name": "mine", "X": X, "Y": Y, "labels": LABELS, "feature_names": ("a", "b")},
     metrics.Recording: lambda: {
         "responses": X, "factors": {"side": LABELS}, "condition": LABELS, "session": [0, 0, 1, 1, 1, 1],

@@ -1,5 +1,5 @@
 """The command line: ``relucvx patterns | solve | certify | path | sweep | train | compare | report | verify``,
-``profile | regions | predict | prove | check-proof | warmup``.
+``profile | regions | measure | predict | prove | check-proof | warmup``.
 
 Thin over the front doors. Exit codes: 0 certified to the tolerance, 1 bad usage or input, 2 not certified to the tolerance,
 3 missing package or licence.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 import relucvx as rx
-from relucvx.cli import output, predict, profile, proofs, regions, report, sweep, theory, verify, warmup
+from relucvx.cli import measure, output, predict, profile, proofs, regions, report, sweep, theory, verify, warmup
 from relucvx.cli.bags import Bags, rows_only
 from relucvx.cli.band import show_band
 from relucvx.cli.frame import CERTIFIED, NOT_CERTIFIED, app, soon_gone
@@ -309,6 +309,7 @@ app.command()(report.report)
 app.command()(verify.verify)
 app.command()(profile.profile)
 app.command()(regions.regions)
+app.command()(measure.measure)
 app.command()(warmup.warmup)
 app.command()(predict.predict)
 app.command()(proofs.prove)

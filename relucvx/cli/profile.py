@@ -135,7 +135,7 @@ def _checked(source: Source) -> Dataset:
     return cast("Dataset", found)
 
 
-def check_format(plot: Path | None) -> None:
+def check_format(plot: Path | None, option: str = "--plot") -> None:
     """Refuse a figure in a format that matplotlib does not write."""
     if plot is None:
         return
@@ -143,7 +143,7 @@ def check_format(plot: Path | None) -> None:
     known = sorted(backends.FigureCanvasBase.filetypes)
     if plot.suffix.lower().lstrip(".") not in known:
         raise InvalidInputError(
-            explain(f"a figure in a format among {', '.join(known)}", f"--plot {plot}", "", "--plot profile.png")
+            explain(f"a figure in a format among {', '.join(known)}", f"{option} {plot}", "", f"{option} figure.png")
         )
 
 

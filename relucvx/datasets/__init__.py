@@ -8,6 +8,7 @@ from relucvx.datasets.folding import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT, cantor
 from relucvx.datasets.idx import load_idx
 from relucvx.datasets.lookup import RECIPES, available, get
 from relucvx.datasets.preparation import Preparation
+from relucvx.datasets.recorded import GEOMETRIES, read_recording, recording
 from relucvx.datasets.structured import graphs, images, sequences
 from relucvx.datasets.synthetic import (
     class_labels,
@@ -23,6 +24,7 @@ from relucvx.datasets.textbook import TextbookInstance, textbook_instances
 __all__ = [
     "CANTORNET_SEGMENT",
     "EMBEDDED",
+    "GEOMETRIES",
     "RECIPES",
     "SAWTOOTH_SEGMENT",
     "Dataset",
@@ -42,7 +44,9 @@ __all__ = [
     "load",
     "load_idx",
     "planted",
+    "read_recording",
     "read_table",
+    "recording",
     "sawtooth",
     "sequences",
     "spiral",

@@ -158,7 +158,7 @@ def read_table(
     ([[50.0, 2.0], [80.0, 3.0]], [100.0, 150.0], ['area', 'rooms'])
     """
     path, inside = _parted(as_path(path, "a data file's path"))
-    kind = _kind(path)
+    kind = kind_of(path)
     _check_exists(path)
     wanted = Wanted(target, columns, drop, decimal, classes, one_vs_rest, one_hot, groups)
     of_text = {"delimiter": delimiter, "header": header, "encoding": encoding}
@@ -167,7 +167,7 @@ def read_table(
     _refuse_idle(path, {} if kind in (*TEXTS, ".parquet") else {"decimal": decimal}, "tables with cells of text")
     _refuse_idle(path, {} if kind in ARCHIVES else keys, f"files of several arrays ({', '.join(ARCHIVES)})")
     if kind in ARCHIVES:
-        held = from_archive(_held(path, kind), target, columns, groups, inside if x_key is None else x_key, y_key)
+        held = from_archive(held_in(path, kind), target, columns, groups, inside if x_key is None else x_key, y_key)
         found = (
             _bags(path, held, wanted)
             if isinstance(held, Dataset)
@@ -198,13 +198,13 @@ def read_columns(
         As :func:`read_table`.
     """
     path, inside = _parted(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     _check_exists(path)
     if kind == ".parquet":
         return read_parquet(path)
     if kind in TEXTS:
         return read_text(path, delimiter, header, encoding)
-    X = matrix_of(path, _held(path, kind) if kind in ARCHIVES else None, inside)
+    X = matrix_of(path, held_in(path, kind) if kind in ARCHIVES else None, inside)
     return Table(path, list(X.T))
 
 
@@ -230,8 +230,15 @@ def _parted(path: Path) -> tuple[Path, str | None]:
     return (Path(found[1]), found[2]) if found else (path, None)
 
 
-def _held(path: Path, kind: str) -> Held:
-    """The arrays of a file of several."""
+def held_in(path: Path, kind: str) -> Held:
+    """The arrays of a file of several, of a kind that :func:`kind_of` says.
+
+    Raises
+    ------
+    DataFileError, MissingPackageError
+        As :func:`read_table`.
+    """
+    _check_exists(path)
     if kind == ".npz":
         return held_in_npz(path)
     return held_in_matlab(path) if kind == ".mat" else held_in_hdf5(path)
@@ -248,8 +255,14 @@ def _within(table: Table, target: Columns, wanted: Wanted) -> Wanted:
     return replace(wanted, target=target, columns=picked, drop=dropped, groups=None)
 
 
-def _kind(path: Path) -> str:
-    """The ending that says how a file is read."""
+def kind_of(path: Path) -> str:
+    """The ending that says how a file is read.
+
+    Raises
+    ------
+    DataFileError
+        For one that is not read.
+    """
     name = path.name.lower().removesuffix(".gz")
     kind = Path(name).suffix
     if kind not in SUFFIXES or (path.name.lower().endswith(".gz") and kind not in TEXTS):

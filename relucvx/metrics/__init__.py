@@ -44,6 +44,7 @@ from relucvx.metrics.recordings.crossvalidated import crossnobis
 from relucvx.metrics.recordings.dichotomies import dichotomies
 from relucvx.metrics.recordings.dichotomy_table import DichotomyTable
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities, Embedding
+from relucvx.metrics.recordings.measuring import Measurement, measure
 from relucvx.metrics.recordings.noise import NoiseCovariance, noise_covariance
 from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
@@ -93,6 +94,7 @@ __all__ = [
     "LinearProbe",
     "LinearRegions",
     "LinearSeparation",
+    "Measurement",
     "NeuralCollapse",
     "NeuronTuning",
     "NoiseCeiling",
@@ -142,6 +144,7 @@ __all__ = [
     "linear_probe",
     "linear_regions",
     "linear_separation",
+    "measure",
     "mutual_knn",
     "neural_collapse",
     "neuron_tuning",

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.figures import picture
+from relucvx.metrics.figures import MOST_NAMES, picture, plain
+from relucvx.metrics.recordings.reading import words
 from relucvx.metrics.samples.groups import Indices, as_conditions, as_groups
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix
@@ -56,8 +57,12 @@ class ConditionAverages(Result):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the means, conditions from top to bottom; returns the axes."""
-        columns = self.neurons or range(self.means.shape[1])
-        return picture(ax, self.means, self.conditions, columns, "mean activity", bool((self.means < 0).any()))
+        names, columns = [words(label) for label in self.conditions], self.neurons or range(self.means.shape[1])
+        ax = picture(ax, self.means, names, columns, "mean activity", bool((self.means < 0).any()))
+        if len(names) <= MOST_NAMES:  # also where there are too many neurons to name these
+            ax.set_yticks(range(len(names)), [plain(name) for name in names])
+        ax.set_xlabel("neuron")
+        return ax
 
     @property
     def factors(self) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 from relucvx.conversion import as_instance, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
-from relucvx.metrics.figures import picture
 from relucvx.metrics.recordings.averages import (
     ConditionAverages,
     NoiseCorrectedKernel,
@@ -36,7 +35,6 @@ from relucvx.metrics.recordings.reading import (
     as_times,
     bins_between,
     row_numbers,
-    words,
 )  # fmt: skip
 from relucvx.metrics.recordings.trials import Trials
 from relucvx.types import Array, Result, Rng, resolve_rng
@@ -200,12 +198,7 @@ class Recording(Trials, Result):
     def plot(self, ax: Any = None) -> Any:
         """Draw the mean activity of each condition, of all times together; returns the axes."""
         flat = self if self.time is None else self.window()
-        means = flat.averages().means
-        ax = picture(
-            ax, means, [words(c) for c in self.conditions], self.neurons, "mean activity", bool((means < 0).any())
-        )
-        ax.set_xlabel("neuron")
-        return ax
+        return flat.averages().plot(ax)
 
     # ---------------------------------------------------------------------------------- other recordings
 
