@@ -10,7 +10,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel.representation import as_kernel
 from relucvx.metrics import Recording, noise_corrected_kernel
-from relucvx.metrics.recordings.recording import words
+from relucvx.metrics.recordings.reading import words
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 
