@@ -239,9 +239,8 @@ def held_in(path: Path, kind: str) -> Held:
         As :func:`read_table`.
     """
     _check_exists(path)
-    if kind == ".npz":
-        return held_in_npz(path)
-    return held_in_matlab(path) if kind == ".mat" else held_in_hdf5(path)
+    readers = {".npz": held_in_npz, ".mat": held_in_matlab}
+    return readers.get(kind, held_in_hdf5)(path)
 
 
 def _within(table: Table, target: Columns, wanted: Wanted) -> Wanted:
