@@ -13,13 +13,14 @@ from sabotage.plane_faults import FAULTS as PLANE
 from sabotage.program_faults import FAULTS as PROGRAM
 from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
+from sabotage.recording_faults import FAULTS as RECORDINGS
 from sabotage.running_faults import FAULTS as RUNNING
 from sabotage.sweep_faults import FAULTS as SWEEPS
 from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
     *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
-    *NULLS, *RUNNING, *EXPLAIN,
+    *NULLS, *RUNNING, *EXPLAIN, *RECORDINGS,
 )  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
