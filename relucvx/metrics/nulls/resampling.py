@@ -115,11 +115,12 @@ def bootstrap(
     The interval is about the expected score of another recording of the same size, its bias for that size included: a
     participation ratio of 20 trials is below that of 2,000, whatever the interval.
 
-    Of 95 % intervals these held the mean score of fresh data sets (200 simulated ones each, so within 2 to 4 points;
+    Of 95 % intervals these held the mean score of fresh data sets (200 to 500 simulated ones each, so within 2 to 4 points;
     ``benchmarks/nulls.py``): over trials, parallelism of four noisy conditions 98 %, participation ratio of 40 trials 95.5 %,
-    debiased CKA 95 %, Procrustes similarity and the correlation of distances 94 %, neuron tuning 96.5 %, NC1 of two classes
-    that overlap 93 %; CKA over 24 conditions 97.5 %; participation ratio over 40 neurons 97 %, over 16 sessions 94.5 %, and
-    100 % where all directions are alike, so that it is near the largest it can be. Of other scores it has not been measured.
+    debiased CKA 95 %, Procrustes similarity and the correlation of distances 94 %, neuron tuning 96 %, mutual neighbours 98 %,
+    and NC1 of two classes that overlap, which now and then is very large, 90 %; CKA over 24 conditions 97.5 %; participation
+    ratio over 40 neurons 97 %, over 16 sessions 94.5 %, and 100 % where all directions are alike, so that it is near the
+    largest it can be. Of other scores it has not been measured.
 
     Source: [efron-1979], halves [politis-romano-1994].
     Status: heuristic (asymptotic).
