@@ -65,7 +65,15 @@ def trace(module: Any, name: str) -> tuple[Any, Any]:
     try:
         root = OneInput()
         return root, Tracer().trace(root)
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except (
+        fx.proxy.TraceError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        NameError,
+        NotImplementedError,
+    ) as error:
         raise InvalidInputError(
             explain(
                 f"a module whose forward is a fixed sequence of {OPERATIONS}",

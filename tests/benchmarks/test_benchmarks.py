@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 LONG = (
     "solvers", "against_pyscnn", "lines",
     "limits", "slices", "kernels", "oracle", "workers", "sizes", "honesty", "structured", "batched_training", "bands",
-    "phase_diagrams", "accuracy", "sweeps", "nulls", "explained", "recordings",
+    "phase_diagrams", "accuracy", "sweeps", "nulls", "explained", "recordings", "running",
 )  # fmt: skip
 SCRIPTS = (
     "enumeration", "graph_convexity", "alignment",

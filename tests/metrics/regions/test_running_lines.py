@@ -80,6 +80,9 @@ def assert_pieces(line, module, points_at, grid):
     ours = line.codes[np.searchsorted(line.breakpoints, grid[clear])].astype(int)
     theirs, exact = kinks_seen(module, points_at(grid[clear]))
     np.testing.assert_array_equal(ours[:, exact], theirs[:, exact])
+    # of entries that are the largest together torch names the first
+    together = np.maximum(-ours, 1)
+    ours = np.where(ours < 0, np.log2(together & -together).astype(int), ours)
     # a place in a window and a position in an image name the same entry: one to one, column by column
     for a, b in zip(ours[:, ~exact].T, theirs[:, ~exact].T, strict=True):
         pairs = set(zip(a.tolist(), b.tolist(), strict=True))
