@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.conversion import as_instance
+from relucvx.conversion import as_callable, as_instance
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError
 from relucvx.interrupts import carrying
 from relucvx.metrics.dimension import participation_ratio
 from relucvx.metrics.figures import new_panels
 from relucvx.metrics.nulls.bootstrap_result import Bootstrap
-from relucvx.metrics.nulls.drawing import Drawn, as_seed
+from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed
 from relucvx.metrics.nulls.resampling import bootstrap
 from relucvx.metrics.recordings.averages import ConditionAverages
 from relucvx.metrics.recordings.ceiling import NoiseCeiling, noise_ceiling
@@ -26,7 +26,7 @@ from relucvx.metrics.recordings.dissimilarities import Dissimilarities
 from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.recordings.selectivity import SelectivityTest, epairs
-from relucvx.progress import Shown
+from relucvx.progress import Shown, as_progress
 from relucvx.types import Result, Rng
 from relucvx.validation import as_count
 
@@ -186,6 +186,8 @@ def measure(
     draws, copies = (
         as_count(n, name, least=0) for n, name in ((n_permutations, "n_permutations"), (n_resamples, "n_resamples"))
     )
+    # what is wrong with the call is no fault of the recording, and is not left out
+    n_jobs, callback, progress = as_processes(n_jobs), as_callable(callback, "callback"), as_progress(progress)
     seed, deadline = as_seed(rng), Deadline.of(time_limit)
     flat = recording if recording.time is None else recording.window()
     parts: dict[str, Any] = {}

@@ -48,3 +48,6 @@ def test_what_a_recording_does_not_allow_is_said():
     assert set(late.left_out.values()) == {"no time was left"}
     with pytest.raises(InvalidInputError, match="n_permutations"):
         measure(made(), n_permutations=-1)
+    for wrong in ({"n_jobs": 0}, {"progress": "loud"}, {"callback": 3}):
+        with pytest.raises(InvalidInputError, match=next(iter(wrong))):
+            measure(made(), **wrong)
