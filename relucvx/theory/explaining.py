@@ -104,7 +104,9 @@ def explain(
     concave in beta: chords of what is proven lie below, networks are lines above); every network near the optimum has its
     statistics in the ranges said. *Estimated* is where the recorded kernel is: deviations of kernels of random halves of the
     trials, in strata of conditions and sessions, have the variance of the whole, and the radius holds a share of
-    ``confidence`` of them (with ``neurons="sampled"`` those of halves of the neurons are added). COVERAGE
+    ``confidence`` of them (with ``neurons="sampled"`` those of halves of the neurons are added).
+    Of 100 simulated recordings (30 neurons, 4 conditions of 12 trials; one run of ``benchmarks/explained.py``) the true kernel
+    was within the radius for 95 % in 92, in 94 with sampled neurons, and a statistic in its interval in 92: too narrow.
 
     Compatible means that a network was found near the optimum with a kernel within the radius: that the recording comes from
     such a network does not follow, and other tasks may be compatible as well.
