@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from relucvx.metrics.layers.watching import Key, Watcher, first_tensor, tensors_in, watched
+from relucvx.metrics.layers.inputs import Inputs
+from relucvx.metrics.layers.roles import Roles, per_sample
+from relucvx.metrics.layers.watching import Key, Watcher, label_of, main_place, tensors_in, watched
 from relucvx.threads import TORCH
 
 ROOM = 10.0
@@ -41,6 +44,16 @@ class _Bend:
 
 
 @dataclass(frozen=True)
+class Value:
+    """One tensor that a call returns: the axis that counts the samples (None when none does), the shape of one sample's
+    value, and what its axes are (:mod:`relucvx.metrics.layers.roles`)."""
+
+    axis: int | None
+    shape: tuple[int, ...]
+    roles: str
+
+
+@dataclass(frozen=True)
 class Bends:
     """What was found.
 
@@ -50,8 +63,10 @@ class Bends:
         The calls behind which the values have bent, in the order in which they run.
     leaves : tuple of (str, int)
         Calls of submodules that call no others.
-    axes : dict
-        For every call seen, which axis of its value counts the samples; None when none does.
+    values : dict
+        For every call seen, in the order in which they end, the tensors that it returns.
+    mains : dict
+        Which of these stands for the call.
     calls : dict of str to int
         How often everything is called.
     unseen : tuple of str
@@ -60,13 +75,26 @@ class Bends:
 
     keys: tuple[Key, ...]
     leaves: tuple[Key, ...]
-    axes: dict[Key, int | None]
+    values: dict[Key, tuple[Value, ...]]
+    mains: dict[Key, int]
     calls: dict[str, int]
     unseen: tuple[str, ...]
 
+    def main(self, key: Key) -> Value | None:
+        """The tensor that stands for a call; None where there is none with a row for each sample."""
+        found = self.values[key][self.mains[key]] if key in self.mains else None
+        return None if found is None or found.axis is None else found
 
-def find_bends(module: Any, parts: Mapping[str, Any], forward: Callable[[Any], Any], X: Any) -> Bends:
-    """Watch ``forward`` at two, then at three samples.
+    @property
+    def largest(self) -> int:
+        """Entries of the largest value of one sample."""
+        return max(
+            [math.prod(v.shape) for parts in self.values.values() for v in parts if v.axis is not None], default=1
+        )
+
+
+def find_bends(module: Any, parts: Mapping[str, Any], forward: Callable[[Inputs], Any], X: Inputs) -> Bends:
+    """Watch ``forward`` at two samples, then at three.
 
     A call bends when f(p) + f(q) differs from 2 f((p + q)/2) at random p and q in the place of what it is given and
     depends on the input, or when comparisons of such values steer it. Of bends that only feed others the following are
@@ -80,17 +108,19 @@ def find_bends(module: Any, parts: Mapping[str, Any], forward: Callable[[Any], A
     passes: list[_Finder] = []
     # once in another order and once in another number: the axis that follows both is the samples'
     for rows in ((1, 0), (0, 1, 2)):
-        batch = X[[row % len(X) for row in rows]].clone()
+        batch = X.rows([row % len(X) for row in rows])
         finder = _Finder(weights, passes[0].strangers | buffers if passes else None)
         with TORCH.held(), watched(module, parts, finder):  # a few samples: threads would only wait for each other
             finder.end(forward(batch))
         passes.append(finder)
     first, second = passes
-    axes = {key: _axis(value, second.values.get(key)) for key, value in first.values.items()}
+    values = {
+        key: _values(first.values.get(key, ()), found, second.letters[key]) for key, found in second.values.items()
+    }
     kept = [bend for k, bend in enumerate(second.bends) if second.counts(k)]
-    leaves = tuple(key for key in second.leaves if key in axes)
+    leaves = tuple(key for key in second.leaves if key in first.values)
     return Bends(
-        tuple(bend.key for bend in kept if bend.shown), leaves, axes, dict(second.calls),
+        tuple(bend.key for bend in kept if bend.shown), leaves, values, second.mains, dict(second.calls),
         tuple(dict.fromkeys(bend.key[0] or "the module itself" for bend in kept if not bend.shown)),
     )  # fmt: skip
 
@@ -110,7 +140,10 @@ class _Finder(Watcher):
         self.switches: set[int] = set()
         self.strangers: dict[int, Any] = {}
         self.bends: list[_Bend] = []
-        self.values: dict[Key, Any] = {}
+        self.values: dict[Key, list[Any]] = {}
+        self.mains: dict[Key, int] = {}
+        self.letters: dict[Key, list[str | None]] = {}
+        self.roles = Roles()
         self.leaves: list[Key] = []
         self.inside: list[list[Any]] = []  # for each running submodule: number of bends before, whether it is a leaf
 
@@ -120,6 +153,7 @@ class _Finder(Watcher):
         if not self.inside:
             for t in tensors_in(args):
                 self._learn(t, frozenset())
+                self.roles.begin(t)
         elif self._data(tensors_in(args), self.frames[-2]):
             self.inside[-1][1] = False
         self.inside.append([len(self.bends), True])
@@ -127,10 +161,13 @@ class _Finder(Watcher):
     def left(self, key: Key, args: Any, out: Any) -> None:
         """A submodule without others in it is one step."""
         began, leaf = self.inside.pop()
-        given, value = self._data(tensors_in(args)), first_tensor(out)
-        if value is None or not given:
+        given, place = self._data(tensors_in(args)), main_place(out)
+        if place is None or not given:
             return
-        self.values[key] = value.detach().clone()
+        value = tensors_in(out)[place]
+        if id(value) not in self.known:  # made out of sight, in a shape that may still tell
+            self.roles.follow("", given, False, tensors_in(out))
+        self._keep(key, tensors_in(out), place)
         if not leaf or not key[0]:
             return
         self.leaves.append(key)
@@ -181,8 +218,11 @@ class _Finder(Watcher):
                 self.bends[k].read = True
             sources = frozenset()
         real_out = [t for t in results if t.is_floating_point()]
-        if real_out:
-            self.values[key] = real_out[0].detach().clone()
+        # as it is called, whatever frame calls it
+        self.roles.follow(label_of("", func)[:-2], data, weighted, results)
+        place = main_place(results)
+        if real_out and place is not None:
+            self._keep(key, results, place)
         # a new bend stands between the earlier ones and all that follows
         if bent and real_out:
             single = len({id(t) for t in real}) == 1 and not steered
@@ -216,6 +256,10 @@ class _Finder(Watcher):
         return bend.alone and any(self.bends[j].single for j in bend.behind)
 
     # -------------------------------------------------------------- what is known
+    def _keep(self, key: Key, tensors: Sequence[Any], main: int) -> None:
+        self.values[key], self.mains[key] = [t.detach().clone() for t in tensors], main
+        self.letters[key] = [self.roles.of(t) for t in tensors]
+
     def _learn(self, t: Any, origin: frozenset[int]) -> None:
         self.known[id(t)] = t
         self.origin[id(t)] = origin
@@ -253,9 +297,19 @@ def _writes(func: Any) -> bool:
     return str(getattr(func, "__name__", "")) == "__setitem__"
 
 
+def _values(first: Sequence[Any], second: Sequence[Any], letters: Sequence[str | None]) -> tuple[Value, ...]:
+    """The tensors that a call returned in two passes."""
+    found = []
+    for k, (t, known) in enumerate(zip(second, letters, strict=True)):
+        axis = _axis(first[k], t) if len(first) == len(second) else None
+        shape = tuple(t.shape if axis is None else t.movedim(axis, 0).shape[1:])
+        found.append(Value(axis, shape, "f" * len(shape) if axis is None else per_sample(known, axis, shape)))
+    return tuple(found)
+
+
 def _axis(first: Any, second: Any) -> int | None:
     """The axis that counts the samples, given values at samples (1, 0) and (0, 1, 2); None when none does."""
-    if second is None or first.ndim != second.ndim:
+    if first.is_complex() or first.ndim != second.ndim:
         return None
     changed = [k for k, (a, b) in enumerate(zip(first.shape, second.shape, strict=True)) if a != b]
     (axis,) = changed if len(changed) == 1 else (None,)

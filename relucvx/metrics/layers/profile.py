@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.sparse import issparse
 
 from relucvx.conversion import as_list
 from relucvx.errors import Interrupted, InvalidInputError, explain
@@ -17,11 +16,12 @@ from relucvx.later import later
 from relucvx.metrics.abstraction import FactorScore
 from relucvx.metrics.convexity import Convexity
 from relucvx.metrics.layers.cut import suggested_cut
-from relucvx.metrics.layers.representations import Recording, Representation, record
+from relucvx.metrics.layers.records import Recording, Representation
+from relucvx.metrics.layers.representations import record
 from relucvx.metrics.layers.scores import COLUMNS, Samples, Score, chosen_scores
+from relucvx.metrics.layers.thinning import Given, thinned
 from relucvx.metrics.probes import LinearProbe
 from relucvx.metrics.samples.groups import Groups, as_factors, as_groups
-from relucvx.network import is_torch_module
 from relucvx.progress import Shown, watched
 from relucvx.types import Rng, resolve_rng
 from relucvx.validation import as_count
@@ -85,7 +85,11 @@ def profile(
     n_pairs: int | None = 1000,
     n_lines: int = 100,
     max_samples: int | None = 2000,
-    batch_size: int = 1024,
+    tokens: Literal["all", "mean", "cls", "last"] = "all",
+    pool: Literal["none", "mean", "max"] = "none",
+    mask: Any = None,
+    project: int | Literal["auto"] | None = "auto",
+    batch_size: int | None = None,
     rng: Rng = None,
     callback: Callable[[ProfileProgress], Any] | None = None,
     progress: Shown = "auto",
@@ -94,8 +98,9 @@ def profile(
 
     Parameters
     ----------
-    module, X, layers, batch_size
-        As in :func:`relucvx.metrics.layer_activations`.
+    module, X, layers, tokens, pool, mask, project, batch_size
+        As in :func:`relucvx.metrics.layer_activations`; ``tokens`` and ``pool`` hold for the outputs too, so that
+        ``tokens="last"`` measures what a language model says at the last token. The input is measured as it was given.
     labels : sequence of length n, optional
         Class of every sample, of any type; without it only metrics that need none are computed.
     factors : array_like of shape (n, d_Y), optional
@@ -103,8 +108,9 @@ def profile(
     metrics : sequence of str, optional
         Columns to compute; default all.
     classes : sequence, optional
-        Label of each output of the network; default the labels that occur, sorted, where there are as many of them (for
-        one output: two, of which the second is decided by a positive output).
+        Label of each output of the network, which may be more than occur; default the labels that occur, sorted, where
+        there are as many of them (for one output: two, of which the second is decided by a positive output), else the
+        numbers of the outputs where all labels are such numbers, as torch's losses have them.
     k : int, default 10
         Neighbours in the graph convexity.
     n_pairs : int or None, default 1000
@@ -129,7 +135,8 @@ def profile(
         * ``graph_convexity`` and ``euclidean_convexity`` of the labels, and with ``_decisions`` of the network's own
           decisions; the straight segments are judged by the network behind the layer;
         * ``nc1``, ``nc1_quotient``, ``nc2_equinorm``, ``nc2_cosine``, ``nc2_etf``, ``cdnv``, and, in the layer that the
-          last linear map reads, ``nc3`` and ``nc4`` (:func:`relucvx.metrics.neural_collapse`);
+          last linear map reads, ``nc3`` and ``nc4`` (:func:`relucvx.metrics.neural_collapse`) of the outputs whose
+          classes occur;
         * ``participation_ratio``, ``effective_rank``, ``numerical_rank`` (eigenvalues of the covariance above 1e-3 of the
           largest) and ``two_nn``, the intrinsic dimension;
         * ``linear_probe``, the cross-validated accuracy, and ``few_shot_error``, predicted for 5 samples per class;
@@ -143,8 +150,9 @@ def profile(
         NaN where a metric does not apply to a layer; a column that applies to none is left out unless asked for.
         ``attrs`` holds ``per_class`` (column, layer, label or factor), ``left_out`` (column, why), ``hidden`` (names of
         the hidden layers), ``accuracy`` (share of decisions that are the label, or None), ``n_samples`` (measured),
-        ``n_given``, ``n_layers`` (rows of a complete profile), ``complete`` (False after an interruption) and
-        ``suggested_cut`` (:func:`suggested_cut`).
+        ``n_given``, ``n_layers`` (rows of a complete profile), ``complete`` (False after an interruption),
+        ``suggested_cut`` (:func:`suggested_cut`), and ``tokens``, ``pool`` and ``projected`` (which layers were projected,
+        and how much distances may have changed, as in :func:`relucvx.metrics.layer_activations`).
 
     Raises
     ------
@@ -154,9 +162,15 @@ def profile(
     Interrupted
         After Ctrl-C, with the rows completed so far as its ``result``.
 
+    Warns
+    -----
+    RuntimeWarning
+        When ``project="auto"`` has projected layers, which are named.
+
     Notes
     -----
-    The input is measured as it was given; scale matters to none of these metrics but to which samples are neighbours.
+    The network runs once for all layers, and again only behind a layer that decides the output alone, for the straight
+    segments. A layer that was projected or pooled has none of these.
 
     Source: [relucvx].
     Status: heuristic (a collection; each column has the status of its metric, on the samples and pairs drawn).
@@ -180,8 +194,15 @@ def profile(
         if value is not None:
             as_count(value, name, optional=True)
     # thinned before the network runs, so that nothing is recorded of samples left out
-    module, X, labels, factors, whole = _thinned(module, X, labels, factors, max_samples, rng)
-    recording = record(module, X, layers, batch_size=batch_size)
+    given = thinned(Given(module, X, labels, factors, mask), max_samples, rng)
+    labels, factors = given.labels, given.factors
+    # one seed for all layers: they are compared on the same pairs, segments and splits
+    seed = int(rng.integers(2**32))
+    with watched("layers", progress, None) as told:
+        recording = record(
+            given.module, given.X, layers, tokens=tokens, pool=pool, mask=given.mask, project=project,
+            batch_size=batch_size, seed=seed, told=told,
+        )  # fmt: skip
     rows = _rows(recording)
     n = len(rows[0].Z)
     if n < 2:
@@ -196,7 +217,6 @@ def profile(
                 "labels=None for the metrics that need none",
             )
         )
-    # one seed for all layers: they are compared on the same pairs, segments and splits
     samples = Samples(
         recording=recording,
         groups=groups,
@@ -205,7 +225,7 @@ def profile(
         k=k,
         n_pairs=n_pairs,
         n_lines=n_lines,
-        seed=int(rng.integers(2**32)),
+        seed=seed,
     )
     found: list[_Found] = []
     stopped = False
@@ -218,40 +238,12 @@ def profile(
     frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
     # input and output are rows of the table, but nothing can be cut behind them
     names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
-    frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": whole}
+    frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": given.n}
     frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
+    frame.attrs |= {"tokens": tokens, "pool": pool, "projected": recording.projected}
     if stopped:
         raise Interrupted(frame)
     return frame
-
-
-def _thinned(
-    module: Any, X: Any, labels: Any, factors: Any, limit: int | None, rng: np.random.Generator
-) -> tuple[Any, Any, Any, Any, int]:
-    """At most ``limit`` rows of everything, and how many there were."""
-    recorded = isinstance(module, (Mapping, list, tuple)) and not is_torch_module(module)
-    parts = list(module.values() if isinstance(module, Mapping) else module) if recorded else []
-    arrays = [
-        part
-        for part in (*parts, X, labels, factors)
-        if hasattr(part, "__len__") and getattr(part, "ndim", None) != 0 and not issparse(part)
-    ]
-    sizes = [len(part) for part in arrays]  # what is sparse has no length, and is refused where it is read
-    n = max(sizes, default=0)
-    if limit is None or n <= limit or len(set(sizes)) > 1:  # unequal lengths are reported where they are checked
-        return module, X, labels, factors, n
-    # in the order they had, by which ties are broken and folds dealt
-    rows = np.sort(rng.choice(n, limit, replace=False))
-
-    def take(part: Any) -> Any:
-        return part if part is None else (part if hasattr(part, "detach") else np.asarray(part))[rows]
-
-    if isinstance(module, Mapping):
-        module = {name: take(part) for name, part in module.items()}
-    elif recorded:
-        module = [take(part) for part in module]
-    labels = [labels[i] for i in rows] if isinstance(labels, (list, tuple)) else take(labels)
-    return module, take(X), labels, take(factors), n
 
 
 def _rows(recording: Recording) -> list[Representation]:
@@ -272,11 +264,16 @@ def _rows(recording: Recording) -> list[Representation]:
 def _classes(given: Sequence[Hashable] | None, groups: Groups | None, recording: Recording) -> tuple[Any, ...] | None:
     """Label of each output, where outputs and labels match."""
     outputs = recording.outputs
-    if outputs is None or groups is None:
+    if outputs is None or groups is None or len(recording.output_shape) > 1:
         return None
     wanted = 2 if outputs.shape[1] == 1 else outputs.shape[1]
-    if given is None:
-        return groups.names if len(groups.names) == wanted else None
+    if given is None and len(groups.names) == wanted:
+        return groups.names
+    if given is None:  # labels that are numbers of outputs, of which some do not occur
+        numbers = all(
+            isinstance(name, int) and not isinstance(name, bool) and 0 <= name < wanted for name in groups.names
+        )
+        return tuple(range(wanted)) if numbers and outputs.shape[1] > 1 else None
     given = read_labels(as_list(given, "classes"), "classes")
     missing = [name for name in groups.names if name not in given]
     if len(given) != wanted or missing:

@@ -2,87 +2,41 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
+from relucvx.metrics.layers.projection import Projection, as_columns, planned
+from relucvx.metrics.layers.records import Activations, Recording, Representation
+from relucvx.metrics.layers.roles import per_sample
+from relucvx.metrics.layers.summaries import Summary
 from relucvx.network import DeepNetwork, TwoLayerReLU, is_torch_module
-from relucvx.types import Array, ArrayLike
-from relucvx.validation import as_count, as_flat_matrix, as_matrix
+from relucvx.progress import Shown, watched
+from relucvx.types import Array, ArrayLike, Rng, resolve_rng
+from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
 
-if TYPE_CHECKING:
-    from relucvx.metrics.layers.hooks import Hooked, Site
+torch = later("torch")
 
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
 
-SAME_OUTPUTS = 1e-4
-"""Largest difference, relative to the largest output, of outputs that count as the same: float32 passes."""
-
-WIDEST_HEAD = 1024
-"""Layers up to this width are tried for an affine map behind them, one forward pass per unit vector."""
-
-Rest = Callable[[Array], Array]
-"""The part of a network behind a layer: points (m, p) to outputs (m, c)."""
-
-Head = tuple[Array, Array]
-"""Weights (p, c) and bias (c,) of an affine map."""
-
-TRIED = 64
-"""Samples on which it is tried whether a layer decides the output: a connection that passes it by shows on each."""
-
-
-@dataclass(frozen=True, eq=False)
-class Representation:
-    """One layer of one network at n samples.
-
-    Attributes
-    ----------
-    name : str
-        What the layer is called.
-    Z : ndarray of shape (n, p)
-        Its values.
-    find_rest, find_head : callable or None
-        Find ``rest`` and ``head`` when these are first asked for: that takes forward passes.
-    """
-
-    name: str
-    Z: Array
-    find_rest: Callable[[], Rest | None] | None = field(default=None, repr=False)
-    find_head: Callable[[], Head | None] | None = field(default=None, repr=False)
-
-    @cached_property
-    def rest(self) -> Rest | None:
-        """The network behind the layer; None where the layer alone does not decide the output, or nothing is known."""
-        return None if self.find_rest is None else self.find_rest()
-
-    @cached_property
-    def head(self) -> Head | None:
-        """Weights (p, c) and bias (c,), where the network behind the layer is one affine map."""
-        return None if self.find_head is None else self.find_head()
-
-
-@dataclass(frozen=True)
-class Recording:
-    """The hidden layers of a network, its outputs (n, c) and its input; None for what a recording does not have.
-
-    ``input_shape`` is that of one sample before it was flattened.
-    """
-
-    layers: tuple[Representation, ...]
-    outputs: Array | None
-    input: Representation | None = None
-    network: Any = field(default=None, repr=False)
-    input_shape: tuple[int, ...] = ()
-
 
 def layer_activations(
-    module: Any, X: ArrayLike | None = None, layers: Sequence[str] | None = None, *, batch_size: int = 1024
+    module: Any,
+    X: Any = None,
+    layers: Sequence[str] | None = None,
+    *,
+    tokens: Literal["all", "mean", "cls", "last"] = "all",
+    pool: Literal["none", "mean", "max"] = "none",
+    mask: ArrayLike | None = None,
+    project: int | Literal["auto"] | None = None,
+    batch_size: int | None = None,
+    rng: Rng = 0,
+    progress: Shown = "auto",
 ) -> dict[str, Array]:
     """Values of the hidden layers of a network at given inputs, one matrix (n, p) per layer.
 
@@ -90,28 +44,49 @@ def layer_activations(
     ----------
     module : torch.nn.Module, TwoLayerReLU, DeepNetwork, anything with such a ``network``, or recorded layers
         Recorded layers are a sequence or a dict of arrays (n, ...), passed through after checks.
-    X : array_like or tensor of shape (n, ...), optional
-        Inputs; not needed, and not used, for recorded layers.
+    X : array_like or tensor of shape (n, ...), tuple of them, or dict of them, optional
+        Inputs; of a torch module also a tuple of arguments, or a dict of named ones (``tokenizer(texts)``), each with one
+        entry of the first axis per sample. Not needed, and not used, for recorded layers.
     layers : sequence of str, optional
         Names to record. Torch: dotted names as in ``named_modules()``, of submodules of any kind, and of functions called
-        in them (``"block.relu()"``); default every layer behind which values bend, whether a module (ReLU, an activation
-        of one's own, LayerNorm, attention, LSTM, pooling) or a function (``F.relu``, ``x.abs()``), or every leaf where a
-        module is linear. Networks of this package: "hidden 0", "hidden 1", ... behind the activation.
-    batch_size : int, default 1024
-        Samples per forward pass of a torch module.
+        in them (``"block.relu()"``); with ``[k]`` the k-th tensor that a call returns (``"lstm[1]"``, its last state).
+        Default every layer behind which values bend, whether a module (ReLU, an activation of one's own, LayerNorm,
+        attention, LSTM, pooling) or a function (``F.relu``, ``x.abs()``), or every leaf where a module is linear.
+        Networks of this package: "hidden 0", "hidden 1", ... behind the activation.
+    tokens : {"all", "mean", "cls", "last"}
+        What is kept of a sequence, tokens or steps with features behind them: every token (n, T·d), their mean, the first
+        (where a class token stands) or the last (n, d).
+    pool : {"none", "mean", "max"}
+        What is kept of an image, or of a signal with its channels in front: every place, or per channel the mean or the
+        largest value over all places.
+    mask : array_like of shape (n, T), optional
+        Zero at tokens that only fill a row up: these count for no mean, and the last token is the last of the others, in
+        layers of T tokens. Default the entry "attention_mask" of X, where it has one.
+    project : int, "auto" or None, default None
+        Layers with more than so many values per sample are multiplied by a sparse random matrix with so many columns
+        (rounded down to a multiple of four). ``"auto"`` does so only where all layers together take more than half a GiB.
+    batch_size : int, optional
+        Samples per forward pass of a torch module; default as many as keep the largest value in a quarter GiB, at most
+        1024.
+    rng : None, int or Generator, default 0
+        Of the random matrices.
+    progress : {"auto", True, False}
+        As in :func:`relucvx.solve`.
 
     Returns
     -------
     dict of str to ndarray (n, p), float64
-        In the order in which the layers run; values of any shape are flattened, and of several values that a layer
-        returns the first tensor is taken. A torch module or function that runs several times appears once per call, as
-        "relu (call 1)", "relu (call 2)", or under its own names where it has as many.
+        In the order in which the layers run; where a layer returns several tensors the one called "logits", else the
+        first. A torch module or function that runs several times appears once per call, as "relu (call 1)", "relu
+        (call 2)", or under its own names where it has as many. Its attribute ``projected`` has for each projected layer
+        ``width``, ``columns``, ``sd_bound``, and of the distances of a few samples ``rms_seen``, ``largest_seen`` and
+        ``pairs_seen``.
 
     Raises
     ------
     InvalidInputError
         For an object of another kind, a layer that is unknown, did not run, returns nothing with a row per sample, or
-        is not finite (each named), and inputs that do not fit.
+        is not finite (each named), inputs that do not fit, and, before the network runs, values that do not fit in memory.
 
     Warns
     -----
@@ -120,29 +95,62 @@ def layer_activations(
 
     Notes
     -----
-    Torch modules run in eval mode without gradients on the device they are on; modes, hooks and inputs are afterwards as
-    before. Inputs take the module's dtype; integers stay integers where the module has an embedding, as its indices.
-    Compiled modules are run as they were written. The default comes from two passes over at most three samples, in which
-    every function that meets the data is tried at random values: it bends where f(p) + f(q) is not 2 f((p + q)/2). Steps
-    that only feed other steps of the same formula (the scores in attention, a product) are not listed.
+    The network runs once for all layers, after two passes over at most three samples: these find the layers, and which
+    axes of a value count samples, places and features (an axis of as many steps as there are samples is not taken for
+    them). Axes are what layers with weights make them, and views are followed; where nothing says it, two axes are steps
+    with features, and of more the first has the features. To find the layers every function that meets the data is tried
+    at random values: it bends where f(p) + f(q) is not 2 f((p + q)/2). Steps that only feed other steps of the same
+    formula (the scores in attention, a product) are not listed.
 
-    Source: [relucvx].
-    Status: theorem (values as computed; nothing is approximated).
+    Torch modules run in eval mode without gradients on the device they are on; modes, hooks and inputs are afterwards as
+    before. Inputs take the module's dtype; integers stay integers where the module has an embedding, as its indices, and
+    in tuples and dicts. Values of half precision are measured in double precision, and means are taken there.
+    Compiled modules are run as they were written.
+
+    A projection keeps squared distances on average; of each, over the draws of the matrix, the relative standard
+    deviation is at most (2/columns)^(1/2) (``sd_bound``). Ranks are at most the number of columns.
+
+    Source: [relucvx], projections [kane-nelson-2014].
+    Status: theorem (values as computed; a projection is unbiased with the variance stated).
 
     Examples
     --------
     >>> import torch
     >>> import relucvx as rx
-    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
-    >>> {name: Z.shape for name, Z in rx.metrics.layer_activations(net, [[1.0, 2.0], [3.0, 4.0]]).items()}
-    {'1': (2, 3)}
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(27, 1))
+    >>> images = torch.randn(2, 1, 4, 4)
+    >>> {name: Z.shape for name, Z in rx.metrics.layer_activations(net, images).items()}
+    {'1': (2, 27)}
+    >>> rx.metrics.layer_activations(net, images, pool="mean")["1"].shape
+    (2, 3)
     """
-    return {layer.name: layer.Z for layer in record(module, X, layers, batch_size=batch_size).layers}
+    with watched("layers", progress, None) as told:
+        found = record(
+            module, X, layers, tokens=tokens, pool=pool, mask=mask, project=project, batch_size=batch_size,
+            seed=_seed(rng), outputs=False, told=told,
+        )  # fmt: skip
+    out = Activations((layer.name, layer.Z) for layer in found.layers)
+    out.projected = found.projected
+    return out
 
 
-def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_size: int = 1024) -> Recording:
+def record(
+    module: Any,
+    X: Any,
+    layers: Sequence[str] | None = None,
+    *,
+    tokens: str = "all",
+    pool: str = "none",
+    mask: Any = None,
+    project: Any = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    outputs: bool = True,
+    told: Callable[[Any], Any] | None = None,
+) -> Recording:
     """As :func:`layer_activations`, with the outputs, the input as a layer, and what follows each layer."""
-    batch_size = as_count(batch_size, "batch_size")
+    batch_size = None if batch_size is None else as_count(batch_size, "batch_size", optional=True)
+    summary, project = Summary.of(tokens, pool), as_columns(project)
     if isinstance(layers, str):
         layers = [layers]
     # a result carries the network it is about; a torch module may call one of its own parts so
@@ -153,12 +161,17 @@ def record(module: Any, X: Any, layers: Sequence[str] | None = None, *, batch_si
     recorded = isinstance(module, (Mapping, list, tuple))
     if X is None and not recorded and (is_torch_module(module) or isinstance(module, DeepNetwork)):
         raise InvalidInputError(explain("inputs X of shape (n, d)", "None", "only recorded layers need no inputs"))
-    if isinstance(module, DeepNetwork):
-        return _of_deep(module, X, layers)
     if is_torch_module(module):
-        return _of_torch(module, X, layers, batch_size)
+        from relucvx.metrics.layers.torch_records import of_torch
+
+        return of_torch(
+            module, X, layers, summary, mask=mask, project=project, batch_size=batch_size, seed=seed, outputs=outputs,
+            told=told,
+        )  # fmt: skip
+    if isinstance(module, DeepNetwork):
+        return _projected(_of_deep(module, X, layers), project, seed)
     if recorded:
-        return _of_arrays(module, X, layers)
+        return _projected(_of_arrays(module, X, layers, summary, mask), project, seed)
     raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
 
 
@@ -167,7 +180,28 @@ def _of_deep(net: DeepNetwork, X: Any, layers: Sequence[str] | None) -> Recordin
     hidden = [as_matrix(H, f"layer 'hidden {k}'") for k, H in enumerate(net.hidden(X))]
     outputs = as_matrix(net.predict(X), "the output", allow_vector=True)
     found = [_of_part(net, k, f"hidden {k}", H) for k, H in enumerate(hidden)]
-    return Recording(_select(found, layers), outputs, _of_part(net, -1, "input", X), net, X.shape[1:])
+    first = _of_part(net, -1, "input", X)
+    return Recording(_select(found, layers), outputs, first, net, lambda rows: X[rows], X.shape[1:], outputs.shape[1:])
+
+
+def _projected(recording: Recording, project: int | str | None, seed: int) -> Recording:
+    """Wide layers in fewer columns, as :func:`layer_activations` says."""
+    if project is None:
+        return recording
+    parts = [*recording.layers, *([] if recording.input is None else [recording.input])]
+    columns = planned({part.name: part.Z.shape[1] for part in parts}, len(parts[0].Z) if parts else 0, project)
+    facts: dict[str, dict[str, Any]] = {}
+
+    def shorter(part: Representation) -> Representation:
+        if part.name not in columns:
+            return part
+        projection = Projection(part.Z.shape[1], columns[part.name], seed)
+        Z, facts[part.name] = projection(part.Z), projection.facts
+        return Representation(part.name, Z, why="values that were projected, from which the layer cannot be had back")
+
+    layers = tuple(map(shorter, recording.layers))
+    first = None if recording.input is None else shorter(recording.input)
+    return replace(recording, layers=layers, input=first, projected=facts)
 
 
 def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representation:
@@ -180,88 +214,9 @@ def _of_part(net: DeepNetwork, position: int, name: str, Z: Array) -> Representa
     return Representation(name, Z, lambda: behind.predict, lambda: head)
 
 
-def _of_torch(module: Any, X: Any, layers: Sequence[str] | None, batch_size: int) -> Recording:
-    from relucvx.metrics.layers.hooks import Hooked
-
-    hooked = Hooked(module, X, batch_size)
-    found = hooked.record(layers)
-    outputs = found.outputs
-    missed = ", ".join(found.missed)
-    if outputs is None and not found.sites:
-        raise InvalidInputError(
-            explain(
-                "layers to record, or an output that is one tensor with a row per sample",
-                f"a {type(module).__name__} with neither{f'; without a row per sample: {missed}' if missed else ''}",
-                "a recurrent layer on its own returns several values",
-                "its states as arrays: {'states': module(X)[0].detach()}",
-            )
-        )
-    if missed and (hooked.bends.keys or hooked.bends.unseen):
-        warnings.warn(
-            f"nonlinear layers without values for each sample are left out: {missed}; layers=[...] chooses others, "
-            "and a dict of arrays stands for layers of any kind",
-            RuntimeWarning,
-            stacklevel=4,
-        )
-    # one pass for all that is asked of the last Linear layer, and none unless it is
-    read = cache(hooked.head_input)
-    parts = []
-    for site, Z in zip(found.sites, found.values, strict=True):
-        # the rest of a layer is known only if its values decide the output, a head only if it reads just them
-        part = Representation(
-            site.name, Z, partial(_rest, hooked, site, Z, outputs), partial(_head_behind, Z, read, outputs)
-        )
-        parts.append(part)
-    if parts:  # what follows the last layer may be no Linear module alone, but a map all the same
-        last = parts[-1]
-        parts[-1] = replace(last, find_head=lambda: last.head or _affine_rest(last, outputs))
-    flat = as_matrix(hooked.X.reshape(len(hooked.X), -1).double(), "X")
-    rest = None if outputs is None or not hooked.real else hooked.outputs_at  # nothing lies between two indices
-    first = Representation("input", flat, lambda: rest, lambda: _head_behind(flat, read, outputs))
-    return Recording(tuple(parts), outputs, first, module, tuple(hooked.X.shape[1:]))
-
-
-def _rest(hooked: Hooked, site: Site, Z: Array, outputs: Array | None) -> Rest | None:
-    """The module behind a call, when the values there decide the output.
-
-    They do not where a skip connection passes by. So the same values are presented with the inputs of other samples: the
-    outputs must stay as they are. Some samples are tried.
-    """
-    if outputs is None:
-        return None
-    rows = np.unique(np.linspace(0, len(Z) - 1, TRIED).astype(np.intp))
-    again = hooked.outputs_from(site, Z[rows], shift=max(1, len(Z) // 2))
-    scale = float(np.abs(outputs).max())
-    if again.shape != outputs[rows].shape or float(np.abs(again - outputs[rows]).max()) > SAME_OUTPUTS * scale:
-        return None
-    return lambda points: hooked.outputs_from(site, points)
-
-
-def _affine_rest(layer: Representation, outputs: Array | None) -> tuple[Array, Array] | None:
-    """Weights and bias of what follows a layer, when that is affine; from what it does to unit vectors."""
-    width = layer.Z.shape[1]
-    if layer.rest is None or outputs is None or width > WIDEST_HEAD:
-        return None
-    images = layer.rest(np.vstack([np.zeros((1, width)), np.eye(width)]))
-    bias, weights = images[0], images[1:] - images[0]
-    # unit vectors define a map, whether there is one or not: it must also give the recorded outputs
-    apart = float(np.abs(layer.Z @ weights + bias - outputs).max())
-    return (weights, bias) if apart <= SAME_OUTPUTS * float(np.abs(outputs).max()) else None
-
-
-def _head_behind(Z: Array, read: Callable[[], Any], outputs: Array | None) -> Head | None:
-    """Weights and bias of the last Linear layer, when its input is what the layer holds."""
-    found = None if outputs is None else read()
-    if found is None:
-        return None
-    before, weights, bias = found
-    part = Z[: len(before)]
-    return (weights, bias) if part.shape == before.shape and np.array_equal(part, before) else None
-
-
-def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None) -> Recording:
+def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None, summary: Summary, mask: Any) -> Recording:
     named = given.items() if isinstance(given, Mapping) else ((f"layer {k}", value) for k, value in enumerate(given))
-    found = [Representation(str(name), as_flat_matrix(value, f"layer {str(name)!r}")) for name, value in named]
+    found = [Representation(str(name), _kept(value, f"layer {str(name)!r}", summary, mask)) for name, value in named]
     if not found:
         raise InvalidInputError(explain("at least one recorded layer", "none", "an empty list or dict"))
     first = None if X is None else Representation("input", as_flat_matrix(X, "X"))
@@ -286,3 +241,18 @@ def _select(found: list[Representation], layers: Sequence[str] | None) -> tuple[
         known = ", ".join(repr(layer.name) for layer in found)
         raise InvalidInputError(explain(f"layers among {known}", ", ".join(repr(name) for name in unknown)))
     return tuple(layer for layer in found if layers is None or layer.name in layers)
+
+
+def _kept(value: Any, name: str, summary: Summary, mask: Any) -> Array:
+    """What is kept of a recorded layer, whose axes are what its shape says."""
+    raw = as_numpy(value, name)
+    shape = raw.shape[1:]
+    roles = per_sample(None, 0, shape)
+    if raw.ndim < 3 or raw.size == 0 or summary.way(roles) == "whole":
+        return as_flat_matrix(raw, name)
+    flat = as_flat_matrix(raw, name).reshape(raw.shape)
+    return np.asarray(summary.rows(torch.from_numpy(flat), roles, None if mask is None else torch.as_tensor(mask)))
+
+
+def _seed(rng: Rng) -> int:
+    return int(resolve_rng(rng).integers(2**32))

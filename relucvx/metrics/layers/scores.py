@@ -19,7 +19,7 @@ from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_conv
 from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
 from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.intrinsic import two_nn
-from relucvx.metrics.layers.representations import Recording, Representation
+from relucvx.metrics.layers.records import Recording, Representation
 from relucvx.metrics.probes import linear_probe
 from relucvx.metrics.regions.lines import Code, LineRegions, regions_along
 from relucvx.metrics.samples.groups import Factors, Groups, Indices
@@ -99,6 +99,16 @@ class Samples:
     def decide(self, outputs: Array) -> list[Any]:
         """The network's decisions: labels where its outputs match them, else positions of the largest output."""
         self._labelled()
+        shape = self.recording.output_shape
+        if len(shape) > 1:
+            raise InvalidInputError(
+                explain(
+                    "one row of class scores per sample",
+                    f"outputs of shape {shape} per sample",
+                    "a row for each token, or for each place of an image",
+                    'tokens="last", tokens="cls" or pool="mean"',
+                )
+            )
         if outputs.shape[1] == 1:
             if self.classes is None:
                 raise InvalidInputError(explain("two classes for the sign of one output", "other labels"))
@@ -110,11 +120,14 @@ class Samples:
     def decider(self, layer: Representation) -> Callable[[Array], list[Any]]:
         """The network behind a layer as a classifier of points."""
         if layer.rest is None:
-            raise InvalidInputError(
-                explain("a layer that decides the output", "one passed by a skip connection, or none")
-            )
+            raise InvalidInputError(explain("a layer that decides the output", layer.why))
         rest = layer.rest
         return lambda points: self.decide(np.asarray(rest(points)).reshape(len(points), -1))
+
+    @property
+    def group_names(self) -> tuple[Any, ...]:
+        """The classes that occur."""
+        return self._labelled().names
 
     def _labelled(self) -> Groups:
         if self.groups is None:
@@ -124,16 +137,15 @@ class Samples:
     @cached_property
     def walks(self) -> dict[int, dict[str, float]]:
         """Mean number of regions and mean folding on segments between samples, up to each hidden layer."""
-        network, first = self.pieces, self.recording.input
-        n = 0 if first is None else len(first.Z)
-        if first is None or n < 2:
+        network, points, n = self.pieces, self.recording.points, len(self.outputs)
+        if points is None or n < 2:
             raise InvalidInputError(explain("two samples to draw a segment between", str(n)))
         rng = np.random.default_rng(self.seed)
         starts = rng.integers(n, size=self.n_lines)
         # 1 to n - 1 places on and round the end: never the sample itself
         ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
         rows = [_up_to_each(line) for line in regions_along(
-            network, first.Z[starts], first.Z[ends], Code.of(network, None, None)
+            network, points(starts), points(ends), Code.of(network, None, None)
         )]  # fmt: skip
         return {
             k: {"line_regions": _mean([row[k][0] for row in rows]), "folding": _mean([row[k][1] for row in rows])}
@@ -164,28 +176,28 @@ class Samples:
     def position(self, layer: Representation) -> int:
         """Which of the hidden layers with a kink a recorded layer is: the one with the same values, up to the sign."""
         for k, values in enumerate(self._hidden):
-            allowed, Z = SAME_VALUES * np.abs(values).max(), layer.Z[self._compared]
+            # a layer in half precision is this one up to the digits that it has
+            allowed = max(SAME_VALUES, 8.0 * (layer.resolution or 0.0)) * np.abs(values).max()
+            Z = layer.Z[self._compared]
             if values.shape == Z.shape and any(np.abs(values - s * Z).max() <= allowed for s in (1, -1)):
                 return k
         raise InvalidInputError(
             explain(
                 f"the values behind a kink, to {SAME_VALUES:g} of the largest",
                 f"layer {layer.name!r}",
-                "another kind of layer, or half precision",
+                "another kind of layer, or a summary or a projection of its values",
             )
         )
 
     @cached_property
     def _compared(self) -> Indices:
         """Rows at which layers are compared: not all, as those of all layers are held at once."""
-        first = self.recording.input
-        n = 0 if first is None else len(first.Z)
-        return np.unique(np.linspace(0, max(n - 1, 0), COMPARED).astype(np.intp))
+        return np.unique(np.linspace(0, len(self.outputs) - 1, COMPARED).astype(np.intp))
 
     @cached_property
     def _hidden(self) -> list[Array]:
-        network, first = self.pieces, self.recording.input
-        values = network.preactivations(first.Z[self._compared]) if first is not None else []
+        network, points = self.pieces, self.recording.points
+        values = network.preactivations(points(self._compared)) if points is not None else []
         # behind a maximum stand winners, of which its comparisons are no values
         rounds = [kink.rounds[-1] for kink in network.kinks]
         return [network.hidden[k].phi(values[k]) for k in rounds] if values else []
@@ -253,7 +265,11 @@ def _collapse(layer: Representation, samples: Samples) -> dict[str, Any]:
 def _head(layer: Representation, samples: Samples) -> dict[str, Any]:
     if layer.head is None or samples.classes is None or len(samples.classes) != layer.head[0].shape[1]:
         raise InvalidInputError(explain("a layer read by a linear map with one output per class", layer.name))
-    found = neural_collapse(layer.Z, samples.labels, *layer.head, classes=samples.classes)
+    # outputs whose class has no sample here have no mean to be compared with
+    weights, bias = layer.head
+    kept = [k for k, name in enumerate(samples.classes) if name in samples.group_names]
+    classes = [samples.classes[k] for k in kept]
+    found = neural_collapse(layer.Z, samples.labels, weights[:, kept], bias[kept], classes=classes)
     return {name: getattr(found, name) for name in HEAD}
 
 
@@ -262,7 +278,7 @@ def _dimension(layer: Representation, samples: Samples) -> dict[str, Any]:
         "participation_ratio": participation_ratio(layer.Z),
         "effective_rank": effective_rank(layer.Z),
         "numerical_rank": numerical_rank(layer.Z, tolerance=RANK_TOLERANCE, spectrum="covariance"),
-        "two_nn": two_nn(layer.Z).dimension,
+        "two_nn": two_nn(layer.Z, resolution=layer.resolution).dimension,
     }
 
 

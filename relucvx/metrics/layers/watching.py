@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
@@ -104,29 +106,93 @@ def _mode(watcher: Watcher) -> Any:
 
 
 def tensors_in(value: Any) -> list[Any]:
-    """Tensors in nested sequences and mappings, in order."""
+    """Tensors in nested sequences, mappings and data classes, in order."""
     if hasattr(value, "detach") and hasattr(value, "is_floating_point"):
         return [value]
+    return [t for _, part in _parts(value) for t in tensors_in(part)]
+
+
+def main_place(value: Any) -> int | None:
+    """Which of the tensors that a call returns stands for it: those called logits, else the first real one."""
+    if isinstance(value, Mapping) and hasattr(value.get("logits"), "detach"):
+        return next(k for k, t in enumerate(tensors_in(value)) if t is value["logits"])
+    return next((k for k, t in enumerate(tensors_in(value)) if not t.is_complex()), None)
+
+
+def main_tensor(value: Any) -> Any:
+    """The tensor that stands for what a call returns; None when there is none."""
+    place = main_place(value)
+    return None if place is None else tensors_in(value)[place]
+
+
+def with_tensor(value: Any, place: int, new: Any) -> Any:
+    """What a call returned with one of its tensors replaced."""
+    if hasattr(value, "detach"):
+        return new
+    for name, part in _parts(value):
+        count = len(tensors_in(part))
+        if place < count:
+            return _with_part(value, name, with_tensor(part, place, new))
+        place -= count
+    raise IndexError(place)
+
+
+def _parts(value: Any) -> list[tuple[Any, Any]]:
+    """What a structure is made of, by key, position or field."""
     if isinstance(value, Mapping):
-        return [t for part in value.values() for t in tensors_in(part)]
+        return list(value.items())
     if isinstance(value, (list, tuple)):
-        return [t for part in value for t in tensors_in(part)]
+        return list(enumerate(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return [(part.name, getattr(value, part.name)) for part in fields(value)]
     return []
 
 
-def first_tensor(value: Any) -> Any:
-    """The first real tensor that a call returns; None when there is none."""
-    return next((t for t in tensors_in(value) if t.is_floating_point() or not t.is_complex()), None)
-
-
-def with_first(value: Any, new: Any) -> Any:
-    """What a call returned with its first tensor replaced."""
-    if hasattr(value, "detach"):
-        return new
+def _with_part(value: Any, name: Any, new: Any) -> Any:
     if isinstance(value, Mapping):
-        at = next(name for name, part in value.items() if tensors_in(part))
-        copy: Any = type(value)
-        return copy({**value, at: with_first(value[at], new)})
-    at = next(k for k, part in enumerate(value) if tensors_in(part))
-    parts = [with_first(part, new) if k == at else part for k, part in enumerate(value)]
-    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        # a copy that knows its own kind: dicts with attributes are not always made from a dict
+        twin: Any = copy(value)
+        twin[name] = new
+        return twin
+    if isinstance(value, (list, tuple)):
+        parts = [new if k == name else part for k, part in enumerate(value)]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return replace(value, **{name: new})
+
+
+class Keeper(Watcher):
+    """Hands the values of some calls to a function; what it returns, unless None, replaces them."""
+
+    def __init__(self, keys: set[Key], act: Callable[[Key, Any], Any]) -> None:
+        super().__init__()
+        self.keys, self.act = keys, act
+
+    def left(self, key: Key, args: Any, out: Any) -> Any:
+        """A submodule has run."""
+        return self.act(key, out) if key in self.keys else None
+
+    def function(self, key: Key, func: Any, args: Any, kwargs: Any) -> Any:
+        """A function is called."""
+        out = func(*args, **kwargs)
+        written = out is None and args and hasattr(args[0], "detach")  # x[...] = y returns nothing
+        new = self.act(key, args[0] if written else out) if key in self.keys else None
+        if written and new is not None:
+            args[0].copy_(new)
+        return out if new is None or written else new
+
+
+class Last(Watcher):
+    """Keeps what went into the last call of some submodules, and what came out."""
+
+    def __init__(self, paths: set[str]) -> None:
+        super().__init__()
+        self.paths, self.path = paths, ""
+        self.given: Any = None
+        self.out: Any = None
+
+    def left(self, key: Key, args: Any, out: Any) -> None:
+        """A submodule has run."""
+        if key[0] in self.paths:
+            given = tensors_in(args)
+            self.path, self.out = key[0], out.detach().clone()
+            self.given = given[0].detach().clone() if len(given) == 1 else None

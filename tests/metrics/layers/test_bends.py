@@ -253,8 +253,11 @@ class Centred(nn.Module):
 
 
 def test_layers_that_are_left_out_are_named():
-    with pytest.warns(RuntimeWarning, match=r"left out: 'relu\(\)'; layers="):
-        assert m.layer_activations(Centred(), X) == {}
+    with pytest.raises(InvalidInputError, match=r"a Centred with neither; without a row per sample: 'relu\(\)'"):
+        m.layer_activations(Centred(), X)
+    kept = nn.Sequential(nn.Linear(5, 5), nn.ReLU(), Centred())
+    with pytest.warns(RuntimeWarning, match=r"left out: '2.relu\(\)'; layers="):
+        assert list(m.layer_activations(kept, X)) == ["1"]
 
 
 def test_operations_that_torch_does_not_show_are_named():

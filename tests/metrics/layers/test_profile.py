@@ -165,7 +165,11 @@ def test_outputs_that_are_not_the_labels():
     keep = LABELS < 2
     named = m.profile(NET, X[keep], LABELS[keep], classes=[0, 1, 2], **EXACT)
     assert named["euclidean_convexity"].notna().all()
-    assert "nc3" not in named  # a class without samples has no mean
+    # a class without samples has no mean: its output is left out
+    kept = m.neural_collapse(NET.hidden(X[keep])[1], LABELS[keep], NET.weights[2][:, :2], NET.biases[2][:2])
+    assert named.loc["hidden 1", ["nc3", "nc4"]].tolist() == [kept.nc3, kept.nc4]
+    # labels that are numbers of outputs need no names
+    pd.testing.assert_frame_equal(m.profile(NET, X[keep], LABELS[keep], **EXACT), named)
     assert named.attrs["accuracy"] == np.mean(NET.predict(X[keep]).argmax(axis=1) == LABELS[keep])
 
 
