@@ -245,7 +245,10 @@ DOORS = {
     metrics.largest_folding: lambda: {
         "module": DEEP, "start": X, "end": None, "n_segments": 3, "layers": None, "neurons": None, "rng": 0,
     },
-    metrics.layer_activations: lambda: {"module": DEEP, "X": X, "layers": None, "batch_size": 4},
+    metrics.layer_activations: lambda: {
+        "module": DEEP, "X": X, "layers": None, "tokens": "mean", "pool": "max", "mask": None, "project": 16,
+        "batch_size": 4, "rng": 0, "progress": False,
+    },
     metrics.layer_similarity: lambda: {"layers1": [X, X**2], "layers2": None, "metric": "cka"},
     metrics.line_regions: lambda: {
         **LINE, "layers": None, "neurons": None, "arithmetic": "float", "input_shape": None, "route": "auto",
@@ -280,6 +283,7 @@ DOORS = {
     metrics.profile: lambda: {
         "module": DEEP, "X": X, "labels": LABELS, "factors": None, "metrics": ["participation_ratio"], "layers": None,
         "classes": None, "k": 2, "n_pairs": 3, "n_lines": 2, "max_samples": 6, "batch_size": 4, "rng": 0,
+        "tokens": "cls", "pool": "none", "mask": None, "project": "auto",
     },
     metrics.rdm_correlation: lambda: {"Z1": X, "Z2": X**2, "distance": "euclidean", "method": "spearman"},
     metrics.sampled_codes: lambda: {"module": DEEP.to_torch(), "X": X, "layers": None, "batch_size": 4},

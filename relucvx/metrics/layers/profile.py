@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -203,6 +205,8 @@ def profile(
             given.module, given.X, layers, tokens=tokens, pool=pool, mask=given.mask, project=project,
             batch_size=batch_size, seed=seed, told=told,
         )  # fmt: skip
+    if project == "auto":
+        _warn_of(recording)
     rows = _rows(recording)
     n = len(rows[0].Z)
     if n < 2:
@@ -244,6 +248,20 @@ def profile(
     if stopped:
         raise Interrupted(frame)
     return frame
+
+
+def _warn_of(recording: Recording) -> None:
+    """Say which layers are measured in fewer columns than they have, though nobody asked for it."""
+    if recording.projected:
+        names = ", ".join(repr(name) for name in recording.projected)
+        columns = max(facts["columns"] for facts in recording.projected.values())
+        warnings.warn(
+            f"layers that together take over half a GiB were projected: {names} are measured projected to {columns} columns, "
+            f"where a squared distance has a relative standard deviation of at most {100 * math.sqrt(2 / columns):.2g} %; "
+            'attrs["projected"] has what was seen, and pool="mean", tokens="mean" or project=None measure without',
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _rows(recording: Recording) -> list[Representation]:
@@ -303,7 +321,7 @@ def _measure(
     """Add the numbers of every layer to ``out``, up to the one in which the callback said stop."""
     total = len(rows) * len(scores)
     for layer in rows:
-        found = _Found({"width": layer.Z.shape[1]}, {}, {})
+        found = _Found({"width": layer.width}, {}, {})
         for score in scores:
             step = len(out) * len(scores) + scores.index(score)
             if callback is not None and callback(ProfileProgress(step, total, layer.name, score.columns[0])):

@@ -32,6 +32,8 @@ class Representation:
         Why nothing is known of what follows, where nothing is.
     resolution : float or None
         Relative spacing of the numbers that the values were computed in; None where they say it themselves.
+    values : int or None
+        Values per sample where Z has fewer columns, as they were projected.
     """
 
     name: str
@@ -40,6 +42,12 @@ class Representation:
     find_head: Callable[[], Head | None] | None = field(default=None, repr=False)
     why: str = "values that were recorded, without a network"
     resolution: float | None = None
+    values: int | None = None
+
+    @property
+    def width(self) -> int:
+        """Values per sample."""
+        return int(self.Z.shape[1]) if self.values is None else self.values
 
     @cached_property
     def rest(self) -> Rest | None:
@@ -66,6 +74,8 @@ class Recording:
         That of one sample's output, of which class scores have one axis.
     projected : dict
         For each layer that was projected the widths and the distortion.
+    multiplications : int
+        Of weights and values, in the convolutions of a forward pass of one sample.
     """
 
     layers: tuple[Representation, ...]
@@ -76,6 +86,7 @@ class Recording:
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = (1,)
     projected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    multiplications: int = 0
 
 
 class Activations(dict[str, Array]):

@@ -197,7 +197,8 @@ def _projected(recording: Recording, project: int | str | None, seed: int) -> Re
             return part
         projection = Projection(part.Z.shape[1], columns[part.name], seed)
         Z, facts[part.name] = projection(part.Z), projection.facts
-        return Representation(part.name, Z, why="values that were projected, from which the layer cannot be had back")
+        why = "values that were projected, from which the layer cannot be had back"
+        return Representation(part.name, Z, why=why, values=projection.width)
 
     layers = tuple(map(shorter, recording.layers))
     first = None if recording.input is None else shorter(recording.input)

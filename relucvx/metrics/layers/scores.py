@@ -20,8 +20,8 @@ from relucvx.metrics.dimension import effective_rank, numerical_rank, participat
 from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.layers.records import Recording, Representation
+from relucvx.metrics.layers.walking import check_readable, walked
 from relucvx.metrics.probes import linear_probe
-from relucvx.metrics.regions.lines import Code, LineRegions, regions_along
 from relucvx.metrics.samples.groups import Factors, Groups, Indices
 from relucvx.metrics.separation import separability
 from relucvx.network import is_torch_module
@@ -144,11 +144,9 @@ class Samples:
         starts = rng.integers(n, size=self.n_lines)
         # 1 to n - 1 places on and round the end: never the sample itself
         ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
-        rows = [_up_to_each(line) for line in regions_along(
-            network, points(starts), points(ends), Code.of(network, None, None)
-        )]  # fmt: skip
+        found = walked(network, points, starts, ends)
         return {
-            k: {"line_regions": _mean([row[k][0] for row in rows]), "folding": _mean([row[k][1] for row in rows])}
+            k: {"line_regions": _mean(found[:, k, 0]), "folding": _mean(found[:, k, 1])}
             for k in range(len(network.kinks))
         }
 
@@ -166,6 +164,7 @@ class Samples:
         if network is None:
             return InvalidInputError(explain("a network", "recorded layers"))
         try:
+            check_readable(self.recording.multiplications)
             with (
                 evaluating(network) if is_torch_module(network) else nullcontext()
             ):  # the mode in which it was recorded
@@ -201,19 +200,6 @@ class Samples:
         # behind a maximum stand winners, of which its comparisons are no values
         rounds = [kink.rounds[-1] for kink in network.kinks]
         return [network.hidden[k].phi(values[k]) for k in rounds] if values else []
-
-
-def _up_to_each(line: LineRegions) -> list[tuple[int, float]]:
-    """Regions along a segment and their folding chi, by the neurons of the layers up to each: codes are read once."""
-    starts = np.flatnonzero(np.r_[True, line.layer[1:] != line.layer[:-1]])
-    # Hamming distances add up over layers: of a step, and from the start
-    steps = np.add.reduceat(line.codes[1:] != line.codes[:-1], starts, axis=1, dtype=np.intp).cumsum(axis=1)
-    away = np.add.reduceat(line.codes != line.codes[0], starts, axis=1, dtype=np.intp).cumsum(axis=1)
-    lengths, reach = steps.sum(axis=0), away.max(axis=0)
-    return [
-        (1 + int(np.count_nonzero(steps[:, k])), np.nan if lengths[k] == 0 else 1.0 - float(reach[k] / lengths[k]))
-        for k in range(len(starts))
-    ]
 
 
 class Score(NamedTuple):
@@ -374,7 +360,7 @@ def chosen_scores(metrics: Sequence[str] | None) -> tuple[Score, ...]:
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Any) -> float:
     """Mean of what is defined."""
     kept = [v for v in values if v == v]
     return float(np.mean(kept)) if kept else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ from relucvx.metrics.layers.hooks import INPUT, Hooked, Passed, Site
 from relucvx.metrics.layers.records import Head, Recording, Representation, Rest
 from relucvx.metrics.layers.summaries import Summary
 from relucvx.types import Array
+
+CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 
 SAME_OUTPUTS = 1e-4
 """Largest difference, relative to the largest output, of outputs that count as the same: float32 passes."""
@@ -59,7 +62,7 @@ def of_torch(
             None if why else partial(_rest, hooked, site, Z, found.outputs),
             None if site.name in found.projections else partial(_head_behind, Z, read, found.outputs),
             why or "a layer passed by a connection, which alone does not decide the output",
-            resolution,
+            resolution, _values(found, site.name),
         )  # fmt: skip
         parts.append(part)
     if parts:  # what follows the last layer may be no Linear module alone, but a map all the same
@@ -72,7 +75,18 @@ def of_torch(
         tuple(hooked.inputs.first.shape[1:]),
         () if value is None else summary.shape(value.shape, value.roles),
         {name or "input": projection.facts for name, projection in found.projections.items()},
+        _multiplications(hooked),
     )  # fmt: skip
+
+
+def _multiplications(hooked: Hooked) -> int:
+    """Of weights and values in convolutions, for one sample; those of functions are not counted."""
+    found = 0
+    for path, call in hooked.bends.values:
+        layer, value = hooked.paths.get(path), hooked.bends.main((path, call))
+        if isinstance(layer, CONVOLUTIONS) and value is not None:
+            found += math.prod(value.shape) * int(layer.weight[0].numel())
+    return found
 
 
 def _tell(hooked: Hooked, found: Passed, module: Any) -> None:
@@ -118,8 +132,13 @@ def _input(hooked: Hooked, found: Passed, read: Callable[[], Any], resolution: f
         "input", Z,
         lambda: hooked.outputs_at if real else None,
         None if INPUT in found.projections else partial(_head_behind, Z, read, found.outputs),
-        "indices, several inputs or projected ones, between two of which there is nothing", resolution,
+        "indices, several inputs or projected ones, between two of which there is nothing",
+        resolution, _values(found, INPUT),
     )  # fmt: skip
+
+
+def _values(found: Passed, name: str) -> int | None:
+    return found.projections[name].width if name in found.projections else None
 
 
 def _resolution(hooked: Hooked) -> float | None:

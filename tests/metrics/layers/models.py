@@ -140,7 +140,11 @@ class ResNet(nn.Module):
 
     def __init__(self, width=64, classes=10, blocks=(2, 2, 2, 2)):
         super().__init__()
-        self.conv1, self.bn1, self.relu = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        self.conv1, self.bn1, self.relu = (
+            nn.Conv2d(3, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
         layers, a = [], width
         for stage, count in enumerate(blocks):
             for k in range(count):
@@ -161,7 +165,12 @@ class Last(nn.Module):
     def __init__(self, d=6):
         super().__init__()
         self.stem, self.deep = nn.Conv2d(3, d, 2, 2), nn.Conv2d(d, d, 3, 1, 1, groups=d)
-        self.norm, self.up, self.down, self.head = nn.LayerNorm(d), nn.Linear(d, 2 * d), nn.Linear(2 * d, d), nn.Linear(d, 3)
+        self.norm, self.up, self.down, self.head = (
+            nn.LayerNorm(d),
+            nn.Linear(d, 2 * d),
+            nn.Linear(2 * d, d),
+            nn.Linear(d, 3),
+        )
 
     def forward(self, x):
         x = self.stem(x)

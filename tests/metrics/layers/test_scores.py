@@ -7,7 +7,7 @@ import pytest
 from metrics.layers.cases import EXACT, FACTORS, LABELS, NET, X
 
 from relucvx import metrics as m
-from relucvx.metrics.layers import scores
+from relucvx.metrics.layers import scores, walking
 from relucvx.network import DeepNetwork
 
 
@@ -95,8 +95,8 @@ def test_codes_are_computed_once_for_all_layers(monkeypatch, frame):
             seen.append(line)
             yield line
 
-    lines = scores.regions_along
-    monkeypatch.setattr(scores, "regions_along", counted)
+    lines = walking.regions_along
+    monkeypatch.setattr(walking, "regions_along", counted)
     found = m.profile(NET, X, metrics=["line_regions", "folding"], **EXACT)
     assert len(seen) == EXACT["n_lines"]
     for k in (0, 1):  # against the public functions, on the network cut behind a layer

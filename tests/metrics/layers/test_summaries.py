@@ -39,7 +39,12 @@ def single(X):
 
 
 # ------------------------------------------------------------------ tokens of sequences
-TOKEN = {"cls": lambda Z: Z[:, 0], "last": lambda Z: Z[:, -1], "mean": lambda Z: Z.mean(1), "all": lambda Z: Z.reshape(N, -1)}
+TOKEN = {
+    "cls": lambda Z: Z[:, 0],
+    "last": lambda Z: Z[:, -1],
+    "mean": lambda Z: Z.mean(1),
+    "all": lambda Z: Z.reshape(N, -1),
+}
 
 
 @pytest.mark.parametrize("tokens", TOKEN)
@@ -152,7 +157,7 @@ def test_half_precision_is_measured_in_double(dtype):
     Z = hooked(net, "norm", torch.from_numpy(IMAGES).to(dtype))
     np.testing.assert_allclose(found, Z.mean(1), rtol=1e-12)  # a mean in half precision is off by 1e-3
     assert found.dtype == np.float64
-    with pytest.raises(InvalidInputError, match="numbers that torch.float16 holds"):
+    with pytest.raises(InvalidInputError, match=r"numbers that torch.float16 holds"):
         m.layer_activations(made(models.ViT).half(), 1e6 * IMAGES)
 
 
