@@ -40,6 +40,8 @@ files = later("relucvx.results")
 models = later("relucvx.network")
 nets = later("relucvx.cli.network")
 np = later("numpy")
+projections = later("relucvx.metrics.layers.projection")
+recorded = later("relucvx.cli.recorded")
 scores = later("relucvx.metrics.layers.scores")
 
 MOST_LAYERS = 12
@@ -61,6 +63,21 @@ def profile(
     pairs: Annotated[int, typer.Option(min=1, help="pairs per class for convexity")] = 1000,
     lines: Annotated[int, typer.Option(min=1, help="segments for linear regions and folding")] = 100,
     max_samples: Annotated[int, typer.Option(min=2, help="measure at so many samples at most, drawn at random")] = 2000,
+    activations: Annotated[
+        Path | None,
+        typer.Option(
+            help="measure recorded layers: an .npz file of arrays (n, ...), one per layer, and their `labels`"
+        ),
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(help="of recorded sequences (n, tokens, features): all, mean, cls or last")
+    ] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="of recorded images (n, channels, height, width): none, mean or max")
+    ] = None,
+    project: Annotated[
+        str, typer.Option(help="columns to which wider layers are projected; auto (only above half a GiB) or none")
+    ] = "auto",
     source: Source,
     plot: Annotated[Path | None, typer.Option(help="draw the profile to this file (.png, .pdf, .svg)")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the table to this .csv file")] = None,
@@ -76,6 +93,18 @@ def profile(
     check_format(plot)
     wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
     scores.chosen_scores(wanted)  # here, not after the training
+    options: dict[str, Any] = {"metrics": wanted, "n_pairs": pairs, "n_lines": lines, "max_samples": max_samples}
+    options |= {"project": columns_of(project), "rng": source.seed, "progress": False}
+    if activations is not None:
+        recorded.check_alone(activations, data, weights)
+        layers, labels = recorded.read(activations)
+        options |= {"tokens": tokens or "all", "pool": pool or "none"}
+        facts = recorded.facts_of(activations, layers, labels)
+        _measure(
+            lambda draw: rx.metrics.profile(layers, None, labels, callback=draw, **options), facts, plot, csv, as_json
+        )
+        return
+    recorded.check_places(tokens, pool)
     stored = weights is not None and weights.suffix.lower() == ".npz"
     # a stored solution brings its own data; without it there is an example
     name = data or ("" if stored else "digits")
@@ -91,21 +120,16 @@ def profile(
         weights=weights,
         found=found,
     )
+    network = _plain_network(module)
+    _measure(lambda draw: rx.metrics.profile(network, X, labels, callback=draw, **options), facts, plot, csv, as_json)
+
+
+def _measure(
+    work: Callable[[Any], DataFrame], facts: dict[str, Any], plot: Path | None, csv: Path | None, as_json: bool
+) -> None:
+    """Measure, print and save; the exit code says whether every layer was measured."""
     with layer_bar() as draw:
-        frame, cut = so_far(
-            lambda: rx.metrics.profile(
-                _plain_network(module),
-                X,
-                labels,
-                metrics=wanted,
-                n_pairs=pairs,
-                n_lines=lines,
-                max_samples=max_samples,
-                rng=source.seed,
-                callback=draw,
-                progress=False,
-            )
-        )
+        frame, cut = so_far(lambda: work(draw))
     saving = Saving()
     if as_json:
         print_json({**facts, **frame_facts(frame), "saved": save(frame, plot, csv, saving)})
@@ -116,6 +140,17 @@ def profile(
         if saved:
             typer.echo(f"\nsaved  {', '.join(saved)}")
     saving.end(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED, cut)
+
+
+def columns_of(project: str) -> int | str | None:
+    """The option ``--project`` as :func:`relucvx.metrics.profile` takes it."""
+    if project in ("auto", "none"):
+        return None if project == "none" else "auto"
+    if not project.isdigit():
+        raise InvalidInputError(
+            explain("--project to be auto, none or a number of columns", project, "", "--project 1024")
+        )
+    return int(projections.as_columns(int(project)))
 
 
 def _checked(source: Source) -> Dataset:
@@ -181,7 +216,17 @@ def save(frame: DataFrame, plot: Path | None, csv: Path | None, saving: Saving) 
 def frame_facts(frame: DataFrame) -> dict[str, Any]:
     """A profile for JSON."""
     rows = [{"layer": str(name), **row} for name, row in zip(frame.index, frame.to_dict("records"), strict=True)]
-    keys = ("complete", "n_layers", "suggested_cut", "per_class", "left_out", "n_samples")
+    keys = (
+        "complete",
+        "n_layers",
+        "suggested_cut",
+        "per_class",
+        "left_out",
+        "n_samples",
+        "tokens",
+        "pool",
+        "projected",
+    )
     return {"layers": rows, **{key: frame.attrs[key] for key in keys}}
 
 
@@ -196,21 +241,28 @@ def shape_text(facts: dict[str, Any]) -> str:
 
 def summary(facts: dict[str, Any], frame: DataFrame) -> tuple[str, dict[str, str]]:
     """Title and rows above the table."""
-    rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
+    rows = (
+        {"network": f"{shape_text(facts)}, {facts['network']}"} if "inputs" in facts else {"layers": facts["network"]}
+    )
     if facts["accuracy"] is not None:
         rows["accuracy"] = f"{facts['accuracy']:.4g} on these data"
     if facts["squared_error"] is not None:
         rows["squared error"] = f"{facts['squared_error']:.4g} on these data"
     if not facts["classes"]:
-        rows["targets"] = "numbers, not classes, so metrics that need classes are left out"
+        why = "numbers, not classes" if "inputs" in facts else "none in the file"
+        rows["targets"] = f"{why}, so metrics that need classes are left out"
     for name, found in frame.attrs["suggested_cut"].items():
         title = {"convexity_peak": "cut (convexity)", "rank_drop": "cut (rank)"}[name]
         rows[title] = f"{found['layer'] or 'no layer'}: {found['rule']}"
     if frame.attrs["n_samples"] < facts["samples"]:
         rows["measured at"] = f"{frame.attrs['n_samples']} samples, drawn at random"
+    for name, found in frame.attrs["projected"].items():
+        spread = f"squared distances vary by {100 * found['sd_bound']:.2g} % at most (one standard deviation)"
+        rows[f"projected {name}"] = f"{found['width']:,} values to {found['columns']:,} columns; {spread}"
     if not frame.attrs["complete"]:
         rows["INTERRUPTED"] = f"{len(frame)} of {frame.attrs['n_layers']} layers were measured"
-    return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
+    features = f" x {facts['features']} features" if "features" in facts else ""
+    return f"{facts['data']}: {facts['samples']} samples{features}", rows
 
 
 def print_frame(frame: DataFrame) -> None:

@@ -278,3 +278,50 @@ def test_digits_in_under_a_minute(tmp_path):
     code, _, _ = run("digits", "--plot", tmp_path / "p.png")
     assert code == 0
     assert time.perf_counter() - began < 60
+
+
+# ---------------------------------------------------------------------- recorded layers
+@pytest.fixture
+def recorded(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    tokens = rng.standard_normal((40, 5, 6)) + labels[:, None, None]
+    images = rng.standard_normal((40, 3, 4, 4))
+    np.savez(tmp_path / "layers.npz", images=images, tokens=tokens, labels=labels)
+    return tmp_path / "layers.npz", images, tokens, labels
+
+
+def test_recorded_layers_are_measured_with_tokens_and_pools_by_name(recorded):
+    path, images, tokens, labels = recorded
+    code, out, _ = run("--activations", path, "--tokens", "mean", "--pool", "max", "--json", "--metrics", "nc1,two_nn")
+    found = json.loads(out)
+    layers = {"images": images.max((2, 3)), "tokens": tokens.mean(1)}
+    expected = rx.metrics.profile(layers, None, labels, metrics=["nc1", "two_nn"], rng=0)
+    assert code == 0
+    assert (found["tokens"], found["pool"], found["samples"]) == ("mean", "max", 40)
+    assert [row["layer"] for row in found["layers"]] == ["images", "tokens"]
+    for column in ("width", "nc1", "two_nn"):
+        np.testing.assert_allclose([row[column] for row in found["layers"]], expected[column], rtol=1e-9)
+    code, out, _ = run("--activations", path, "--project", 16, "--metrics", "participation_ratio")
+    assert code == 0
+    assert "layers" in out.splitlines()[1]
+    assert "48 values to 16 columns; squared distances vary by 35 % at most" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["iris", "--tokens", "cls"], "layers with tokens or places, received --tokens for a fully connected network"),
+        (["iris", "--pool", "mean"], "--pool for a fully connected network"),
+        (["iris", "--activations", "layers.npz"], "nothing beside the layers in layers.npz, received DATA"),
+        (["--activations", "no.npz"], "an .npz file of arrays, one per layer, received no.npz"),
+        (["iris", "--project", "many"], "--project to be auto, none or a number of columns, received many"),
+        (["iris", "--project", "3"], "project to be an int >= 8"),
+    ],
+)
+def test_what_recorded_layers_cannot_be(options, message):
+    assert message.replace(", received", "; received") in refused(*options)
+
+
+def test_words_for_tokens_are_checked(recorded):
+    assert "tokens among all, mean, cls, last" in refused("--activations", recorded[0], "--tokens", "middle")
