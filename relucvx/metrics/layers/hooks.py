@@ -224,6 +224,10 @@ class Hooked:
                 out.append(self._output(self._forward(inputs), inputs))
         return np.concatenate(out)
 
+    def sites(self, layers: Sequence[str]) -> list[Site]:
+        """Where the layers of these names stand, without their values at all samples."""
+        return self._sites(self.chosen(layers)[0])
+
     def replaceable(self, site: Site) -> bool:
         """Whether what is kept of the values at a site can be put back."""
         return self.summary.is_part(site.roles, self.inputs.filled)

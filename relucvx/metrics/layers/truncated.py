@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from relucvx.metrics.layers.hooks import Hooked, Site
-from relucvx.metrics.layers.watching import Key, Watcher, first_tensor, parts_of, watched
+from relucvx.metrics.layers.inputs import Inputs
+from relucvx.metrics.layers.watching import Key, Watcher, parts_of, tensors_in, watched
 from relucvx.network.torch_modules import layer_by_layer, unwrapped
 from relucvx.types import Array
 
@@ -36,7 +37,7 @@ class Truncated(nn.Module):
                 with watched(self.module, wanted, watcher, function):
                     self.module(*args, **kwargs)
             except _ReachedError as reached:
-                value = first_tensor(reached.value).movedim(self.site.axis, 0)
+                value = tensors_in(reached.value)[self.site.place].movedim(self.site.axis, 0)
         return self.head(value.reshape(len(value), -1))
 
 
@@ -79,10 +80,12 @@ def truncated(module: Any, X: Any, layer: str, weights: Array, bias: Array) -> t
     A Sequential that is cut behind one of its own parts becomes a Sequential without the others; anything else runs as
     it is up to the layer. Parameters count where the module that owns them runs.
     """
-    hooked = Hooked(module, X, len(X))
-    (site,) = hooked.record([layer]).sites
+    hooked = Hooked(module, X)
+    (site,) = hooked.sites([layer])
     inner = copy.deepcopy(unwrapped(module)).eval()
-    like = next((p for p in inner.parameters() if p.is_floating_point()), torch.empty(0, dtype=hooked.X.dtype))
+    like = next(
+        (p for p in inner.parameters() if p.is_floating_point()), torch.empty(0, dtype=hooked.inputs.first.dtype)
+    )
     head = nn.Linear(*weights.shape, device=like.device, dtype=like.dtype)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weights.T.copy()))
@@ -93,16 +96,16 @@ def truncated(module: Any, X: Any, layer: str, weights: Array, bias: Array) -> t
         cut = nn.Sequential(*kept, *([] if len(site.shape) == 1 else [nn.Flatten()]), head).eval()
         return cut, sum(p.numel() for p in cut.parameters())
     cut = Truncated(inner, site, head).eval()
-    return cut, _in_use(inner, site, hooked.X[:2]) + sum(p.numel() for p in head.parameters())
+    return cut, _in_use(inner, site, hooked.inputs.rows(slice(0, 2))) + sum(p.numel() for p in head.parameters())
 
 
-def _in_use(module: Any, site: Site, X: Any) -> int:
+def _in_use(module: Any, site: Site, X: Inputs) -> int:
     """Parameters of the modules that run before the layer has its values."""
     watcher, parts = _Stop((site.path, site.call)), parts_of(module)
     with layer_by_layer(), torch.no_grad():
         try:
             with watched(module, parts, watcher, site.path.endswith("()")):
-                module(X)
+                X.run(module)
         except _ReachedError:
             pass
     own = [module, *(parts[path] for path in watcher.entered_at if path)]
