@@ -240,8 +240,8 @@ def _torch_pass(network: Any, X: Any, batch_size: int) -> Callable[[], Any]:
     def run() -> None:
         # in eval mode: batch norms would learn from being timed
         with evaluating(hooked.module), torch.no_grad():
-            for part in hooked.X.split(batch_size):
-                hooked.module(part)
+            for at in range(0, len(hooked.inputs), batch_size):
+                hooked.inputs.rows(slice(at, at + batch_size)).run(hooked.module)
 
     return run
 
