@@ -275,12 +275,6 @@ PUBLICATIONS: dict[str, Reference] = {
         "Annals of Statistics",
         1994,
     ),
-    "kane-nelson-2014": Reference(
-        "D. M. Kane, J. Nelson",
-        "Sparser Johnson-Lindenstrauss Transforms",
-        "Journal of the ACM",
-        2014,
-    ),
     "aronow-2015": Reference(
         "P. M. Aronow, C. Samii, V. A. Assenova",
         "Cluster-Robust Variance Estimation for Dyadic Data",

@@ -96,7 +96,19 @@ LOADED_LATE = (
     "relucvx.training",
     "relucvx.metrics.regions.switches",
     "relucvx.network.torch_",
-    *(f"relucvx.metrics.layers.{m}" for m in ("bends", "hooks", "truncated", "watching", "profile_figure")),
+    *(
+        f"relucvx.metrics.layers.{m}"
+        for m in (
+            "attention",
+            "bends",
+            "hooks",
+            "inputs",
+            "profile_figure",
+            "torch_records",
+            "truncated",
+            "watching",
+        )
+    ),
     "relucvx.network.running.",
     "relucvx.metrics.regions.running_lines",
     "relucvx.metrics.regions.running_slices",

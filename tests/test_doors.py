@@ -51,6 +51,11 @@ def program():
     return rx.ConvexProgram(X, Y, beta=0.5, arrangement=arrangement())
 
 
+def attention():
+    torch = pytest.importorskip("torch")
+    return torch.nn.TransformerEncoderLayer(4, 2, 4, batch_first=True)
+
+
 def frame():
     """A profile of one layer or two."""
     return metrics.profile(DEEP, X, LABELS, metrics=["participation_ratio", "linear_probe"])
@@ -224,6 +229,10 @@ DOORS = {
     metrics.euclidean_convexity: lambda: {
         "Z": X, "labels": LABELS, "predict": lambda points: (points[:, 0] > 0).astype(int), "n_pairs": 3, "n_points": 2,
         "method": "sampled", "rng": 0, "classes": [0, 1], "confidence": None, "n_permutations": 0,
+    },
+    metrics.attention_convexity: lambda: {
+        "module": attention(), "X": np.ones((6, 3, 4)) * np.arange(6)[:, None, None], "layer": "self_attn", "query": "cls",
+        "n_pairs": 2, "n_points": 2, "max_samples": 6, "rng": 0,
     },
     metrics.few_shot_matrix: lambda: {"Z": X, "labels": LABELS, "m": 1, "form": "exact"},
     metrics.few_shot_snr: lambda: {"Z_a": X[:3], "Z_b": X[3:], "m": 1, "form": "exact"},

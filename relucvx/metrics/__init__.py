@@ -66,6 +66,7 @@ from relucvx.metrics.separation import LinearSeparation, Separability, cover_cou
 from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 
 if TYPE_CHECKING:
+    from relucvx.metrics.layers.attention import attention_convexity
     from relucvx.metrics.layers.profile_figure import plot_profile
     from relucvx.metrics.regions.slice_plot import plot_slice
 
@@ -114,6 +115,7 @@ __all__ = [
     "SliceRegions",
     "SpaceFolding",
     "TwoNN",
+    "attention_convexity",
     "bootstrap",
     "ccgp",
     "cka",
@@ -170,14 +172,18 @@ __all__ = [
 ]
 
 
-_DRAWERS = {"plot_profile": "relucvx.metrics.layers.profile_figure", "plot_slice": "relucvx.metrics.regions.slice_plot"}
-"""Figures resolve on first use: matplotlib stands at the top of their files."""
+_LATER = {
+    "attention_convexity": "relucvx.metrics.layers.attention",
+    "plot_profile": "relucvx.metrics.layers.profile_figure",
+    "plot_slice": "relucvx.metrics.regions.slice_plot",
+}
+"""These resolve on first use: torch and matplotlib stand at the top of their files."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _DRAWERS:
+    if name not in _LATER:
         raise AttributeError(f"module 'relucvx.metrics' has no attribute {name!r}")
-    return getattr(importlib.import_module(_DRAWERS[name]), name)
+    return getattr(importlib.import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from relucvx.conversion import shown
 from relucvx.errors import InvalidInputError, RelucvxError, explain
 from relucvx.metrics.layers.bends import Bends, Value, find_bends
 from relucvx.metrics.layers.inputs import Inputs
@@ -126,7 +127,7 @@ class Hooked:
     @cached_property
     def bends(self) -> Bends:
         """Where the module is not linear, and which axes count its samples."""
-        return find_bends(self.module, self.paths, self._forward, self.inputs)
+        return find_bends(self.module, self.paths, self.forward, self.inputs)
 
     @cached_property
     def batch_size(self) -> int:
@@ -187,7 +188,7 @@ class Hooked:
             if outputs:
                 store(INPUT, _numbers(batch.first))
             with self._watching(Keeper(set(at), keep)):
-                out = self._forward(batch)
+                out = self.forward(batch)
             if outputs and self.output is not None:
                 found.append(self._output(out, batch))
             if told is not None:
@@ -203,7 +204,7 @@ class Hooked:
         """Outputs at other inputs, flattened to (m, d)."""
         moved = self.inputs.at(points)
         parts = [moved.rows(rows) for rows in self._batches(len(points))]
-        return np.concatenate([self._output(self._forward(part), part) for part in parts])
+        return np.concatenate([self._output(self.forward(part), part) for part in parts])
 
     def outputs_from(self, site: Site, points: Array, shift: int = 0) -> Array:
         """Outputs when what is kept of the values at a site is replaced by the given points, of shape (m, p).
@@ -221,7 +222,7 @@ class Hooked:
                 return with_tensor(old, site.place, new.movedim(0, site.axis))
 
             with self._watching(Keeper({site.key}, swap)):
-                out.append(self._output(self._forward(inputs), inputs))
+                out.append(self._output(self.forward(inputs), inputs))
         return np.concatenate(out)
 
     def sites(self, layers: Sequence[str]) -> list[Site]:
@@ -238,7 +239,7 @@ class Hooked:
         linear |= {"": self.module} if type(self.module).forward is nn.Linear.forward else {}
         last, few = Last(set(linear)), self.inputs.rows(slice(0, HEAD_SAMPLES))
         with self._watching(last, functions=False):
-            out = main_tensor(self._forward(few))
+            out = main_tensor(self.forward(few))
         after, value = last.out, self.output
         # equal to the last digit: anything in between would make the head another map than the layer's
         if after is None or value is None or out.shape != after.shape or not bool((out == after).all()):
@@ -292,7 +293,7 @@ class Hooked:
         wanted = watcher.keys if isinstance(watcher, Keeper) else set()
         return watched(self.module, self.paths, watcher, functions and any(path.endswith("()") for path, _ in wanted))
 
-    def _forward(self, batch: Inputs) -> Any:
+    def forward(self, batch: Inputs) -> Any:
         with evaluating(self.module), layer_by_layer(), torch.no_grad():
             try:
                 return batch.run(self.module)
@@ -325,8 +326,9 @@ class Hooked:
     def _named(self, name: str) -> list[tuple[Key, int | None]]:
         """The calls that a name stands for: of a submodule, of a function, or one of several; with ``[k]`` the k-th of
         the tensors that they return."""
+        name = name if isinstance(name, str) else shown(name)
         numbered = re.fullmatch(r"(.+)\[(\d+)\]", name)
-        if numbered and numbered[1]:
+        if numbered:
             return [(key, int(numbered[2])) for key, _ in self._named(numbered[1])]
         calls = self.bends.calls
         # every call under its label; the module itself has no name to ask for

@@ -121,7 +121,8 @@ def _entry(module: Any, value: Any, name: str) -> Any:
 
 def _tensor(module: Any, value: Any, name: str, whole: bool) -> Any:
     """Numbers as a tensor on the module's device: of its dtype, or as they are where ``whole`` numbers are indices."""
-    raw: Any = value.detach() if hasattr(value, "detach") else as_numpy(value, name)
+    dense = isinstance(value, torch.Tensor) and not value.is_meta and value.layout == torch.strided
+    raw: Any = value.detach() if dense else as_numpy(value, name)
     if raw.ndim == 0 or len(raw) == 0:
         raise InvalidInputError(
             explain(f"{name} of shape (n, ...), one entry of the first axis per sample", f"shape {tuple(raw.shape)}")

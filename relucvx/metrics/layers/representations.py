@@ -110,7 +110,7 @@ def layer_activations(
     A projection keeps squared distances on average; of each, over the draws of the matrix, the relative standard
     deviation is at most (2/columns)^(1/2) (``sd_bound``). Ranks are at most the number of columns.
 
-    Source: [relucvx], projections [kane-nelson-2014].
+    Source: [relucvx]; the projections are the sparse ones of Kane and Nelson (2014).
     Status: theorem (values as computed; a projection is unbiased with the variance stated).
 
     Examples
