@@ -6,6 +6,7 @@ from sabotage.cover_faults import FAULTS as COVERS
 from sabotage.estimator_faults import FAULTS as ESTIMATORS
 from sabotage.explain_faults import FAULTS as EXPLAIN
 from sabotage.geometry_faults import FAULTS as GEOMETRY
+from sabotage.layer_faults import FAULTS as LAYERS
 from sabotage.limit_faults import FAULTS as LIMIT
 from sabotage.null_faults import FAULTS as NULLS
 from sabotage.optima_faults import FAULTS as OPTIMA
@@ -19,6 +20,7 @@ from sabotage.sweep_faults import FAULTS as SWEEPS
 from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
+    *LAYERS,
     *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
     *NULLS, *RUNNING, *EXPLAIN, *RECORDINGS,
 )  # fmt: skip

@@ -294,6 +294,7 @@ class Hooked:
         return watched(self.module, self.paths, watcher, functions and any(path.endswith("()") for path, _ in wanted))
 
     def forward(self, batch: Inputs) -> Any:
+        """What the module returns for some inputs, in eval mode and without gradients."""
         with evaluating(self.module), layer_by_layer(), torch.no_grad():
             try:
                 return batch.run(self.module)

@@ -105,6 +105,29 @@ def test_models_that_people_have_and_the_same_draws():
     assert len(m.attention_convexity(models.GPT().bfloat16(), words, "blocks.0.attn", query="last", rng=0)) == 3
 
 
+class Fused(nn.Module):
+    """The same heads as those written out, through the function of torch."""
+
+    def __init__(self, heads, causal):
+        super().__init__()
+        self.inner, self.causal = heads, causal
+
+    def forward(self, x):
+        q, k, v = self.inner.qkv(x).reshape(len(x), -1, 3, 3, 4).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.inner.proj(out.transpose(1, 2).reshape(x.shape))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_functions_of_attention_are_read(causal):
+    torch.manual_seed(0)
+    heads = models.Heads(12, 3, causal=causal)
+    written, fused = Net(heads).double(), Net(Fused(heads, causal)).double()
+    pairs = [m.attention_convexity(net, X, "attn", query=2, n_pairs=None) for net in (written, fused)]
+    for one, other in zip(*pairs, strict=True):
+        np.testing.assert_equal(one.per_class, other.per_class)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
