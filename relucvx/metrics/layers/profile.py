@@ -288,9 +288,7 @@ def _classes(given: Sequence[Hashable] | None, groups: Groups | None, recording:
     if given is None and len(groups.names) == wanted:
         return groups.names
     if given is None:  # labels that are numbers of outputs, of which some do not occur
-        numbers = all(
-            isinstance(name, int) and not isinstance(name, bool) and 0 <= name < wanted for name in groups.names
-        )
+        numbers = all(type(name) is int and name in range(wanted) for name in groups.names)
         return tuple(range(wanted)) if numbers and outputs.shape[1] > 1 else None
     given = read_labels(as_list(given, "classes"), "classes")
     missing = [name for name in groups.names if name not in given]

@@ -138,8 +138,8 @@ class Samples:
     def walks(self) -> dict[int, dict[str, float]]:
         """Mean number of regions and mean folding on segments between samples, up to each hidden layer."""
         network, points, n = self.pieces, self.recording.points, len(self.outputs)
-        if points is None or n < 2:
-            raise InvalidInputError(explain("two samples to draw a segment between", str(n)))
+        if points is None:
+            raise InvalidInputError(explain("inputs to draw segments between", "none"))
         rng = np.random.default_rng(self.seed)
         starts = rng.integers(n, size=self.n_lines)
         # 1 to n - 1 places on and round the end: never the sample itself

@@ -7,7 +7,7 @@ from torch import nn
 
 import relucvx.metrics as m
 from relucvx.errors import InvalidInputError
-from relucvx.metrics.layers import projection, walking
+from relucvx.metrics.layers import projection
 from relucvx.metrics.layers.projection import Projection, planned
 
 RNG = np.random.default_rng(0)
@@ -104,17 +104,3 @@ def test_automatic_widths(n, columns, monkeypatch):
     assert found == ({} if columns is None else dict.fromkeys(widths, columns)) or columns == 4096
     held = 8 * n * sum(found.get(name, width) for name, width in widths.items())
     assert held <= projection.HELD
-
-
-def test_walks_and_readings_that_do_not_fit_are_refused_beforehand(monkeypatch):
-    read = []
-    monkeypatch.setattr(walking, "regions_along", lambda *args: read.append(args))
-    monkeypatch.setattr(walking, "WALKED", 2.0**22)
-    X = RNG.standard_normal((20, 5))
-    found = m.profile(Wide(), X, metrics=["line_regions"], rng=0)
-    assert "breakpoints each in layers of up to 1,500 neurons" in found.attrs["left_out"]["line_regions"]
-    images = RNG.standard_normal((9, 1, 30, 30))
-    net = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Conv2d(8, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(3872, 2))
-    found = m.profile(net, images, metrics=["line_regions"], pool="none", rng=0)
-    assert f"{8 * 26**2 * 25 + 8 * 22**2 * 200:,} multiplications" in found.attrs["left_out"]["line_regions"]
-    assert not read

@@ -7,7 +7,7 @@ import pytest
 from metrics.layers.cases import EXACT, FACTORS, LABELS, NET, X
 
 from relucvx import metrics as m
-from relucvx.metrics.layers import scores, walking
+from relucvx.metrics.layers import scores
 from relucvx.network import DeepNetwork
 
 
@@ -85,24 +85,3 @@ def test_a_network_that_cannot_be_read_is_tried_once(monkeypatch):
     assert found["line_regions"].isna().all()
     assert found["nc1"].notna().all()
     assert "more memory than there is" in found.attrs["left_out"]["line_regions"]
-
-
-def test_codes_are_computed_once_for_all_layers(monkeypatch, frame):
-    seen = []
-
-    def counted(*args):
-        for line in lines(*args):
-            seen.append(line)
-            yield line
-
-    lines = walking.regions_along
-    monkeypatch.setattr(walking, "regions_along", counted)
-    found = m.profile(NET, X, metrics=["line_regions", "folding"], **EXACT)
-    assert len(seen) == EXACT["n_lines"]
-    for k in (0, 1):  # against the public functions, on the network cut behind a layer
-        cut = [(line, line.layer <= k) for line in seen]
-        regions = [1 + int((line.codes[1:, on] != line.codes[:-1, on]).any(axis=1).sum()) for line, on in cut]
-        chi = [m.space_folding(line.codes[:, on]).chi for line, on in cut]
-        assert found.loc[f"hidden {k}", "line_regions"] == np.mean(regions)
-        assert found.loc[f"hidden {k}", "folding"] == pytest.approx(np.nanmean(chi), rel=1e-14)
-    assert np.allclose(found["folding"], frame["folding"], equal_nan=True)
