@@ -151,18 +151,19 @@ def sampled_codes(
             )
         )
     hooked = hooks.Hooked(module, X if hasattr(X, "detach") else as_numpy(X, "X"), batch_size)
+    inputs = hooked.inputs.first
     chosen = (
         None if layers is None else [layers] if isinstance(layers, (int, np.integer)) else as_list(layers, "layers")
     )
     parts: list[BoolArray] = []
     found = None
-    for rows in range(0, len(hooked.X), batch_size):
-        batch = hooked.X[rows : rows + batch_size]
+    for rows in range(0, len(inputs), batch_size):
+        batch = inputs[rows : rows + batch_size]
         found = seen.switches(hooked.module, batch)
         taken = _taken(found, chosen)
         block = np.hstack([found[at].codes for at in taken])
         if not parts:
-            _check_memory(len(hooked.X), block.shape[1])
+            _check_memory(len(inputs), block.shape[1])
         parts.append(block)
     assert found is not None  # there is a sample
     sizes = [found[at].codes.shape[1] for at in taken]
