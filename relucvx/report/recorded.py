@@ -57,9 +57,9 @@ def _sections(found: Measurement, title: str, command: str) -> Iterator[str]:
     for part, why in found.left_out.items():
         yield f'<p class="sub">Left out: {escape(part)} ({escape(why)})</p>'
     yield "<h2>Figures</h2>"
-    for name, draw in found.panels().items():
+    for k, (name, draw) in enumerate(found.panels().items()):
         caption = next(text for key, text in CAPTIONS.items() if name.startswith(key))
-        yield _figure(name.replace(" ", "-"), draw, caption)
+        yield _figure(f"figure-{k}", draw, f"{caption[:-1]} ({name[6:]})." if name.startswith("time: ") else caption)
     yield "<h2>Numbers</h2>"
     parts = (found.dichotomies, found.distances, found.ceiling, found.categories, found.averages, *found.over_time)
     yield from (one._repr_html_() for one in (*parts, *found.intervals) if one is not None)

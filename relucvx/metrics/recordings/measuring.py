@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,8 +115,8 @@ class Measurement(Result):
                 found["embedding"] = lambda ax: distances.embedding().plot(ax)
         if self.dichotomies is not None:
             found["splits"] = self.dichotomies.plot
-        for k, course in enumerate(self.over_time):
-            found[f"time {k + 1}"] = course.plot
+        for course in self.over_time:
+            found[f"time: {course.names[0]}"] = course.plot
         if self.categories is not None:
             found["categories"] = self.categories.plot
         if self.ceiling is not None:
@@ -249,10 +249,11 @@ def _courses(recording: Recording, seed: int) -> list[OverTime]:
 
 def _intervals(recording: Recording, copies: int, seed: int, deadline: Deadline, n_jobs: Any) -> list[Bootstrap]:
     """Scores of each factor, with intervals over trials."""
-    return [
+    found = [
         bootstrap(
             metric, recording.activity, recording.factor_table, statistic="per_factor", n_resamples=copies, rng=seed,
             time_limit=_seconds(deadline), n_jobs=n_jobs, progress=False,
         )
         for metric in ("parallelism_score", "ccgp")
     ]  # fmt: skip
+    return [replace(one, names=tuple(recording.factors)) for one in found]

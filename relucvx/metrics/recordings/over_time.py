@@ -194,6 +194,8 @@ def over_time(
         tail = {"higher": "greater", "lower": "less"}.get(score.direction, "two-sided")
         said = "" if score.scale is None else score.scale.text
         label = names if len(names) > 1 else (of if isinstance(of, str) else names[0],)
+        if score.takes == FACTORS and len(names) == len(recording.factors) > 1:
+            label = tuple(recording.factors)
         return OverTime(score.name, score.statistic, times, label, values, null, tail, n_draws, seed, said)
 
     with carrying(summary), watched("permuting", progress, callback) as told:

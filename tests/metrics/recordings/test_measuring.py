@@ -33,6 +33,12 @@ def test_sessions_times_and_intervals():
     assert [course.names for course in found.over_time] == [("context",), ("choice",)]
     assert found.over_time[0].values[2, 0] > found.over_time[0].values[0, 0]
     assert [one.metric for one in found.intervals] == ["parallelism_score", "ccgp"]
+    assert found.intervals[0].names == ("context", "choice")
+    assert "time: choice" in found.panels()
+    assert recording.pseudo_population(rng=0).over_time("parallelism_score", statistic="per_factor").names == (
+        "context",
+        "choice",
+    )
     one = rx.datasets.recording("random", n_trials=48, n_neurons=6)
     both = rx.Recording(one.responses, factors=one.factors, session=["a"] * 24 + ["b"] * 24)
     assert measure(both, n_permutations=0, rng=0).ceiling.upper == pytest.approx(noise_ceiling(both).upper)
