@@ -158,7 +158,7 @@ def main() -> None:
     if not args.quick and (args.images or not some):
         rows += [measure_images("LeNet-5", 0.06, args.repeats), measure_images("VGG-11", 0.0005, args.repeats)]
     if not args.quick and (args.many or not some):
-        rows.append(measure_many("2 -> 11x128 -> 10", [2, *[128] * 11, 10]))
+        rows.append(measure_many("2 -> 6x256 -> 10", [2, *[256] * 6, 10]))
     headers = [
         "network",
         "regions",

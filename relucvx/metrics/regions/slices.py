@@ -134,8 +134,10 @@ def slice_regions(
     walk, per_layer = _Cells.of(plane), []
     narrow = max([network.n_features, *network.widths]) < NARROW
     with BLAS.held(narrow):
-        for kink in network.kinks[:last]:
-            walk = walk.through(network, kink)
+        for k, kink in enumerate(network.kinks[:last]):
+            # behind the last layer the outputs are all that is wanted, or nothing
+            head = network.head if k + 1 == len(network.kinks) and kink.tournament is None else None
+            walk = walk.through(network, kink, head)
             per_layer.append(len(walk.cells.first))
         # a face has one map, and a decision, only when every layer has cut
         if last == len(network.kinks):
@@ -158,7 +160,7 @@ class _Cells:
 
     ``values`` (width, V) are the last layer at the vertices of ``cells``, ``errors`` (width,) bounds on its rounding
     errors; ``codes`` has one array (faces of that layer, neurons) per layer, ``origins`` the face of the layer before that
-    each of these faces is part of.
+    each of these faces is part of. ``done`` says that the values are the outputs already.
     """
 
     cells: Subdivision
@@ -166,6 +168,7 @@ class _Cells:
     errors: Array
     codes: tuple[Any, ...] = ()
     origins: tuple[Any, ...] = ()
+    done: bool = False
 
     @classmethod
     def of(cls, plane: Plane) -> _Cells:
@@ -173,12 +176,13 @@ class _Cells:
         values = np.array(plane.points.T, order="C")
         return cls(Subdivision.of(plane), values, EPS * np.abs(values).max(axis=1))
 
-    def through(self, network: LayerList, kink: Kink) -> _Cells:
-        """The subdivision behind one more layer; of a maximum, without the walls between those who lose."""
+    def through(self, network: LayerList, kink: Kink, head: Affine | None = None) -> _Cells:
+        """The subdivision behind one more layer, with the values behind ``head`` if it is given; of a maximum, without the
+        walls between those who lose."""
         signs: list[Any] = []
         walk, origin = self, np.arange(len(self.cells.first))
         for k in kink.rounds:
-            walk, found = walk.cut(network.hidden[k])
+            walk, found = walk.cut(network.hidden[k], head)
             signs, origin = [*(sign[found.origin] for sign in signs), found.signs], origin[found.origin]
         codes = kink.codes(signs)
         if kink.tournament is not None:
@@ -187,22 +191,36 @@ class _Cells:
             walk = replace(walk, cells=cells, values=np.ascontiguousarray(walk.values[:, vertices]))
         return replace(walk, codes=(*self.codes, codes), origins=(*self.origins, origin))
 
-    def cut(self, hidden: Hidden) -> tuple[_Cells, Cut]:
+    def cut(self, hidden: Hidden, head: Affine | None = None) -> tuple[_Cells, Cut]:
         """The faces cut where neurons change sign."""
         k, width, known = hidden.n_kinked, hidden.map.width, sum(code.nbytes for code in self.codes)
+        held = 8 * self.values.shape[1] * (len(self.values) + width)
 
         def watch(vertices: int, faces: int) -> None:
-            _check_memory(vertices, faces, 16 * vertices * width + faces * k + known)
+            ahead = 8 * vertices * (width if head is None else head.width + BLOCKED)
+            _check_memory(vertices, faces, max(held, ahead + 8 * self.values.shape[1] * width) + faces * k + known)
 
         watch(*self.values.shape[::-1])
         PT, errors = self.behind(hidden.map)
         found = self.cells.cut(PT[:k], errors[:k], len(self.codes), watch)
         slopes = (hidden.phi.slope_neg, hidden.phi.slope_pos)
-        values = found.values(PT, k, slopes)
-        # a kink stretches errors by its steeper slope at most; where a ReLU is never active nothing is left of them
-        steepest = np.maximum(np.where(values[:k].max(axis=1, initial=0.0) > 0.0, abs(slopes[1]), 0.0), abs(slopes[0]))
-        errors[:k] *= steepest
-        return _Cells(found.cells, values, errors), found
+        blocks = [slice(0, width)] if head is None else [slice(b, b + BLOCKED) for b in range(0, width, BLOCKED)]
+        size = np.empty(width)
+        out = np.zeros((0 if head is None else head.width, len(found.cells.place)))
+        for some in blocks:
+            here = int(np.clip(k - some.start, 0, BLOCKED if head is not None else width))
+            values = found.values(PT[some], here, slopes)
+            low, high = values.min(axis=1), values.max(axis=1)
+            size[some] = np.maximum(high, -low)
+            # a kink stretches errors by its steeper slope at most; where a ReLU is never active nothing is left of them
+            steepest = np.maximum(np.where(high[:here] > 0.0, abs(slopes[1]), 0.0), abs(slopes[0]))
+            errors[some][:here] *= steepest
+            if head is None:
+                return _Cells(found.cells, values, errors), found
+            out += head.weight[some].T @ values
+        assert head is not None  # blocks are of the last layer
+        out += head.bias[:, None]
+        return _Cells(found.cells, out, _error(head, errors, size), done=True), found
 
     def behind(self, map_: Affine) -> tuple[Array, Array]:
         """Values (width, V) and their errors behind an affine map: errors are passed on, and its own rounding is added.
@@ -210,14 +228,13 @@ class _Cells:
         Errors of different neurons are taken as independent: the worst case would grow by ||W||_1 per layer.
         """
         size = np.maximum(self.values.max(axis=1), -self.values.min(axis=1))
-        own = ROUNDING.value * (size @ abs(map_.weight) + np.abs(map_.bias))
         PT = np.ascontiguousarray(map_.weight.T @ self.values)
         PT += map_.bias[:, None]
-        return PT, np.sqrt(self.errors**2 @ (map_.weight * map_.weight)) + own
+        return PT, _error(map_, self.errors, size)
 
     def outputs(self, head: Affine | None) -> tuple[Array, Array]:
         """Outputs (V, c) at the vertices, and what these may be off by."""
-        PT, errors = (self.values, self.errors) if head is None else self.behind(head)
+        PT, errors = (self.values, self.errors) if head is None or self.done else self.behind(head)
         return np.ascontiguousarray(PT.T), np.ascontiguousarray(self.cells.doubts(PT, errors).T)
 
     def gathered(self, chosen: Sequence[int], dtype: Any) -> Any:
@@ -232,6 +249,16 @@ class _Cells:
                 out[:, at : at + self.codes[k].shape[1]] = self.codes[k][row]
             row = self.origins[k][row]
         return out
+
+
+BLOCKED = 32
+"""Neurons of the last layer whose values are held at a time."""
+
+
+def _error(map_: Affine, errors: Array, size: Array) -> Array:
+    """Rounding errors behind an affine map of values up to ``size``."""
+    own = ROUNDING.value * (size @ abs(map_.weight) + np.abs(map_.bias))
+    return np.asarray(np.sqrt(errors**2 @ (map_.weight * map_.weight)) + own)
 
 
 def _check_memory(vertices: int, faces: int, needed: int) -> None:
