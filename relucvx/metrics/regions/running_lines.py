@@ -55,11 +55,11 @@ class Curve:
 
     @property
     def rows(self) -> int:
-        """As :class:`Geometry` has it."""
+        """As :class:`~relucvx.network.running.rows.Geometry` has it."""
         return len(self.t)
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
-        """As :meth:`Geometry.walls`."""
+        """As :meth:`~relucvx.network.running.rows.Geometry.walls`."""
         k, count = values.shape[1], len(self.first) - 1
         moved, spread = np.zeros((count, k)), np.tile(errors, (count, 1))
         above, below = np.zeros((2, count, k), dtype=bool)
@@ -72,7 +72,7 @@ class Curve:
         return self._refined(placed, share, _counted(codes, pieces), moved.max(axis=0))
 
     def winners(self, values: Array, errors: Array, table: Indices) -> Bends:
-        """As :meth:`Geometry.winners`."""
+        """As :meth:`~relucvx.network.running.rows.Geometry.winners`."""
         shape = (len(values), len(table))
         top, winner = np.empty(shape), np.zeros(shape, np.int64)
         maxima.largest(values, table, top)

@@ -104,11 +104,11 @@ class Planar:
 
     @property
     def rows(self) -> int:
-        """As :class:`Geometry` has it."""
+        """As :class:`~relucvx.network.running.rows.Geometry` has it."""
         return len(self.cells.place)
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
-        """As :meth:`Geometry.walls`."""
+        """As :meth:`~relucvx.network.running.rows.Geometry.walls`."""
         found, steps = self._cut(np.ascontiguousarray(values.T), errors)
         n = values.shape[1] // pieces
         above = found.signs > 0
@@ -118,7 +118,7 @@ class Planar:
         )
 
     def winners(self, values: Array, errors: Array, table: Indices) -> Bends:
-        """As :meth:`Geometry.winners`."""
+        """As :meth:`~relucvx.network.running.rows.Geometry.winners`."""
         there = table >= 0
         windows = [row[on] for row, on in zip(table, there, strict=True)]
         tournament = draw_up(windows, [np.flatnonzero(on) for on in there])
