@@ -70,7 +70,7 @@ def recording(
     >>> import relucvx as rx
     >>> recording = rx.datasets.recording("abstract", n_trials=80, noise=0.5)
     >>> recording.n_trials, recording.conditions[1], recording.counts.tolist()
-    (80, ('left', 'go'), [20, 20, 20, 20])
+    (80, ('left', 'stop'), [20, 20, 20, 20])
     >>> found = rx.metrics.parallelism_score(recording.activity, recording.factor_table)
     >>> bool(found.mean > 0.9)
     True

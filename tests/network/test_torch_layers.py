@@ -31,11 +31,13 @@ def test_codes_are_those_of_the_modules_own_activations(name):
     module, generator = randomised(MODULES[name][0])
     start, end = torch.randn(2, *MODULES[name][1], dtype=torch.float64, generator=generator)
     read = read_layers(module, like=start)
-    line = line_regions(module, start, end)
+    line = line_regions(module, start, end, route="compiled")
     assert line.n_regions > 10
     for t, code in zip(line.midpoints[::7], line.codes[::7], strict=True):
         at = ((1 - t) * start + t * end).numpy().reshape(1, -1)
-        assert (np.hstack(read.preactivations(at))[0] > 0).tolist() == code.tolist()
+        values = read.preactivations(at)
+        codes = [kink.codes([values[k] for k in kink.rounds]) for kink in read.kinks]
+        assert np.hstack(codes)[0].tolist() == code.tolist()
     # outputs are linear between breakpoints and bend at them
     ends = np.concatenate([[0.0], line.breakpoints, [1.0]])
     flat = [((1 - t) * start + t * end)[None] for t in (*ends, *line.midpoints)]
@@ -182,4 +184,4 @@ def hooked():
 )
 def test_refusals_name_the_layer(module, message):
     with pytest.raises(InvalidInputError, match=message):
-        line_regions(module(), [0.0, 0.0], [1.0, 1.0])
+        line_regions(module(), [0.0, 0.0], [1.0, 1.0], route="compiled")

@@ -44,6 +44,7 @@ class SampledCodes(Result):
     >>> import torch
     >>> import relucvx as rx
     >>> net = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.GELU(), torch.nn.Linear(1, 1))
+    >>> _ = torch.nn.init.ones_(net[0].weight)
     >>> found = rx.metrics.sampled_codes(net, [[-9.0], [9.0]])
     >>> found.n_codes, found.kinds
     (2, ('gelu',))
