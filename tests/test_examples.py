@@ -31,8 +31,8 @@ def takes_options(script):
     return int(script.stem[:2]) >= 6
 
 
-# the quick runs of the long ones take ten seconds each: two of them stand for all in the default run
-LONG = {f"{number:02d}" for number in (6, 7, 8, 9, 10, 11, 12)}
+# the quick runs of the long ones take ten seconds each and more: two of them stand for all in the default run
+LONG = {f"{number:02d}" for number in (6, 7, 8, 9, 10, 11, 12, 18)}
 
 
 @pytest.mark.parametrize(
