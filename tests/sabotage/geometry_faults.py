@@ -517,14 +517,6 @@ REGIONS = (
         "pytest tests/network/test_tournament.py",
     ),
     Fault(
-        "doubts of places are not looked at",
-        "metrics.regions._cut_kernels:loosest",
-        "max(out[tail[h]], rate[h])",
-        "0.0",
-        "pytest tests/metrics/regions/test_slices.py",
-        True,
-    ),
-    Fault(
         "walls between losers stay",
         "metrics.regions.subdivision:Subdivision.dissolved",
         "[origin, codes]",

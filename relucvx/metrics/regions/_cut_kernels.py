@@ -71,13 +71,13 @@ def _column(
     for v in range(n):
         value = values[v]
         here[v] = value
-        side[v] = (value > 0.0) - (value < 0.0)
+        side[v] = 1 if value > 0.0 else (-1 if value < 0.0 else 0)
         near += abs(value) <= error + loose[v] * span
     for i in range(n_v - n):
         x, y, s = here[pa[i]], here[pb[i]], share[i]
         value = (1.0 - s) * x + s * y
         here[n + i] = value
-        side[n + i] = (value > 0.0) - (value < 0.0)
+        side[n + i] = 1 if value > 0.0 else (-1 if value < 0.0 else 0)
         near += abs(value) <= error + slack[i] * abs(y - x) + loose[n + i] * span
     if near > 0:  # few columns come near zero at a vertex: the doubts of all vertices are looked at only then
         doubts(values, error, ends, rate, off)
@@ -91,7 +91,7 @@ def _column(
             off[v] = max(error, min(off[a], off[b])) + slack[i] * abs(y - x)
             if abs(here[v]) <= off[v]:
                 here[v] = 0.0
-            side[v] = (here[v] > 0.0) - (here[v] < 0.0)
+            side[v] = 1 if here[v] > 0.0 else (-1 if here[v] < 0.0 else 0)
     return 0
 
 
