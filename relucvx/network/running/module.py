@@ -261,7 +261,9 @@ def _check_mode(module: Any) -> None:
                     f"layer {name or 'the module itself'!r} ({type(layer).__name__}) "
                     + ("in training mode" if layer.training else "without running statistics"),
                     "it normalises by the batch at hand, or draws random numbers",
-                    "module.eval()" if layer.training else "normalisation that keeps running statistics, as it does by default",
+                    "module.eval()"
+                    if layer.training
+                    else "normalisation that keeps running statistics, as it does by default",
                 )
             )
 
