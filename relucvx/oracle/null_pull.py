@@ -22,6 +22,9 @@ WORK = 4e10
 ITERATIONS = 100
 """Steps of an ascent."""
 
+AROUND = 10
+"""Every so many turns the search begins at all its starts again."""
+
 TURNS, SETTLED = 40, 1e-9
 """Turns towards the strength that is its own beta_max, where the output bias is decayed, and when they have arrived."""
 
@@ -58,25 +61,28 @@ def searched_beta_max(problem: Problem) -> float:
     small = rescaled(problem).problem
     unit = problem.beta / small.beta
     if not small.bias.decays_output:
-        return _pull(small, small.null_bias()) * unit
+        return _pull(small, small.null_bias())[0] * unit
     # the null network's output bias depends on beta: the strength that equals the pull at its own bias
-    beta = _pull(small, np.zeros(small.n_outputs))
-    for _ in range(TURNS):
+    beta, best = _pull(small, np.zeros(small.n_outputs))
+    for turn in range(TURNS):
         if beta <= 0.0:
             break
-        after = 0.5 * (beta + _pull(small, dataclasses.replace(small, beta=beta).null_bias()))
+        # the best directions move little from turn to turn: a search from all sides once in a while
+        pull, best = _pull(small, dataclasses.replace(small, beta=beta).null_bias(), best if turn % AROUND else None)
+        after = 0.5 * (beta + pull)
         beta, before = after, beta
         if abs(beta - before) <= SETTLED * before:
             break
     return beta * unit
 
 
-def _pull(problem: Problem, bias: Array) -> float:
-    """The largest value that the ascents find, at the fit of an output bias (c,) alone."""
+def _pull(problem: Problem, bias: Array, starts: Array | None = None) -> tuple[float, Array | None]:
+    """The largest value that the ascents find, at the fit of an output bias (c,) alone, and the directions of the largest."""
     N = balance_dual(problem, residual(problem, np.tile(bias, (problem.n_samples, 1))))
     form = form_of(problem, N)
     cost = 3.0 * form.X.size * (1 + form.M.shape[1]) * ITERATIONS
     count = int(np.clip(WORK // max(cost, 1.0), LEAST_STARTS, STARTS))
-    starts = random_directions(form, count, np.random.default_rng(0))
-    values = local_maxima(form, starts, iterations=ITERATIONS)[1]
-    return float(values[0]) if len(values) else 0.0
+    if starts is None:
+        starts = random_directions(form, count, np.random.default_rng(0))
+    W, values = local_maxima(form, starts, iterations=ITERATIONS)
+    return (float(values[0]), W[:LEAST_STARTS]) if len(values) else (0.0, None)

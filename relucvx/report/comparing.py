@@ -157,8 +157,8 @@ def compare(
             solution = phases.solve(problem, tol, told)
         # a solution of another problem would make every number below wrong without a trace
         check_solution(problem, solution)
-        seconds = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE).left()
-        proof = prove_again(solution.problem, solution.inner, solution.certificate, seconds)
+        limit = phases.deadline.within(PROOF_SECONDS).share(SOLVER_SHARE)
+        proof = prove_again(solution.problem, solution.inner, solution.certificate, limit)
         solution = dataclasses.replace(solution, certificate=proof)  # nothing that a file says is a finding
         if runs is None:
             trained = phases.train(problem, solution, dict(training or {}), told)
@@ -189,7 +189,8 @@ class _Phases:
 
     def solve(self, problem: Problem, tol: float, callback: Any) -> Solution:
         """The optimum, or the best found so far."""
-        seconds = SOLVER_SHARE * self.deadline.left() if self.deadline.limited else None
+        # a limit that is over is no limit that a solve takes
+        seconds = max(SOLVER_SHARE * self.deadline.left(), 1e-3) if self.deadline.limited else None
         try:
             found = solve(problem, tol=tol, time_limit=seconds, callback=callback)
         except KeyboardInterrupt as stop:

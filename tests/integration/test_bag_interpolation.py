@@ -63,6 +63,7 @@ def test_is_the_limit_of_solve_as_beta_vanishes():
 
 @settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(BIASES))
+@pytest.mark.slow
 def test_the_same_bags_in_other_words(seed, bias):
     rng = np.random.default_rng(seed)
     X, Y = rng.standard_normal((4, 2, 2)), rng.standard_normal(4)

@@ -119,3 +119,10 @@ def test_runs_are_trained_when_none_are_given(monkeypatch, solved):
 
 def test_the_front_door_is_the_public_name():
     assert rx.compare is compare
+
+
+def test_a_limit_that_is_over_before_the_solver_begins_is_no_error():
+    found = rx.compare(
+        [[-1.0], [1.0], [2.0]], [1.0, 0.0, 2.0], beta=0.1, time_limit=1e-12, training={"width": 2, "seeds": [0]}
+    )
+    assert found.solution.certificate.lower <= found.solution.objective
