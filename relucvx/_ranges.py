@@ -194,7 +194,7 @@ def sharpened(solution: Solution, delta: float, limit: Deadline, rng: Rng) -> tu
     """A solution whose gap is small beside delta, and its proven certificate, in a share of the time."""
     problem, best = solution.problem, solution
     if solution.certificate.rel_gap > max(SHARP, 1e-3 * delta / max(solution.objective, 1e-300)):
-        seconds = max(SHARPEN * limit.left(), 1e-3)
+        seconds = limit.share(SHARPEN).seconds()
         further = solve_posed(problem, 1e-12, seconds, "auto", solution, None, rng)
         best = further if further.objective <= solution.objective else solution
     return best, prove_again(problem, best.inner, best.certificate, limit.share(SHARPEN))

@@ -63,6 +63,10 @@ class Deadline:
         """Whether there is a limit."""
         return not math.isinf(self.at)
 
+    def seconds(self) -> float | None:
+        """What is left, as a limit that front doors and backends take: a millisecond where it is over, None for no limit."""
+        return max(self.left(), 1e-3) if self.limited else None
+
     def for_proof(self) -> Deadline:
         """This deadline; without a limit, as long as a proof may take."""
         return self if self.limited else Deadline(PROOF_SECONDS)
@@ -93,7 +97,7 @@ Limit: TypeAlias = float | Deadline | None
 
 def seconds_left(deadline: Deadline) -> Any:
     """A dict with the option ``time_limit`` of linear and conic backends; empty without a limit."""
-    return {"time_limit": max(deadline.left(), 1e-3)} if deadline.limited else {}
+    return {"time_limit": deadline.seconds()} if deadline.limited else {}
 
 
 def aside(

@@ -61,3 +61,9 @@ def test_a_proof_without_a_limit_ends_all_the_same():
     limited = Deadline(5.0)
     assert limited.limited
     assert limited.for_proof() is limited
+
+
+def test_seconds_are_a_limit_that_a_call_takes():
+    assert Deadline().seconds() is None
+    assert Deadline(-1.0).seconds() == 1e-3
+    assert 4.0 < Deadline(5.0).seconds() <= 5.0

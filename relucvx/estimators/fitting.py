@@ -22,7 +22,6 @@ from relucvx.estimators.multiset import as_multiset
 from relucvx.estimators.strength import as_beta
 from relucvx.losses import Loss
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle import compile_kernels
 from relucvx.oracle.clock import clock
 from relucvx.oracle.null_pull import searched_beta_max
 from relucvx.program.posing import make_problem
@@ -122,7 +121,6 @@ class ConvexReLU(BaseEstimator):
 
     def _pose(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         """The problem of these data at beta = 1, and what is known before it is solved."""
-        compile_kernels()  # the clock starts after it
         X, y = self._read_for(self, X, y)
         weight = as_sample_weight(_some_weight(sample_weight, len(X)), len(X))
         Y, weight, scalar, loss = self._encode(y, weight)

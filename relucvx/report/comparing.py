@@ -189,8 +189,7 @@ class _Phases:
 
     def solve(self, problem: Problem, tol: float, callback: Any) -> Solution:
         """The optimum, or the best found so far."""
-        # a limit that is over is no limit that a solve takes
-        seconds = max(SOLVER_SHARE * self.deadline.left(), 1e-3) if self.deadline.limited else None
+        seconds = self.deadline.share(SOLVER_SHARE).seconds()
         try:
             found = solve(problem, tol=tol, time_limit=seconds, callback=callback)
         except KeyboardInterrupt as stop:

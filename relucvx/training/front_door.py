@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
@@ -163,8 +162,7 @@ def train(
     chosen, elsewhere, threads = _seeds(seeds), as_executor(executor), as_jobs(n_jobs)
     if elsewhere is not None:
         asked = {"width": width, "depth": depth, "optimizer": optimizer, "p_star": p_star, "record": record, **options}
-        left = settings.deadline.left()
-        asked |= {"progress": False, "time_limit": None if math.isinf(left) else max(left, 1e-3)}
+        asked |= {"progress": False, "time_limit": settings.deadline.seconds()}
         found, stopped = train_apart(elsewhere, train, (X, Y, beta), asked, chosen, 1 if n_jobs is None else threads)
         return _ended(Runs(tuple(found), settings.optimizer, time.perf_counter() - begin), stopped)
     history = History(
