@@ -243,7 +243,7 @@ def check_proof(path: str | os.PathLike[str]) -> CheckedProof:
         ) from error
     with listening():
         try:
-            return _stated(exact.check(data.decode()))
+            return _stated(exact.check(data.decode(errors="replace")))
         except ValueError as error:
             if isinstance(error, ProofError):
                 raise

@@ -137,5 +137,9 @@ def _check_fits(path: Path, size: int) -> None:
 def _refuse(path: Path, what: str, error: BaseException) -> NoReturn:
     text = (str(error) or type(error).__name__).split("\n")[0].rstrip(".")
     pickle = "magic string" in text  # what does not begin as an array does may be a pickle
+    if pickle:
+        text = "it does not begin as arrays of numpy do"
+    elif isinstance(error, zipfile.BadZipFile):
+        text = "no archive, or one that is cut off"
     cause = f"a damaged file, or {UNPICKLED}" if pickle else "a damaged file, or one of another kind"
     raise DataFileError(explain(f"plain numbers in {path}", f"{what}: {text}", cause, "make the file again")) from error

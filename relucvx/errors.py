@@ -6,6 +6,7 @@ expect (``ValueError``, ``ImportError`` …), so both ``except RelucvxError`` an
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -165,3 +166,19 @@ class Explanation(str):
 def explain(expected: str, received: str, cause: str = "", fix: str = "") -> Explanation:
     """Join the four parts of an error message into one readable text, which remembers them."""
     return Explanation(expected, received, cause, fix)
+
+
+def wrong_part(error: BaseException) -> str:
+    """What is wrong with the content of a file, of the error that reading it ended in; Python's own words help nobody."""
+    known = error.explanation if isinstance(error, RelucvxError) else None
+    if known is not None:
+        said = f"{known.received}, not {known.expected}"
+    elif isinstance(error, KeyError):
+        said = f"without the entry {error}"
+    elif isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+        said = "no text in JSON"
+    elif isinstance(error, ValueError):
+        said = str(error)
+    else:
+        said = "entries of another form"
+    return said.split("\n")[0].rstrip(".")

@@ -16,7 +16,7 @@ from relucvx.archive import read_npz
 from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag, as_float, as_number, as_path
 from relucvx.datasets.preparation import Preparation
-from relucvx.errors import DataFileError, RelucvxError, explain
+from relucvx.errors import DataFileError, explain, wrong_part
 from relucvx.later import later
 from relucvx.losses import Loss, class_of, restored
 from relucvx.network import PooledReLU, TwoLayerReLU
@@ -35,7 +35,9 @@ figures = later("relucvx.metrics.figures")
 T = TypeVar("T")
 
 FORMAT = 1  # of saved solutions; another number is refused
-MAKERS = {"solution": "solve(X, Y, beta)", "band": "beta_band(X, Y)"}
+MAKERS = {
+    "solution": "solve(X, Y, beta)", "band": "beta_band(X, Y)", "counterexample": "theory.verify(claim).counterexample"
+}  # fmt: skip
 """What makes the results that are saved."""
 
 CONTRADICTION = 1e-9
@@ -320,15 +322,13 @@ def read_archive(path: str | os.PathLike[str], what: str, read: Callable[[dict[s
         if not zipfile.is_zipfile(source):
             raise ValueError("no .npz archive")
         return read(read_npz(source))
-    except DataFileError:
-        raise
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        known = error.explanation if isinstance(error, RelucvxError) else None
-        held = f"without the entry {error}" if isinstance(error, KeyError) else known.received if known else str(error)
+        if isinstance(error, DataFileError):
+            raise
         raise DataFileError(
             explain(
                 f"a {what} saved by relucvx",
-                f"{source}: {held.split(chr(10))[0].rstrip('.')}",
+                f"{source}: {wrong_part(error)}",
                 "a data file, or a file of another program or a newer version",
                 f'relucvx.{MAKERS[what]}.save("{what}.npz")',
             )

@@ -130,7 +130,7 @@ class Records:
 
     def __init__(self, text: str) -> None:
         self.lines, self.at, self.sum = text.split("\n"), 1, hashlib.sha256()
-        need(self.lines[0] == "[", 1, "the file starts with a line of its own with [")
+        need(self.lines[0] == "[", 1, "no proof, which begins with [ alone on its line")
 
     def take(self, *names: str) -> Any:
         """The next record: one with exactly these names, or any list where there are none."""
@@ -489,7 +489,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     try:
         with open(arguments[0], "rb") as stream:
-            found = check(stream.read().decode())
+            found = check(stream.read().decode(errors="replace"))
     except (OSError, ValueError) as error:
         print(f"REFUSED: {error}")
         return 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.conversion import as_list, as_path
-from relucvx.errors import DataFileError, RelucvxError, explain
+from relucvx.errors import DataFileError, explain, wrong_part
 from relucvx.losses import Loss, class_of, restored
 from relucvx.network import PooledReLU, TwoLayerReLU
 from relucvx.program.posing import make_problem
@@ -108,18 +108,10 @@ def read_saved(path: str | os.PathLike[str], *, loss: Loss | None = None) -> Sav
     try:
         return _rebuilt(json.loads(source.read_text(encoding="utf-8")), loss)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        known = error.explanation if isinstance(error, RelucvxError) else None
-        held = (
-            f"without the entry {error}"
-            if isinstance(error, KeyError)
-            else f"{known.received}, not {known.expected}"
-            if known
-            else str(error)
-        )
         raise DataFileError(
             explain(
                 "runs or a comparison saved by relucvx, with their problem",
-                f"{source}: {held.split(chr(10))[0].rstrip('.')}",
+                f"{source}: {wrong_part(error)}",
                 "another kind of file, or one of another version",
                 "relucvx train iris --bias all --out runs.json",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.errors import DataFileError, InvalidInputError, explain
+from relucvx.errors import InvalidInputError, explain
 from relucvx.results import write_arrays
+from relucvx.solution import read_archive
 from relucvx.theory.definition import Claim, Instance, Outcome, Verdict
 from relucvx.theory.registry import claim
 
@@ -118,19 +118,16 @@ def load_counterexample(path: str | Path) -> Counterexample:
     >>> again.outcome.verdict.name  # checked afresh
     'VIOLATED'
     """
-    try:
-        # files of others are read: a pickle could run what it likes
-        with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
-            instance: Instance = {k.removeprefix("instance:"): stored[k] for k in stored.files if k != "about"}
-            name = str(about["claim"])
-            for key in about["plain"]:
-                instance[key] = instance[key].item()
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataFileError(
-            explain("a counterexample saved by relucvx", str(path), str(error), "counterexample.save(path)")
-        ) from error
+    name, instance = read_archive(path, "counterexample", _read)
     return Counterexample(name, instance, claim(name).check(instance))
+
+
+def _read(stored: dict[str, np.ndarray]) -> tuple[str, Instance]:
+    about = json.loads(str(stored["about"]))
+    instance: Instance = {k.removeprefix("instance:"): values for k, values in stored.items() if k != "about"}
+    for key in about["plain"]:
+        instance[key] = instance[key].item()
+    return str(about["claim"]), instance
 
 
 def smallest(
