@@ -9,12 +9,13 @@ fresh data sets of the same size.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from harness import arguments, save, table
+from harness import RESULTS, arguments, save, table
 
 from relucvx.metrics import bootstrap, permutation_test, scale
 
@@ -148,23 +149,21 @@ TESTS: list[tuple[str, str, Callable[[Rng], tuple[Any, ...]], dict[str, Any]]] =
 """(name, scheme, data without the relation, options); those that take longest last."""
 
 
-def rejections(name: str, scheme: str, data: Any, options: dict[str, Any], most: int, seconds: float) -> dict[str, Any]:
-    """One row: how often p <= 0.05, with ties counted as extreme and broken by lot; of fewer data sets where time is up."""
+def rejections(name: str, scheme: str, data: Any, options: dict[str, Any], sets: int) -> dict[str, Any]:
+    """One row: how often p <= 0.05, with ties counted as extreme and broken by lot."""
     metric, rejected, by_lot, began = name.split(",")[0], 0, 0, time.process_time()
     # p of two sides is twice the smaller one: with 19 draws it could not be below 0.1
     draws = 39 if scale(metric).direction == "either" else 19
-    count = 0
-    while count < most and time.process_time() - began < seconds:
+    for count in range(sets):
         given = data(np.random.default_rng([7, count]))
         found = permutation_test(
             metric, *given, scheme=scheme, n_permutations=draws, rng=count, progress=False, **options
         )
         rejected += found.p_value <= 0.05 + 1e-9
         by_lot += found.randomised_p_value <= 0.05 + 1e-9
-        count += 1
     return {
-        "score": name, "scheme": scheme, "data sets": count, "rejected": rejected / count, "ties by lot": by_lot / count,
-        "error": round(float(np.sqrt(0.05 * 0.95 / count)), 4), "cpu": round(time.process_time() - began, 1),
+        "score": name, "scheme": scheme, "data sets": sets, "rejected": rejected / sets, "ties by lot": by_lot / sets,
+        "error": round(float(np.sqrt(0.05 * 0.95 / sets)), 4), "cpu": round(time.process_time() - began, 1),
     }  # fmt: skip
 
 
@@ -233,13 +232,10 @@ INTERVALS: list[tuple[str, str, Callable[[Rng], tuple[Any, ...]], dict[str, Any]
 """(score, what is drawn anew, data, options)."""
 
 
-def coverage(
-    name: str, over: str, data: Any, options: dict[str, Any], most: int, seconds: float, resamples: int
-) -> dict[str, Any]:
+def coverage(name: str, over: str, data: Any, options: dict[str, Any], sets: int, resamples: int) -> dict[str, Any]:
     """One row: how often a 95 % interval holds the mean score of fresh data sets of the size."""
     metric, began, limits, values = name.split(",")[0], time.process_time(), [], []
-    while len(values) < most and time.process_time() - began < seconds:
-        seed = len(values)
+    for seed in range(sets):
         given = data(np.random.default_rng([8, seed]))
         found = bootstrap(metric, *given, over=over, n_resamples=resamples, rng=seed, progress=False, **options)
         limits.append(found.interval)
@@ -253,62 +249,82 @@ def coverage(
     }  # fmt: skip
 
 
-def unrelated_cka(count: int) -> list[dict[str, Any]]:
+def unrelated_cka(debiased: bool, sets: int) -> dict[str, Any]:
     """CKA of independent Gaussians, 50 samples of 1,000 features: as it is, against chance, and above what chance reaches."""
-    rows = []
+    raw, adjusted, calibrated, began = [], [], [], time.process_time()
+    for seed in range(sets):
+        rng = np.random.default_rng([9, seed])
+        A, B = rng.standard_normal((50, 1000)), rng.standard_normal((50, 1000))
+        found = permutation_test("cka", A, B, debiased=debiased, n_permutations=99, rng=seed, progress=False)
+        raw.append(found.observed[0])
+        adjusted.append(found.adjusted[0])
+        calibrated.append(found.calibrated[0])
+    return {
+        "form": "debiased" if debiased else "plain", "data sets": sets, "raw": round(float(np.mean(raw)), 4),
+        "adjusted": round(float(np.mean(adjusted)), 4), "spread": round(float(np.std(adjusted)), 4),
+        "calibrated": round(float(np.mean(calibrated)), 4),
+        "calibrated is 0": round(float(np.mean(np.array(calibrated) == 0.0)), 4), "cpu": round(time.process_time() - began, 1),
+    }  # fmt: skip
+
+
+KINDS = ("form", "scheme", "over")
+"""What a row of each of the three tables has, besides its score, that tells it from others."""
+
+
+def key(row: dict[str, Any]) -> tuple[str, ...]:
+    """By what rows of two runs are the same one."""
+    kind = next(kind for kind in KINDS if kind in row)
+    return kind, str(row.get("score", "cka")), str(row[kind])
+
+
+def tasks(sets: int, cover: int, resamples: int) -> list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+    """Every row, as what is known of it before it is computed, and what computes it."""
+    found: list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]] = []
     for debiased in (False, True):
-        raw, adjusted, calibrated = [], [], []
-        for seed in range(count):
-            rng = np.random.default_rng([9, seed])
-            A, B = rng.standard_normal((50, 1000)), rng.standard_normal((50, 1000))
-            found = permutation_test("cka", A, B, debiased=debiased, n_permutations=99, rng=seed, progress=False)
-            raw.append(found.observed[0])
-            adjusted.append(found.adjusted[0])
-            calibrated.append(found.calibrated[0])
-        rows.append(
-            {
-                "form": "debiased" if debiased else "plain", "data sets": count, "raw": round(float(np.mean(raw)), 4),
-                "adjusted": round(float(np.mean(adjusted)), 4), "spread": round(float(np.std(adjusted)), 4),
-                "calibrated": round(float(np.mean(calibrated)), 4),
-                "calibrated is 0": round(float(np.mean(np.array(calibrated) == 0.0)), 4),
-            }
-        )  # fmt: skip
-    return rows
+        known = {"form": "debiased" if debiased else "plain", "data sets": min(sets, 100)}
+        found.append((known, lambda debiased=debiased: unrelated_cka(debiased, min(sets, 100))))  # type: ignore[misc]
+    for case in TESTS:
+        known = {"score": case[0], "scheme": case[1], "data sets": sets}
+        found.append((known, lambda case=case: rejections(*case, sets)))  # type: ignore[misc]
+    for case in INTERVALS:
+        known = {"score": case[0], "over": case[1], "data sets": cover}
+        found.append((known, lambda case=case: coverage(*case, cover, resamples)))  # type: ignore[misc]
+    return found
 
 
 def main() -> None:
-    """Print and save the tables."""
+    """Print and save the tables, row by row; with ``--resume`` rows that are there already are not computed again."""
     args = arguments(
         __doc__,
-        ("--only", {"default": "", "help": "scores whose name has this in it"}),
+        ("--only", {"default": "", "help": "scores whose name has this in it; other rows of the file stay"}),
         ("--sets", {"type": int, "default": 1000, "help": "data sets of a test (default 1000)"}),
         ("--cover", {"type": int, "default": 400, "help": "data sets of an interval (default 400)"}),
-        (
-            "--seconds",
-            {"type": float, "default": 80.0, "help": "CPU time of a row, after which it has fewer (default 80)"},
-        ),
+        ("--resume", {"action": "store_true", "help": "keep rows of the file that have as many data sets"}),
     )
     sets, cover, resamples = (20, 5, 10) if args.quick else (args.sets, args.cover, 100)
-    rows: list[dict[str, Any]] = []
+    every = tasks(sets, cover, resamples)
+    asked = [key(known) for known, _ in every if args.only in key(known)[1]]
+    path = args.out or RESULTS / "nulls.json"
+    there = path.exists() and not (args.quick and args.out is None)
+    stored = {key(row): row for row in (json.loads(path.read_text())["rows"] if there else [])}
+    if not args.resume:
+        stored = {name: row for name, row in stored.items() if name not in asked}
 
-    def add(*found: dict[str, Any]) -> None:
+    for known, work in every:
+        name = key(known)
+        if name not in asked or stored.get(name, {}).get("data sets", 0) >= known["data sets"]:
+            continue
+        stored[name] = work()
+        print(stored[name], flush=True)
         # written row by row: what is there when somebody stops it stays
-        rows.extend(found)
-        print(*found, sep="\n", flush=True)
+        rows = [stored[key(one)] for one, _ in every if key(one) in stored]
         print(save(__file__, args, rows, resamples=resamples), flush=True)
-
-    if args.only in "cka":
-        add(*unrelated_cka(2 if args.quick else 100))
-    for case in TESTS:
-        if args.only in case[0]:
-            add(rejections(*case, sets, args.seconds))
-    for case in INTERVALS:
-        if args.only in case[0]:
-            add(coverage(*case, cover, args.seconds, resamples))
-    for kind in ("form", "scheme", "over"):
+    rows = [stored[key(one)] for one, _ in every if key(one) in stored]
+    for kind in KINDS:
         chosen = [row for row in rows if kind in row]
         if chosen:
             print(table(list(chosen[0]), [[str(value) for value in row.values()] for row in chosen]))
+    print(f"{sum(row.get('cpu', 0.0) for row in rows):.0f} CPU seconds in all")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,30 @@ FAULTS = (
     Fault(
         "ties that do not count",
         "metrics.nulls.p_values:p_values",
-        "place = tied if rng is None else",
-        "place = 0 * tied if rng is None else",
+        "before = tied if place is None else",
+        "before = 0 * tied if place is None else",
         f"{TESTS}/test_p_values.py::test_ties_within_rounding_count_as_reached",
+    ),
+    Fault(
+        "a lot that is a half",
+        "metrics.nulls.p_values:p_values",
+        "np.floor(place * (tied + 1.0))",
+        "np.floor(0.5 * (tied + 1.0))",
+        f"{TESTS}/test_p_values.py::test_ranked_at_random_among_its_ties_the_data_rejects_as_often_as_it_says",
+    ),
+    Fault(
+        "a lot that is the first draw",
+        "metrics.nulls.p_values:lot",
+        "[seed, 0, _LOT]",
+        "[seed]",
+        f"{TESTS}/test_p_values.py::test_the_lot_is_none_of_the_draws",
+    ),
+    Fault(
+        "the same place among the ties from both ends",
+        "metrics.nulls.p_values:p_values",
+        "(tied if place is None else tied - before)",
+        "before",
+        f"{TESTS}/test_p_values.py::test_ranked_at_random_among_its_ties_the_data_rejects_as_often_as_it_says",
     ),
     Fault(
         "the best of several layers uncorrected",

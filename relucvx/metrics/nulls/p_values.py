@@ -15,24 +15,37 @@ TIE = 1e-12
 """Relative to the larger of 1 and the score: closer ones differ by the order of a summation alone, and count as equal."""
 
 
-def p_values(observed: Array, null: Array, tail: str, rng: np.random.Generator | None = None) -> Array:
+TIES = ("count", "lot")
+"""What a draw that equals the data counts as: extreme, or as a lot says."""
+
+_LOT = 1
+
+
+def lot(seed: int) -> float:
+    """Where the data stand among what ties with them, as a share of the places: the seed says it."""
+    # the words of a seed are filled up with zeros: [seed, k] are the draws, and [seed] alone is the first of them
+    return float(np.random.default_rng([seed, 0, _LOT]).random())
+
+
+def p_values(observed: Array, null: Array, tail: str, place: float | None = None) -> Array:
     """(1 + draws at least as extreme) / (1 + draws), score by score; twice the smaller end for both.
 
-    With ``rng``, only those of the ties count that lie before the data in a random order of them.
+    With a ``place`` from :func:`lot`, only those of the ties count that lie before the data. It is one for all scores: the
+    best of them is then the same whether it is sought among scores or among p-values, and duplicates have one p-value.
     """
-    tied = ties(observed, null)
-    place = tied if rng is None else rng.integers(tied + 1)
+    tied = n_tied(observed, null)
+    before = tied if place is None else np.floor(place * (tied + 1.0)).astype(np.intp)
     # the same place among the ties, seen from either end
     above, below = (
-        _beyond(observed, null, 1.0) + place,
-        _beyond(observed, null, -1.0) + (tied if rng is None else tied - place),
+        _beyond(observed, null, 1.0) + before,
+        _beyond(observed, null, -1.0) + (tied if place is None else tied - before),
     )
     count = {"greater": above, "less": below}.get(tail, np.minimum(above, below))
     p = (1.0 + count) / (1.0 + len(null))
     return np.where(np.isnan(observed), np.nan, np.minimum(1.0, 2.0 * p) if tail == "two-sided" else p)
 
 
-def ties(observed: Array, null: Array) -> Indices:
+def n_tied(observed: Array, null: Array) -> Indices:
     """How many draws equal each score, up to rounding."""
     return np.asarray((np.abs(null - observed) <= _room(observed)).sum(axis=0), dtype=np.intp)
 
@@ -47,11 +60,11 @@ def _room(observed: Array) -> Array:
     return np.asarray(TIE * np.maximum(1.0, np.abs(observed)))
 
 
-def corrected_p_values(observed: Array, null: Array, tail: str, rng: np.random.Generator | None = None) -> Array:
-    """P-values against the most extreme of all scores of a draw, in standard deviations of each; ``rng`` as above."""
+def corrected_p_values(observed: Array, null: Array, tail: str, place: float | None = None) -> Array:
+    """P-values against the most extreme of all scores of a draw, in standard deviations of each; ``place`` as above."""
     known = ~np.isnan(observed)
     if known.sum() <= 1:
-        return p_values(observed, null, tail, rng)
+        return p_values(observed, null, tail, place)
     mean, spread = _pooled(observed[known], null[:, known])
     far, far_null = ((values - mean) / spread for values in (observed[known], null[:, known]))
     if tail == "two-sided":
@@ -60,7 +73,7 @@ def corrected_p_values(observed: Array, null: Array, tail: str, rng: np.random.G
         far, far_null = -far, -far_null
     out = np.full(len(observed), np.nan)
     most = np.where(np.isnan(far_null), np.inf, far_null).max(axis=1)
-    out[known] = p_values(far, np.tile(most[:, None], (1, len(far))), "greater", rng)
+    out[known] = p_values(far, np.tile(most[:, None], (1, len(far))), "greater", place)
     return out
 
 

@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.embedding import quick
-from relucvx.metrics.nulls.p_values import corrected_p_values, critical_values, p_values, ties
+from relucvx.metrics.nulls.p_values import TIES, corrected_p_values, critical_values, lot, n_tied, p_values
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import Score, as_score
@@ -38,6 +38,7 @@ def permutation_test(
     sessions: Any = None,
     n_permutations: int = 999,
     alternative: Literal["greater", "less", "two-sided"] | None = None,
+    ties: Literal["count", "lot"] = "count",
     confidence: float = 0.95,
     rng: Rng = None,
     time_limit: float | None = None,
@@ -78,6 +79,12 @@ def permutation_test(
     n_permutations : int, default 999
     alternative : {"greater", "less", "two-sided"}, optional
         Default: the direction of the metric; "two-sided" for one without, and for a function.
+    ties : {"count", "lot"}, default "count"
+        What a draw counts as that equals the score. ``"count"``: as extreme. p is valid, and larger than it need be where
+        scores have few values (accuracies, neighbours, the folding of short walks): they reject less often than they may,
+        and the note says when ties are many. ``"lot"``: the data get a random place among their ties, which ``rng`` says. p
+        is at most a, for a a multiple of 1 / (1 + draws), in exactly that share of data sets without the relation; of one
+        data set another seed may say something else. It is for error rates over many data sets, and to be chosen before.
     confidence : float, default 0.95
         Share of the null values in ``intervals``, and below ``critical``.
     rng : None, int or Generator
@@ -98,14 +105,14 @@ def permutation_test(
     Raises
     ------
     InvalidInputError
-        For an unknown metric or scheme, a scheme that the metric does not have, groups it lacks or does not use, and as the
-        metric.
+        For an unknown metric, scheme or word for ties, a scheme that the metric lacks, groups that it lacks or has no use
+        for, and as the metric.
 
     Notes
     -----
-    A draw under which the score is undefined counts as extreme, which keeps p valid, and so does one that equals it: scores
-    of few values (accuracies, neighbours, the folding of short walks) reject less often than they may, and the note says when
-    ties are many. ``randomised_p_value`` breaks them by lot, and rejects as often as it says.
+    A draw under which the score is undefined counts as extreme, which keeps p valid. ``randomised_p_value`` of the result
+    is what ``ties="lot"`` would have said. How often tests of each score and scheme reject what has no structure was
+    measured: the guide's page on chance has the table.
 
     Several scores are compared by their distance from the mean of their null values in standard deviations, data included, so
     that wide layers, which score high by chance, do not hide the others; the corrected p-value of the best keeps the chance
@@ -130,7 +137,7 @@ def permutation_test(
     score = as_score(metric, Z, other, statistic, options)
     n_permutations, jobs = as_count(n_permutations, "n_permutations"), as_processes(n_jobs)
     confidence, seed, deadline = as_fraction(confidence, "confidence"), as_seed(rng), Deadline.of(time_limit)
-    tail = _alternative(alternative, score)
+    tail, by_lot = _alternative(alternative, score), _by_lot(ties)
     draw, about = arranged(score, scheme, Z, other, conditions, sessions)
     names, observed = score.named(Z, other)
     found: list[Array] = []
@@ -138,7 +145,7 @@ def permutation_test(
 
     def summary(_: Any = None) -> PermutationTest:
         null = np.array(found).reshape(len(found), len(observed))
-        return _summary(score, scheme, names, observed, null, tail, confidence, n_permutations, seed, about)
+        return _summary(score, scheme, names, observed, null, tail, confidence, n_permutations, seed, about, by_lot)
 
     with carrying(summary), watched("permuting", progress, callback) as told:
         gather(one, found, n_permutations, seed, jobs, deadline, told)
@@ -155,25 +162,32 @@ def _alternative(alternative: Any, score: Score) -> str:
     return str(alternative)
 
 
+def _by_lot(ties: Any) -> bool:
+    if not is_word(ties, TIES):
+        raise InvalidInputError(explain(f"ties among {', '.join(TIES)}", repr(ties), "", 'ties="count"'))
+    return bool(ties == "lot")
+
+
 def _summary(
     score: Score, scheme: str, names: tuple[str, ...], observed: Array, null: Array, tail: str, confidence: float,
-    n_asked: int, seed: int, about: str,
+    n_asked: int, seed: int, about: str, by_lot: bool,
 ) -> PermutationTest:  # fmt: skip
-    k = len(observed)
+    k, place = len(observed), lot(seed) if by_lot else None
     tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
     if len(null):
         with np.errstate(invalid="ignore", divide="ignore"):
             z = (observed - null.mean(axis=0)) / null.std(axis=0, ddof=min(1, len(null) - 1))
-        p, corrected = p_values(observed, null, tail), corrected_p_values(observed, null, tail)
+        p, corrected = (each(observed, null, tail, place) for each in (p_values, corrected_p_values))
         limits, critical = np.quantile(null, tails, axis=0).T, critical_values(observed, null, tail, confidence)
     else:
         z = p = corrected = critical = np.full(k, np.nan)
         limits = np.full((k, 2), np.nan)
-    note = _notes(score, observed, null, tail, n_asked, _asked(score, scheme, about))
+    note = _notes(score, observed, null, by_lot, n_asked, _asked(score, scheme, about))
     return PermutationTest(
         metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
         scale=score.range, note=note, scheme=scheme, observed=observed,
         null_values=null, p_values=p, corrected_p_values=corrected, z=z, intervals=limits, critical=critical, alternative=tail,
+        ties=TIES[by_lot],
     )  # fmt: skip
 
 
@@ -192,7 +206,7 @@ def _asked(score: Score, scheme: str, about: str) -> str:
     return f"{about}; {question}" if about else question
 
 
-def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, about: str) -> str:
+def _notes(score: Score, observed: Array, null: Array, by_lot: bool, n_asked: int, about: str) -> str:
     """What there is to know, in sentences."""
     found = [score.note, about]
     if len(null) < n_asked:
@@ -200,8 +214,10 @@ def _notes(score: Score, observed: Array, null: Array, tail: str, n_asked: int, 
     undefined = int(np.isnan(null).any(axis=1).sum())
     if undefined:
         found.append(f"the score is undefined in {undefined} of {len(null)} draws, which count as extreme")
-    tied = ties(observed, null)
+    tied = n_tied(observed, null)
     if len(null) and tied.max() > MANY_TIES * len(null):
-        found.append(f"{tied.max()} of {len(null)} draws equal the score, and count as extreme: p is on the safe side")
+        lot_drawn = "among which a lot gave the data its place: another seed gives another p"
+        what = lot_drawn if by_lot else "and count as extreme: p is on the safe side"
+        found.append(f"{tied.max()} of {len(null)} draws equal the score, {what}")
     found.append(score.explained(observed))
     return "; ".join(part for part in found if part)

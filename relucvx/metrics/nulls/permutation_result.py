@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
-from relucvx.metrics.nulls.p_values import corrected_p_values
+from relucvx.metrics.nulls.p_values import TIES, corrected_p_values, lot
 from relucvx.metrics.nulls.scored import Scored
 from relucvx.types import Array
 
@@ -31,7 +31,8 @@ class PermutationTest(Scored):
     null_values : ndarray of shape (N, k)
         The scores of the N draws that were finished.
     p_values : ndarray of shape (k,)
-        (1 + draws at least as extreme) / (1 + N); NaN for a score that is undefined, and without a draw.
+        (1 + draws at least as extreme) / (1 + N), with ties as ``ties`` says; NaN for a score that is undefined, and
+        without a draw.
     corrected_p_values : ndarray of shape (k,)
         The same against the most extreme of all k scores of a draw: the chance that any of k unrelated ones gets so far.
     z : ndarray of shape (k,)
@@ -51,6 +52,8 @@ class PermutationTest(Scored):
         Range, chance and direction of the metric; empty for a function of the user's own.
     note : str
         What there is to know before the numbers are believed.
+    ties : str
+        What draws that equal the score count as: "count", extreme; "lot", those before the data in a random order.
 
     Notes
     -----
@@ -77,6 +80,7 @@ class PermutationTest(Scored):
     intervals: Array
     critical: Array
     alternative: str
+    ties: str = "count"
 
     @property
     def n_permutations(self) -> int:
@@ -103,15 +107,12 @@ class PermutationTest(Scored):
 
     @property
     def randomised_p_value(self) -> float:
-        """The same with the data in a random place, which ``seed`` says, among the draws that tie with it.
-
-        It is below any level in exactly that share of data sets without the relation, which the p-value is only where the
-        score has no ties: it is for error rates over many data sets, and no better for one.
-        """
+        """What ``p_value`` is with ``ties="lot"``: the data in a random place, which ``seed`` says, among its ties."""
         if not len(self.null_values):
             return float("nan")
-        rng = np.random.default_rng(self.seed)
-        return float(corrected_p_values(self.observed, self.null_values, self.alternative, rng)[self.best])
+        every = corrected_p_values(self.observed, self.null_values, self.alternative, lot(self.seed))
+        known = every[~np.isnan(every)]
+        return float(known.min()) if known.size else float("nan")
 
     @property
     def adjusted(self) -> Array:
@@ -140,7 +141,7 @@ class PermutationTest(Scored):
             "scheme": self.scheme, "alternative": self.alternative, **which, "statistic": self.statistic,
             "null_low": float(self.intervals[k, 0]), "null_high": float(self.intervals[k, 1]),
             "adjusted": float(self.adjusted[k]), "n_permutations": self.n_permutations, "n_asked": self.n_asked,
-            "seed": self.seed, "scale": self.scale, "note": self.note,
+            "seed": self.seed, **({"ties": self.ties} if self.ties != TIES[0] else {}), "scale": self.scale, "note": self.note,
         }  # fmt: skip
 
     def records(self) -> Iterable[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 import relucvx as rx
 from relucvx.errors import Interrupted, InvalidInputError
 from relucvx.metrics import permutation_test
+from relucvx.metrics.nulls.p_values import TIES
 
 LABELS = np.repeat([0, 1], 10)
 SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -100,17 +101,27 @@ def test_calibration_takes_chance_away():
     assert (same.adjusted[0], same.calibrated[0]) == (pytest.approx(1.0), pytest.approx(1.0))
 
 
-def test_ties_are_said_and_broken_by_lot_on_request():
+def tied(**given):
+    """A score of two values: 6 of 19 draws equal the data."""
     values = iter([1.0, *[1.0] * 6, *[0.0] * 13])
-    found = permutation_test(lambda Z, y: next(values), normal(6, 1), [0, 0, 0, 1, 1, 1], n_permutations=19, rng=4,
-                             alternative="greater")  # fmt: skip
-    assert "6 of 19 draws equal the score, and count as extreme" in found.note
-    assert found.p_value == 7 / 20
-    assert found.randomised_p_value in {k / 20 for k in range(1, 8)}
-    assert found.randomised_p_value == found.randomised_p_value  # the seed says which
-    free = permutation_test(apart, normal(20, 2), LABELS, n_permutations=19, rng=0)
-    assert "equal the score" not in free.note
-    assert free.randomised_p_value == free.p_value
+    return permutation_test(lambda Z, y: next(values), normal(6, 1), [0, 0, 0, 1, 1, 1], n_permutations=19,
+                            alternative="greater", **given)  # fmt: skip
+
+
+def test_ties_are_said_and_broken_by_lot_on_request():
+    counted = tied(rng=4)
+    assert "6 of 19 draws equal the score, and count as extreme" in counted.note
+    assert (counted.p_value, counted.ties) == (7 / 20, "count")
+    drawn = tied(rng=4, ties="lot")
+    assert "6 of 19 draws equal the score, among which a lot" in drawn.note
+    assert drawn.ties == "lot"
+    assert drawn.p_value == drawn.p_values[0] == drawn.randomised_p_value == counted.randomised_p_value
+    assert {tied(rng=seed, ties="lot").p_value for seed in range(60)} == {k / 20 for k in range(1, 8)}
+    free = [permutation_test(apart, normal(20, 2), LABELS, n_permutations=19, rng=0, ties=ties) for ties in TIES]
+    assert "equal the score" not in free[0].note
+    assert free[0].p_value == free[1].p_value == free[0].randomised_p_value
+    undefined = permutation_test(lambda Z: np.nan, normal(6, 1), n_permutations=3, rng=0)
+    assert np.isnan(undefined.randomised_p_value)
 
 
 def test_undefined_scores_count_as_extreme():
@@ -158,6 +169,7 @@ def test_a_callback_and_a_time_limit_stop_it():
         ({"scheme": "conditions"}, "conditions= with"),
         ({"scheme": "conditions", "conditions": [0] * 19 + [1]}, "same for all rows of a condition"),
         ({"alternative": "higher"}, "alternative among"),
+        ({"ties": "random"}, "ties among count, lot"),
         ({"metric": "accuracy"}, "a metric among"),
         ({"statistic": "auc"}, "statistic to be a field"),
         ({"statistic": 3}, "statistic to be the name"),
