@@ -50,7 +50,7 @@ FAULTS = (
     Fault(
         "a lot that is the first draw",
         "metrics.nulls.p_values:lot",
-        "[seed, 0, _LOT]",
+        "[seed, 0, 1]",
         "[seed]",
         f"{TESTS}/test_p_values.py::test_the_lot_is_none_of_the_draws",
     ),

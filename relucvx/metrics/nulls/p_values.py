@@ -18,13 +18,11 @@ TIE = 1e-12
 TIES = ("count", "lot")
 """What a draw that equals the data counts as: extreme, or as a lot says."""
 
-_LOT = 1
-
 
 def lot(seed: int) -> float:
     """Where the data stand among what ties with them, as a share of the places: the seed says it."""
     # the words of a seed are filled up with zeros: [seed, k] are the draws, and [seed] alone is the first of them
-    return float(np.random.default_rng([seed, 0, _LOT]).random())
+    return float(np.random.default_rng([seed, 0, 1]).random())
 
 
 def p_values(observed: Array, null: Array, tail: str, place: float | None = None) -> Array:
