@@ -188,7 +188,7 @@ DOORS = {
     rx.representation_kernel: lambda: {"network": NETWORK, "X": X, "layer": -1},
     metrics.bootstrap: lambda: {
         "metric": "parallelism_score", "Z": np.vstack([SIGNS, SIGNS + 0.1]), "other": np.vstack([FACTORS, FACTORS]),
-        "over": "trials", "method": None, "statistic": None, "conditions": None, "sessions": None, "n_resamples": 3,
+        "over": "trials", "method": None, "statistic": None, "of": None, "conditions": None, "sessions": None, "n_resamples": 3,
         "confidence": 0.9, "rng": 0, "time_limit": 5.0, "n_jobs": 1, "callback": None, "progress": "auto",
     },
     metrics.ccgp: lambda: {"Z": SIGNS + 0.1, "factors": FACTORS, "kernel": None, "C": 1.0},
@@ -282,9 +282,9 @@ DOORS = {
     metrics.parallelism_score: lambda: {"Z": SIGNS, "factors": FACTORS, "kernel": None},
     metrics.participation_ratio: lambda: {"Z": X, "kernel": None, "centred": True},
     metrics.permutation_test: lambda: {
-        "metric": "linear_probe", "Z": X, "other": LABELS, "scheme": "labels", "statistic": None, "conditions": None,
-        "sessions": None, "n_permutations": 3, "alternative": None, "confidence": 0.9, "rng": 0, "time_limit": 5.0,
-        "n_jobs": 1, "callback": None, "progress": "auto", "n_folds": 2,
+        "metric": "linear_probe", "Z": X, "other": LABELS, "scheme": "labels", "statistic": None, "of": None,
+        "conditions": None, "sessions": None, "n_permutations": 3, "alternative": None, "confidence": 0.9, "rng": 0,
+        "time_limit": 5.0, "n_jobs": 1, "callback": None, "progress": "auto", "n_folds": 2,
     },
     metrics.plot_profile: lambda: {"frame": frame()},
     metrics.plot_slice: lambda: {"regions": slices(), "color": "region", "points": [[0.1, 0.1]], "names": ["a"]},

@@ -6,6 +6,20 @@ TESTS = "pytest tests/metrics/recordings"
 
 FAULTS = (
     Fault(
+        "a function of a recording whose conditions stay when they are exchanged",
+        "metrics.recordings.standing_in:_of_trials",
+        "tuple(recording.condition[i] for i in rows)",
+        "recording.condition",
+        f"{TESTS}/test_standing_in.py::test_a_function_sees_a_recording_whose_conditions_moved",
+    ),
+    Fault(
+        "repeats that are no blocks",
+        "metrics.recordings.standing_in:_grouped",
+        'by == "sessions" or recording.runs is None',
+        'by != "nothing"',
+        f"{TESTS}/test_standing_in.py::test_repeats_are_the_blocks_where_there_are_some",
+    ),
+    Fault(
         "noise weights of all trials",
         "metrics.recordings.crossvalidated:_left_out",
         "residuals_of(Z[rest], groups.of(rest))",

@@ -16,7 +16,8 @@ from relucvx.metrics.nulls.embedding import quick
 from relucvx.metrics.nulls.p_values import TIES, corrected_p_values, critical_values, lot, n_tied, p_values
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.schemes import arranged
-from relucvx.metrics.nulls.scores import Score, as_score
+from relucvx.metrics.nulls.scores import Score
+from relucvx.metrics.recordings.standing_in import asked
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_fraction
@@ -34,6 +35,7 @@ def permutation_test(
     *,
     scheme: Literal["labels", "within", "conditions", "rotation"] = "labels",
     statistic: str | None = None,
+    of: str | None = None,
     conditions: Any = None,
     sessions: Any = None,
     n_permutations: int = 999,
@@ -55,11 +57,14 @@ def permutation_test(
     ----------
     metric : str or callable
         A metric that is one number of arrays (:func:`relucvx.metrics.scale` lists them), or a function of one or two arrays
-        that returns a number, several, or a result.
-    Z : array_like of shape (n, p), or list or dict of such
+        that returns a number, several, or a result. Of a recording, a function of a recording.
+    Z : array_like of shape (n, p), or list or dict of such, or Recording
         The representation; activation codes of a walk for ``"space_folding"``. Of a similarity, also the layers of a network.
+        A recording gives its trials with their labels or factors, and conditions and sessions to the schemes that ask.
     other : optional
         Labels, factors, the second representation or network, as the metric takes them; nothing for a metric of one array.
+        Default of a recording: its factors, or conditions. Beside it, a second representation has a row for each of its
+        trials, or one for each of its conditions, whose means are compared then; so has a second recording.
     scheme : {"labels", "within", "conditions", "rotation"}
         * ``"labels"``: the rows of ``other`` are permuted against those of Z, the same permutation in all layers. Of a metric
           of one array every column is permuted by itself, which leaves neurons that are unrelated; of codes every crossing
@@ -73,9 +78,12 @@ def permutation_test(
           geometric random model of Bernardi et al.); a second representation is rotated among the samples.
     statistic : str, optional
         Field of the metric's result that counts; it may hold several numbers (``"per_factor"``).
+    of : str, optional
+        Of a recording, the factor whose values are the labels; default its conditions.
     conditions, sessions : sequence of length n, or array_like of shape (n, k), optional
         Condition or session of each row, of any type, for the schemes that ask for them; of a table, such as one of
-        factors, each combination of values.
+        factors, each combination of values. Of a recording, its own unless others are given; ``"within"`` keeps trials in
+        their repeats where it has some.
     n_permutations : int, default 999
     alternative : {"greater", "less", "two-sided"}, optional
         Default: the direction of the metric; "two-sided" for one without, and for a function.
@@ -134,7 +142,9 @@ def permutation_test(
     >>> print(f"{found.value:.2f} {found.p_value:.2f} {found.adjusted[0]:.2f}")  # high by chance alone
     0.82 0.59 -0.02
     """
-    score = as_score(metric, Z, other, statistic, options)
+    score, Z, other, conditions, sessions = asked(
+        metric, Z, other, statistic, options, of=of, conditions=conditions, sessions=sessions, by=scheme, anew=False
+    )
     n_permutations, jobs = as_count(n_permutations, "n_permutations"), as_processes(n_jobs)
     confidence, seed, deadline = as_fraction(confidence, "confidence"), as_seed(rng), Deadline.of(time_limit)
     tail, by_lot = _alternative(alternative, score), _by_lot(ties)

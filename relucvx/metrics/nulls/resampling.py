@@ -16,7 +16,8 @@ from relucvx.interrupts import carrying
 from relucvx.metrics.nulls.bootstrap_result import Bootstrap
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.schemes import n_rows, take
-from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, as_score, is_layers
+from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, is_layers
+from relucvx.metrics.recordings.standing_in import asked
 from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
 from relucvx.metrics.scales import Scale
 from relucvx.progress import Shown, watched
@@ -63,6 +64,7 @@ def bootstrap(
     over: Literal["trials", "conditions", "neurons", "sessions"] = "trials",
     method: Literal["copies", "halves"] | None = None,
     statistic: str | None = None,
+    of: str | None = None,
     conditions: Any = None,
     sessions: Any = None,
     n_resamples: int = 500,
@@ -82,7 +84,7 @@ def bootstrap(
 
     Parameters
     ----------
-    metric, Z, other, statistic
+    metric, Z, other, statistic, of
         As in :func:`permutation_test`.
     over : {"trials", "conditions", "neurons", "sessions"}
         What another recording would draw anew. Trials are drawn inside each label or combination of factors (of each of
@@ -136,7 +138,9 @@ def bootstrap(
     >>> print(f"{found.value:.2f} [{found.interval[0]:.2f}, {found.interval[1]:.2f}] over {found.over}")
     0.76 [0.25, 0.94] over trials
     """
-    score = as_score(metric, Z, other, statistic, options)
+    score, Z, other, conditions, sessions = asked(
+        metric, Z, other, statistic, options, of=of, conditions=conditions, sessions=sessions, by=over, anew=True
+    )
     if score.takes == CODES:
         raise InvalidInputError(
             explain("a score of samples", f"{score.name} of one walk", "", "folding of several walks")

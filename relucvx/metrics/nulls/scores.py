@@ -83,6 +83,8 @@ class Score:
         Further arguments.
     note : str
         What was chosen for the user.
+    parts : tuple of str
+        Names of the numbers, where there are as many.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Score:
     scale: Scale | None
     options: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    parts: tuple[str, ...] = ()
 
     @property
     def direction(self) -> str:
@@ -137,7 +140,8 @@ class Score:
         if self.takes == PAIR and values.ndim == 2:
             first, second = _names(Z), _names(other)
             return tuple(f"{a} / {b}" for a in first for b in second), values.ravel()
-        return tuple(map(str, range(values.size))), values.ravel()
+        named = len(self.parts) == values.size
+        return self.parts if named else tuple(map(str, range(values.size))), values.ravel()
 
     def _field(self, found: Any) -> Any:
         if not hasattr(found, self.statistic):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -249,11 +249,10 @@ def _courses(recording: Recording, seed: int) -> list[OverTime]:
 
 def _intervals(recording: Recording, copies: int, seed: int, deadline: Deadline, n_jobs: Any) -> list[Bootstrap]:
     """Scores of each factor, with intervals over trials."""
-    found = [
+    return [
         bootstrap(
-            metric, recording.activity, recording.factor_table, statistic="per_factor", n_resamples=copies, rng=seed,
-            time_limit=_seconds(deadline), n_jobs=n_jobs, progress=False,
+            metric, recording, statistic="per_factor", n_resamples=copies, rng=seed, time_limit=_seconds(deadline),
+            n_jobs=n_jobs, progress=False,
         )
         for metric in ("parallelism_score", "ccgp")
     ]  # fmt: skip
-    return [replace(one, names=tuple(recording.factors)) for one in found]

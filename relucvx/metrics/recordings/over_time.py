@@ -15,7 +15,8 @@ from relucvx.interrupts import carrying
 from relucvx.metrics.figures import COLOURS, axes_or_new, plain, tidy
 from relucvx.metrics.nulls.drawing import as_processes, as_seed, gather
 from relucvx.metrics.nulls.p_values import corrected_p_values, p_values
-from relucvx.metrics.nulls.scores import ALONE, FACTORS, LABELS, TAKES, Score, as_score
+from relucvx.metrics.nulls.scores import ALONE, TAKES
+from relucvx.metrics.recordings.standing_in import arrays_of, score_of
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Result, Rng
@@ -169,12 +170,12 @@ def over_time(
     n_draws, seed = as_count(n_permutations, "n_permutations", least=0), as_seed(rng)
     deadline, jobs = Deadline.of(time_limit), as_processes(n_jobs)
     times, windows = _windows(recording, width)
-    score = _score(recording.window(*windows[0]), metric, of, statistic, options)
+    score = score_of(recording.window(*windows[0]), metric, of, statistic, options)
     if n_draws and score.takes == ALONE and is_word(score.name, TAKES):
         wanted = "n_permutations=0 for a metric without conditions, which shuffled trials do not change"
         raise InvalidInputError(explain(wanted, f"{n_draws} of {score.name}", "", "n_permutations=0"))
     slices = [recording.window(*window) for window in windows]
-    found = [score.named(*_arguments(score, one, of)) for one in slices]
+    found = [score.named(*arrays_of(score, one, of)) for one in slices]
     names, values = found[0][0], np.array([numbers for _, numbers in found])
     blocks = recording.session if recording.runs is None else recording.runs
     groups = as_groups([0] * recording.n_trials if blocks is None else blocks, recording.n_trials, name="session")
@@ -187,15 +188,13 @@ def over_time(
             order[rows] = generator.permutation(rows)
         # activity changes trials and labels stay: factors and conditions are shuffled together, alike in all bins
         shuffled = [replace(part, responses=part.responses[order]) for part in slices]
-        return np.array([score(*_arguments(score, part, of)) for part in shuffled])
+        return np.array([score(*arrays_of(score, part, of)) for part in shuffled])
 
     def summary(_: Any = None) -> OverTime:
         null = np.array(draws).reshape(len(draws), *values.shape)
         tail = {"higher": "greater", "lower": "less"}.get(score.direction, "two-sided")
         said = "" if score.scale is None else score.scale.text
         label = names if len(names) > 1 else (of if isinstance(of, str) else names[0],)
-        if score.takes == FACTORS and len(names) == len(recording.factors) > 1:
-            label = tuple(recording.factors)
         return OverTime(score.name, score.statistic, times, label, values, null, tail, n_draws, seed, said)
 
     with carrying(summary), watched("permuting", progress, callback) as told:
@@ -222,48 +221,3 @@ def _windows(recording: Recording, width: Any) -> tuple[Array, list[tuple[float,
     starts = [t for t in time if t + size <= time[-1] + room]
     windows = [(float(t) - room, float(t) + size + room) for t in starts]
     return np.array([float(t) + size / 2 for t in starts]), windows
-
-
-def _score(first: Recording, metric: Any, of: Any, statistic: Any, options: dict[str, Any]) -> Score:
-    """The score that is meant: of arrays by name, or a function of a recording."""
-    named = next((name for name, (function, _) in TAKES.items() if function is metric), metric)
-    if is_word(named, TAKES):
-        takes = TAKES[named][1]
-        if takes not in (LABELS, FACTORS, ALONE):
-            raise InvalidInputError(
-                explain("a metric of one representation", f"{named!r}, which compares two", "", '"ccgp"')
-            )
-        if of is not None and takes != LABELS:
-            raise InvalidInputError(explain("of= with a metric of labels", f"{named!r}", "", '"linear_probe"'))
-        _labels(first, of)
-        return as_score(
-            named, *_arguments(Score(named, TAKES[named][0], takes, "", None), first, of), statistic, options
-        )
-    if not callable(metric):
-        known = ", ".join(name for name, (_, takes) in TAKES.items() if takes in (LABELS, FACTORS, ALONE))
-        raise InvalidInputError(explain(f"a metric among {known}, or a function of a recording", shown(metric)))
-    if of is not None:
-        raise InvalidInputError(
-            explain("of= with a metric of labels", "a function", "", "recording.factors in the function")
-        )
-    if statistic is not None and not isinstance(statistic, str):
-        raise InvalidInputError(explain("statistic to be the name of a field, or None", shown(statistic)))
-    return Score(getattr(metric, "__name__", "function"), metric, ALONE, statistic or "", None, dict(options))
-
-
-def _labels(recording: Recording, of: Any) -> Any:
-    """Conditions, or the values of a factor."""
-    if of is None:
-        return list(recording.condition)
-    if not is_word(of, recording.factors):
-        raise InvalidInputError(explain(f"of= among the factors {', '.join(recording.factors) or '(none)'}", shown(of)))
-    return list(recording.factors[of])
-
-
-def _arguments(score: Score, recording: Recording, of: Any) -> tuple[Any, Any]:
-    """What a score takes of a recording."""
-    if score.takes == LABELS:
-        return recording.activity, _labels(recording, of)
-    if score.takes == FACTORS:
-        return recording.activity, recording.factor_table
-    return (recording.activity if is_word(score.name, TAKES) else recording), None
