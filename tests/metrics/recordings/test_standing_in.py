@@ -22,9 +22,13 @@ ONE = made(session=SESSION)
 CODES = ONE.groups.codes
 ARRAYS = {LABELS: list(ONE.condition), FACTORS: F.astype(float), ALONE: None, PAIR: ONE.activity[:, ::2] ** 2}
 OPTIONS = {
-    "euclidean_convexity": {"predict": lambda Z: np.fromiter((ONE.conditions[int(z > 0)] for z in Z[:, 0]), object), "n_pairs": 20},
-    "linear_probe": {"n_folds": 2}, "decoding_dimension": {"n_folds": 2},
-}  # fmt: skip
+    "euclidean_convexity": {
+        "predict": lambda Z: np.fromiter((ONE.conditions[int(z > 0)] for z in Z[:, 0]), object),
+        "n_pairs": 20,
+    },
+    "linear_probe": {"n_folds": 2},
+    "decoding_dimension": {"n_folds": 2},
+}
 KNOWN = [name for name, (_, takes) in TAKES.items() if takes in ARRAYS]
 
 
