@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.later import later
 from relucvx.metrics.figures import bars, picture
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
+from relucvx.metrics.samples.machine import machine
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
-
-svm = later("sklearn.svm")
 
 
 @dataclass(frozen=True)
@@ -330,12 +328,8 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
 
 def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
     """Mean accuracy of a linear support vector machine on the two sides of the held-out samples; ties count half."""
-
     # sides weigh in training what they weigh in the accuracy
-    model = svm.SVC(kernel="linear", C=C, class_weight="balanced", tol=1e-9, cache_size=500)
-    model.fit(features[train], side[train])
-    # the product itself: asked for twice, the model's own checks of its input take longer than its training
-    weights, offset = model.coef_[0], float(model.intercept_[0])
+    weights, offset = machine(features[train], side[train], C)
     trained, value = features[train] @ weights + offset, features[test] @ weights + offset
     # relative to values in training: those held out may all be ties
     undecided = np.abs(value) <= 1e-7 * float(np.abs(trained).max())

@@ -199,6 +199,38 @@ def _test_set(Z: Any, labels: Any, p: int, groups: Groups) -> tuple[Array, Indic
 
 
 @dataclass(frozen=True)
+class LeastSquares:
+    """Least squares on a ±1 column for each class with a penalty on the weights, as scikit-learn's classifiers are read.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+        Classes that occur.
+    coef_, intercept_ : ndarrays of shapes (k, p) and (k,)
+        Of two classes those of the second alone: of the first they are the negative.
+    """
+
+    classes_: Indices
+    coef_: Array
+    intercept_: Array
+
+    @classmethod
+    def of(cls, features: Array, wanted: Indices, penalty: float) -> LeastSquares:
+        """Fit by one decomposition: permutation tests ask thousands of times, and checks of input would take longer."""
+        classes = np.unique(wanted)
+        targets = np.where(wanted[:, None] == classes[-1 if len(classes) == 2 else 0 :], 1.0, -1.0)
+        middle, level = features.mean(axis=0), targets.mean(axis=0)
+        U, sizes, Vt = np.linalg.svd(features - middle, full_matrices=False)
+        coef = ((sizes / (sizes**2 + penalty))[:, None] * (U.T @ (targets - level))).T @ Vt
+        return cls(classes, coef, level - coef @ middle)
+
+    def predict(self, features: Array) -> Indices:
+        """Class of each sample."""
+        values = features @ self.coef_.T + self.intercept_
+        return self.classes_[(values[:, 0] > 0).astype(np.intp) if values.shape[1] == 1 else values.argmax(axis=1)]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A linear classifier of standardised features: what :func:`fitted` returns.
 
@@ -208,7 +240,7 @@ class Fitted:
         A feature is divided by its size before its mean is taken off and it is divided by its spread: nothing overflows.
     varies : ndarray of shape (p,), bool
         Features that are used.
-    classifier : classifier of scikit-learn, or None
+    classifier : classifier of scikit-learn, LeastSquares, or None
         None where no feature varies.
     usual : int
         The most frequent class, which is then predicted.
@@ -260,11 +292,11 @@ def fitted(train: Array, wanted: Indices, model: str, C: float) -> Fitted:
     usual = int(np.bincount(wanted).argmax())
     if not varies.any():
         return Fitted(size, middle, spread, varies, None, usual, True)
+    found = Fitted(size, middle[varies], spread[varies], varies, None, usual, True)
     if model == "ridge":
-        classifier = linear_model.RidgeClassifier(alpha=1.0 / C, solver="svd")
-    else:
-        classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
-    found = Fitted(size, middle[varies], spread[varies], varies, classifier, usual, True)
+        return replace(found, classifier=LeastSquares.of(found.standardised(train), wanted, 1.0 / C))
+    classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
+    found = replace(found, classifier=classifier)
     # a fit that stops early is part of the answer; warnings of any other kind go on to the caller
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", exceptions.ConvergenceWarning)

@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.optimize import linprog
 
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.class_pairs import Interval
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
-from relucvx.metrics.samples.groups import Indices, as_groups
-from relucvx.metrics.samples.scaling import exactly_scaled, mean_row, scaled
-from relucvx.tolerances import EPS, RANK
-from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
+from relucvx.metrics.samples.groups import as_groups
+from relucvx.metrics.samples.scaling import exactly_scaled, scaled
+from relucvx.metrics.samples.span import NO_MARGIN, Span
+from relucvx.tolerances import EPS
+from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix
-
-NO_MARGIN = 1e-9
-"""Residual of a combination, relative to the largest coordinate, up to which two convex hulls count as meeting."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
         raise InvalidInputError(explain("two sides", f"{len(groups.names)}: {groups.names[:5]!r}"))
     signs = np.where(groups.codes == 1, 1.0, -1.0)
     Z, size = exactly_scaled(Z)
-    space = _Span.of(Z, bias)
+    space = Span.of(Z, bias)
     w, q = space.decide(signs)
     if w is not None:
         weights, offset = space.pull_back(w)
@@ -277,7 +274,7 @@ def separability(
     check_conditions(P, groups.names)
     level = as_fraction(confidence, "confidence")
     splits = dichotomies(P, balanced, as_count(n_dichotomies, "n_dichotomies"), resolve_rng(rng))
-    space = _Span.of(Z, bias)
+    space = Span.of(Z, bias)
     answers = space.answers(np.where(splits.sides[:, groups.codes], 1.0, -1.0))
     yes, open_, tested = int(np.sum(answers == 1)), int(np.sum(answers == -1)), len(answers)
     low, high = yes / tested, (yes + open_) / tested
@@ -296,99 +293,3 @@ def _clopper_pearson(hits: int, n: int, confidence: float) -> Interval:
     low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
     high = float(special.betaincinv(hits + 1, n - hits, 1.0 - tail)) if hits < n else 1.0
     return low, high
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Points in orthonormal coordinates of what they span, extended by a 1 with a bias.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n, D)
-        Coordinates, entries about 1.
-    back : ndarray of shape (p, r)
-        Maps a normal vector in these coordinates to one in the original ones.
-    centre : ndarray of shape (p,)
-        What was subtracted first.
-    bias : bool
-        Whether the last coordinate is the constant 1.
-    """
-
-    rows: Array
-    back: Array
-    centre: Array
-    bias: bool
-
-    @classmethod
-    def of(cls, Z: Array, bias: bool) -> _Span:
-        centre = mean_row(Z) if as_flag(bias, "bias") else np.zeros(Z.shape[1])
-        unit, size = scaled(Z - centre)
-        U, s, Vt = np.linalg.svd(unit, full_matrices=False)
-        # what centring leaves of equal points is rounding of their common size
-        floor = max(float(RANK) * s[0], EPS * len(Z) * float(np.abs(Z).max()) / size)
-        kept = s > floor
-        scale = np.sqrt(len(Z))
-        rows = U[:, kept] * scale
-        back = Vt[kept].T * (scale / (s[kept] * size))
-        return cls(np.column_stack([rows, np.ones(len(Z))]) if bias else rows, back, centre, bias)
-
-    @property
-    def dimension(self) -> int:
-        """Dimension of the span, without the constant."""
-        return int(self.back.shape[1])
-
-    def pull_back(self, w: Array) -> tuple[Array, float]:
-        """Weights and bias in the original coordinates."""
-        weights = self.back @ w[: self.dimension]
-        return weights, float(w[-1] - weights @ self.centre) if self.bias else 0.0
-
-    def answers(self, signs: Array) -> Indices:
-        """1, 0 or -1 (undecided) for every row of signs (D, n), with as few linear programs as certificates allow.
-
-        Least squares often separates. A combination that shows one split not separable has few points, and shows the
-        same for every split that gives those points the same sides, or all of them the opposite ones.
-        """
-        guesses = signs @ np.linalg.pinv(self.rows).T if self.rows.size else np.zeros((len(signs), 0))
-        separated = [self._separates(w, s) for w, s in zip(guesses, signs, strict=True)]
-        found = np.where(separated, 1, -1).astype(np.intp)
-        waiting = found < 0
-        while waiting.any():
-            r = int(np.argmax(waiting))
-            waiting[r] = False
-            w, q = self.decide(signs[r])
-            if w is not None:
-                found[r] = 1
-            elif q is not None:
-                found[r] = 0
-                few = np.where(q > NO_MARGIN, q, 0.0)
-                if self._meets(few, signs[r]):
-                    same = signs[:, few > 0] @ signs[r, few > 0]
-                    alike = waiting & (np.abs(same) == np.count_nonzero(few))
-                    found[alike], waiting[alike] = 0, False
-        return found
-
-    def decide(self, signs: Array) -> tuple[Array | None, Array | None]:
-        """A separating normal vector, or a combination of the points that is zero; each checked, else both None."""
-        n, D = self.rows.shape
-        if D == 0:  # without a bias, points at the origin
-            return None, np.full(n, 1.0 / n)
-        A = np.column_stack([-signs[:, None] * self.rows, np.ones(n)])
-        options: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-        bounds = [(-1.0, 1.0)] * D + [(None, None)]
-        out = linprog(np.append(np.zeros(D), -1.0), A_ub=A, b_ub=np.zeros(n), bounds=bounds, options=options)
-        if out.x is None:
-            return None, None
-        w, q = out.x[:D], np.maximum(-out.ineqlin.marginals, 0.0)
-        if self._separates(w, signs):
-            return w, None
-        return None, q / q.sum() if self._meets(q, signs) else None
-
-    def _meets(self, q: Array, signs: Array) -> bool:
-        """Whether a combination of the points, each with its sign, is zero."""
-        return bool(q.any() and np.abs((q * signs) @ self.rows).max(initial=0.0) <= NO_MARGIN * float(q.sum()))
-
-    def _separates(self, w: Array, signs: Array) -> bool:
-        """Whether every point is on its side by more than rounding."""
-        rounding = (self.rows.shape[1] + 4) * EPS * (np.abs(self.rows) @ np.abs(w))
-        side: BoolArray = signs * (self.rows @ w) > np.maximum(rounding, NO_MARGIN * float(np.abs(w).max(initial=0.0)))
-        return bool(side.all())

@@ -183,10 +183,11 @@ def test_invariances_and_their_limits():
 
 
 def test_undecided_answers_are_reported_and_widen_the_interval(monkeypatch):
-    """A solver that fails: nothing is guessed."""
+    """Solvers that fail: nothing is guessed."""
     from types import SimpleNamespace
 
-    monkeypatch.setattr("relucvx.metrics.separation.linprog", lambda *a, **k: SimpleNamespace(x=None))
+    monkeypatch.setattr("relucvx.metrics.samples.span.nnls", lambda A, b: (np.zeros(A.shape[1]), 1.0))
+    monkeypatch.setattr("relucvx.metrics.samples.span.linprog", lambda *a, **k: SimpleNamespace(x=None))
     found = separability(SQUARE)
     assert found.n_undecided > 0
     assert found.interval == (found.n_separable / 8, (found.n_separable + found.n_undecided) / 8)
@@ -195,7 +196,7 @@ def test_undecided_answers_are_reported_and_widen_the_interval(monkeypatch):
     assert one.weights is None
     assert one.combination is None
     wrong = SimpleNamespace(x=np.zeros(4), ineqlin=SimpleNamespace(marginals=-np.array([1.0, 0.0, 0.0, 0.0])))
-    monkeypatch.setattr("relucvx.metrics.separation.linprog", lambda *a, **k: wrong)
+    monkeypatch.setattr("relucvx.metrics.samples.span.linprog", lambda *a, **k: wrong)
     assert linear_separation(SQUARE, [0, 1, 1, 0]).separable is None
 
 

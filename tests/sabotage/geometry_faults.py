@@ -148,10 +148,31 @@ ABSTRACTION = (
     ),
     Fault(
         "separation on one side only",
-        "metrics.separation:_Span._separates",
+        "metrics.samples.span:Span._separates",
         "bool(side.all())",
         "bool(side.any())",
         "verify separable-splits",
+    ),
+    Fault(
+        "an offset at the end of its interval",
+        "metrics.samples.machine:_offset",
+        "(on_margin[from_below].max() + on_margin[~from_below].min()) / 2.0",
+        "on_margin[from_below].max()",
+        "pytest tests/metrics/samples/test_machine.py",
+    ),
+    Fault(
+        "sides that do not weigh alike",
+        "metrics.samples.machine:machine",
+        "caps = C * n / (2.0 * np.where(side, np.count_nonzero(side), n - np.count_nonzero(side)))",
+        "caps = np.full(n, C)",
+        "pytest tests/metrics/samples/test_machine.py",
+    ),
+    Fault(
+        "least squares that pay for the offset",
+        "metrics.probes:LeastSquares.of",
+        "features.mean(axis=0), targets.mean(axis=0)",
+        "0.0 * features.mean(axis=0), 0.0 * targets.mean(axis=0)",
+        "pytest tests/metrics/test_probes.py",
     ),
     Fault(
         "decoding trained on the test trials",
