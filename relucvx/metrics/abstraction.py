@@ -196,7 +196,8 @@ def ccgp(
 
     Notes
     -----
-    Deterministic: the splits are the contexts and the classifier's optimum does not depend on the order of the rows.
+    Deterministic: the splits are the contexts and the classifier's optimum does not depend on the order of the rows (where
+    no sample lies on the margin, every offset of an interval is optimal, and its middle is taken).
     Both values of the variable weigh alike in training. A test sample on the boundary counts one half.
 
     Source: [bernardi-2020].

@@ -143,7 +143,8 @@ def decoding_dimension(
 
     Notes
     -----
-    The splits into folds are deterministic. :func:`relucvx.metrics.separability` is another quantity: separability of
+    The splits into folds are deterministic; so is the machine, which takes the middle where every offset of an interval is
+    optimal. :func:`relucvx.metrics.separability` is another quantity: separability of
     the points given, without noise or held-out trials.
 
     Source: [bernardi-2020], [rigotti-2013].
