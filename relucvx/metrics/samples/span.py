@@ -41,6 +41,7 @@ class Span:
 
     @classmethod
     def of(cls, Z: Array, bias: bool) -> Span:
+        """The points Z in coordinates of their own; with a bias centred first, and extended by a 1."""
         centre = mean_row(Z) if as_flag(bias, "bias") else np.zeros(Z.shape[1])
         unit, size = scaled(Z - centre)
         U, s, Vt = np.linalg.svd(unit, full_matrices=False)
