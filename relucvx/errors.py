@@ -106,6 +106,8 @@ class Interrupted(KeyboardInterrupt):
     result : object
         What the interrupted call would have returned, as far as it got: certified, and marked INTERRUPTED. None where
         there was nothing yet.
+    to_go_on : str
+        Where what is done is stored and how to go on; "" where nothing was to be stored.
 
     Notes
     -----
@@ -121,13 +123,15 @@ class Interrupted(KeyboardInterrupt):
     'what there was'
     """
 
-    def __init__(self, result: Any = None) -> None:
+    def __init__(self, result: Any = None, to_go_on: str = "") -> None:
         what = "there was no result yet" if result is None else "its .result is the best so far"
-        super().__init__(f"stopped by Ctrl-C; {what} (except relucvx.Interrupted as stop: stop.result)")
-        self.result = result
+        more = f"; {to_go_on}" if to_go_on else ""
+        super().__init__(f"stopped by Ctrl-C; {what} (except relucvx.Interrupted as stop: stop.result){more}")
+        self.result, self.to_go_on = result, to_go_on
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Interrupted, (self.result,)  # from a worker process: the message is made anew, not taken for the result
+        # from a worker process: the message is made anew, not taken for the result
+        return Interrupted, (self.result, self.to_go_on)
 
 
 class Explanation(str):

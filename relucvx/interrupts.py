@@ -142,8 +142,10 @@ def interruptible(function: Callable[P, T]) -> Callable[P, T]:
 
 
 @contextmanager
-def carrying(rescue: Callable[[Any], Any]) -> Iterator[None]:
+def carrying(rescue: Callable[[Any], Any], stored: object = None) -> Iterator[None]:
     """Let Ctrl-C leave the block with a result: ``rescue`` makes it of the one that an inner block's carried, or of None.
+
+    ``stored`` is where the work is stored as it is done, if it is, so that the same call goes on.
 
     Notes
     -----
@@ -153,7 +155,8 @@ def carrying(rescue: Callable[[Any], Any]) -> Iterator[None]:
         with listening():
             yield
     except Interrupted as stop:
-        raise Interrupted(rescue(stop.result)) from None
+        to_go_on = f"what is done is in {stored}, and the same call goes on" if stored is not None else ""
+        raise Interrupted(rescue(stop.result), to_go_on) from None
 
 
 def hurried(work: Callable[[Deadline], T]) -> T:

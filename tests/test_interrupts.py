@@ -1,5 +1,6 @@
 """Ctrl-C is neither lost nor disguised, and handlers of others keep their meaning."""
 
+import pickle
 import signal
 import threading
 
@@ -65,6 +66,12 @@ def test_an_interrupt_with_a_result_passes():
     with pytest.raises(Interrupted) as stop:
         work()
     assert stop.value.result == "best"
+
+
+def test_an_interrupt_comes_out_of_a_process_as_it_was():
+    stop = Interrupted("best", "what is done is in a file")
+    again = pickle.loads(pickle.dumps(stop))
+    assert (again.result, again.to_go_on, str(again)) == (stop.result, stop.to_go_on, str(stop))
 
 
 def test_an_error_after_the_interrupt_was_dealt_with_is_the_interrupt():

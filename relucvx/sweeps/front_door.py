@@ -143,7 +143,7 @@ def sweep(
         return _table(grid, reading(folder), limit)
     with working(folder) as store, watched("sweep", bar, callback) as watch:
         run = _Run(grid, store, limit, watch, {"executor": elsewhere, "n_jobs": n_jobs})
-        with carrying(lambda _: _table(grid, store, limit)):
+        with carrying(lambda _: _table(grid, store, limit), folder):
             run.go()
         return _table(grid, store, limit)
 

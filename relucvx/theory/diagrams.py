@@ -273,7 +273,7 @@ def phase_diagram(
         (make, (label, measure), {**fixed, names[0]: _whole(a), names[1]: _whole(b)}, tol, time_limit, interval)
         for a, b in left
     ]
-    with carrying(lambda _: _diagram(store, axes, fixed)):
+    with carrying(lambda _: _diagram(store, axes, fixed), out):
         for k, found in for_each(_cell, tasks, executor=executor, n_jobs=n_jobs):
             store.add(left[k], found)
     return _diagram(store, axes, fixed)

@@ -214,6 +214,7 @@ def test_an_interruption_carries_the_table_and_the_folder_goes_on(tmp_path, monk
     with pytest.raises(rx.Interrupted) as stop:
         rx.sweep(**GRID, out=tmp_path)
     assert repr(stop.value.result).startswith("Sweep(2 of 8 cells")
+    assert f"{tmp_path}, and the same call goes on" in str(stop.value)
     found = rx.sweep(**GRID, out=tmp_path)
     assert found.computed == 6
     assert same(found, rx.sweep(**GRID))

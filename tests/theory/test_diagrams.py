@@ -141,7 +141,7 @@ def test_kill_nine_loses_no_cell_that_was_stored_and_none_is_done_twice(tmp_path
     assert len(lines(file)) == 12
 
 
-def test_an_interruption_carries_the_cells_so_far():
+def test_an_interruption_carries_the_cells_so_far_and_says_where_they_are(tmp_path):
     calls = []
 
     def family(x1, x2):
@@ -151,7 +151,8 @@ def test_an_interruption_carries_the_cells_so_far():
         return factorial_family(x1=x1, x2=x2)
 
     with pytest.raises(rx.Interrupted) as caught:
-        phase_diagram(family, **GRID, n_jobs=1)
+        phase_diagram(family, **GRID, n_jobs=1, out=tmp_path / "cells.jsonl")
+    assert str(tmp_path / "cells.jsonl") in str(caught.value)
     assert np.isfinite(caught.value.result.values).sum() == 2
     assert "2 of 6 cells" in repr(caught.value.result)
 
