@@ -119,7 +119,7 @@ def _regions_of_torch(rng: np.random.Generator) -> None:
 
 
 def _regions_of(network: Any, X: Array, labels: Any) -> None:
-    metrics.line_regions(network, X[:2], X[2:4])
+    metrics.line_regions(network, X[:2], X[2:4])[0].codes.any()
     metrics.class_folding(network, X, labels, n_pairs=4, rng=0)
     metrics.RegionTracker(network, X, labels=labels, mode="lines", n_segments=4, rng=0).record()
     found = metrics.slice_regions(network, X[:3])

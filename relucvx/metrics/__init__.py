@@ -54,8 +54,9 @@ from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
 from relucvx.metrics.regions.folding_curve import FoldingCurve, folding_curve
 from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
 from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
+from relucvx.metrics.regions.line_result import LineRegions
 from relucvx.metrics.regions.linear import LinearRegions, linear_regions
-from relucvx.metrics.regions.lines import LineRegions, line_regions
+from relucvx.metrics.regions.lines import line_regions
 from relucvx.metrics.regions.sampled_codes import SampledCodes, sampled_codes
 from relucvx.metrics.regions.slice_result import SliceRegions
 from relucvx.metrics.regions.slices import input_map, slice_regions

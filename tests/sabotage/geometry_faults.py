@@ -208,16 +208,37 @@ WALKS = (
     Fault(
         "a curve's walk without its first step",
         "metrics.regions.folding_curve:walk_curve",
-        "np.concatenate([[0], np.cumsum(",
-        "np.concatenate([[0], -1 + np.cumsum(",
+        "walk.starts.astype",
+        "np.maximum(walk.starts - 1, 0).astype",
         "pytest tests/metrics/regions/test_folding_curve.py",
     ),
     Fault(
         "a curve that forgets how far it was",
         "metrics.regions.folding_curve:walk_curve",
-        "np.maximum.accumulate(np.count_nonzero(pi != pi[0], axis=1))",
-        "np.count_nonzero(pi != pi[0], axis=1)",
+        "np.maximum.accumulate(walk.away())",
+        "walk.away()",
         "pytest tests/metrics/regions/test_folding_curve.py",
+    ),
+    Fault(
+        "the first change of a walk forgotten",
+        "metrics.regions.flips:Flips.dense",
+        "self.starts, self.columns",
+        "np.maximum(self.starts, 1), self.columns",
+        "pytest tests/metrics/regions/test_flips.py",
+    ),
+    Fault(
+        "a walk back with the columns of the walk there",
+        "metrics.regions.flips:Flips.backwards",
+        "self.columns[order]",
+        "self.columns",
+        "pytest tests/metrics/regions/test_flips.py",
+    ),
+    Fault(
+        "pieces of a walk joined without the step between them",
+        "metrics.regions.flips:Flips.joined",
+        "np.flatnonzero(last != walk.first)",
+        "np.flatnonzero(last > walk.first)",
+        "pytest tests/metrics/regions/test_flips.py",
     ),
     Fault(
         "codes read behind the activation",
@@ -465,9 +486,9 @@ CONVEXITY = (
 FOLDING = (
     Fault(
         "code read before the start",
-        "metrics.regions.folding:walk_folding",
-        "pi[1:] != pi[:-1]",
-        "pi[1:] == pi[:-1]",
+        "metrics.regions.flips:Flips.differing",
+        "return after ^ self.changes, after",
+        "return after, after ^ self.changes",
         "verify one-hidden-layer-no-folding",
     ),
     Fault(
@@ -487,8 +508,8 @@ FOLDING = (
     Fault(
         "class folding the wrong way round",
         "metrics.regions.class_folding:_all_chi",
-        "chi[b, a] = walk_folding(line.codes[::-1], symmetric).chi",
-        "chi[b, a] = walk_folding(line.codes, symmetric).chi",
+        "chi[b, a] = flip_folding(line.flips.backwards(), symmetric).chi",
+        "chi[b, a] = flip_folding(line.flips, symmetric).chi",
         "verify folding-of-classes",
     ),
     Fault("maxima with zeros", "metrics.regions.class_folding:_maxima", "> 0", ">= 0", "verify folding-of-classes"),

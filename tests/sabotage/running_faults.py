@@ -73,10 +73,24 @@ FAULTS = (
         True,
     ),
     Fault(
+        "segments of a batch taken for one curve",
+        "metrics.regions.running_lines:Found.of",
+        "differ[first[1:-1] - 1] = False",
+        "differ[first[1:-1]] = False",
+        f"{LINES}::test_batches_folding_and_the_ways_to_ask",
+    ),
+    Fault(
+        "changes at rows of another age",
+        "metrics.regions.running_lines:Curve.walks",
+        "place[np.searchsorted(parent, np.arange(parent[-1] + 1))]",
+        "place[: parent[-1] + 1]",
+        f"{LINES}::test_layers_and_neurons_are_chosen_as_ever",
+    ),
+    Fault(
         "pieces of a segment overlap",
-        "metrics.regions.running_lines:running_lines",
-        "at, length = until,",
-        "at, length = 0.99 * until if until < 1.0 else until,",
+        "metrics.regions.running_lines:_Pieces.walk",
+        "at, self.length = until,",
+        "at, self.length = 0.99 * until if until < 1.0 else until,",
         f"{LINES}::test_pieces_of_a_segment_make_the_whole_of_it",
     ),
 )

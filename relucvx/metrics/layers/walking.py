@@ -8,7 +8,8 @@ import numpy as np
 
 from relucvx.conversion import LARGEST_SHARE, free_memory
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.regions.lines import Code, LineRegions, regions_along
+from relucvx.metrics.regions.line_result import LineRegions
+from relucvx.metrics.regions.lines import Code, regions_along
 from relucvx.metrics.samples.groups import Indices
 from relucvx.network.layers import LayerList
 from relucvx.types import Array
@@ -60,12 +61,18 @@ def walked(network: LayerList, points: Callable[[Indices], Array], starts: Indic
 
 
 def up_to_each(line: LineRegions) -> list[tuple[int, float]]:
-    """Regions along a segment and their folding chi, by the neurons of the layers up to each: codes are read once."""
+    """Regions along a segment and their folding chi, by the neurons of the layers up to each: changes are read once."""
     starts = np.flatnonzero(np.r_[True, line.layer[1:] != line.layer[:-1]])
+    flips, (before, after) = line.flips, line.flips.differing()
+    shape = (line.n_regions, len(starts))
     # Hamming distances add up over layers: of a step, and from the start
-    steps = np.add.reduceat(line.codes[1:] != line.codes[:-1], starts, axis=1, dtype=np.intp).cumsum(axis=1)
-    away = np.add.reduceat(line.codes != line.codes[0], starts, axis=1, dtype=np.intp).cumsum(axis=1)
-    lengths, reach = steps.sum(axis=0), away.max(axis=0)
+    place = (flips.steps + 1) * shape[1] + np.searchsorted(starts, flips.columns, side="right") - 1
+    gained = (after != 0).astype(np.int8) - (before != 0)
+    steps, away = (
+        np.bincount(place, weights, shape[0] * shape[1]).astype(np.intp).reshape(shape).cumsum(axis=1)
+        for weights in (None, gained)
+    )
+    lengths, reach = steps.sum(axis=0), away.cumsum(axis=0).max(axis=0)
     return [
         (1 + int(np.count_nonzero(steps[:, k])), np.nan if lengths[k] == 0 else 1.0 - float(reach[k] / lengths[k]))
         for k in range(len(starts))

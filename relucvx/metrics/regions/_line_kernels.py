@@ -342,3 +342,13 @@ def mark_changes(codes: Any, first: Any, out: Any) -> None:
                 differing += now[j] != before[j]
             out[r] = differing > 0
         out[first[p + 1] - 1] = False
+
+
+@compiled
+def fill(code: Any, starts: Any, columns: Any, changes: Any, out: Any) -> None:
+    """All codes of a walk: the first, and each as the one before with its changes."""
+    out[0] = code
+    for i in range(1, len(out)):
+        out[i] = out[i - 1]
+        for c in range(starts[i - 1], starts[i]):
+            out[i, columns[c]] ^= changes[c]

@@ -13,7 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.later import later
 from relucvx.metrics.figures import heat_map
-from relucvx.metrics.regions.folding import walk_folding
+from relucvx.metrics.regions.folding import flip_folding
 from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
@@ -261,10 +261,9 @@ def _all_chi(
     for begin in range(0, len(first), step):
         i, j = first[begin : begin + step], second[begin : begin + step]
         lines, _ = each_line(network, everything[i], everything[j], layers, neurons)
-        # the codes of one path at a time: those of a thousand through a convolutional network fill the memory
         for a, b, line in zip(i, j, lines, strict=True):
-            chi[a, b] = walk_folding(line.codes, symmetric).chi
-            chi[b, a] = walk_folding(line.codes[::-1], symmetric).chi
+            chi[a, b] = flip_folding(line.flips, symmetric).chi
+            chi[b, a] = flip_folding(line.flips.backwards(), symmetric).chi
     count = range(len(points))
     return {(a, b): chi[np.ix_(member == a, member == b)] for a in count for b in count}
 

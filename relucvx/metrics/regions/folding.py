@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.flips import Flips
 from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.regions.walking import sampled_walk
 from relucvx.types import ArrayLike, BoolArray, Result
@@ -90,7 +91,18 @@ def walk_folding(pi: Any, symmetric: bool = False) -> SpaceFolding:
     r1 = int(np.count_nonzero(pi != pi[0], axis=1).max())
     if symmetric:
         r1 = max(r1, int(np.count_nonzero(pi != pi[-1], axis=1).max()))
-    r2 = int(np.count_nonzero(pi[1:] != pi[:-1]))
+    return _folded(r1, int(np.count_nonzero(pi[1:] != pi[:-1])))
+
+
+def flip_folding(flips: Flips, symmetric: bool = False) -> SpaceFolding:
+    """:func:`space_folding` of a walk that is known by what changes, without its codes."""
+    r1 = int(flips.away().max())
+    if as_flag(symmetric, "symmetric"):
+        r1 = max(r1, int(flips.backwards().away().max()))
+    return _folded(r1, len(flips.columns))
+
+
+def _folded(r1: int, r2: int) -> SpaceFolding:
     return SpaceFolding(np.nan if r2 == 0 else 1.0 - r1 / r2, r1, r2)
 
 
@@ -150,9 +162,8 @@ def folding(
     0.3333
     """
     if is_word(method, ("exact",)):
-        # one line at a time: a thousand have some hundred megabytes of codes
         lines, single = each_line(module, start, end, layers, neurons, arithmetic, input_shape, route)
-        exact = (walk_folding(line.codes, symmetric) for line in lines)
+        exact = (flip_folding(line.flips, symmetric) for line in lines)
         return next(exact) if single else tuple(exact)
     if not is_word(method, ("sampled",)):
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))

@@ -12,15 +12,13 @@ from relucvx.conversion import as_flag, is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
-from relucvx.metrics.regions.folding import SpaceFolding, as_codes
+from relucvx.metrics.regions.flips import Flips
+from relucvx.metrics.regions.folding import SpaceFolding
 from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.regions.walking import sampled_walk
 from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_float, as_numpy
-
-BLOCK = 512
-"""Codes of which the distances to all earlier ones are taken at a time."""
 
 
 @dataclass(frozen=True)
@@ -180,44 +178,39 @@ def folding_curve(
     if not is_word(method, ("exact", "sampled")):
         raise InvalidInputError(explain('method "exact" or "sampled"', repr(method)))
     corners, ends = _corners(path)
-    codes, at = [], []
+    walks: list[Flips] = []
+    at = []
     if is_word(method, ("exact",)):
         lines, _ = each_line(module, ends[:-1], ends[1:], layers, neurons, arithmetic, input_shape, route)
         for line, low, high in zip(lines, corners[:-1], corners[1:], strict=True):
-            codes.append(line.codes)
+            walks.append(line.flips)
             at.append(low + (high - low) * np.concatenate([[0.0], line.breakpoints]))
     else:
         n_steps = as_count(n_steps, "n_steps")
-        walks, _ = sampled_walk(module, ends[:-1], ends[1:], n_steps, layers, neurons, arithmetic, input_shape)
-        for walk, low, high in zip(walks, corners[:-1], corners[1:], strict=True):
-            codes.append(walk)
+        sampled, _ = sampled_walk(module, ends[:-1], ends[1:], n_steps, layers, neurons, arithmetic, input_shape)
+        for walk, low, high in zip(sampled, corners[:-1], corners[1:], strict=True):
+            walks.append(Flips.of(walk))
             at.append(low + (high - low) * np.linspace(0.0, 1.0, n_steps + 1))
-    return walk_curve(np.vstack(codes), np.concatenate(at), corners, symmetric, is_word(method, ("exact",)))
+    return walk_curve(Flips.joined(walks), np.concatenate(at), corners, symmetric, is_word(method, ("exact",)))
 
 
-def walk_curve(codes: Any, t: Array, corners: Array, symmetric: bool, exact: bool) -> FoldingCurve:
+def walk_curve(walk: Flips, t: Array, corners: Array, symmetric: bool, exact: bool) -> FoldingCurve:
     """The curve of a walk: codes, and the share of the path at which each is reached."""
-    pi = as_codes(codes)
-    changed = np.concatenate([[True], (pi[1:] != pi[:-1]).any(axis=1)])
-    pi, t = pi[changed], t[changed]
-    r2 = np.concatenate([[0], np.cumsum(np.count_nonzero(pi[1:] != pi[:-1], axis=1))]).astype(np.intp)
-    away = np.count_nonzero(pi != pi[0], axis=1)
+    walk, kept = walk.distinct()
+    r1, r2 = np.maximum.accumulate(walk.away()), walk.starts.astype(np.intp)
     if symmetric:
         # from the end of each beginning too: the farthest of the earlier codes
-        away = np.maximum(away, _farthest_before(pi))
-    r1 = np.maximum(np.maximum.accumulate(np.count_nonzero(pi != pi[0], axis=1)), away).astype(np.intp)
+        r1 = np.maximum(r1, _farthest_before(walk))
     with np.errstate(invalid="ignore"):
         chi = np.where(r2 > 0, 1.0 - r1 / np.maximum(r2, 1), np.nan)
-    return FoldingCurve(t, r1, r2, chi, corners, symmetric, exact)
+    return FoldingCurve(t[kept], r1, r2, chi, corners, symmetric, exact)
 
 
-def _farthest_before(pi: Any) -> Any:
+def _farthest_before(walk: Flips) -> Any:
     """For each code the largest distance to one before it."""
-    out = np.zeros(len(pi), dtype=np.intp)
-    for first in range(0, len(pi), BLOCK):
-        rows = pi[first : first + BLOCK]
-        for at, row in enumerate(rows, start=first):
-            out[at] = np.count_nonzero(pi[: at + 1] != row, axis=1).max()
+    out = np.zeros(len(walk), dtype=np.intp)
+    for j in range(len(walk)):
+        np.maximum(out[j:], walk.behind(j).away(), out=out[j:])
     return out
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
-from relucvx.metrics.regions.folding import SpaceFolding, walk_folding
+from relucvx.metrics.regions.folding import SpaceFolding, flip_folding
 from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
@@ -183,12 +183,11 @@ class _Trace:
         found = []
         for begin in range(0, len(starts), 1000):
             some = slice(begin, begin + 1000)
-            # one after the other, so that the codes of one segment are held
             lines, _ = each_line(self.module, *self.points((starts[some], ends[some])), **self.options)
             for a, b, line in zip(starts[some], ends[some], lines, strict=True):
                 found += [
-                    _Best(walk_folding(line.codes, self.symmetric), a, b),
-                    _Best(walk_folding(line.codes[::-1], self.symmetric), b, a),
+                    _Best(flip_folding(line.flips, self.symmetric), a, b),
+                    _Best(flip_folding(line.flips.backwards(), self.symmetric), b, a),
                 ]
         return sorted(found, key=lambda segment: -segment.value)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,12 +14,13 @@ from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.later import later
-from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.regions.exact_lines import exact_line, exact_points
+from relucvx.metrics.regions.flips import Flips
+from relucvx.metrics.regions.line_result import LineRegions, final
 from relucvx.network.layers import LayerList
 from relucvx.network.modules import is_torch_module
 from relucvx.network.reading import read_layers
-from relucvx.types import Array, ArrayLike, Result
+from relucvx.types import Array, ArrayLike
 
 if TYPE_CHECKING:
     from relucvx.metrics.regions.paths import Walk
@@ -31,85 +31,6 @@ running_lines = later("relucvx.metrics.regions.running_lines")
 
 Indices = NDArray[np.intp]
 Neurons: TypeAlias = Mapping[int, Any] | Sequence[Any]
-
-
-@dataclass(frozen=True)
-class LineRegions(Result):
-    """Regions of constant activation code along x(t) = start + t (end - start), 0 <= t <= 1.
-
-    Attributes
-    ----------
-    breakpoints : ndarray of shape (r - 1,)
-        The t in (0, 1) at which the code changes, increasing.
-    codes : ndarray of shape (r, N), bool or whole numbers
-        Code on each open interval: True where a preactivation is > 0. Of a max pooling it is who wins: the position in
-        the window of the largest entry, or minus the sum of 2^position over those that are largest together (zeros
-        behind a ReLU); codes are then whole numbers, and those of neurons 0 and 1. Neighbouring rows differ.
-    layer : ndarray of shape (N,)
-        Hidden layer of each neuron (column of ``codes``).
-    neuron : ndarray of shape (N,)
-        Position of each neuron in its layer.
-    exact_breakpoints : tuple of Fraction or None
-        The breakpoints as rationals where they were computed so.
-
-    Notes
-    -----
-    Status: a record of what :func:`line_regions` finds, which states what it rests on. Source: [lewandowski-2025].
-
-    Examples
-    --------
-    >>> import relucvx as rx
-    >>> found = rx.metrics.line_regions(rx.TwoLayerReLU([[1.0], [-2.0]], [1.0, 1.0], [0.0, 1.0]), [-1.0], [1.0])
-    >>> found.n_regions, found.breakpoints.tolist(), found.codes.astype(int).tolist()
-    (3, [0.5, 0.75], [[0, 1], [1, 1], [1, 0]])
-    """
-
-    breakpoints: Array
-    codes: Any
-    layer: Indices
-    neuron: Indices
-    exact_breakpoints: tuple[Fraction, ...] | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """How many regions the segment meets, and of how many neurons."""
-        return {
-            "n_regions": self.n_regions,
-            "neurons": self.codes.shape[1],
-            "exact": self.exact_breakpoints is not None,
-        }
-
-    def records(self) -> Iterable[dict[str, Any]]:
-        """One row per region: where on the segment it is, and how many neurons are active in it."""
-        ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
-        for low, high, code in zip(ends[:-1], ends[1:], self.codes, strict=True):
-            yield {"from": float(low), "to": float(high), "length": float(high - low), "active": int((code > 0).sum())}
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the codes along the segment, a line for each neuron, dark where it is active; returns the axes."""
-        ax = axes_or_new(ax)
-        ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
-        neurons = np.arange(self.codes.shape[1] + 1) - 0.5
-        ax.pcolormesh(
-            ends,
-            neurons,
-            self.codes.T.astype(float),
-            cmap="Blues",
-            vmin=0.0,
-            vmax=1.4 * max(1, self.codes.max(initial=0)),
-        )
-        ax.set(xlabel="t along the segment", ylabel="neuron")
-        return ax
-
-    @property
-    def n_regions(self) -> int:
-        """Number r of regions met."""
-        return len(self.codes)
-
-    @property
-    def midpoints(self) -> Array:
-        """Middle t of each interval, of shape (r,)."""
-        ends = np.concatenate([[0.0], self.breakpoints, [1.0]])
-        return 0.5 * (ends[:-1] + ends[1:])
 
 
 @interruptible
@@ -170,7 +91,8 @@ def line_regions(
     no breakpoint. The code of a maximum does not depend on the order of what it is of. Crossings closer together than
     their rounding errors, which are carried along, are taken for one.
     Many segments go through each layer together, some at a time, so memory does not grow with their number beyond the
-    results; a segment that is run goes in pieces, whose values take 150 MB or 64 points, whichever is more.
+    results, which grow with what changes at their breakpoints; a long segment that is run goes in pieces, whose values take
+    150 MB or 64 points, whichever is more.
 
     Two neighbouring regions differ in a code, not necessarily in their affine map. A neuron has one column: whether it is
     active, or which of its pieces it is in; a maximum of several has one column: which of them is the largest, whatever
@@ -310,18 +232,18 @@ def end_points(network: Any, start: Any, end: Any, exact: bool = False) -> tuple
 
 def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
     """The regions of every segment in turn."""
-    layer, neuron = _final(code.layer), _final(code.neuron)
+    layer, neuron = final(code.layer), final(code.neuron)
     for walk in _walks(network, starts, ends, code.depth, code.columns):
         begins = walk.changes()
         for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
             rows = np.flatnonzero(begins[first:after]) + first
-            yield LineRegions(_final(walk.t[rows[1:]]), _final(walk.codes.take(rows, axis=0)), layer, neuron)
+            yield LineRegions(final(walk.t[rows[1:]]), Flips.of(walk.codes.take(rows, axis=0)), layer, neuron)
 
 
 def _by_running(network: Any, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
     """As :func:`regions_along`, by running the module."""
-    for t, codes in running_lines.running_lines(network, starts, ends, code.columns):
-        yield LineRegions(_final(t), _final(codes), _final(code.layer), _final(code.neuron))
+    for t, flips in running_lines.running_lines(network, starts, ends, code.columns):
+        yield LineRegions(final(t), flips, final(code.layer), final(code.neuron))
 
 
 def _walks(
@@ -332,17 +254,11 @@ def _walks(
     return Walker(network, depth, columns, values).blocks(starts, ends)
 
 
-def _final(array: Any) -> Any:
-    """An array of our own made read-only, so that the result need not copy it."""
-    array.setflags(write=False)
-    return array
-
-
 def _exactly_along(network: LayerList, starts: Any, ends: Any, code: Code) -> Iterator[LineRegions]:
     """As :func:`regions_along`, in rationals."""
     for start, end in zip(starts, ends, strict=True):
         t, codes = exact_line(network, start, end, code.columns)
-        yield LineRegions(np.array([float(value) for value in t]), codes, code.layer, code.neuron, t)
+        yield LineRegions(np.array([float(value) for value in t]), Flips.of(codes), code.layer, code.neuron, t)
 
 
 def outputs_along(network: LayerList, starts: Array, ends: Array) -> Iterator[tuple[Array, Indices, Array]]:

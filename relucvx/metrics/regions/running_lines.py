@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.metrics.regions import _line_kernels as kernels
 from relucvx.metrics.regions import _window_kernels as maxima
+from relucvx.metrics.regions.flips import Flips
 from relucvx.network.running.module import Enough, RunningModule
 from relucvx.network.running.rows import Bends, Indices, Insertion
 from relucvx.network.tournament import code_dtype, entry_numbers
@@ -34,8 +35,33 @@ class TooMany(Exception):
 
 
 @dataclass
+class Found:
+    """What a kink does along the curves: the codes at their starts, and the changes behind some rows.
+
+    Attributes
+    ----------
+    first : ndarray of shape (curves, n)
+    row, column, change : ndarrays of shape (F,)
+        At which row, counted behind the kink, which neuron changes, and how: old code, exclusive or, new code.
+    """
+
+    first: Any
+    row: Indices
+    column: Indices
+    change: Any
+
+    @classmethod
+    def of(cls, codes: Any, first: Indices) -> Found:
+        """Read it off the codes behind the rows, one curve below the other."""
+        differ = codes[1:] != codes[:-1]
+        differ[first[1:-1] - 1] = False  # the next curve is another one
+        row, column = np.nonzero(differ)
+        return cls(codes[first[:-1]], row + 1, column, codes[row + 1, column] ^ codes[row, column])
+
+
+@dataclass
 class Curve:
-    """The geometry of one segment (or of several, one below the other): its rows are sorted, neighbours stand side by side.
+    """The geometry of segments, one below the other: rows are sorted, neighbours stand side by side.
 
     Attributes
     ----------
@@ -43,15 +69,20 @@ class Curve:
         Kinks whose codes are wanted, with the columns among theirs that make up the code.
     limit : int
         Rows above which :class:`TooMany` is raised.
+    count : int
+        Segments.
     """
 
     columns: dict[int, Any]
     limit: int
-    t: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
-    doubt: Array = field(default_factory=lambda: np.zeros(2))
-    first: Indices = field(default_factory=lambda: np.array([0, 2], dtype=np.int64))
-    found: list[Any] = field(default_factory=list)
+    count: int = 1
+    found: list[Found | None] = field(default_factory=list)
     parents: list[Indices] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.t = np.tile([0.0, 1.0], self.count)
+        self.doubt = np.zeros(2 * self.count)
+        self.first: Indices = 2 * np.arange(self.count + 1, dtype=np.int64)
 
     @property
     def rows(self) -> int:
@@ -95,7 +126,7 @@ class Curve:
         codes[self.first[1:] - 1] = codes[self.first[1:] - 2]
         position = len(self.found)
         wanted = self.columns.get(position)
-        self.found.append(None if wanted is None else np.ascontiguousarray(codes[:, wanted]))
+        self.found.append(None if wanted is None else Found.of(codes[:, wanted], self.first))
         self.parents.append(parent)
         if position == max(self.columns, default=-1):
             raise Enough
@@ -103,14 +134,28 @@ class Curve:
         step = Insertion(parent, fresh, parent[fresh] + 1, share)
         return Bends([step], codes.min(axis=0), codes.max(axis=0), moved)
 
-    def codes(self, kind: Any) -> Any:
-        """Codes on the intervals behind the rows, of all kinks that are wanted."""
-        parts, row = [], np.arange(self.rows)
-        for active, parent in zip(reversed(self.found), reversed(self.parents), strict=True):
-            if active is not None:
-                parts.append(active.take(row, axis=0).astype(kind, copy=False))
-            row = parent[row]
-        return np.hstack(parts[::-1]) if parts else np.zeros((self.rows, 0), kind)
+    def walks(self, kind: Any) -> Iterator[tuple[Array, Flips]]:
+        """For each segment where its regions begin, and the walk through their codes."""
+        place, parts, width = np.arange(self.rows), [], sum(f.first.shape[1] for f in self.found if f is not None)
+        first = np.empty((self.count, width), kind)
+        for found, parent in zip(reversed(self.found), reversed(self.parents), strict=True):
+            if found is not None:
+                width -= found.first.shape[1]
+                first[:, width : width + found.first.shape[1]] = found.first
+                parts.append((place[found.row], found.column + width, found.change.astype(kind)))
+            # where old rows stand behind the kink, and from there in the end
+            place = place[np.searchsorted(parent, np.arange(parent[-1] + 1))]
+        empty = [(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, kind))]
+        row, column, change = map(np.concatenate, zip(*(parts[::-1] or empty), strict=True))
+        order = np.argsort(row, kind="stable")
+        row, column, change = row[order], column[order].astype(np.int32), change[order]
+        bounds = np.searchsorted(row, self.first)
+        for p in range(self.count):
+            own = slice(bounds[p], bounds[p + 1])
+            begins, starts = np.unique(row[own], return_index=True)
+            starts = np.append(starts, bounds[p + 1] - bounds[p])
+            t = self.t[np.concatenate([self.first[p : p + 1], begins])]
+            yield t, Flips(first[p].copy(), starts, column[own].copy(), change[own].copy())
 
 
 def _counted(codes: Any, pieces: int) -> Any:
@@ -122,62 +167,62 @@ def _counted(codes: Any, pieces: int) -> Any:
 
 def running_lines(
     network: RunningModule, starts: Array, ends: Array, columns: dict[int, Any]
-) -> Iterator[tuple[Array, Any]]:
+) -> Iterator[tuple[Array, Flips]]:
     """Breakpoints and codes of every segment in turn.
 
-    A segment goes through the module in pieces, so that the values of a piece need not more than ``MEMORY`` bytes.
+    Segments go through the module together, and long ones in pieces, so that the values need not more than ``MEMORY`` bytes.
     """
     kind = np.result_type(bool, *(network.dtypes[c] for c in columns))
     limit = max(FEWEST, MEMORY // network.row_bytes)
-    length = 1.0
-    for start, end in zip(starts, ends, strict=True):
-        at, found = 0.0, _Joined()
+    pieces, done, together = _Pieces(network, columns, kind, limit), 0, 1
+    while done < len(starts):
+        if together < 2:
+            yield pieces.walk(starts[done], ends[done])
+            done, together = done + 1, int(0.7 * limit / pieces.rows)
+            continue
+        some = slice(done, done + together)
+        curves = Curve(columns, limit, len(starts[some]))
+        try:
+            network.run(np.stack([starts[some], ends[some]], axis=1).reshape(2 * curves.count, -1), curves)
+        except TooMany:
+            together //= 2
+            continue
+        for t, flips in curves.walks(kind):
+            yield t[1:], flips
+        done += curves.count
+        together = min(4 * together, int(0.7 * limit * curves.count / curves.rows))
+
+
+class _Pieces:
+    """Walks along one segment at a time, in as many pieces as it takes.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that the last segment had.
+    """
+
+    def __init__(self, network: RunningModule, columns: dict[int, Any], kind: Any, limit: int) -> None:
+        self.network, self.columns, self.kind, self.limit = network, columns, kind, limit
+        self.length, self.rows = 1.0, 2
+
+    def walk(self, start: Array, end: Array) -> tuple[Array, Flips]:
+        """Breakpoints and codes of a segment."""
+        at, found = 0.0, []
+        self.rows = 0
         while at < 1.0:
-            until = 1.0 if at + length >= 1.0 else at + length
-            curve = Curve(columns, limit if until - at > SHORTEST else 2**62)
+            until = 1.0 if at + self.length >= 1.0 else at + self.length
+            curve = Curve(self.columns, self.limit if until - at > SHORTEST else 2**62)
             points = np.stack([(1.0 - s) * start + s * end for s in (at, until)])
             try:
-                network.run(points, curve)
+                self.network.run(points, curve)
             except TooMany as many:
-                length = (until - at) * min(0.5, 0.5 * limit / many.rows)
+                self.length = (until - at) * min(0.5, 0.5 * self.limit / many.rows)
                 continue
-            found.add(at, until, curve.t, curve.codes(kind))
-            at, length = until, (until - at) * min(4.0, 0.7 * limit / curve.rows)
-        yield found.result()
-
-
-class _Joined:
-    """Regions of the pieces of a segment, one after the other."""
-
-    def __init__(self) -> None:
-        self.t: list[Array] = []
-        self.codes: list[Any] = []
-
-    def add(self, at: float, until: float, t: Array, codes: Any) -> None:
-        """The next piece, from ``at`` to ``until``, in its own t."""
-        begins = np.empty(len(t), dtype=bool)
-        kernels.mark_changes(_bytes(codes), np.array([0, len(t)], dtype=np.int64), begins)
-        rows = np.flatnonzero(begins)
-        # a region goes on from piece to piece
-        if self.codes and np.array_equal(codes[rows[0]], self.codes[-1][-1]):
-            rows = rows[1:]
-        if len(rows):
-            self.t.append((1.0 - t[rows]) * at + t[rows] * until)
-            self.codes.append(codes[rows])
-
-    def result(self) -> tuple[Array, Any]:
-        """Breakpoints and codes."""
-        t, rows = np.concatenate(self.t)[1:], 0
-        codes = np.empty((len(t) + 1, self.codes[0].shape[1]), dtype=self.codes[0].dtype)
-        # each piece is freed when it is copied: a deep network has more codes than anything else
-        self.codes.reverse()
-        while self.codes:
-            piece = self.codes.pop()
-            codes[rows : rows + len(piece)] = piece
-            rows += len(piece)
-        return t, codes
-
-
-def _bytes(codes: Any) -> Any:
-    """Codes as kernels compare them."""
-    return codes if codes.dtype == bool else codes.view(np.uint8)
+            ((t, flips),) = curve.walks(self.kind)
+            found.append(((1.0 - t) * at + t * until, flips))
+            at, self.length = until, (until - at) * min(4.0, 0.7 * self.limit / curve.rows)
+            self.rows += curve.rows
+        # a region goes on from piece to piece where nothing changes
+        walk, kept = Flips.joined([flips for _, flips in found]).distinct()
+        return np.concatenate([t for t, _ in found])[kept][1:], walk

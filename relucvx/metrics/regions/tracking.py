@@ -13,7 +13,7 @@ from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
-from relucvx.metrics.regions.folding import walk_folding
+from relucvx.metrics.regions.folding import flip_folding
 from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.regions.planes import spans
 from relucvx.metrics.regions.slice_result import SliceRegions
@@ -268,8 +268,8 @@ def slice_means(slices: Iterable[SliceRegions]) -> dict[str, float]:
 def line_means(module: Any, segments: Array, layers: int | Sequence[int] | None = None) -> dict[str, float]:
     """Means over segments (S, 2, ...) of what :class:`RegionTracker` records of each."""
     lines, _ = each_line(module, segments[:, 0], segments[:, 1], layers)
-    # one segment at a time, whose codes are gone with the next
-    chi, regions = np.array([(walk_folding(line.codes).chi, line.n_regions) for line in lines]).T
+    # one segment at a time, which is gone with the next
+    chi, regions = np.array([(flip_folding(line.flips).chi, line.n_regions) for line in lines]).T
     defined = chi[~np.isnan(chi)]
     return {
         "line_regions": float(np.mean(regions)),

@@ -64,7 +64,7 @@ def _unread(
         starts, ends, single = _ends(start, end, input_shape)
         return _run(module, starts, ends, t, layers), single
     every = itertools.chain([first], lines)
-    return (line.codes[np.searchsorted(line.breakpoints, t, side="left")] for line in every), single
+    return (line.flips.at(np.searchsorted(line.breakpoints, t, side="left")) for line in every), single
 
 
 def _ends(start: Any, end: Any, input_shape: Any) -> tuple[Array, Array, bool]:

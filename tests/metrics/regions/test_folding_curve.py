@@ -9,6 +9,7 @@ from metrics.nets import cantornet, exact_regions, sawtooth
 from relucvx.datasets import CANTORNET_SEGMENT, SAWTOOTH_SEGMENT
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import folding, folding_curve, line_regions, space_folding
+from relucvx.metrics.regions.flips import Flips
 from relucvx.metrics.regions.folding_curve import walk_curve
 from relucvx.network import DeepNetwork
 
@@ -22,7 +23,7 @@ NET = DeepNetwork(
 def test_every_beginning_has_the_folding_of_its_walk(symmetric):
     codes = RNG.random((700, 40)) < np.linspace(0.05, 0.6, 700)[:, None]  # more than a block, ever farther
     codes[10:14] = codes[10]
-    found = walk_curve(codes, np.arange(700) / 700, np.array([0.0, 1.0]), symmetric, True)
+    found = walk_curve(Flips.of(codes), np.arange(700) / 700, np.array([0.0, 1.0]), symmetric, True)
     for i in [0, 1, 2, 9, 10, 12, 13, 14, 300, 699]:
         own = space_folding(codes[: i + 1], symmetric)
         at = found.at(i / 700)

@@ -233,7 +233,7 @@ def test_layers_and_neurons_are_chosen_as_ever():
 
 def test_batches_folding_and_the_ways_to_ask():
     module, shape = made("residual blocks")
-    starts = np.random.default_rng(0).standard_normal((3, *shape))
+    starts = np.random.default_rng(0).standard_normal((5, *shape))
     lines = line_regions(module, starts, starts[0] + 1.0, route="running")
     for line, start in zip(lines, starts, strict=True):
         alone = line_regions(module, start, starts[0] + 1.0, route="running")
