@@ -18,6 +18,7 @@ from relucvx.errors import explain as say
 from relucvx.interrupts import carrying, hurried
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.clock import clock
+from relucvx.oracle.null_pull import searched_beta_max
 from relucvx.oracle.signed import compile_signed
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
@@ -30,8 +31,8 @@ from relucvx.validation import as_count, as_fraction, as_matrix, as_positive, as
 BAND = (0.05, 0.5)
 """Shares of beta_max between which the strength is left open where none is given."""
 
-KNOTS = 4
-"""Strengths that are solved there; between them concavity proves what holds."""
+KNOTS = 3
+"""Strengths that are solved there at first; between them mixtures of cuts prove what holds."""
 
 
 def explain(
@@ -100,8 +101,8 @@ def explain(
     Notes
     -----
     *Certified* are statements about kernels: every network whose hidden kernel is a multiple of one within ``radius`` of K has
-    at least the objective said, at every strength of the band (p* and the least objective with a given kernel are both
-    concave in beta: chords of what is proven lie below, networks are lines above); every network near the optimum has its
+    at least the objective said, at every strength of the band (a mixture of two cuts proves what lies between,
+    networks are lines above p*; strengths are added until the band is decided); every network near the optimum has its
     statistics in the ranges said. *Estimated* is where the recorded kernel is: deviations of kernels of random halves of the
     trials, in strata of conditions and sessions, have the variance of the whole, and the radius holds a share of
     ``confidence`` of them (with ``neurons="sampled"`` those of halves of the neurons are added).
@@ -169,15 +170,17 @@ def _task(seen: Estimate, targets: Any, inputs: Any, bias: Any) -> Problem:
 
 
 def _betas(task: Problem, beta: Any) -> Array:
-    """Strengths to be solved: one, the ends of a band with two between, or the band below beta_max."""
-    above = beta_max(task.X, task.Y, bias=task.bias)[0]
+    """Strengths to be solved: one, the ends of a band with one between, or the band below beta_max."""
+    # a search finds as much without its proof, which takes long in many dimensions
+    found = searched_beta_max(task)
     if beta is None:
-        return np.geomspace(BAND[0] * above, BAND[1] * above, KNOTS)
+        return np.geomspace(BAND[0] * found, BAND[1] * found, KNOTS)
     given = np.unique(as_strengths(np.atleast_1d(np.asarray(beta, dtype=object))))
     if len(given) > 2:
         raise InvalidInputError(
             say("one beta, or the two ends of a band", f"{len(given)} values", "", "beta=(0.1, 1.0)")
         )
+    above = found if given[-1] < found else beta_max(task.X, task.Y, bias=task.bias)[0]
     if given[-1] >= above:
         raise InvalidInputError(
             say(

@@ -13,12 +13,10 @@ from relucvx._api import solve
 from relucvx._suboptimality import Baseline, KernelSuboptimality, suboptimality_of
 from relucvx.certificate.kernel_cut import KernelProgram
 from relucvx.certificate.kernel_statistics import Interval
-from relucvx.certificate.path_band import Envelope
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError
 from relucvx.kernel import predict
 from relucvx.metrics.samples.groups import as_factors
-from relucvx.program.objective import line_from_above
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.theory.explanation import (
@@ -31,6 +29,7 @@ from relucvx.theory.explanation import (
 )  # fmt: skip
 from relucvx.theory.near_optima import Nearest, NearOptima, values_of
 from relucvx.theory.recorded import Estimate
+from relucvx.theory.strengths import Along, Solved
 from relucvx.types import Array
 
 SAME = 1e-3
@@ -41,6 +40,9 @@ SHARE = 0.4
 
 TOL, GAP = 1e-6, 0.02
 """Relative gap of an optimum: at best, and as a share of delta."""
+
+MOST_KNOTS = 12
+"""Strengths that are solved at most, where those in between are not decided by their neighbours."""
 
 STEPS = 5
 """Radii that are tried for the one at which the verdict would change."""
@@ -62,14 +64,9 @@ class Question:
 
     def answer(self, left: Deadline, began: float, seed: int) -> Explanation:
         """The explanation, in about the time that is left."""
-        solutions = [
-            solve(
-                replace(self.task, beta=float(beta)), tol=max(TOL, GAP * self.delta), rng=seed, progress=False,
-                time_limit=max(left.share(SHARE / len(self.betas)).left(), 0.1),
-            )
-            for beta in self.betas
-        ]  # fmt: skip
-        costs = [self._cost(sol, self.radius, left) for sol in solutions]
+        along = self._along(left, seed)
+        solutions, costs = [one.solution for one in along.solved], [one.cost for one in along.solved]
+        betas = np.array([one.beta for one in along.solved])
         # without noise the two are one
         given = [self._cost(sol, 0.0, left) for sol in solutions] if self.radius else costs
         best = int(np.argmin([cost.relative for cost in costs]))
@@ -77,41 +74,54 @@ class Question:
         near = NearOptima(solution, self.delta * cost.optimum, KernelProgram(solution.problem), left, seed)
         statistics = tuple(self._compared(near))
         nearest = near.nearest(self.seen.kernel, self.basis)
-        least = self._least(solutions, costs)
+        least = along.weakest()[1]
         found = self._far(nearest.attained) <= self._near
         verdict = INCOMPATIBLE if least > self.delta else COMPATIBLE if found else UNDECIDED
         return Explanation(
             verdict=verdict, statement=self._statement(verdict, least, nearest, solution.problem.beta),
             changes=tuple(self._changes(verdict, least, costs, solution, left)), assumptions=tuple(self._assumed()),
             kernel=self.seen.kernel, names=self.seen.names, radius=self.radius, confidence=self.confidence,
-            delta=self.delta, baseline=self.baseline, betas=self.betas,
-            excesses=np.array([one.relative for one in costs]), excesses_given=np.array([one.relative for one in given]),
+            delta=self.delta, baseline=self.baseline, betas=betas,
+            excesses=np.array([along.excess(float(b)) for b in betas]),
+            excesses_given=np.array([one.relative for one in given]),
             least_excess=least, beta=solution.problem.beta, suboptimality=cost, statistics=statistics,
             closed_forms=tuple(self._forms(solution)), similarity=nearest.attained, similarity_upper=nearest.upper,
             nearest_kernel=nearest.kernel, nearest_network=nearest.network, solution=solution,
             seconds=time.perf_counter() - began,
         )  # fmt: skip
 
+    def _along(self, left: Deadline, seed: int) -> Along:
+        """What such kernels cost at every strength, refined until it is known whether all are above delta."""
+        solved: list[Solved] = []
+        # from the largest strength on, each from the network of the one before
+        for k, beta in enumerate(self.betas[::-1]):
+            share = left.share(SHARE / (len(self.betas) - k))
+            solved.append(self._solved(float(beta), solved[-1].solution if solved else None, share, left, seed))
+        along = Along(self.task, solved)
+        while len(along.solved) > 1 and min(one.cost.relative for one in along.solved) > self.delta:
+            beta, least = along.weakest()
+            if least > self.delta:
+                break
+            # a blend costs nothing, another strength an optimum and a cut
+            if along.blend(beta):
+                continue
+            if len(along.solved) >= MOST_KNOTS or left.passed():
+                break
+            near = min(along.solved, key=lambda one: abs(one.beta - beta)).solution
+            along.add(self._solved(beta, near, left.share(SHARE), left, seed))
+        return along
+
+    def _solved(self, beta: float, start: Solution | None, share: Deadline, left: Deadline, seed: int) -> Solved:
+        solution = solve(
+            replace(self.task, beta=beta), tol=max(TOL, GAP * self.delta), rng=seed, progress=False, start=start,
+            time_limit=max(share.left(), 0.1),
+        )  # fmt: skip
+        return Solved(solution, self._cost(solution, self.radius, left))
+
     # ------------------------------------------------------------------ sub-optimality
     def _cost(self, solution: Solution, radius: float, left: Deadline) -> KernelSuboptimality:
         program = KernelProgram(solution.problem)
         return suboptimality_of(solution, program, self.seen.kernel, radius, self.baseline, left, time.perf_counter())
-
-    def _least(self, solutions: list[Solution], costs: list[KernelSuboptimality]) -> float:
-        """The smallest relative excess at every strength between the first and the last.
-
-        Both p* and the least objective with a given kernel are least values of lines in beta, one for each network: concave.
-        """
-        if len(costs) == 1:
-            return costs[0].relative
-        lines = [line_from_above(sol.problem, sol.inner) for sol in solutions]
-        losses, penalties = np.array(lines).T
-        curves = Envelope(
-            float(self.betas[0]), float(self.betas[-1]), self.betas, np.array([cost.lower for cost in costs]), losses, penalties
-        )  # fmt: skip
-        # between corners the quotient of two lines has no least value inside
-        at = curves.corners()
-        return float(np.min(curves.lower(at) / curves.upper(at)) - 1.0)
 
     # ------------------------------------------------------------------ kernels
     def _size(self) -> float:

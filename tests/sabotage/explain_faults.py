@@ -43,4 +43,18 @@ FAULTS = (
         "high < found.upper or",
         "pytest -m slow tests/theory/test_explaining.py::test_an_interval_that_meets_the_range_is_not_outside",
     ),
+    Fault(
+        "the optimum of a band taken from a line that lies below it",
+        "theory.strengths:Along.excess",
+        "np.min(losses + beta * penalties)",
+        "np.min(losses + 0.97 * beta * penalties)",
+        "pytest tests/theory/test_strengths.py::test_between_strengths_it_is_below_what_the_kernel_costs_and_close",
+    ),
+    Fault(
+        "the weakest strength sought among those solved alone",
+        "theory.strengths:Along.corners",
+        "known.corners()",
+        "betas",
+        "pytest tests/theory/test_strengths.py::test_one_strength_is_a_band_of_its_own_and_more_prove_more",
+    ),
 )
