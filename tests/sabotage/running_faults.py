@@ -50,6 +50,20 @@ FAULTS = (
         f"{LINES}::test_codes_are_those_of_every_kink_on_dense_points[ReLU6]",
     ),
     Fault(
+        "choices that do not meet believed",
+        "network.running.masks:_check_meeting",
+        "if worst > 0.0",
+        "if worst > 1e9",
+        f"{RUNNING}/test_masks.py",
+    ),
+    Fault(
+        "a plateau on the wrong side of its wall",
+        "network.running.masks:compare",
+        "rows.abs() <= limit",
+        "rows.abs() < 0.0",
+        f"{LINES}::test_codes_are_those_of_every_kink_on_dense_points[where on a plateau]",
+    ),
+    Fault(
         "windows of a padded pooling shifted",
         "network.running.kinks:_max_pool",
         "range(-p, ",

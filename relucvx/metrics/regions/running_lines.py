@@ -118,6 +118,13 @@ class Curve:
         maxima.places(winner, self.first, at, start, order, window, after, codes)
         return self._refined(placed, where, codes.astype(code_dtype(len(numbers))), np.zeros(len(table)))
 
+    def neighbours(self) -> tuple[Indices, Indices]:
+        """As :meth:`~relucvx.network.running.rows.Geometry.neighbours`."""
+        inside = np.ones(self.rows, dtype=bool)
+        inside[self.first[1:] - 1] = False  # no segment begins at the last row of a curve
+        before = np.flatnonzero(inside)
+        return before, before + 1
+
     def _refined(self, placed: Any, share: Array, codes: Any, moved: Array) -> Bends:
         self.t, self.doubt, self.first, parent = placed
         if len(self.t) > self.limit:

@@ -149,6 +149,10 @@ class Planar:
         none = np.zeros(len(table), int)
         return self._done(self.cells, codes, origin, steps, none, none, len(table))
 
+    def neighbours(self) -> tuple[Indices, Indices]:
+        """As :meth:`~relucvx.network.running.rows.Geometry.neighbours`: the ends of every edge."""
+        return self.cells.tail[::2].astype(np.intp), self.cells.tail[1::2].astype(np.intp)
+
     def gathered(self, chosen: tuple[int, ...]) -> Any:
         """Codes of the faces, the chosen kinks side by side."""
         parts, row = [], np.arange(len(self.cells.first))

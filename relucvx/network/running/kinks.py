@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from relucvx.network.running.masks import TESTS, Mask, compare, follow_mask
 from relucvx.network.running.operations import Call, Unfollowed, affine
-from relucvx.network.running.rows import SPECIAL, Batch, Block, Indices, Rows
+from relucvx.network.running.rows import SPECIAL, Batch, Indices, Rows
 from relucvx.tolerances import EPS
 
 aten = torch.ops.aten
@@ -35,6 +36,9 @@ def follow(batch: Batch, func: Any, args: Any, kwargs: Any) -> Any:
         return Positions(moved.block, moved.shape, moved.stride(), moved.offset)
     if lost is not None:
         raise Unfollowed(f"{call.name!r} of the positions of maxima", "positions jump")
+    mask = next((x for x in call.rows if isinstance(x, Mask)), None)
+    if mask is not None:
+        return follow_mask(call, mask)
     rule = KINKS.get(call.name)
     return affine(call) if rule is None else rule(call)
 
@@ -82,16 +86,12 @@ def _set(call: Call, noise: Callable[[torch.Tensor], torch.Tensor], x: Rows) -> 
     out = batch.run(_plain(call), call.args, call.kwargs)
     if not call.writes:
         data = out.contiguous()
-        result = _fresh(batch, data)
+        result = batch.fresh(data)
     else:
         result, data = call.written[0], call.written[0].physical()
         data.copy_(out)
     data[0], data[1:SPECIAL] = 0.0, passed
     return result
-
-
-def _fresh(batch: Batch, data: torch.Tensor) -> Rows:
-    return Rows.of(Block(batch, data.view(len(data), -1)), tuple(data.shape[1:]))
 
 
 def _plain(call: Call) -> Any:
@@ -199,7 +199,7 @@ def _pairwise(sign: float) -> Rule:
         out = batch.run(call.func, call.args, call.kwargs).contiguous()
         ours, theirs = _aligned(a, out), _aligned(b, out)
         out[0], out[1:SPECIAL] = 0.0, torch.where(ours.abs() > theirs.abs(), ours, theirs)
-        return _fresh(batch, out)
+        return batch.fresh(out)
 
     return rule
 
@@ -231,7 +231,7 @@ def windows(call: Call, x: Rows, table: Indices, sign: float = 1.0) -> Any:
     largest = padded[:, torch.from_numpy(table)].amax(dim=2)
     signs = torch.randn(largest.shape, generator=batch.generator, dtype=torch.float64).sign()
     data[0], data[1:SPECIAL] = 0.0, (signs * largest).view(data[1:SPECIAL].shape)
-    best = _fresh(batch, data)
+    best = batch.fresh(data)
     if not several:
         return best
     return best, Positions(best.block, best.shape, best.stride(), 0)
@@ -349,5 +349,6 @@ KINKS: dict[str, Rule] = {
     "amax": _over(1.0),
     "min": _over(-1.0),
     "amin": _over(-1.0),
+    **dict.fromkeys(TESTS, compare),
 }
 """The rule for each operation that bends."""

@@ -46,6 +46,10 @@ class Point:
         """As :meth:`Geometry.winners`."""
         return self._met(len(table), code_dtype(table.shape[1]), len(table))
 
+    def neighbours(self) -> tuple[Indices, Indices]:
+        """As :meth:`Geometry.neighbours`."""
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+
     def _met(self, n: int, dtype: Any, columns: int) -> Bends:
         self.widths.append(n)
         self.dtypes.append(dtype)

@@ -117,6 +117,10 @@ class Geometry(Protocol):
         """
         ...
 
+    def neighbours(self) -> tuple[Indices, Indices]:
+        """The rows at both ends of everything that has no row inside."""
+        ...
+
 
 class Batch:
     """The points that go through a module, and the insertions so far."""
@@ -170,6 +174,10 @@ class Batch:
         values = [flat[i].physical() for i in places]
         with torch.overrides.enable_reentrant_dispatch():
             return torch.vmap(one)(*values)
+
+    def fresh(self, data: torch.Tensor) -> Rows:
+        """New values as a tensor of the batch, special rows and all."""
+        return Rows.of(Block(self, data.view(len(data), -1)), tuple(data.shape[1:]))
 
     def wrap(self, out: Any, inputs: Sequence[Rows]) -> Any:
         """Results of an operation as tensors of the batch: views of their inputs, or new values."""

@@ -97,6 +97,17 @@ def attended(m, h):
     return torch.einsum("ij,bcj->bci", weights, F.relu(h)[..., :4])
 
 
+def overwritten(h):
+    h[h < 0] = 0.0
+    return h
+
+
+def aged(m, h):
+    mask = h > 0  # rows are inserted between here and where it is used
+    other = F.relu(m.c(h[:, :6]))
+    return torch.where(mask, h, -h) + other
+
+
 def dense(*layers):
     """Layers between two dense ones."""
     return lambda: nn.Sequential(nn.Linear(6, 8), *[layer() for layer in layers], nn.Linear(8, 3), nn.ReLU())
@@ -146,6 +157,21 @@ CASES = {
     "clamp between values": (vector(lambda m, h: torch.clamp(h, min=h.flip(1) - 0.1)), VECTOR),
     "abs": (vector(lambda m, h: h.abs()), VECTOR),
     "abs_": (vector(lambda m, h: torch.abs_(h)), VECTOR),
+    # comparisons that choose
+    "where": (vector(lambda m, h: torch.where(h > 0, h, 0.1 * h)), VECTOR),
+    "where with a corner elsewhere": (vector(lambda m, h: torch.where(h <= 0.3, h, 0.3 - 0.5 * (h - 0.3))), VECTOR),
+    "where of values": (vector(lambda m, h: torch.where(h >= h.flip(1), h, h.flip(1))), VECTOR),
+    "where on a plateau": (vector(lambda m, h: torch.where(F.relu(h) > 0, 2.0 * h, 0.0)), VECTOR),
+    "where between two bounds": (
+        vector(lambda m, h: torch.where((h > -0.2) & (h < 0.4), h, h.clamp(-0.2, 0.4))), VECTOR,
+    ),
+    "a constant compared": (vector(lambda m, h: torch.where(torch.zeros(8) < h, h, torch.zeros(()))), VECTOR),
+    "product with a mask": (vector(lambda m, h: h * (h > 0)), VECTOR),
+    "mask as numbers": (vector(lambda m, h: h * (0.2 + 0.8 * (h >= 0).to(h.dtype))), VECTOR),
+    "mask turned round": (image(lambda m, h: (h * ~(h < 0)).permute(0, 2, 3, 1)), IMAGE),
+    "masked by itself": (vector(lambda m, h: h.masked_fill(h < 0, 0.0)), VECTOR),
+    "entries overwritten": (vector(lambda m, h: overwritten(h)), VECTOR),
+    "age of a comparison": (vector(lambda m, h: aged(m, h)), VECTOR),
     # maxima
     "maximum": (vector(lambda m, h: torch.maximum(h[:, :4], h[:, 4:])), VECTOR),
     "minimum": (vector(lambda m, h: torch.minimum(h, h.roll(1, 1))), VECTOR),
@@ -230,7 +256,8 @@ CASES = {
 
 QUICK = (
     "ReLU in place", "ReLU6", "maxout of three", "MaxPool2d padded", "residual blocks", "inception", "in place", "aliases",
-    "size read early", "maximum across ages", "min over an axis", "PReLU per channel",
+    "size read early", "maximum across ages", "min over an axis", "PReLU per channel", "where on a plateau",
+    "age of a comparison",
 )  # fmt: skip
 """Those that are looked at in every run of the tests."""
 
@@ -267,7 +294,12 @@ REFUSED = {
     "integers": (plain(lambda h: h.long()), VECTOR, "_to_copy.*int64"),
     "positions of maxima": (plain(lambda h: h.max(1).indices + 1), VECTOR, "'add' of the positions of maxima"),
     "sort": (plain(lambda h: h.sort(1).values), VECTOR, "'sort'"),
-    "control flow": (plain(lambda h: h if h.sum() > 0 else -h), VECTOR, "'gt'"),
+    "control flow": (plain(lambda h: h if h.sum() > 0 else -h), VECTOR, "decides by the numbers"),
+    "a comparison returned": (plain(lambda h: h + (h > 0)), VECTOR, "'add'.*added is a jump"),
+    "a comparison counted": (plain(lambda h: (h > 0).sum(1) * h[:, 0]), VECTOR, "'sum'.*a comparison jumps"),
+    "a comparison in place": (plain(lambda h: h.gt_(0.0)), VECTOR, "'gt'.*jump"),
+    "equality": (plain(lambda h: torch.where(h == 0, h, -h)), VECTOR, "'eq'.*jumps"),
+    "entries picked by a comparison": (plain(lambda h: h[h > 0]), VECTOR, "'index'.*a comparison jumps"),
     "a number read": (plain(lambda h: h * h.sum().item()), VECTOR, "_local_scalar_dense.*decides by the numbers"),
     "training BatchNorm": (trained(nn.BatchNorm1d(6)), VECTOR, "layer '1' \\(BatchNorm1d\\) in training mode"),
     "training Dropout": (trained(nn.Dropout()), VECTOR, "layer '1' \\(Dropout\\) in training mode"),

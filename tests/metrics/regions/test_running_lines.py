@@ -32,6 +32,7 @@ BENDS = {
     "clamp_min": lambda x, low: x > low,
     "clamp_max": lambda x, high: x > high,
     "clamp": lambda x, *bounds, **named: sum(above(x, b) for b in (*bounds, *named.values()) if b is not None),
+    **dict.fromkeys(("gt", "ge", "lt", "le"), lambda x, y: y > x if np.ndim(y) > x.dim() else x > y),
     "maximum": lambda x, y: y > x if x.dim() and y.dim() else x > y if x.dim() else y > x,
     "minimum": lambda x, y: y < x,
 }
@@ -43,9 +44,9 @@ POOLS = ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_poo
 class Seen(TorchDispatchMode):
     """What every kink makes of a plain batch: the piece of each entry, or where torch has the largest of each window."""
 
-    def __init__(self):
+    def __init__(self, count):
         super().__init__()
-        self.codes, self.exact = [], []
+        self.count, self.codes, self.exact = count, [], []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         full = func._schema.name.split("::")[-1]
@@ -61,14 +62,14 @@ class Seen(TorchDispatchMode):
             kept = [d for d in range(x.dim()) if d not in dims]
             flat = x.permute(*kept, *dims).reshape(*[x.shape[d] for d in kept], -1)
             code = flat.argmax(-1) if name == "amax" else flat.argmin(-1)
-        if code is not None:
+        if code is not None and len(code) == self.count:  # constants compare too
             self.codes.append(code.reshape(len(code), -1).numpy().astype(int))
             self.exact.append(np.full(self.codes[-1].shape[1], bend is not None))
         return out
 
 
 def kinks_seen(module, points):
-    with torch.no_grad(), Seen() as seen:
+    with torch.no_grad(), Seen(len(points)) as seen:
         module(torch.from_numpy(points))
     none = np.zeros((len(points), 0), int)
     return np.hstack([none, *seen.codes]), np.concatenate([np.zeros(0, bool), *seen.exact])
