@@ -109,6 +109,7 @@ def _regions(rng: np.random.Generator) -> None:
     _regions_of(network, X, labels)
     metrics.graph_convexity(X, labels, k=3, rng=0)
     metrics.graph_convexity(X, labels, k=3, rng=0, ties="mean")
+    metrics.decoding_dimension(X, labels, rng=0)
 
 
 def _regions_of_torch(rng: np.random.Generator) -> None:

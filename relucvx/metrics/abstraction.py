@@ -11,7 +11,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import bars, picture
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
-from relucvx.metrics.samples.machine import machine
+from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
@@ -212,7 +212,7 @@ def ccgp(
     C = as_positive(C, "C")
     features = as_features(Z, kernel, "ccgp")
     design = _design(factors, len(features))
-    features = unit_spread(features)
+    machines = Machines(unit_spread(features), C)
     scores, counts = [], []
     for k in range(design.table.shape[1]):
         above, below = design.contexts(k)
@@ -220,11 +220,9 @@ def ccgp(
         # a fold is a context: it is tested by what was trained in all the others
         folds = [np.isin(design.condition, pair) for pair in zip(above, below, strict=True)]
         # conditions whose counterpart does not occur belong to no context, and are not trained on
-        used = np.any(folds, axis=0) if folds else np.zeros(len(features), dtype=bool)
+        used = np.any(folds, axis=0) if folds else np.zeros(len(design.condition), dtype=bool)
         side = design.sides[:, k]
-        accuracies = (
-            [held_out_accuracy(features, side, used & ~test, test, C) for test in folds] if len(folds) > 1 else []
-        )
+        accuracies = [machines.accuracy(side, used & ~test, test) for test in folds] if len(folds) > 1 else []
         scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
     per_factor = np.array(scores)
     low = "; ".join(f"variable {k}: {below_chance(score)}" for k, score in enumerate(scores) if score < 0.5)
@@ -325,17 +323,6 @@ def _mean_cosine(G: Array, above: Indices, below: Indices, floor: float) -> floa
         return np.nan
     cosines = inner / np.sqrt(np.outer(squares, squares))
     return float(np.mean(cosines[np.triu_indices(len(cosines), 1)]))
-
-
-def held_out_accuracy(features: Array, side: Any, train: Any, test: Any, C: float) -> float:
-    """Mean accuracy of a linear support vector machine on the two sides of the held-out samples; ties count half."""
-    # sides weigh in training what they weigh in the accuracy
-    weights, offset = machine(features[train], side[train], C)
-    trained, value = features[train] @ weights + offset, features[test] @ weights + offset
-    # relative to values in training: those held out may all be ties
-    undecided = np.abs(value) <= 1e-7 * float(np.abs(trained).max())
-    right = np.where(undecided, 0.5, (value > 0) == side[test])
-    return float(np.mean([right[side[test] == s].mean() for s in (False, True)]))
 
 
 def _numeric_factors(factors: Any, n: int) -> Array:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.abstraction import held_out_accuracy
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.folds import as_folds
 from relucvx.metrics.samples.groups import Indices, as_groups
+from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive
@@ -168,8 +168,7 @@ def decoding_dimension(
     fold = as_folds(groups, folds, n_folds)
     splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
     # one scale for all folds, by which C means the same in each; it looks at no condition
-    centred = unit_spread(Z)
-    accuracies = np.array([_accuracy(centred, row[groups.codes], fold, C) for row in splits.sides])
+    accuracies = decoded(Machines(unit_spread(Z), C), groups.codes, splits.sides, fold)
     decodable = accuracies >= threshold
     share = float(decodable.mean())
     # 2^dimension counts all splits, trivial ones and both orders included; balanced ones alone do not give it
@@ -201,6 +200,7 @@ def _threshold(value: Any) -> float:
     return float(value)
 
 
-def _accuracy(features: Array, side: BoolArray, fold: Indices, C: float) -> float:
+def decoded(machines: Machines, codes: Indices, sides: BoolArray, fold: Indices) -> Array:
+    """Mean accuracy of each split of the conditions on trials of folds that were held out."""
     tests = [fold == f for f in range(int(fold.max()) + 1)]
-    return float(np.mean([held_out_accuracy(features, side, ~test, test, C) for test in tests]))
+    return np.array([np.mean([machines.accuracy(side[codes], ~test, test) for test in tests]) for side in sides])

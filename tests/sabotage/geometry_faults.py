@@ -155,16 +155,16 @@ ABSTRACTION = (
     ),
     Fault(
         "an offset at the end of its interval",
-        "metrics.samples.machine:_offset",
-        "(on_margin[from_below].max() + on_margin[~from_below].min()) / 2.0",
-        "on_margin[from_below].max()",
+        "metrics.samples._machine_kernels:offset",
+        "(most + least) / 2.0",
+        "most",
         "pytest tests/metrics/samples/test_machine.py",
     ),
     Fault(
         "sides that do not weigh alike",
-        "metrics.samples.machine:machine",
-        "caps = C * n / (2.0 * np.where(side, np.count_nonzero(side), n - np.count_nonzero(side)))",
-        "caps = np.full(n, C)",
+        "metrics.samples.machine:Machines.trained",
+        "caps = self.C * n / (2.0 * np.where(up, np.count_nonzero(up), n - np.count_nonzero(up)))",
+        "caps = np.full(n, self.C)",
         "pytest tests/metrics/samples/test_machine.py",
     ),
     Fault(
@@ -176,9 +176,9 @@ ABSTRACTION = (
     ),
     Fault(
         "decoding trained on the test trials",
-        "metrics.decoding:_accuracy",
-        "side, ~test, test",
-        "side, test, test",
+        "metrics.decoding:decoded",
+        "side[codes], ~test, test",
+        "side[codes], test, test",
         "verify decoding-held-out",
     ),
     Fault(

@@ -57,9 +57,23 @@ FAULTS = (
     Fault(
         "one of the conditions left out is trained on",
         "metrics.recordings.splits:generalisation",
-        "held_out_accuracy(features, trials, ~test, test, C)",
-        "held_out_accuracy(features, trials, codes != one, test, C)",
+        "machines.accuracy(side[codes], ~test, test)",
+        "machines.accuracy(side[codes], codes != first, test)",
         f"{TESTS}/test_splits.py::test_generalisation_leaves_out_every_pair",
+    ),
+    Fault(
+        "machines shared among splits that put the pair on other sides",
+        "metrics.recordings.splits:generalisation",
+        "turned = bool(side[first] ^ rest[0])",
+        "turned = False",
+        f"{TESTS}/test_splits.py::test_generalisation_leaves_out_every_pair",
+    ),
+    Fault(
+        "a machine whose sides do not weigh alike",
+        "metrics.samples._machine_kernels:held_out",
+        "C * n / (2.0 * np.where(own > 0, above, n - above))",
+        "C * np.ones(n)",
+        "pytest tests/metrics/samples/test_machine.py",
     ),
     Fault(
         "parallelism counts a direction with itself",

@@ -12,16 +12,18 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.metrics.abstraction import ccgp, parallelism_score
+from relucvx.metrics.decoding import decoded
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import LABELS, Score
 from relucvx.metrics.recordings.dichotomy_table import SCORES, DichotomyTable
 from relucvx.metrics.recordings.reading import words
 from relucvx.metrics.recordings.recording import Recording
-from relucvx.metrics.recordings.splits import decoding, generalisation, parallelism
+from relucvx.metrics.recordings.splits import generalisation, parallelism
 from relucvx.metrics.samples.dichotomies import dichotomies as all_splits
 from relucvx.metrics.samples.folds import as_folds
 from relucvx.metrics.samples.groups import Groups, as_groups
+from relucvx.metrics.samples.machine import Machines, compile_kernels
 from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, BoolArray, Rng
@@ -110,6 +112,7 @@ def dichotomies(
     [1.0, 1.0, nan]
     """
     as_instance(recording, Recording, "recording", "rx.Recording(responses, condition=...)")
+    compile_kernels()  # which no time limit is spent on
     Z, groups = recording.activity, recording.groups
     P = len(groups.names)
     if P < 2:
@@ -168,13 +171,13 @@ def _share(told: Callable[[Drawn], Any] | None, k: int, n: int) -> Callable[[Dra
 def _scored(Z: Array, groups: Groups, sides: BoolArray, fold: Any, C: float, which: tuple[str, ...]) -> Array:
     """Scores of every split, those of one kind side by side."""
     features = unit_spread(Z)
-    codes, means = groups.codes, groups.means(features)
-    ask: dict[str, Callable[[BoolArray], float]] = {
-        "decoding": lambda side: decoding(features, codes, side, fold, C),
-        "ccgp": lambda side: generalisation(features, codes, side, C),
-        "parallelism": lambda side: parallelism(means, side),
+    codes, means, machines = groups.codes, groups.means(features), Machines(features, C)
+    ask: dict[str, Callable[[], Array]] = {
+        "decoding": lambda: decoded(machines, codes, sides, fold),
+        "ccgp": lambda: generalisation(machines, codes, sides),
+        "parallelism": lambda: np.array([parallelism(means, side) for side in sides]),
     }
-    return np.array([[ask[name](side) for side in sides] for name in which]).ravel()
+    return np.concatenate([ask[name]() for name in which])
 
 
 def _ordered(recording: Recording, sides: BoolArray) -> tuple[BoolArray, tuple[str, ...]]:

@@ -26,6 +26,7 @@ from relucvx.metrics.recordings.dissimilarities import Dissimilarities
 from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.recordings.selectivity import SelectivityTest, epairs
+from relucvx.metrics.samples.machine import compile_kernels
 from relucvx.progress import Shown, as_progress
 from relucvx.types import Result, Rng
 from relucvx.validation import as_count
@@ -188,6 +189,7 @@ def measure(
     )
     # what is wrong with the call is no fault of the recording, and is not left out
     n_jobs, callback, progress = as_processes(n_jobs), as_callable(callback, "callback"), as_progress(progress)
+    compile_kernels()
     seed, deadline = as_seed(rng), Deadline.of(time_limit)
     flat = recording if recording.time is None else recording.window()
     parts: dict[str, Any] = {}

@@ -5,8 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from relucvx.metrics.abstraction import held_out_accuracy
-from relucvx.metrics.recordings.splits import decoding, generalisation, parallelism
+from relucvx.metrics.decoding import decoded
+from relucvx.metrics.recordings.splits import generalisation, parallelism
+from relucvx.metrics.samples.dichotomies import dichotomies
+from relucvx.metrics.samples.machine import Machines
 
 SIDE = np.array([False, True, False, True, True, False])
 
@@ -37,20 +39,50 @@ def test_generalisation_leaves_out_every_pair():
     rng = np.random.default_rng(1)
     codes = np.repeat(np.arange(6), 4)
     Z = rng.standard_normal((6, 3))[codes] + 0.5 * rng.standard_normal((24, 3))
-    trials, found = SIDE[codes], []
-    for one in np.flatnonzero(SIDE):
-        for other in np.flatnonzero(~SIDE):
-            test = np.isin(codes, (one, other))
-            found.append(held_out_accuracy(Z, trials, ~test, test, 1.0))
-    assert len(found) == 9
-    assert generalisation(Z, codes, SIDE, 1.0) == pytest.approx(np.mean(found))
-    assert np.isnan(generalisation(Z, codes, np.arange(6) == 2, 1.0))
+    sides = np.vstack([dichotomies(6, True, 10, rng).sides, np.arange(6) == 2])
+    expected = [[literal(Z, side[codes], codes, pair) for pair in pairs(side)] for side in sides[:-1]]
+    assert [len(found) for found in expected] == [9] * 10
+    found = generalisation(Machines(Z, 1.0), codes, sides)
+    np.testing.assert_allclose(found[:-1], np.mean(expected, axis=1), atol=1e-12)
+    assert np.isnan(found[-1])
+    # each by itself, and with its sides exchanged: what is shared among splits changes nothing
+    for side, value in zip(sides[:-1], found, strict=False):
+        np.testing.assert_allclose(generalisation(Machines(Z, 1.0), codes, side[None]), value, atol=1e-12)
+        np.testing.assert_allclose(generalisation(Machines(Z, 1.0), codes, ~side[None]), value, atol=1e-12)
+
+
+def pairs(side):
+    """A condition of each side, in all ways."""
+    return [(one, other) for one in np.flatnonzero(side) for other in np.flatnonzero(~side)]
+
+
+def literal(Z, up, codes, pair):
+    """The direction of scikit-learn, trained without the pair, and the middle of the offsets of least loss."""
+    from sklearn.svm import SVC
+
+    test = np.isin(codes, pair)
+    w = SVC(kernel="linear", class_weight="balanced", tol=1e-9).fit(Z[~test], up[~test]).coef_[0]
+    offsets = np.where(up, 1.0, -1.0)[~test] - Z[~test] @ w
+    weight, t = np.where(up[~test], 1.0 / up[~test].sum(), 1.0 / (~up[~test]).sum()), np.where(up[~test], 1.0, -1.0)
+    loss = np.array([weight @ np.maximum(0.0, 1.0 - t * (Z[~test] @ w + b)) for b in offsets])
+    best = offsets[loss <= loss.min() + 1e-5]
+    right = (Z[test] @ w + (best.min() + best.max()) / 2.0 > 0) == up[test]
+    return (right[up[test]].mean() + right[~up[test]].mean()) / 2
+
+
+def test_a_pair_left_out_of_eight_conditions_trains_half_the_machines(monkeypatch):
+    asked, accuracy = [], Machines.accuracy
+    monkeypatch.setattr(Machines, "accuracy", lambda *given: asked.append(1) or accuracy(*given))
+    codes = np.repeat(np.arange(8), 2)
+    Z = np.random.default_rng(0).standard_normal((16, 3))
+    generalisation(Machines(Z, 1.0), codes, dichotomies(8, True, 35, np.random.default_rng(0)).sides)
+    assert len(asked) == 35 * 16 // 2
 
 
 def test_decoding_holds_folds_out():
     codes, fold = np.repeat(np.arange(4), 4), np.tile([0, 1], 8)
     Z = np.eye(4)[codes]
-    side = np.array([False, True, True, False])
-    assert decoding(Z, codes, side, fold, 1.0) == 1.0
+    side = np.array([[False, True, True, False]])
+    assert decoded(Machines(Z, 1.0), codes, side, fold) == [1.0]
     Z[fold == 0] *= -1.0  # each fold says the opposite of the other
-    assert decoding(Z, codes, side, fold, 1.0) < 0.5
+    assert decoded(Machines(Z, 1.0), codes, side, fold) < 0.5

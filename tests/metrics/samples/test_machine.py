@@ -5,7 +5,11 @@ import pytest
 from sklearn.svm import SVC
 
 from relucvx.metrics.samples import machine as module
-from relucvx.metrics.samples.machine import machine
+from relucvx.metrics.samples.machine import Machines
+
+
+def machine(Z, side, C):
+    return Machines(Z, C).trained(side, np.arange(len(Z)))
 
 
 def drawn(seed, n=14, p=4):
@@ -66,3 +70,23 @@ def test_many_samples_go_another_way_to_the_same_machine(monkeypatch):
         monkeypatch.undo()
         assert np.allclose(one[0], other[0], atol=1e-5)
         assert one[1] == pytest.approx(other[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_accuracy_is_that_of_the_machine_on_what_it_has_not_seen(monkeypatch, many):
+    for seed in range(5):
+        Z, side = drawn(seed, 40)
+        train, test = np.arange(40) % 3 != 0, np.arange(40) % 3 == 0
+        weights, offset = machine(Z[train], side[train], 1.0)
+        right = (Z @ weights + offset > 0) == side
+        expected = (right[test & side].mean() + right[test & ~side].mean()) / 2
+        monkeypatch.setattr(module, "LARGEST", 100 if many else 10**6)
+        assert Machines(Z, 1.0).accuracy(side, train, test) == pytest.approx(expected)
+        monkeypatch.undo()
+
+
+def test_ties_count_half():
+    Z = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    side = np.array([True, False, True, False])
+    assert Machines(Z, 1.0).accuracy(side, [True, True, False, False], [False, False, True, True]) == 0.5
+    assert Machines(np.zeros((4, 2)), 1.0).accuracy(side, side | True, side | True) == 0.5
