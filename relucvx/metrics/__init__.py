@@ -57,9 +57,10 @@ from relucvx.metrics.regions.largest_folding import LargestFolding, largest_fold
 from relucvx.metrics.regions.line_result import LineRegions
 from relucvx.metrics.regions.linear import LinearRegions, linear_regions
 from relucvx.metrics.regions.lines import line_regions
+from relucvx.metrics.regions.maps import input_map
 from relucvx.metrics.regions.sampled_codes import SampledCodes, sampled_codes
 from relucvx.metrics.regions.slice_result import SliceRegions
-from relucvx.metrics.regions.slices import input_map, slice_regions
+from relucvx.metrics.regions.slices import slice_regions
 from relucvx.metrics.regions.tracking import RegionTracker
 from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.scales import Scale, scale

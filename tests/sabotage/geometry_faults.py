@@ -539,16 +539,16 @@ REGIONS = (
     ),
     Fault(
         "maps of the neighbouring gates",
-        "metrics.regions.slices:_gated",
+        "metrics.regions.maps:gated",
         "phi.gate(active)",
         "phi.gate(~active)",
         "verify slice-regions",
     ),
     Fault(
         "input map without biases",
-        "metrics.regions.slices:input_map",
-        "_composed(M, first.weight, first.bias)",
-        "_composed(M, first.weight, 0.0 * first.bias)",
+        "metrics.regions.maps:input_map",
+        "composed(M, first.weight, first.bias)",
+        "composed(M, first.weight, 0.0 * first.bias)",
         "verify slice-regions",
     ),
     Fault(

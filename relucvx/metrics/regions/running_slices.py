@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from relucvx.metrics.regions.planes import Plane
+from relucvx.metrics.regions.packing import Codes, packed
 from relucvx.metrics.regions.subdivision import Cut, Subdivision
+from relucvx.metrics.regions.tiles import Piece, Room, Tile, ancestry
 from relucvx.network.running.module import Enough, RunningModule
 from relucvx.network.running.rows import Bends, Indices, Insertion
 from relucvx.network.tournament import draw_up
@@ -24,25 +24,32 @@ OUTPUTS = 256.0
 """Rounding error of an output, in EPS of the largest: what tells decisions apart."""
 
 
-def running_slice(
-    network: RunningModule, plane: Plane, chosen: tuple[int, ...], watch: Callable[[int, int, int], None]
-) -> tuple[Planar, Any, Array | None, Array | None, Array | None]:
-    """Cut a polygon by running a module on its vertices.
+TILE = 3 * 2**28
+"""Bytes that the values of a tile may take."""
 
-    Returns the geometry, the codes of the faces, and where the last layer is among those chosen the maps of the faces, the
-    outputs at the vertices, and what these may be off by; else None three times.
+
+def running_slice(network: RunningModule, tile: Tile, last: int) -> Piece:
+    """Cut a tile by running a module on its vertices, up to the kink in front of ``last``; outputs are known where that is
+    all of it.
+
+    Raises
+    ------
+    Overfull
+        For a tile that is too large to be cut as a whole.
+    InvalidInputError
+        Where its parts would be as well, and for an operation that cannot be followed.
     """
-    planar = Planar(Subdivision.of(plane), set(chosen), lambda v, f, k: watch(v, f, v * max(network.row_bytes, 32 * k)))
-    last = max(chosen, default=-1) + 1
+    planar = Planar(tile.subdivision(), Room(tile, TILE, sum(network.widths[:last])), network.row_bytes, last)
     if last:
-        network.run(plane.points, planar)
-    codes = planar.gathered(chosen)
-    if last < len(network.widths):
-        return planar, codes, None, None, None
-    cells = planar.cells
-    F = _outputs(network, plane.origin + cells.place @ plane.axes)
-    doubts = cells.doubts(np.ascontiguousarray(F.T), OUTPUTS * EPS * np.abs(F).max(axis=0))
-    return planar, codes, fitted_maps(cells, F), F, np.ascontiguousarray(doubts.T)
+        network.run(tile.plane.points, planar)
+    cells, outputs, doubts = planar.cells, None, None
+    if last == len(network.widths):
+        outputs = _outputs(network, tile.plane.origin + cells.place @ tile.plane.axes)
+        errors = OUTPUTS * EPS * np.abs(outputs).max(axis=0)
+        doubts = np.ascontiguousarray(cells.doubts(np.ascontiguousarray(outputs.T), errors).T)
+    ancestors = ancestry(planar.origins, len(cells.first))
+    codes = Codes.of(planar.codes, planar.kinds, ancestors)
+    return Piece(cells, codes, tuple(planar.per_layer), ancestors, None, outputs, doubts)
 
 
 def _outputs(network: RunningModule, X: Array) -> Array:
@@ -87,18 +94,23 @@ class Planar:
     Attributes
     ----------
     cells : Subdivision
-    wanted : set of int
-        Kinks whose codes are kept.
-    watch : callable
-        Hears (vertices, polygons, columns) before memory is taken.
-    codes, origins : lists
-        For every kink so far the codes of its faces (None where they are not kept), and the face before that each is part of.
+    room : Room
+        Hears how many vertices and polygons there are before memory is taken.
+    row_bytes : int
+        What the module needs for each vertex.
+    last : int
+        The first kink that cuts nothing; the run ends in front of it.
+    codes, kinds, origins, per_layer : lists
+        For every kink so far the packed codes of its faces, their type and width, the face before that each is part of, and
+        how many there are.
     """
 
     cells: Subdivision
-    wanted: set[int]
-    watch: Callable[[int, int, int], None]
+    room: Room
+    row_bytes: int
+    last: int
     codes: list[Any] = field(default_factory=list)
+    kinds: list[tuple[Any, int]] = field(default_factory=list)
     origins: list[Indices] = field(default_factory=list)
     per_layer: list[int] = field(default_factory=list)
 
@@ -153,20 +165,12 @@ class Planar:
         """As :meth:`~relucvx.network.running.rows.Geometry.neighbours`: the ends of every edge."""
         return self.cells.tail[::2].astype(np.intp), self.cells.tail[1::2].astype(np.intp)
 
-    def gathered(self, chosen: tuple[int, ...]) -> Any:
-        """Codes of the faces, the chosen kinks side by side."""
-        parts, row = [], np.arange(len(self.cells.first))
-        # backwards, as every face knows the face of the layer before that it is part of
-        for position in reversed(range(len(self.codes))):
-            if position in chosen:
-                parts.append(self.codes[position][row])
-            row = self.origins[position][row]
-        return np.hstack(parts[::-1]) if parts else np.zeros((len(self.cells.first), 0), dtype=bool)
-
     def _cut(self, PT: Array, errors: Array) -> tuple[Cut, list[Insertion]]:
         """Cut, with new vertices in the order of their generation, which is that of the rows."""
         columns = len(PT)
-        found = self.cells.cut(PT, errors, len(self.codes), lambda v, f: self.watch(v, f, columns))
+        each, place = max(self.row_bytes, 32 * columns), self.cells.place
+        self.room.watch(place, len(place), len(self.cells.first), len(place) * each)
+        found = self.cells.cut(PT, errors, len(self.codes), lambda v, f: self.room.watch(place, v, f, v * each))
         return in_generations(found, self.rows)
 
     def _done(
@@ -180,12 +184,13 @@ class Planar:
         columns: int,
     ) -> Bends:
         self.cells = cells
-        position = len(self.codes)
-        self.codes.append(codes if position in self.wanted else None)
+        self.codes.append(packed(codes))
+        self.kinds.append((codes.dtype, codes.shape[1]))
         self.origins.append(origin)
         self.per_layer.append(len(cells.first))
-        if position == max(self.wanted, default=-1):
+        if len(self.codes) == self.last:
             raise Enough
+        self.room.foresee(cells.place, sum(width for _, width in self.kinds), self.row_bytes)
         return Bends(steps, least, most, np.zeros(columns))
 
 

@@ -25,6 +25,10 @@ FEWEST = 8
 """Neurons that are cut at a time at least: every piece looks through the complex once more."""
 
 
+BORDER = -2
+"""From here down an edge belongs to no layer and to no side of the polygon, but to a border between tiles."""
+
+
 @dataclass(frozen=True)
 class Cut:
     """What became of a subdivision that was cut.
@@ -73,8 +77,8 @@ class Subdivision:
     apart: bool = True
 
     @classmethod
-    def of(cls, plane: Plane) -> Subdivision:
-        """The polygon as a single face."""
+    def of(cls, plane: Plane, marks: Any = -1) -> Subdivision:
+        """The polygon as a single face, its sides drawn by ``marks``."""
         n = len(plane.corners)
         ring = np.arange(n)
         tail, succ, pred, face = (np.empty(2 * n, dtype=np.int64) for _ in range(4))
@@ -83,7 +87,7 @@ class Subdivision:
         face[::2], face[1::2] = 0, -1
         succ[::2], pred[::2] = 2 * ((ring + 1) % n), 2 * ((ring - 1) % n)
         succ[1::2], pred[1::2] = 2 * ((ring - 1) % n) + 1, 2 * ((ring + 1) % n) + 1
-        edges = np.full(n, -1, dtype=np.int64)
+        edges = np.array(np.broadcast_to(marks, n), dtype=np.int64)
         place = np.array(plane.corners, order="C")
         return cls(place, np.zeros(n), tail, succ, pred, face, edges, np.zeros(1, dtype=np.int64))
 

@@ -9,7 +9,9 @@ from torch.nn import functional
 
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import slice_regions
+from relucvx.metrics.regions import running_slices, slices, tiles
 from relucvx.metrics.regions.running_slices import in_generations
+from relucvx.metrics.regions.stitching import stitched
 from relucvx.metrics.regions.subdivision import Cut, Subdivision
 
 
@@ -80,6 +82,25 @@ def test_both_routes_find_the_same_regions(name):
     assert (part.per_layer, part.maps) == (one.per_layer[:1], None)
 
 
+@pytest.mark.parametrize("name", ["dense", "overlapping max pooling"])
+def test_tiles_make_the_whole(name, monkeypatch):
+    make, args, polygon = CASES[name]
+    if polygon is None:
+        polygon = 0.4 * np.random.default_rng(1).standard_normal((3, 1, 8, 8))
+    net, counts = seeded(make, *args), []
+    whole = slice_regions(net, polygon, route="running")
+    monkeypatch.setattr(slices, "stitched", lambda pieces, c: counts.append(len(pieces)) or stitched(pieces, c))
+    monkeypatch.setattr(running_slices, "TILE", 1)
+    monkeypatch.setattr(tiles, "DEPTH", 3)
+    parts = slice_regions(net, polygon, route="running")
+    assert counts[0] > 2
+    assert parts.per_layer == whole.per_layer
+    assert_same_regions(parts, whole)
+    assert sorted(map(bytes, parts.codes)) == sorted(map(bytes, whole.codes))
+    assert parts.boundary_length == pytest.approx(whole.boundary_length)
+    assert (len(parts.vertices), len(parts.neighbours)) == (len(whole.vertices), len(whole.neighbours))
+
+
 def test_a_module_that_no_list_of_layers_describes():
     net = seeded(Branches)
     found = slice_regions(net, BOX)  # read by neither route but this one
@@ -104,7 +125,7 @@ def test_what_is_not_piecewise_linear_and_what_is_too_large_is_said(monkeypatch)
     net = seeded(dense)
     with pytest.raises(InvalidInputError, match='merge="code" for a module that is run'):
         slice_regions(net, BOX, merge="map", route="running")
-    monkeypatch.setattr("relucvx.metrics.regions.slices.MOST_BYTES", 2**14)
+    monkeypatch.setattr("relucvx.metrics.regions.tiles.MOST_BYTES", 2**14)
     with pytest.raises(InvalidInputError, match=r"vertices and .* so far"):
         slice_regions(net, BOX, route="running")
 

@@ -272,7 +272,7 @@ def test_layers_are_cut_in_pieces_that_change_nothing(neurons, monkeypatch):
 
 
 def test_slices_that_fill_the_memory_are_stopped(monkeypatch):
-    monkeypatch.setattr("relucvx.metrics.regions.slices.MOST_BYTES", 2**14)
+    monkeypatch.setattr("relucvx.metrics.regions.tiles.MOST_BYTES", 2**14)
     with pytest.raises(InvalidInputError, match=r"vertices and .* so far .*a smaller polygon"):
         slice_regions(random_net(np.random.default_rng(5), (2, 40, 1)), BOX)
 
