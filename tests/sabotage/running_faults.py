@@ -88,15 +88,15 @@ FAULTS = (
     ),
     Fault(
         "segments of a batch taken for one curve",
-        "metrics.regions.running_lines:Found.of",
+        "metrics.regions.changes:Changes.of",
         "differ[first[1:-1] - 1] = False",
         "differ[first[1:-1]] = False",
         f"{LINES}::test_batches_folding_and_the_ways_to_ask",
     ),
     Fault(
         "changes at rows of another age",
-        "metrics.regions.running_lines:Curve.walks",
-        "place[np.searchsorted(parent, np.arange(parent[-1] + 1))]",
+        "metrics.regions.changes:walks",
+        "place[np.flatnonzero(np.diff(parent, prepend=-1))]",
         "place[: parent[-1] + 1]",
         f"{LINES}::test_layers_and_neurons_are_chosen_as_ever",
     ),

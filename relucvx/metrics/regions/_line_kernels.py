@@ -273,6 +273,47 @@ def code(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, out
         r += 1
 
 
+@compiled
+def flips(P: Any, k: int, first: Any, segment: Any, start: Any, neurons: Any, begin: Any) -> Any:
+    """Where on the refined curves which neuron changes, in order; ``begin`` gets who is positive at the start of each.
+
+    A neuron changes at its crossing, and at a row where it is zero with other signs on both sides.
+    """
+    total = len(neurons)
+    for p in range(len(first) - 1):
+        for j in range(k):
+            v = P[first[p], j]
+            begin[p, j] = (v > 0.0) | ((v == 0.0) & (P[first[p] + 1, j] > 0.0))
+        for i in range(first[p] + 1, first[p + 1] - 1):
+            n = 0
+            for j in range(k):
+                n += (P[i, j] == 0.0) & ((P[i - 1, j] > 0.0) != (P[i + 1, j] > 0.0))
+            total += n
+    row, column = np.empty(total, np.int64), np.empty(total, np.int64)
+    extra, r, q, done, points = total > len(neurons), 0, 0, 0, len(segment)
+    for p in range(len(first) - 1):
+        for i in range(first[p], first[p + 1]):
+            # mostly nobody is zero in a row
+            if extra and first[p] < i < first[p + 1] - 1:
+                for j in range(k):
+                    if P[i, j] == 0.0 and (P[i - 1, j] > 0.0) != (P[i + 1, j] > 0.0):
+                        row[done], column[done] = r, j
+                        done += 1
+            r += 1
+            while q < points and segment[q] == i:
+                for c in range(start[q], start[q + 1]):
+                    # those of one point in their order
+                    at = done
+                    while at > 0 and row[at - 1] == r and column[at - 1] > neurons[c]:
+                        row[at], column[at] = row[at - 1], column[at - 1]
+                        at -= 1
+                    row[at], column[at] = r, neurons[c]
+                    done += 1
+                r += 1
+                q += 1
+    return row, column
+
+
 @compiled(fastmath={"reassoc"})
 def _square(row: Any) -> float:
     # norms go into bounds on errors alone, so the sum may be taken in any order
@@ -317,31 +358,6 @@ def activate(
                 r += 1
                 q += 1
         longest[p] = np.sqrt(most)
-
-
-@compiled
-def spread(active: Any, row: Any, at: int, out: Any) -> None:
-    """Copy rows of a layer's codes to their columns, from ``at`` on, among those of all layers."""
-    width = active.shape[1]
-    for r in range(len(row)):
-        given, wanted = active[row[r]], out[r, at : at + width]
-        for j in range(width):
-            wanted[j] = given[j]
-
-
-@compiled
-def mark_changes(codes: Any, first: Any, out: Any) -> None:
-    """Whether each row begins a region: the first of a curve, and those whose code differs from the one before."""
-    for p in range(len(first) - 1):
-        out[first[p]] = True
-        for r in range(first[p] + 1, first[p + 1] - 1):
-            before, now = codes[r - 1], codes[r]
-            # counted to the end: a loop that may stop early is not vectorised
-            differing = 0
-            for j in range(len(now)):
-                differing += now[j] != before[j]
-            out[r] = differing > 0
-        out[first[p + 1] - 1] = False
 
 
 @compiled

@@ -29,7 +29,7 @@ class Flips:
         The changes from code i to code i + 1 are those from ``starts[i]`` to ``starts[i + 1]``; the last entry is how many
         there are.
     columns : ndarray of shape (F,)
-        The entry that changes, increasing within a step.
+        The entry that changes, increasing within a step; each once.
     changes : ndarray of shape (F,)
         The old entry and the new one, combined by exclusive or: ``new = old ^ change``, and back.
 
@@ -50,7 +50,8 @@ class Flips:
     @classmethod
     def of(cls, codes: Any) -> Flips:
         """The walk whose codes are the rows of a matrix, of which there is one at least."""
-        step, column = np.nonzero(codes[1:] != codes[:-1])
+        # of one axis, which is found many times faster than of two
+        step, column = np.divmod(np.flatnonzero(codes[1:] != codes[:-1]), max(1, codes.shape[1]))
         starts = np.searchsorted(step, np.arange(len(codes)))
         return cls(codes[0].copy(), starts, column.astype(np.int32), codes[step + 1, column] ^ codes[step, column])
 

@@ -233,11 +233,10 @@ def end_points(network: Any, start: Any, end: Any, exact: bool = False) -> tuple
 def regions_along(network: LayerList, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:
     """The regions of every segment in turn."""
     layer, neuron = final(code.layer), final(code.neuron)
+    kind = network.code_dtype(code.columns)
     for walk in _walks(network, starts, ends, code.depth, code.columns):
-        begins = walk.changes()
-        for first, after in zip(walk.first[:-1], walk.first[1:], strict=True):
-            rows = np.flatnonzero(begins[first:after]) + first
-            yield LineRegions(final(walk.t[rows[1:]]), Flips.of(walk.codes.take(rows, axis=0)), layer, neuron)
+        for t, flips in walk.lines(kind):
+            yield LineRegions(final(t), flips, layer, neuron)
 
 
 def _by_running(network: Any, starts: Array, ends: Array, code: Code) -> Iterator[LineRegions]:

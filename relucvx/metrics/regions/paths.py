@@ -12,9 +12,11 @@ from scipy import sparse
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions import _line_kernels as kernels
-from relucvx.network.layers import Hidden, LayerList, Weight
+from relucvx.metrics.regions.changes import Changes, walks
+from relucvx.metrics.regions.flips import Flips
+from relucvx.network.layers import Hidden, Kink, LayerList, Weight
 from relucvx.tolerances import EPS
-from relucvx.types import Array, BoolArray
+from relucvx.types import Array
 
 Indices = NDArray[np.intp]
 
@@ -62,28 +64,25 @@ class Paths:
 
 @dataclass
 class Walk:
-    """Segments behind the layers asked for; the next block overwrites ``codes`` and ``values``.
+    """Segments behind the layers asked for; the next block overwrites ``values``.
 
     Attributes
     ----------
     t, first, values
         As in :class:`Paths`.
-    codes : ndarray of shape (M, N), bool, or whole numbers where a maximum is among the layers
-        Whether the neurons asked for are positive, or who wins, on the interval behind each breakpoint; the row of the
-        last of each curve means nothing.
+    found, parents : lists
+        What every kink changes in the codes (None where they are not asked for), and the row before it of every row behind it.
     """
 
     t: Array
     first: Indices
-    codes: Any
     values: Array
+    found: list[Changes | None]
+    parents: list[Indices]
 
-    def changes(self) -> BoolArray:
-        """Whether a row begins a region: the first of each curve, and those with another code than the row before."""
-        begins = np.empty(len(self.t), dtype=bool)
-        # an entry takes a byte or more, and any byte that differs is a change
-        kernels.mark_changes(self.codes.view(np.uint8), self.first, begins)
-        return begins
+    def lines(self, kind: Any) -> Iterator[tuple[Array, Flips]]:
+        """Breakpoints and codes of every segment."""
+        return walks(self.found, self.parents, self.first, self.t, kind)
 
 
 class Walker:
@@ -104,13 +103,8 @@ class Walker:
     def __init__(self, network: LayerList, depth: int, columns: Mapping[int, Any], values: bool = False) -> None:
         self.layers = [_Layer.of(layer) for layer in network.hidden[: network.rounds_of(depth)]]
         self.kinks, self.columns, self.want_values = network.kinks[:depth], columns, values
-        #: whether the codes of a hidden layer are wanted: None, or which of its neurons' (all comparisons of a maximum)
-        self._wanted: list[Any] = [None] * len(self.layers)
-        for position, some in columns.items():
-            kink = network.kinks[position]
-            for k in kink.rounds:
-                self._wanted[k] = some if kink.tournament is None else slice(None)
-        self._before, self._behind, self._codes = _Buffer(), _Buffer(), _Buffer(network.code_dtype(columns))
+        self.kind = network.code_dtype(columns)
+        self._before, self._behind = _Buffer(), _Buffer()
         self.widest = max(1, network.n_features, *(len(layer.bias) for layer in self.layers))
 
     def blocks(self, starts: Array, ends: Array) -> Iterator[Walk]:
@@ -126,39 +120,37 @@ class Walker:
     def walk(self, starts: Array, ends: Array) -> Walk:
         """Walk along these segments at once."""
         paths = Paths.straight(starts, ends)
-        found: list[Any] = []
+        behind: list[Changes | None] = []
         parents: list[Indices] = []
-        for position, layer in enumerate(self.layers):
-            # behind the last layer nobody may want values, which are most of the work there
-            last = position == len(self.layers) - 1 and not self.want_values
-            P = self._product(paths.values, layer.weight)
-            paths, parent, active = self._through(paths, layer, P, self._wanted[position], not last)
-            parents.append(parent)
-            found.append(active)
-        return Walk(paths.t, paths.first, self._together(found, parents, len(paths.t)), paths.values)
+        position = 0
+        for at, kink in enumerate(self.kinks):
+            rounds, rows = [], []
+            for _ in kink.rounds:
+                layer = self.layers[position]
+                # behind the last layer nobody may want values, which are most of the work there
+                valued = position < len(self.layers) - 1 or self.want_values
+                P = self._product(paths.values, layer.weight)
+                paths, parent, found = self._through(paths, layer, P, at in self.columns, valued)
+                rounds.append(found)
+                rows.append(parent)
+                position += 1
+            behind.append(
+                self._together(kink, rounds, rows, paths.first, self.columns[at]) if at in self.columns else None
+            )
+            parents.append(_composed(rows))
+        return Walk(paths.t, paths.first, paths.values, behind, parents)
 
-    def _together(self, found: list[Any], parents: list[Indices], rows: int) -> Any:
-        """Codes of all layers on the final intervals, each of which lies in one interval of every layer."""
-        chosen = {k: _count(columns, self.kinks[k].width) for k, columns in self.columns.items()}
-        at = sum(chosen.values())
-        codes, row = self._codes.take(rows, at), np.arange(rows)
-        # backwards, as every row knows the row of the layer before that it lies in
-        for position in reversed(range(len(self.kinks))):
-            kink, signs = self.kinks[position], []
-            at -= chosen.get(position, 0)
-            for k in reversed(kink.rounds):
-                if position not in chosen:
-                    pass
-                elif kink.tournament is None and codes.dtype == bool:
-                    kernels.spread(found[k], row, at, codes)
-                else:
-                    signs.append(found[k][row])
-                row = parents[k][row]
-            if signs:
-                won = signs[0] if kink.tournament is None else kink.tournament.winners(signs[::-1])
-                own = slice(None) if kink.tournament is None else self.columns[position]
-                codes[:, at : at + chosen[position]] = won[:, own]
-        return codes
+    def _together(self, kink: Kink, found: list[Any], parents: list[Indices], first: Indices, columns: Any) -> Changes:
+        """What a kink changes, from what its rounds find."""
+        if kink.tournament is None:
+            changes: Changes = found[0].of_columns(columns)
+            return changes
+        row, signs = np.arange(first[-1]), []
+        # backwards, as every row knows the row of the round before that it lies in
+        for active, parent in zip(reversed(found), reversed(parents), strict=True):
+            signs.append(active[row])
+            row = parent[row]
+        return Changes.of(kink.tournament.winners(signs[::-1])[:, columns], first)
 
     def _product(self, values: Array, weight: Weight) -> Any:
         out = self._before.take(len(values), weight.shape[1])
@@ -171,11 +163,11 @@ class Walker:
             kernels.product(values, weight, out)
         return out
 
-    def _through(self, paths: Paths, layer: _Layer, P: Array, columns: Any, valued: bool) -> tuple[Paths, Indices, Any]:
+    def _through(self, paths: Paths, layer: _Layer, P: Array, coded: bool, valued: bool) -> tuple[Paths, Indices, Any]:
         """The curves behind a layer, with breakpoints where its neurons change sign.
 
-        Returns them (without values unless ``valued``), the old row that each of their rows is or follows, and the codes
-        of the neurons ``columns`` (unless None; signs of comparisons) on the intervals behind the rows.
+        Returns them (without values unless ``valued``), the old row that each of their rows is or follows, and where ``coded``
+        what changes on them, of comparisons the signs on the intervals behind the rows.
         """
         k, (first, t, doubt) = layer.k, (paths.first, paths.t, paths.doubt)
         # |h|·|w| <= ||h|| ||w||; the errors of different neurons are taken as independent, since the worst case would grow
@@ -197,15 +189,15 @@ class Walker:
             P, layer.bias, k, first, t, doubt, errors, moved, above, below
         )
         segment, share, _, start, neurons = points
-        active = None
-        if columns is not None:
-            active = np.empty((len(new_t), k), dtype=bool)
-            kernels.code(P, k, first, segment, start, neurons, active)
-            if layer.compares:  # level is neither won nor lost
-                lost = np.empty_like(active)
-                kernels.code(-P, k, first, segment, start, neurons, lost)
-                active = active.astype(np.int8) - lost
-            active = np.ascontiguousarray(active[:, columns])
+        found: Any = None
+        if coded and layer.compares:  # level is neither won nor lost
+            won, lost = np.empty((2, len(new_t), k), dtype=bool)
+            kernels.code(P, k, first, segment, start, neurons, won)
+            kernels.code(-P, k, first, segment, start, neurons, lost)
+            found = won.astype(np.int8) - lost
+        elif coded:
+            begin = np.empty((len(first) - 1, k), dtype=bool)
+            found = Changes.by_sign(begin, *kernels.flips(P, k, first, segment, start, neurons, begin))
         H, longest = self._behind.take(len(new_t), P.shape[1] if valued else 0), np.empty(len(first) - 1)
         if valued:
             kernels.activate(P, k, first, segment, share, start, neurons, *layer.slopes, moved, H, longest)
@@ -213,23 +205,27 @@ class Walker:
         negative, positive = map(abs, layer.slopes)
         slope = np.maximum(np.where(above, positive, 0.0), np.where(below, negative, 0.0))
         errors[:, :k] = np.maximum(errors[:, :k], moved) * slope
-        return Paths(new_t, new_doubt, new_first, H, errors, longest), parent, active
+        return Paths(new_t, new_doubt, new_first, H, errors, longest), parent, found
 
 
-def _count(columns: Any, width: int) -> int:
-    return width if isinstance(columns, slice) else len(columns)
+def _composed(parents: list[Indices]) -> Indices:
+    """The row before several rounds of every row behind them."""
+    row = parents[-1]
+    for parent in reversed(parents[:-1]):
+        row = parent[row]
+    return row
 
 
 class _Buffer:
     """Memory for one matrix after another: fresh memory of that size costs as much as the arithmetic on it."""
 
-    def __init__(self, dtype: Any = float) -> None:
-        self.memory: Any = np.empty(0, dtype)
+    def __init__(self) -> None:
+        self.memory: Any = np.empty(0)
 
     def take(self, rows: int, columns: int) -> Any:
         """A matrix with arbitrary contents; the one taken before is gone."""
         if rows * columns > len(self.memory):
-            self.memory = np.empty(int(1.5 * rows * columns), self.memory.dtype)
+            self.memory = np.empty(int(1.5 * rows * columns))
         return self.memory[: rows * columns].reshape(rows, columns)
 
 

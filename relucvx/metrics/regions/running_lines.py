@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from relucvx.metrics.regions import _line_kernels as kernels
 from relucvx.metrics.regions import _window_kernels as maxima
+from relucvx.metrics.regions.changes import Changes, walks
 from relucvx.metrics.regions.flips import Flips
 from relucvx.network.running.module import Enough, RunningModule
 from relucvx.network.running.rows import Bends, Indices, Insertion
@@ -35,31 +37,6 @@ class TooMany(Exception):
 
 
 @dataclass
-class Found:
-    """What a kink does along the curves: the codes at their starts, and the changes behind some rows.
-
-    Attributes
-    ----------
-    first : ndarray of shape (curves, n)
-    row, column, change : ndarrays of shape (F,)
-        At which row, counted behind the kink, which neuron changes, and how: old code, exclusive or, new code.
-    """
-
-    first: Any
-    row: Indices
-    column: Indices
-    change: Any
-
-    @classmethod
-    def of(cls, codes: Any, first: Indices) -> Found:
-        """Read it off the codes behind the rows, one curve below the other."""
-        differ = codes[1:] != codes[:-1]
-        differ[first[1:-1] - 1] = False  # the next curve is another one
-        row, column = np.nonzero(differ)
-        return cls(codes[first[:-1]], row + 1, column, codes[row + 1, column] ^ codes[row, column])
-
-
-@dataclass
 class Curve:
     """The geometry of segments, one below the other: rows are sorted, neighbours stand side by side.
 
@@ -76,7 +53,7 @@ class Curve:
     columns: dict[int, Any]
     limit: int
     count: int = 1
-    found: list[Found | None] = field(default_factory=list)
+    found: list[Changes | None] = field(default_factory=list)
     parents: list[Indices] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,9 +75,16 @@ class Curve:
             values, np.zeros(k), k, self.first, self.t, self.doubt, spread, moved, above, below
         )
         segment, share, _, start, neurons = points
-        codes = np.empty((len(placed[0]), k), dtype=bool)
-        kernels.code(values, k, self.first, segment, start, neurons, codes)
-        return self._refined(placed, share, _counted(codes, pieces), moved.max(axis=0))
+        if pieces == 1:
+            begin = np.empty((count, k), dtype=bool)
+            found = Changes.by_sign(begin, *kernels.flips(values, k, self.first, segment, start, neurons, begin))
+            least, most = values.min(axis=0) > 0.0, values.max(axis=0) > 0.0
+        else:
+            signs = np.empty((len(placed[0]), k), dtype=bool)
+            kernels.code(values, k, self.first, segment, start, neurons, signs)
+            codes = _counted(signs, pieces)
+            found, least, most = self._changes(codes, placed)
+        return self._refined(placed, share, found, Bends([], least, most, moved.max(axis=0)))
 
     def winners(self, values: Array, errors: Array, table: Indices) -> Bends:
         """As :meth:`~relucvx.network.running.rows.Geometry.winners`."""
@@ -116,7 +100,8 @@ class Curve:
         placed = kernels.place(self.first, self.t, self.doubt, at, where, doubt)
         codes = np.empty((len(placed[0]), len(table)), np.int64)
         maxima.places(winner, self.first, at, start, order, window, after, codes)
-        return self._refined(placed, where, codes.astype(code_dtype(len(numbers))), np.zeros(len(table)))
+        found, least, most = self._changes(codes.astype(code_dtype(len(numbers))), placed)
+        return self._refined(placed, where, found, Bends([], least, most, np.zeros(len(table))))
 
     def neighbours(self) -> tuple[Indices, Indices]:
         """As :meth:`~relucvx.network.running.rows.Geometry.neighbours`."""
@@ -125,44 +110,28 @@ class Curve:
         before = np.flatnonzero(inside)
         return before, before + 1
 
-    def _refined(self, placed: Any, share: Array, codes: Any, moved: Array) -> Bends:
+    def _changes(self, codes: Any, placed: Any) -> tuple[Changes, Any, Any]:
+        """What changes in codes, and the least and the largest of each column."""
+        ends = placed[2][1:] - 1
+        codes[ends] = codes[ends - 1]  # no segment begins there
+        return Changes.of(codes, placed[2]), codes.min(axis=0), codes.max(axis=0)
+
+    def _refined(self, placed: Any, share: Array, found: Changes, bends: Bends) -> Bends:
         self.t, self.doubt, self.first, parent = placed
         if len(self.t) > self.limit:
             raise TooMany(len(self.t))
-        # no segment begins at the last row of a curve
-        codes[self.first[1:] - 1] = codes[self.first[1:] - 2]
         position = len(self.found)
         wanted = self.columns.get(position)
-        self.found.append(None if wanted is None else Found.of(codes[:, wanted], self.first))
+        self.found.append(None if wanted is None else found.of_columns(wanted))
         self.parents.append(parent)
         if position == max(self.columns, default=-1):
             raise Enough
         fresh = np.flatnonzero(parent[1:] == parent[:-1]) + 1
-        step = Insertion(parent, fresh, parent[fresh] + 1, share)
-        return Bends([step], codes.min(axis=0), codes.max(axis=0), moved)
+        return dataclasses.replace(bends, steps=[Insertion(parent, fresh, parent[fresh] + 1, share)])
 
     def walks(self, kind: Any) -> Iterator[tuple[Array, Flips]]:
-        """For each segment where its regions begin, and the walk through their codes."""
-        place, parts, width = np.arange(self.rows), [], sum(f.first.shape[1] for f in self.found if f is not None)
-        first = np.empty((self.count, width), kind)
-        for found, parent in zip(reversed(self.found), reversed(self.parents), strict=True):
-            if found is not None:
-                width -= found.first.shape[1]
-                first[:, width : width + found.first.shape[1]] = found.first
-                parts.append((place[found.row], found.column + width, found.change.astype(kind)))
-            # where old rows stand behind the kink, and from there in the end
-            place = place[np.searchsorted(parent, np.arange(parent[-1] + 1))]
-        empty = [(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, kind))]
-        row, column, change = map(np.concatenate, zip(*(parts[::-1] or empty), strict=True))
-        order = np.argsort(row, kind="stable")
-        row, column, change = row[order], column[order].astype(np.int32), change[order]
-        bounds = np.searchsorted(row, self.first)
-        for p in range(self.count):
-            own = slice(bounds[p], bounds[p + 1])
-            begins, starts = np.unique(row[own], return_index=True)
-            starts = np.append(starts, bounds[p + 1] - bounds[p])
-            t = self.t[np.concatenate([self.first[p : p + 1], begins])]
-            yield t, Flips(first[p].copy(), starts, column[own].copy(), change[own].copy())
+        """Breakpoints and codes of each segment."""
+        return walks(self.found, self.parents, self.first, self.t, kind)
 
 
 def _counted(codes: Any, pieces: int) -> Any:
@@ -194,8 +163,7 @@ def running_lines(
         except TooMany:
             together //= 2
             continue
-        for t, flips in curves.walks(kind):
-            yield t[1:], flips
+        yield from curves.walks(kind)
         done += curves.count
         together = min(4 * together, int(0.7 * limit * curves.count / curves.rows))
 
@@ -227,7 +195,7 @@ class _Pieces:
                 self.length = (until - at) * min(0.5, 0.5 * self.limit / many.rows)
                 continue
             ((t, flips),) = curve.walks(self.kind)
-            found.append(((1.0 - t) * at + t * until, flips))
+            found.append((np.concatenate([[at], (1.0 - t) * at + t * until]), flips))
             at, self.length = until, (until - at) * min(4.0, 0.7 * self.limit / curve.rows)
             self.rows += curve.rows
         # a region goes on from piece to piece where nothing changes
