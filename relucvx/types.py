@@ -343,8 +343,8 @@ class Result:
         return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
 
     def facts(self) -> dict[str, Any]:
-        """What it is about, by name, in the order in which it is read: its fields."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        """What it is about, by name, in the order in which it is read: its fields, but for those kept out of its repr."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.repr}  # type: ignore[arg-type]
 
     def records(self) -> Iterable[dict[str, Any]]:
         """The rows of :meth:`to_frame`: one with the numbers and names among the facts, or one for each part."""

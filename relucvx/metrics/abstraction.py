@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from relucvx.metrics.figures import bars, picture
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
 from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import centred, mean_row, scaled, unit_spread
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_numpy, as_positive
 
 
 @dataclass(frozen=True)
-class FactorScore(Result):
+class FactorScore(OnScale, Result):
     """A score per binary variable.
 
     Attributes
@@ -31,6 +32,8 @@ class FactorScore(Result):
         Settings of the other variables in which both values of a variable occur.
     note : str
         What a score below chance means, and why there is none; empty where there is nothing to say.
+    metric : str
+        Name of the metric.
 
     Notes
     -----
@@ -49,6 +52,7 @@ class FactorScore(Result):
     mean: float
     n_contexts: tuple[int, ...]
     note: str = ""
+    metric: str = field(default="", repr=False)
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per variable."""
@@ -61,7 +65,7 @@ class FactorScore(Result):
 
 
 @dataclass(frozen=True)
-class NeuronTuning(Result):
+class NeuronTuning(OnScale, Result, of="neuron_tuning"):
     """How strongly each neuron follows one variable.
 
     Attributes
@@ -165,7 +169,9 @@ def parallelism_score(
         counts.append(len(above))
         scores.append(_mean_cosine(G, above, below, floor))
     per_factor = np.array(scores)
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), _undefined(per_factor, counts))
+    return FactorScore(
+        per_factor, float(per_factor.mean()), tuple(counts), _undefined(per_factor, counts), "parallelism_score"
+    )
 
 
 def ccgp(
@@ -227,7 +233,7 @@ def ccgp(
     per_factor = np.array(scores)
     low = "; ".join(f"variable {k}: {below_chance(score)}" for k, score in enumerate(scores) if score < 0.5)
     notes = [text for text in (low, _undefined(per_factor, counts)) if text]
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), "; ".join(notes))
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), "; ".join(notes), "ccgp")
 
 
 def _undefined(per_factor: Array, counts: list[int]) -> str:

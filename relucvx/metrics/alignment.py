@@ -13,6 +13,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.blocks import order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import as_gram, check_same_samples
 from relucvx.metrics.samples.scaling import centred, centred_kernel, from_middle
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix, as_positive
 
@@ -23,7 +24,7 @@ FEW = 0.05
 """Mean CKA of permuted samples above which samples count as few: the debiased form differs by about as much."""
 
 
-class Alignment(float):
+class Alignment(OnScale, float, of="cka"):
     """A CKA, which is a number like any other and says besides in which form it was computed.
 
     Attributes
@@ -59,6 +60,11 @@ class Alignment(float):
         found.debiased, found.chance = debiased, chance
         return found
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """From 0 to 1 in the plain form, from -1 in the debiased one."""
+        return (-1.0 if self.debiased else 0.0), 1.0
+
     def __getnewargs__(self) -> tuple[float, bool, float]:  # type: ignore[override]
         return float(self), self.debiased, self.chance
 
@@ -70,7 +76,7 @@ class Alignment(float):
 
 
 @dataclass(frozen=True)
-class Procrustes(Result):
+class Procrustes(OnScale, Result, of="procrustes"):
     """How far two representations are apart after the best rotation.
 
     Attributes

@@ -12,13 +12,14 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
+from relucvx.metrics.scales import OnScale
 from relucvx.tolerances import RANK
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_matrix
 
 
 @dataclass(frozen=True)
-class NeuralCollapse(Result):
+class NeuralCollapse(OnScale, Result, of="neural_collapse"):
     """Collapse of one representation; NaN where a quantity is undefined (see :func:`neural_collapse`).
 
     Attributes

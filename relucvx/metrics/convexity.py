@@ -137,7 +137,7 @@ def graph_convexity(
     if n_permutations:
         permutations = [rng.permutation(len(Z)) for _ in range(n_permutations)]
         null = averages(permuted_sums(graph, groups.codes, together, permutations, ties), counts)
-    return collect(groups, counts, means, limits, confidence, null)
+    return collect(groups, counts, means, limits, confidence, null, "graph_convexity")
 
 
 @interruptible
@@ -262,7 +262,8 @@ def euclidean_convexity(
     # the classifier is fixed, so that a score depends on the pair's two samples alone: nothing is resampled
     limits = None if confidence is None else dyadic_limits(present, pairs, scores, confidence)
     null = [class_means(score(rng.permutation(len(Z))), counts) for _ in range(n_permutations)]
-    return collect(present, counts, class_means(scores, counts), limits, confidence, np.array(null) if null else None)
+    permuted = np.array(null) if null else None
+    return collect(present, counts, class_means(scores, counts), limits, confidence, permuted, "euclidean_convexity")
 
 
 def _score_network(predict: Any, p: int) -> LayerList:

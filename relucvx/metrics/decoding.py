@@ -16,12 +16,13 @@ from relucvx.metrics.samples.folds import as_folds
 from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import unit_spread
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, BoolArray, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive
 
 
 @dataclass(frozen=True)
-class DecodingDimension(Result):
+class DecodingDimension(OnScale, Result, of="decoding_dimension"):
     """Cross-validated accuracy of every split of the conditions tested.
 
     Attributes

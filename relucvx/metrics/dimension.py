@@ -10,6 +10,7 @@ from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.samples.groups import as_gram
 from relucvx.metrics.samples.scaling import centred_kernel, mean_row, scaled
+from relucvx.metrics.scales import Count, Level
 from relucvx.tolerances import EPS
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_positive
@@ -62,7 +63,7 @@ def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred:
         S = centred_kernel(S) if centred else scaled(S)[0]
     trace, square = float(np.trace(S)), float(np.sum(S**2))
     # features are scaled to 1, so what is left of constant features is their rounding
-    return np.nan if trace <= 1e-26 * len(S) else trace**2 / square
+    return Level(np.nan if trace <= 1e-26 * len(S) else trace**2 / square, "participation_ratio")
 
 
 def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True) -> float:
@@ -105,9 +106,9 @@ def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool
     # p log p is 0 at 0
     values = values[values > 0]
     if len(values) == 0:
-        return np.nan
+        return Level(np.nan, "effective_rank")
     shares = values / values.sum()
-    return float(np.exp(-np.sum(shares * np.log(shares))))
+    return Level(np.exp(-np.sum(shares * np.log(shares))), "effective_rank")
 
 
 def numerical_rank(
@@ -166,7 +167,8 @@ def numerical_rank(
         raise InvalidInputError(explain("tolerance below 1, relative to the largest value", repr(tolerance)))
     values = _singular_values(Z, kernel, centred, "numerical_rank")
     relative = values / (float(values.max()) or 1.0)
-    return int(np.count_nonzero((relative if spectrum == "singular" else relative**2) > limit))
+    count = np.count_nonzero((relative if spectrum == "singular" else relative**2) > limit)
+    return Count(int(count), "numerical_rank")
 
 
 def _singular_values(Z: Any, kernel: Any, centred: bool, wanted: str) -> Array:

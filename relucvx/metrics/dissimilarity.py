@@ -12,6 +12,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.neighbours import TIE
 from relucvx.metrics.samples.groups import check_same_samples
+from relucvx.metrics.scales import Level
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix
 
@@ -81,12 +82,12 @@ def rdm_correlation(
     score = {"pearson": _pearson, "spearman": _pearson, "kendall": _kendall}[method]
     first, second = (_dissimilarities(rows, distance) for rows in (A, B))
     if np.isnan(first).any() or np.isnan(second).any():
-        return np.nan
+        return Level(np.nan, "rdm_correlation")
     # ranks for Kendall, too: distances closer than rounding then tie exactly; Spearman is Pearson of ranks
     if method != "pearson":
         _rank(first)
         _rank(second)
-    return score(first, second)
+    return Level(score(first, second), "rdm_correlation")
 
 
 def _dissimilarities(Z: Array, distance: Any) -> Array:

@@ -15,6 +15,7 @@ from relucvx.metrics.figures import picture
 from relucvx.metrics.samples.blocks import overlap
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_matrix
 
@@ -22,7 +23,7 @@ FORMS = ("exact", "short")
 
 
 @dataclass(frozen=True)
-class FewShot(Result):
+class FewShot(OnScale, Result, of="few_shot_snr"):
     """Prototype learning between two classes, for test samples of the first.
 
     Attributes
@@ -60,7 +61,7 @@ class FewShot(Result):
 
 
 @dataclass(frozen=True)
-class FewShotMatrix(Result):
+class FewShotMatrix(OnScale, Result, of="few_shot_matrix"):
     """Prototype learning between all pairs of classes.
 
     Attributes

@@ -14,6 +14,7 @@ from relucvx.metrics.neighbours import TIE, near_distances, slack
 from relucvx.metrics.samples.blocks import BLOCK
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import from_middle, scaled
+from relucvx.metrics.scales import OnScale
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result
 from relucvx.validation import as_fraction, as_matrix
@@ -30,7 +31,7 @@ SPACINGS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 @dataclass(frozen=True)
-class TwoNN(Result):
+class TwoNN(OnScale, Result, of="two_nn"):
     """Intrinsic dimension with a confidence interval.
 
     Attributes

@@ -11,6 +11,7 @@ from relucvx.conversion import as_flag
 from relucvx.metrics.samples.blocks import BLOCK, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.samples.scaling import from_middle
+from relucvx.metrics.scales import Level
 from relucvx.tolerances import EPS
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_count, as_matrix
@@ -66,7 +67,7 @@ def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = T
     check_same_samples(n, len(B))
     k = as_count(k, "k", most=n - 1, cause=f"each of {n} samples has {n - 1} neighbours")
     pairs = zip(_places(A, k), _places(B, k), strict=True)
-    return sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n)
+    return Level(sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n), "mutual_knn")
 
 
 def near_distances(Z: Array, k: int) -> Iterator[tuple[slice, Array]]:

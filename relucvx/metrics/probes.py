@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result
 from relucvx.validation import as_count, as_matrix, as_positive
 
@@ -24,7 +25,7 @@ MODELS = ("logistic", "ridge")
 
 
 @dataclass(frozen=True)
-class LinearProbe(Result):
+class LinearProbe(OnScale, Result, of="linear_probe"):
     """Accuracy of a linear classifier on samples it was not trained on.
 
     Attributes
@@ -60,8 +61,8 @@ class LinearProbe(Result):
     balanced: float
     per_class: dict[Any, float]
     per_fold: Array
-    chance: float
-    converged: bool
+    chance: float = field()
+    converged: bool = field()
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per class: the share of its samples that is read right."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
@@ -116,6 +118,17 @@ SCALES: dict[str, Scale] = {
 }
 """Of every metric that is one number of arrays."""
 
+DERIVED: dict[str, Scale] = {
+    row[0]: Scale(*row)
+    for row in (
+        ("class_folding", "overall", 0.0, 1.0, "grows with the crossings", "higher", "paths fold back more"),
+        ("few_shot_snr", "snr", -_INF, _INF, "0, where half of the samples go astray", "higher", "fewer errors"),
+        ("few_shot_matrix", "snr", -_INF, _INF, "0, where half of the samples go astray", "higher", "fewer errors"),
+        ("largest_folding", "chi", 0.0, 1.0, "grows with the crossings", "higher", "segments fold back more"),
+    )
+}
+"""Of what is asked of networks, or of two classes: no permutation of rows is a null of these."""
+
 RECORDED: dict[str, Scale] = {
     row[0]: Scale(*row)
     for row in (
@@ -157,7 +170,74 @@ def scale(metric: str) -> Scale:
     >>> found.low, found.high, found.chance, found.direction
     (-1.0, 1.0, '0', 'higher')
     """
-    known = {**SCALES, **RECORDED}
-    if not is_word(metric, known):
-        raise InvalidInputError(explain(f"a metric among {', '.join(known)}", shown(metric), "", 'scale("ccgp")'))
-    return known[metric]
+    if not is_word(metric, EVERY):
+        raise InvalidInputError(explain(f"a metric among {', '.join(EVERY)}", shown(metric), "", 'scale("ccgp")'))
+    return EVERY[metric]
+
+
+EVERY = {**SCALES, **RECORDED, **DERIVED}
+
+
+class OnScale:
+    """What a metric returns knows what its number means, from the one table: ``range``, ``chance`` and ``direction``.
+
+    A class of results names its row with ``of=``; where several metrics share a class, ``metric`` of the instance does.
+    """
+
+    _of = ""
+
+    def __init_subclass__(cls, *, of: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._of = of or cls._of
+
+    def _row(self) -> Scale | None:
+        return EVERY.get(self._of or str(getattr(self, "metric", "")))
+
+    # what an instance holds under these names goes before: a chance level that was measured is better than words
+    @functools.cached_property
+    def range(self) -> tuple[float, float]:
+        """Ends of the range of the number; infinite for a function of the user's own."""
+        row = self._row()
+        return (-_INF, _INF) if row is None else (row.low, row.high)
+
+    @functools.cached_property
+    def chance(self) -> str | float:
+        """What a representation without structure scores: a number where the result holds one, else in words."""
+        row = self._row()
+        return "" if row is None else row.chance
+
+    @functools.cached_property
+    def direction(self) -> str:
+        """The end that is more of what the metric is about: "higher", "lower" or "either"."""
+        row = self._row()
+        return "either" if row is None else row.direction
+
+
+class Level(OnScale, float):
+    """A number like any other that knows its metric."""
+
+    metric: str
+
+    def __new__(cls, value: float, metric: str) -> Level:
+        """The number with the name of its metric."""
+        found = super().__new__(cls, value)
+        found.metric = metric
+        return found
+
+    def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]
+        return float(self), self.metric
+
+
+class Count(OnScale, int):
+    """A whole number that knows its metric."""
+
+    metric: str
+
+    def __new__(cls, value: int, metric: str) -> Count:
+        """The number with the name of its metric."""
+        found = super().__new__(cls, value)
+        found.metric = metric
+        return found
+
+    def __getnewargs__(self) -> tuple[int, str]:  # type: ignore[override]
+        return int(self), self.metric

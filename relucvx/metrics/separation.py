@@ -16,6 +16,7 @@ from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.metrics.samples.scaling import exactly_scaled, scaled
 from relucvx.metrics.samples.span import NO_MARGIN, Span
+from relucvx.metrics.scales import OnScale
 from relucvx.tolerances import EPS
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix
@@ -63,7 +64,7 @@ class LinearSeparation(Result):
 
 
 @dataclass(frozen=True)
-class Separability(Result):
+class Separability(OnScale, Result, of="separability"):
     """How many splits of the conditions are linearly separable.
 
     Attributes

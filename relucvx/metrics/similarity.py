@@ -14,6 +14,7 @@ from relucvx.metrics.alignment import cka, one_form, procrustes
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.neighbours import mutual_knn
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
 
@@ -31,7 +32,7 @@ NAMED: dict[str, Callable[..., float]] = {
 
 
 @dataclass(frozen=True)
-class LayerSimilarity(Result):
+class LayerSimilarity(OnScale, Result):
     """Similarity of every layer of one network with every layer of another.
 
     Attributes

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from relucvx.metrics.figures import intervals
+from relucvx.metrics.scales import OnScale, Scale
 from relucvx.types import Array, Result
 
 
 @dataclass(frozen=True)
-class Scored(Result, ABC):
+class Scored(OnScale, Result, ABC):
     """Scores of one metric, drawn anew many times."""
 
     metric: str
@@ -22,6 +23,10 @@ class Scored(Result, ABC):
     seed: int
     scale: str
     note: str
+
+    def _row(self) -> Scale | None:
+        # of a statistic that is not the usual one nobody has said anything
+        return super()._row() if self.scale else None
 
     @property
     def label(self) -> str:

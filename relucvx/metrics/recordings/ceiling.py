@@ -15,7 +15,7 @@ from relucvx.metrics.figures import COLOURS, axes_or_new, plain, tidy
 from relucvx.metrics.recordings.crossvalidated import crossnobis
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities
 from relucvx.metrics.recordings.recording import Recording
-from relucvx.metrics.scales import scale
+from relucvx.metrics.scales import OnScale, scale
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
 
@@ -25,7 +25,7 @@ COMPARISONS = ("cosine", "pearson", "spearman")
 
 
 @dataclass(frozen=True)
-class NoiseCeiling(Result):
+class NoiseCeiling(OnScale, Result, of="noise_ceiling"):
     """Bounds of the mean score of the best model of several dissimilarity matrices.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.metrics.figures import COLOURS, MOST_NAMES, axes_or_new, picture, plain, tidy
 from relucvx.metrics.recordings.reading import words
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, Result
 from relucvx.validation import as_count
 
@@ -67,7 +68,7 @@ class Embedding(Result):
 
 
 @dataclass(frozen=True)
-class Dissimilarities(Result):
+class Dissimilarities(OnScale, Result, of="crossnobis"):
     """A representational dissimilarity matrix of conditions.
 
     Attributes

@@ -14,7 +14,7 @@ from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
 from relucvx.metrics.nulls.drawing import as_seed
 from relucvx.metrics.nulls.p_values import p_values
 from relucvx.metrics.recordings.recording import Recording
-from relucvx.metrics.scales import scale
+from relucvx.metrics.scales import OnScale, Scale, scale
 from relucvx.types import Array, Result, Rng
 from relucvx.validation import as_count
 
@@ -29,7 +29,7 @@ MOST_STEPS = 1000
 
 
 @dataclass(frozen=True)
-class SelectivityTest(Result):
+class SelectivityTest(OnScale, Result):
     """How neurons' response vectors lie beside those of an elliptical Gaussian cloud of the same shape.
 
     Attributes
@@ -79,6 +79,9 @@ class SelectivityTest(Result):
     n_left_out: int
     seed: int
     scale: str
+
+    def _row(self) -> Scale:
+        return scale(self.test)
 
     @property
     def note(self) -> str:

@@ -16,6 +16,7 @@ from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folding import flip_folding
 from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_numpy
 
@@ -59,7 +60,7 @@ class PairFolding(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClassFolding(Result):
+class ClassFolding(OnScale, Result, of="class_folding"):
     """Folding between all pairs of classes; rows are the classes where paths start, columns where they end.
 
     Attributes

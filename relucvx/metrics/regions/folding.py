@@ -13,12 +13,13 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.flips import Flips
 from relucvx.metrics.regions.lines import each_line
 from relucvx.metrics.regions.walking import sampled_walk
+from relucvx.metrics.scales import OnScale
 from relucvx.types import ArrayLike, BoolArray, Result
 from relucvx.validation import as_count, as_numpy
 
 
 @dataclass(frozen=True)
-class SpaceFolding(Result):
+class SpaceFolding(OnScale, Result, of="space_folding"):
     """Folding of one walk.
 
     Attributes

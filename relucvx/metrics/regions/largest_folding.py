@@ -13,6 +13,7 @@ from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.folding import SpaceFolding, flip_folding
 from relucvx.metrics.regions.lines import each_line, opened
 from relucvx.metrics.samples.groups import Indices
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_flat_matrix, as_matrix, as_numpy
 
@@ -27,7 +28,7 @@ SMALLEST = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LargestFolding(Result):
+class LargestFolding(OnScale, Result, of="largest_folding"):
     """The most folded segment found.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy import special
 
 from relucvx.metrics.figures import bars, intervals
 from relucvx.metrics.samples.groups import Groups, Indices
+from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, Result
 
 Interval = tuple[float, float]
@@ -75,7 +76,7 @@ class ConvexityNull(Result):
 
 
 @dataclass(frozen=True)
-class Convexity(Result):
+class Convexity(OnScale, Result):
     """Convexity of a labelled set of points, as fractions between 0 and 1.
 
     Attributes
@@ -94,6 +95,8 @@ class Convexity(Result):
         Nominal coverage of the intervals.
     null : ConvexityNull or None
         Scores under permuted labels when asked for.
+    metric : str
+        Name of the metric.
 
     Notes
     -----
@@ -116,6 +119,7 @@ class Convexity(Result):
     class_intervals: dict[Any, Interval] | None = None
     confidence: float | None = None
     null: ConvexityNull | None = None
+    metric: str = field(default="", repr=False)
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per class: its convexity and pairs, and the interval where one was asked for."""
@@ -178,6 +182,7 @@ def collect(
     limits: Array | None = None,
     confidence: float | None = None,
     null: Array | None = None,
+    metric: str = "",
 ) -> Convexity:
     """A result from means per class and overall (C + 1), their limits (C + 1, 2), and permuted means (N, C + 1)."""
     per_class = dict(zip(groups.names, means[:-1].tolist(), strict=True))
@@ -190,6 +195,7 @@ def collect(
         class_intervals=dict(zip(groups.names, intervals[:-1], strict=True)) if intervals else None,
         confidence=confidence,
         null=None if null is None else _summary(groups, means, null, confidence or 0.95),
+        metric=metric,
     )
 
 
