@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import picture
-from relucvx.metrics.samples.blocks import overlap
+from relucvx.metrics.samples.blocks import overlaps
 from relucvx.metrics.samples.groups import as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.metrics.scales import OnScale
@@ -163,7 +163,8 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
         )
     # one unit for both classes, which the ratio does not see
     size = max(float(np.abs(A).max()), float(np.abs(B).max())) or 1.0
-    return _few_shot(_Class.of(A / size), _Class.of(B / size), m, form)
+    a, b = _Class.of(A / size), _Class.of(B / size)
+    return _few_shot(a, b, overlaps([a.rows, b.rows]), m, form)
 
 
 def few_shot_matrix(
@@ -210,20 +211,20 @@ def few_shot_matrix(
     Z, _ = scaled(Z)
     classes = [_Class.of(Z[groups.codes == c]) for c in range(C)]
     snr, error = np.full((C, C), np.nan), np.full((C, C), np.nan)
+    shared = overlaps([one.rows for one in classes])
     for a, b in zip(*np.nonzero(~np.eye(C, dtype=bool)), strict=True):
-        pair = _few_shot(classes[a], classes[b], m, form)
+        pair = _few_shot(classes[a], classes[b], shared[np.ix_([a, b], [a, b])], m, form)
         snr[a, b], error[a, b] = pair.snr, pair.error
     return FewShotMatrix(snr, error, float(error[~np.eye(C, dtype=bool)].mean()), groups.names)
 
 
 @dataclass(frozen=True)
 class _Class:
-    """Mean, centred samples over sqrt(n) (so that S = rows' rows), trace of S and of S^2."""
+    """Mean, centred samples over sqrt(n) (so that S = rows' rows), and trace of S."""
 
     mean: Array
     rows: Array
     trace: float
-    square: float
 
     @classmethod
     def of(cls, Z: Array) -> _Class:
@@ -231,27 +232,29 @@ class _Class:
         rows = (Z - mean) / np.sqrt(len(Z))
         # what is left of equal samples after centring is their rounding
         rows[:, np.abs(rows).max(axis=0) <= 1e-15 * np.abs(mean)] = 0.0
-        return cls(mean, rows, float(np.sum(rows**2)), overlap(rows.T, rows.T))
+        return cls(mean, rows, float(np.sum(rows**2)))
 
     def along(self, d: Array) -> float:
         """d' S d."""
         return float(np.sum((self.rows @ d) ** 2))
 
 
-def _few_shot(a: _Class, b: _Class, m: int, form: str) -> FewShot:
+def _few_shot(a: _Class, b: _Class, shared: Array, m: int, form: str) -> FewShot:
+    """Class a against class b; ``shared`` (2, 2) has tr S_a^2, tr S_a S_b and tr S_b^2."""
+    (square, cross), (_, other) = shared.tolist()
     d = a.mean - b.mean
     distance = float(d @ d)
     # a prototype is off its mean by trace/m in the mean square, which favours the class with less spread
     mean = (distance + (b.trace - a.trace) / m) / 2.0
-    variance = a.along(d) + (b.along(d) + a.square + overlap(a.rows.T, b.rows.T)) / m
+    variance = a.along(d) + (b.along(d) + square + cross) / m
     # terms in 1/m² are the first to vanish: the short form does without them
     if form == "exact":
-        variance += (a.square + b.square) / (2.0 * m**2)
+        variance += (square + other) / (2.0 * m**2)
     # classes of one point have no variance: quotients are infinite or undefined, and stay so
     with np.errstate(divide="ignore", invalid="ignore"):
         snr = float(np.divide(mean, np.sqrt(variance)))
         signal, spread = np.divide([distance, b.trace], a.trace).tolist()
-        dimension = float(np.divide(a.trace**2, a.square))
+        dimension = float(np.divide(a.trace**2, square))
     return FewShot(snr, _tail(snr), signal, spread - 1.0, dimension)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from relucvx.conversion import as_flag
-from relucvx.metrics.samples.blocks import BLOCK, row_blocks, squared_distances
+from relucvx.metrics.samples.blocks import row_blocks, squared_distances
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.samples.scaling import from_middle
 from relucvx.metrics.scales import Level
@@ -70,30 +71,33 @@ def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = T
     return Level(sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n), "mutual_knn")
 
 
-def near_distances(Z: Array, k: int) -> Iterator[tuple[slice, Array]]:
+def near_distances(Z: Array, k: int, given: Array | None = None) -> Iterator[tuple[slice, Array]]:
     """Blocks of (rows, distances to all samples): exact for the k nearest and what may tie with them, else infinite.
 
     Inner products find the candidates quickly but lose digits; the distances of the candidates are then taken from
-    differences of rows. A sample is not its own neighbour.
+    differences of rows: of Z, or of ``given`` where Z is these rows relative to a point in their midst. A sample is not its
+    own neighbour.
     """
     squared, norms = squared_distances(Z), np.linalg.norm(Z, axis=1)
-    # what an inner product may be off by, relative to the sum of the norms squared
-    lost = (Z.shape[1] + 4) * EPS
+    exact = Z if given is None else given
+    # what an inner product, the rows' own rounding and a sum of squares may be off by, relative to the norms' sum squared
+    lost = 4.0 * (Z.shape[1] + 4) * EPS
     for rows in row_blocks(len(Z), len(Z)):
         here = np.arange(len(Z))[rows]
-        found, error = squared(rows), lost * (norms[rows, None] + norms) ** 2
+        found, error = squared(rows), norms[rows, None] + norms
+        error *= error
+        error *= lost
         # no sample is its own neighbour
         found[here - here[0], here] = np.inf
         # at least k are nearer than the k-th upper end: what is farther by its lower end is out
         limit = np.partition(found + error, k - 1, axis=1)[:, k - 1 : k]
         # wider by what counts as a tie to callers, whose ties are then measured exactly as well
         room = np.sqrt(limit) * (1.0 + TIE) + 2.0 * slack(norms[rows, None])
-        i, j = np.nonzero(found - error <= room**2)
+        found -= error
         out = np.full(found.shape, np.inf)
-        step = max(1, BLOCK // Z.shape[1])
-        for first in range(0, len(i), step):
-            a, b = i[first : first + step], j[first : first + step]
-            out[a, b] = np.linalg.norm(Z[here[a]] - Z[b], axis=1)
+        for row, near in enumerate(found <= room**2):
+            candidates = np.flatnonzero(near)
+            out[row, candidates] = cdist(exact[here[row], None], exact[candidates])[0]
         yield rows, out
 
 

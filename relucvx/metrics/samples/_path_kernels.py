@@ -1,4 +1,4 @@
-"""The loop over shortest paths, compiled."""
+"""The loops over shortest paths, compiled."""
 
 from __future__ import annotations
 
@@ -66,3 +66,155 @@ def path_means(
         total[v] /= paths
         scale[v] = top + np.log(paths)
     return out
+
+
+MEETINGS = 64
+"""Edges on which two searches meet that are kept: many on one path, and more where paths are equally long."""
+
+
+@compiled
+def first_path_shares(
+    indptr: Any, indices: Any, weights: Any, source: Any, target: Any, codes: Any, tie: float
+) -> Any:  # pragma: no cover
+    """Share of the interior of the shortest path between each pair that has the code of its source; and in which pairs
+    another path is as short, so that the share is not known; and how many vertices were left.
+
+    Two searches start at the ends of a pair and meet: each sees a small part of the graph.
+    """
+    n = len(indptr) - 1
+    scores, tied, seen = np.zeros(len(source)), np.zeros(len(source), dtype=np.bool_), 0
+    # one row for each end; the last is 1 where another way is as short, 2 where the vertex has been left
+    distance, before = np.full((2, n), np.inf), np.full((2, n), -1)
+    state = np.zeros((2, n), dtype=np.uint8)
+    # an entry is not moved when a shorter way is found: another one comes, at most one for every edge
+    keys, heap = np.empty((2, len(indices) + 1)), np.empty((2, len(indices) + 1), dtype=np.int64)
+    touched, path, meetings = np.empty((2, n), dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((MEETINGS, 2))
+    for j in range(len(source)):
+        size = np.ones(2, dtype=np.int64)
+        count = meet(
+            indptr, indices, weights, source[j], target[j], tie, distance, before, state, keys, heap, touched, size, meetings
+        )
+        if count:
+            scores[j], tied[j] = along(before, state, meetings, count, path, codes)
+        for side in range(2):
+            for v in touched[side, : size[side]]:
+                seen += state[side, v] >> 1
+                distance[side, v], before[side, v], state[side, v] = np.inf, -1, 0
+    return scores, tied, seen
+
+
+@compiled
+def meet(
+    indptr: Any, indices: Any, weights: Any, source: int, target: int, tie: float, distance: Any, before: Any, state: Any,
+    keys: Any, heap: Any, touched: Any, size: Any, meetings: Any,
+) -> int:  # pragma: no cover  # fmt: skip
+    """Dijkstra's search from both ends, until no path up to ``tie`` longer than the shortest is left to be found.
+
+    ``meetings`` gets the edges on which these paths go over from the one search to the other, ``touched`` and ``size`` the
+    vertices that were reached. Returns the number of edges: 0 without a path, more than fit where they were too many.
+    """
+    ends = np.array([source, target])
+    fill = np.ones(2, dtype=np.int64)
+    for side in range(2):
+        distance[side, ends[side]] = keys[side, 0] = 0.0
+        heap[side, 0] = touched[side, 0] = ends[side]
+    best, count = np.inf, 0
+    while fill[0] > 0 and fill[1] > 0 and keys[0, 0] + keys[1, 0] <= best * (1.0 + tie):
+        a = 0 if keys[0, 0] <= keys[1, 0] else 1
+        key, v = keys[a, 0], heap[a, 0]
+        fill[a] -= 1
+        sink(keys[a], heap[a], fill[a])
+        if state[a, v] & 2:
+            continue
+        state[a, v] |= 2
+        for e in range(indptr[v], indptr[v + 1]):
+            u, reach = indices[e], key + weights[e]
+            if reached(a, u, v, reach, tie, distance, before, state, touched, size):
+                rise(keys[a], heap[a], fill[a], reach, u)
+                fill[a] += 1
+            total = reach + distance[1 - a, u]
+            # paths that are longer than the best so far, or make those before them too long
+            if total > best * (1.0 + tie) or total == np.inf:
+                continue
+            if total < best * (1.0 - tie) or best == np.inf:
+                count = 0
+            best = min(best, total)
+            if count < MEETINGS:
+                meetings[count, a], meetings[count, 1 - a] = v, u
+            count += 1
+    return count
+
+
+@compiled
+def reached(
+    a: int, u: int, v: int, reach: float, tie: float, distance: Any, before: Any, state: Any, touched: Any, size: Any
+) -> bool:  # pragma: no cover
+    """Note a way from v to u in search ``a``; whether it is the shortest so far."""
+    far = distance[a, u]
+    if reach >= far:
+        if reach - far <= tie * far:
+            state[a, u] |= 1
+        return False
+    if far == np.inf:
+        if before[a, u] < 0:
+            touched[a, size[a]] = u
+            size[a] += 1
+        state[a, u] = 0
+    else:
+        state[a, u] = 1 if far - reach <= tie * far else 0
+    distance[a, u], before[a, u] = reach, v
+    return True
+
+
+@compiled
+def along(before: Any, state: Any, meetings: Any, count: int, path: Any, codes: Any) -> Any:  # pragma: no cover
+    """Share of the interior of the path over the first meeting that has the code of its start; whether there is another."""
+    doubt, length = count > MEETINGS, 0
+    v = int(meetings[0, 0])
+    while v >= 0:
+        path[length] = v
+        length += 1
+        doubt = doubt or state[0, v] & 1 > 0
+        v = before[0, v]
+    path[:length] = path[:length][::-1].copy()
+    v = int(meetings[0, 1])
+    while v >= 0:
+        path[length] = v
+        length += 1
+        doubt = doubt or state[1, v] & 1 > 0
+        v = before[1, v]
+    for m in range(1, min(count, MEETINGS)):
+        known = False
+        for i in range(length - 1):
+            known = known or (path[i] == meetings[m, 0] and path[i + 1] == meetings[m, 1])
+        doubt = doubt or not known
+    inside = 0
+    for i in range(1, length - 1):
+        if codes[path[i]] == codes[path[0]]:
+            inside += 1
+    return (inside / (length - 2) if length > 2 else 1.0), doubt
+
+
+@compiled
+def sink(keys: Any, heap: Any, size: int) -> None:  # pragma: no cover
+    """Put the entry at ``size`` in the first place of a heap, and let it sink."""
+    key, vertex, hole = keys[size], heap[size], 0
+    while 2 * hole + 1 < size:
+        child = 2 * hole + 1
+        if child + 1 < size and keys[child + 1] < keys[child]:
+            child += 1
+        if keys[child] >= key:
+            break
+        keys[hole], heap[hole] = keys[child], heap[child]
+        hole = child
+    keys[hole], heap[hole] = key, vertex
+
+
+@compiled
+def rise(keys: Any, heap: Any, hole: int, key: float, vertex: int) -> None:  # pragma: no cover
+    """Let a new entry rise from the end of a heap."""
+    while hole > 0 and keys[(hole - 1) // 2] > key:
+        parent = (hole - 1) // 2
+        keys[hole], heap[hole] = keys[parent], heap[parent]
+        hole = parent
+    keys[hole], heap[hole] = key, vertex

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -37,6 +37,25 @@ def _own_overlap(A: Array) -> float:
         here = s.stop - s.start
         total += float(np.sum(block[:, :here] ** 2) + 2.0 * np.sum(block[:, here:] ** 2))
     return total
+
+
+def overlaps(parts: Sequence[Array]) -> Array:
+    """||A_a A_b^T||_F^2 of all pairs of matrices (n_a, p), of shape (parts, parts): inner products of the A_a^T A_a."""
+    p, n = parts[0].shape[1], sum(map(len, parts))
+    out = np.zeros((len(parts), len(parts)))
+    if n <= p:
+        for a, A in enumerate(parts):
+            for b in range(a + 1):
+                out[a, b] = out[b, a] = overlap(A.T, parts[b].T)
+        return out
+    # some rows of every A^T A at a time, and of these the part on and above the diagonal
+    for s in row_blocks(p, len(parts) * p):
+        blocks = np.stack([A[:, s].T @ A[:, s.start :] for A in parts])
+        here = s.stop - s.start
+        for weight, part in ((1.0, blocks[:, :, :here]), (2.0, blocks[:, :, here:])):
+            flat = part.reshape(len(parts), -1)
+            out += weight * (flat @ flat.T)
+    return out
 
 
 def squared_distances(Z: Array) -> Callable[[slice], Array]:

@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
-from scipy.spatial.distance import cdist
 
-from relucvx.metrics.neighbours import TIE
+from relucvx.metrics.neighbours import TIE, near_distances
 from relucvx.metrics.samples.blocks import BLOCK
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
 from relucvx.types import Array, BoolArray
+
+
+COMPILED = 1_000_000
+"""Sources times samples above which it pays to load the compiled searches."""
+
+SEARCHED = 200
+"""Pairs between which paths are searched in one go."""
+
+SLOWER = 3.0
+"""How much longer a sample takes in a search from both ends than in one from a source to all."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +50,15 @@ class NeighbourGraph:
         k = min(k, n - 1)
         Z, _ = exactly_scaled(Z)  # squares of very large or small distances have no float64
         rows, cols, lengths = [], [], []
-        for first in range(0, n if k else 0, max(1, BLOCK // n)):
-            here = np.arange(first, min(n, first + max(1, BLOCK // n)))
-            distance = cdist(Z[here], Z)
-            distance[np.arange(len(here)), here] = np.inf
+        # a difference is rounded relative to what is left: near samples far from the origin keep their digits
+        middle = Z - np.median(Z, axis=0)
+        for some, distance in near_distances(middle, k, Z) if k else ():
+            here = np.arange(n)[some]
             limit = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
             near = distance <= limit * (1.0 + TIE) if keep_ties else distance <= limit
             if not keep_ties:
                 _drop_last_ties(near, distance, limit, k)
-            near &= distance > 0
+            near &= (distance > 0) & (distance < np.inf)
             i, j = np.nonzero(near)
             rows.append(here[i])
             cols.append(j)
@@ -71,11 +80,51 @@ def _drop_last_ties(near: BoolArray, distance: Array, limit: Array, k: int) -> N
 
 def first_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:
     """Share of the interior of the shortest path found first that has the source's label, per pair."""
+    n, sources = len(codes), len(np.unique(pairs[:, 0]))
+    if sources * n <= COMPILED:
+        return _whole_searches(graph, codes, pairs)
+    # what an edge joins has a shortest path without an interior, whether there is another way or not
+    scores, left = np.ones(len(pairs)), np.flatnonzero(~_joined(graph, *pairs.T))
+    doubtful = [left[:0]]
+    while len(left):
+        here, left = left[:SEARCHED], left[SEARCHED:]  # Ctrl-C is heard in between
+        scores[here], unclear, seen = _searched(graph, codes, pairs[here])
+        doubtful.append(here[unclear])
+        # a search per source sees all samples, once for all of its pairs; and it decides where paths are equally long
+        if len(unclear) * n * sources < len(pairs) * (SLOWER * seen + n * np.count_nonzero(unclear)):
+            doubtful.append(left)
+            break
+    rest = np.concatenate(doubtful)
+    scores[rest] = _whole_searches(graph, codes, pairs[rest])
+    return scores
+
+
+def _whole_searches(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:
     scores = np.zeros(len(pairs))
     for block in _blocks(graph, np.unique(pairs[:, 0])):
         chosen = block.starting(pairs[:, 0])
         scores[chosen] = block.first(pairs[chosen], codes)
     return scores
+
+
+def _searched(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> tuple[Array, BoolArray, int]:
+    """The scores from searches that meet between the samples of a pair, which pairs have two shortest paths, and how many
+    samples were seen."""
+    from relucvx.metrics.samples._path_kernels import first_path_shares  # numba takes a while to load
+
+    edges = graph.edges
+    source, target = pairs.T
+    return first_path_shares(edges.indptr, edges.indices, edges.data, source, target, codes, TIE)  # type: ignore[no-any-return]
+
+
+def _joined(graph: NeighbourGraph, source: Indices, target: Indices) -> BoolArray:
+    """Which pairs an edge joins."""
+    edges, n = graph.edges, graph.edges.shape[0]
+    # rows and columns as one number, which grows along the entries as columns are sorted within rows
+    every = np.repeat(np.arange(n), np.diff(edges.indptr)) * n + edges.indices
+    wanted = source * n + target
+    places = np.minimum(np.searchsorted(every, wanted), max(len(every) - 1, 0))
+    return every[places] == wanted if len(every) else np.zeros(len(wanted), dtype=bool)
 
 
 def mean_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Array:
