@@ -92,7 +92,20 @@ def first_path_shares(
     for j in range(len(source)):
         size = np.ones(2, dtype=np.int64)
         count = meet(
-            indptr, indices, weights, source[j], target[j], tie, distance, before, state, keys, heap, touched, size, meetings
+            indptr,
+            indices,
+            weights,
+            source[j],
+            target[j],
+            tie,
+            distance,
+            before,
+            state,
+            keys,
+            heap,
+            touched,
+            size,
+            meetings,
         )
         if count:
             scores[j], tied[j] = along(before, state, meetings, count, path, codes)

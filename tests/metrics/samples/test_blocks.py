@@ -26,3 +26,13 @@ def test_order_statistics_of_many_different_values():
         for rank in (0, 1, 2500, 4999):
             found = blocks.order_statistic(lambda: iter(np.array_split(values, 7)), rank, 2.0)
             assert found == np.sort(values)[rank]
+
+
+@pytest.mark.parametrize("p", [3, 40])
+def test_overlaps_of_all_pairs(p, monkeypatch):
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((n, p)) for n in (5, 1, 12)]
+    expected = [[np.sum((A @ B.T) ** 2) for B in parts] for A in parts]
+    np.testing.assert_allclose(blocks.overlaps(parts), expected, rtol=1e-12)
+    monkeypatch.setattr(blocks, "BLOCK", 10)
+    np.testing.assert_allclose(blocks.overlaps(parts), expected, rtol=1e-12)

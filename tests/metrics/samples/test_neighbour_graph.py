@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from metrics.samples.test_class_pairs import draw
 from metrics.test_convexity import literal_convexity
+from scipy.spatial.distance import cdist
 
 from relucvx.metrics import graph_convexity
+from relucvx.metrics.samples import neighbour_graph
 from relucvx.metrics.samples.class_pairs import draw_pairs
 from relucvx.metrics.samples.neighbour_graph import NeighbourGraph, first_path_scores, mean_path_scores, permuted_sums
 
@@ -67,3 +69,49 @@ def test_duplicates_are_not_joined_to_each_other():
     # with k = 1 the copy takes the only place, but the third sample still joins one of them: no path to the other
     assert graph_convexity(Z, ["a", "a", "a"], k=1, n_pairs=None).overall == pytest.approx(2 / 6)
     assert graph_convexity(np.zeros((4, 2)), np.zeros(4), n_pairs=None).overall == 0.0
+
+
+# ------------------------------------------------------------------ many samples
+CLOUDS = {
+    "normal": lambda rng: rng.standard_normal((300, 40)),
+    "grid": lambda rng: np.round(2.0 * rng.standard_normal((300, 3))),
+    "far from the origin": lambda rng: 1e3 + 1e-9 * rng.standard_normal((200, 5)),
+    "two scales": lambda rng: np.vstack([10.0**e * rng.standard_normal((80, 4)) for e in (-9, 9)]),
+    "rectified": lambda rng: np.maximum(rng.standard_normal((200, 20)) - 1.5, 0.0),
+    "huge": lambda rng: 1e200 * rng.standard_normal((60, 3)),
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("keep_ties", [False, True])
+def test_neighbours_are_those_of_all_distances_to_the_last_digit(cloud, keep_ties):
+    Z = CLOUDS[cloud](np.random.default_rng(0))
+    unit = np.ldexp(Z, 1 - np.frexp(np.abs(Z).max())[1])
+    distance = cdist(unit, unit)
+    np.fill_diagonal(distance, np.inf)
+    ranks = np.argsort(distance, axis=1, kind="stable")[:, :5]
+    limit = np.take_along_axis(distance, ranks[:, 4:], axis=1)
+    near = np.zeros(distance.shape, dtype=bool)
+    np.put_along_axis(near, ranks, True, axis=1)
+    near |= keep_ties & (distance <= limit * (1.0 + 1e-12))
+    expected = np.where((near | near.T) & (distance > 0) & (distance < np.inf), distance, 0.0)
+    assert np.array_equal(NeighbourGraph.of(Z, 5, keep_ties).edges.toarray(), expected)
+
+
+@pytest.mark.parametrize("cloud", [*CLOUDS, "line"])
+def test_searches_from_both_ends_find_the_paths_of_whole_searches(cloud, monkeypatch):
+    rng = np.random.default_rng(1)
+    Z = rng.standard_normal((200, 1)) if cloud == "line" else CLOUDS[cloud](rng)
+    codes = rng.integers(2, size=len(Z))
+    graph = NeighbourGraph.of(Z, 4, keep_ties=False)
+    pairs = np.concatenate([draw_pairs(np.flatnonzero(codes == c), 300, rng) for c in range(2)])
+    expected = first_path_scores(graph, codes, pairs)
+    monkeypatch.setattr(neighbour_graph, "COMPILED", 0)
+    assert np.array_equal(first_path_scores(graph, codes, pairs), expected)
+    monkeypatch.setattr(neighbour_graph, "SLOWER", 0.0)  # whatever they see, and however many doubts there are
+    assert np.array_equal(first_path_scores(graph, codes, pairs), expected)
+    scores, unclear, _ = neighbour_graph._searched(graph, codes, pairs)
+    apart = ~neighbour_graph._joined(graph, *pairs.T)
+    assert np.array_equal(scores[apart & ~unclear], expected[apart & ~unclear])
+    # on a line every path is one of many, up to rounding; in general position none is
+    assert unclear.any() == (cloud in ("grid", "line", "two scales", "rectified"))
