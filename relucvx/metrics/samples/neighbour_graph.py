@@ -16,7 +16,6 @@ from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
 from relucvx.types import Array, BoolArray
 
-
 COMPILED = 1_000_000
 """Sources times samples above which it pays to load the compiled searches."""
 
