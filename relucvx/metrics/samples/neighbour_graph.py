@@ -113,7 +113,7 @@ def _searched(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> tuple[Ar
 
     edges = graph.edges
     source, target = pairs.T
-    return first_path_shares(edges.indptr, edges.indices, edges.data, source, target, codes, TIE)  # type: ignore[no-any-return]
+    return first_path_shares(edges.indptr, edges.indices, edges.data, source, target, codes, TIE)
 
 
 def _joined(graph: NeighbourGraph, source: Indices, target: Indices) -> BoolArray:
