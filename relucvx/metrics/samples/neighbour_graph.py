@@ -109,11 +109,9 @@ def _whole_searches(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> Ar
 def _searched(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> tuple[Array, BoolArray, int]:
     """The scores from searches that meet between the samples of a pair, which pairs have two shortest paths, and how many
     samples were seen."""
-    from relucvx.metrics.samples._path_kernels import first_path_shares  # numba takes a while to load
-
     edges = graph.edges
     source, target = pairs.T
-    return first_path_shares(edges.indptr, edges.indices, edges.data, source, target, codes, TIE)
+    return _kernels().first_path_shares(edges.indptr, edges.indices, edges.data, source, target, codes, TIE)
 
 
 def _joined(graph: NeighbourGraph, source: Indices, target: Indices) -> BoolArray:
@@ -190,8 +188,6 @@ class _Block:
 
     def mean(self, graph: NeighbourGraph, pairs: Indices, codes: Indices) -> Array:
         """Score of pairs, averaged over all shortest paths."""
-        from relucvx.metrics.samples._path_kernels import path_means  # numba takes a while to load
-
         edges = graph.edges
         source, target = pairs.T
         scores = np.zeros(len(pairs))
@@ -202,11 +198,17 @@ class _Block:
             order = np.argsort(distance, kind="stable")
             order = order[np.isfinite(distance[order])]
             inside = codes == codes[start]
-            shares = path_means(order, edges.indptr, edges.indices, edges.data, distance, inside, TIE)
+            shares = _kernels().path_means(order, edges.indptr, edges.indices, edges.data, distance, inside, TIE)
             scores[mine] = shares[target[mine]]
         # an edge counts as in the score of the first path, also where a path around it is as short
         scores[self.near[self.position[source], target]] = 1.0
         return scores
+
+
+def _kernels() -> Any:
+    from relucvx.metrics.samples import _path_kernels  # numba takes a while to load
+
+    return _path_kernels
 
 
 def _blocks(graph: NeighbourGraph, sources: Indices) -> Iterator[_Block]:
