@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.later import later
+from relucvx.metrics.samples import interior
 from relucvx.metrics.samples.groups import Indices
 from relucvx.types import Array
 
@@ -22,11 +23,14 @@ hundred times that; those of libsvm by 1e-5 whatever its ``tol``, since it keeps
 TIE = 1e-7
 """Of the largest value in training: values closer to the boundary than that are on it."""
 
+CLOSE = 1e-9
+"""By how much two of very many samples may pull against each other, in units of the margin."""
+
 BOUND = 1e-10
 """Relative distance from its bound at which a coefficient of libsvm is there."""
 
 LARGEST = 16_000_000
-"""Entries of a Gram matrix; with more samples scikit-learn forms its rows as they are asked for."""
+"""Entries of a Gram matrix; with more samples an interior point is found in the features, where these are fewer."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,19 @@ class Machines:
         if self.are_small:
             signed, offset = kernels.coefficients(self.products[np.ix_(rows, rows)], sides, caps, TOL)
             return signed @ features, float(offset)
-        found = svm.SVC(kernel="linear", C=self.C, class_weight="balanced", tol=1e-9, cache_size=500).fit(features, up)
-        signed, weights = np.zeros(n), found.coef_[0]
-        signed[found.support_] = found.dual_coef_[0]
-        ends = np.where(
-            np.abs(signed) <= BOUND * caps, 0.0, np.where(np.abs(signed) >= (1 - BOUND) * caps, sides * caps, signed)
-        )
+        ends = interior.coefficients(features, sides, caps, CLOSE) if n >= features.shape[1] else None
+        weights = None if ends is None else ends @ features
+        if ends is None:
+            found = svm.SVC(kernel="linear", C=self.C, class_weight="balanced", tol=1e-9, cache_size=500).fit(
+                features, up
+            )
+            signed, weights = np.zeros(n), found.coef_[0]
+            signed[found.support_] = found.dual_coef_[0]
+            ends = np.where(
+                np.abs(signed) <= BOUND * caps,
+                0.0,
+                np.where(np.abs(signed) >= (1 - BOUND) * caps, sides * caps, signed),
+            )
         low, high = np.minimum(sides * caps, 0.0), np.maximum(sides * caps, 0.0)
         return weights, float(kernels.offset(ends, sides - features @ weights, low, high))
 
