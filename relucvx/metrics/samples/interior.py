@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -29,6 +29,37 @@ BEHIND = 0.995
 """Share of the way to the nearest bound that a step goes."""
 
 
+class _Point(NamedTuple):
+    """Coefficients, what is left of them to their bounds (with digits of its own), the offset, and the prices of both bounds.
+
+    A step has the same parts.
+    """
+
+    a: Array
+    room: Array
+    offset: float
+    low: Array
+    high: Array
+
+    @property
+    def gap(self) -> float:
+        """Mean product of a distance from a bound and its price."""
+        return float(self.a @ self.low + self.room @ self.high) / (2 * len(self.a))
+
+    def moved(self, step: _Point, length: float) -> _Point:
+        """The point a share of a step ahead."""
+        return _Point(*(part + length * change for part, change in zip(self, step, strict=True)))
+
+    def reach(self, step: _Point) -> float:
+        """The longest step, of 1 at most, after which nothing is negative."""
+        longest = 1.0
+        for value, change in ((self.a, step.a), (self.room, step.room), (self.low, step.low), (self.high, step.high)):
+            falling = change < 0
+            if falling.any():
+                longest = min(longest, float((-value[falling] / change[falling]).min()))
+        return longest
+
+
 def coefficients(features: Array, sides: Array, caps: Array, tol: float) -> Array | None:
     """Coefficients of the samples in the normal vector, of :mod:`relucvx.metrics.samples.machine`.
 
@@ -38,49 +69,43 @@ def coefficients(features: Array, sides: Array, caps: Array, tol: float) -> Arra
     optimality hold within ``tol``.
     """
     Y = sides[:, None] * features
-    unit = float(caps.max())
-    # what is left to the bound has digits of its own
-    a, room = caps / 2.0, caps / 2.0
-    offset, lower_price, upper_price = 0.0, np.ones(len(a)), np.ones(len(a))
-    squares = np.einsum("ij,ij->i", Y, Y)
+    unit, squares = float(caps.max()), np.einsum("ij,ij->i", Y, Y)
+    at = _Point(caps / 2.0, caps / 2.0, 0.0, np.ones(len(Y)), np.ones(len(Y)))
     for _ in range(MOST_ROUNDS):
-        gap = float(a @ lower_price + room @ upper_price) / (2 * len(a))
-        slope = Y @ (a @ Y) - 1.0 + offset * sides - lower_price + upper_price
+        gap = at.gap
+        slope = Y @ (at.a @ Y) - 1.0 + at.offset * sides - at.low + at.high
         if gap <= CENTRED * unit and np.abs(slope).max() <= FLAT:
-            found = _finished(Y, sides, caps, a, a < lower_price * unit, room < upper_price * unit, tol)
+            found = _finished(Y, sides, caps, at.a < at.low * unit, at.room < at.high * unit, tol)
             if found is not None:
                 return sides * found
         if gap <= LAST * unit:
             return None
-        D = lower_price / a + upper_price / room
         try:
-            solve = _solver(Y, squares, D)
+            solve = _solver(Y, squares, at.low / at.a + at.high / at.room)
         except linalg.LinAlgError:
             return None
         flat = solve(sides)
-
-        def step(
-            low: Any, high: Any, solve: Any = solve, flat: Any = flat, slope: Any = slope, a: Any = a, room: Any = room
-        ) -> Any:
-            """Of coefficients, offset and prices; the products of coefficients and prices are to change by low and high."""
-            ahead = solve(-slope + low / a - high / room)
-            turn = (sides @ ahead + sides @ a) / (sides @ flat)
-            move = ahead - turn * flat
-            return move, turn, (low - lower_price * move) / a, (high + upper_price * move) / room
-
-        guess = step(-a * lower_price, -room * upper_price)
-        length = _length(a, room, lower_price, upper_price, guess)
-        moved, prices = a + length * guess[0], (lower_price + length * guess[2], upper_price + length * guess[3])
-        aim = gap * (float(moved @ prices[0] + (room - length * guess[0]) @ prices[1]) / (2 * len(a)) / gap) ** 3
-        move = step(
-            aim - a * lower_price - guess[0] * guess[2], aim - room * upper_price + guess[0] * guess[3]
+        # where products would end if they could be nought, and how far that is possible, says what to aim at
+        guess = _step(at, sides, slope, solve, flat, -at.a * at.low, -at.room * at.high)
+        aim = gap * (at.moved(guess, at.reach(guess)).gap / gap) ** 3
+        step = _step(
+            at, sides, slope, solve, flat, aim - at.a * at.low - guess.a * guess.low,
+            aim - at.room * at.high - guess.room * guess.high,
         )  # fmt: skip
-        length = BEHIND * _length(a, room, lower_price, upper_price, move)
-        a, room, offset = a + length * move[0], room - length * move[0], offset + length * float(move[1])
-        lower_price, upper_price = lower_price + length * move[2], upper_price + length * move[3]
-        if not np.isfinite(offset) or length == 0.0:
+        at = at.moved(step, BEHIND * at.reach(step))
+        if not np.isfinite(at.offset):
             return None
     return None
+
+
+def _step(
+    at: _Point, sides: Array, slope: Array, solve: Callable[[Array], Array], flat: Array, low: Array, high: Array
+) -> _Point:
+    """Newton's step to a slope and a sum of nought, by which products with the prices change by ``low`` and ``high``."""
+    ahead = solve(-slope + low / at.a - high / at.room)
+    turn = float((sides @ ahead + sides @ at.a) / (sides @ flat))
+    move = ahead - turn * flat
+    return _Point(move, -move, turn, (low - at.low * move) / at.a, (high + at.high * move) / at.room)
 
 
 def _solver(Y: Array, squares: Array, D: Array) -> Callable[[Array], Array]:
@@ -99,20 +124,7 @@ def _solver(Y: Array, squares: Array, D: Array) -> Callable[[Array], Array]:
     return solve
 
 
-def _length(a: Array, room: Array, lower_price: Array, upper_price: Array, step: Any) -> float:
-    """The longest step, of 1 at most, after which nothing is negative."""
-    move, _, low, high = step
-    longest = 1.0
-    for value, change in ((a, move), (room, -move), (lower_price, low), (upper_price, high)):
-        falling = change < 0
-        if falling.any():
-            longest = min(longest, float((-value[falling] / change[falling]).min()))
-    return longest
-
-
-def _finished(
-    Y: Array, sides: Array, caps: Array, a: Array, at_zero: BoolArray, full: BoolArray, tol: float
-) -> Array | None:
+def _finished(Y: Array, sides: Array, caps: Array, at_zero: BoolArray, full: BoolArray, tol: float) -> Array | None:
     """The coefficients where it is known which are at a bound; None when the conditions do not hold then."""
     out = np.where(full, caps, 0.0)
     free = ~at_zero & ~full

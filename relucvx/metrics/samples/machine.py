@@ -86,8 +86,9 @@ class Machines:
             signed, offset = kernels.coefficients(self.products[np.ix_(rows, rows)], sides, caps, TOL)
             return signed @ features, float(offset)
         ends = interior.coefficients(features, sides, caps, CLOSE) if n >= features.shape[1] else None
-        weights = None if ends is None else ends @ features
-        if ends is None:
+        if ends is not None:
+            weights = ends @ features
+        else:
             found = svm.SVC(kernel="linear", C=self.C, class_weight="balanced", tol=1e-9, cache_size=500).fit(
                 features, up
             )
