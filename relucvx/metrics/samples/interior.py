@@ -48,7 +48,10 @@ class _Point(NamedTuple):
 
     def moved(self, step: _Point, length: float) -> _Point:
         """The point a share of a step ahead."""
-        return _Point(*(part + length * change for part, change in zip(self, step, strict=True)))
+        return _Point(
+            self.a + length * step.a, self.room + length * step.room, self.offset + length * step.offset,
+            self.low + length * step.low, self.high + length * step.high,
+        )  # fmt: skip
 
     def reach(self, step: _Point) -> float:
         """The longest step, of 1 at most, after which nothing is negative."""
