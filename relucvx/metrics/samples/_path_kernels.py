@@ -71,6 +71,9 @@ def path_means(
 MEETINGS = 64
 """Edges on which two searches meet that are kept: many on one path, and more where paths are equally long."""
 
+SWALLOWED = 8.0
+"""Edges shorter than so many tolerances of a path leave its way open."""
+
 
 @compiled
 def first_path_shares(
@@ -83,6 +86,7 @@ def first_path_shares(
     """
     n = len(indptr) - 1
     scores, tied, seen = np.zeros(len(source)), np.zeros(len(source), dtype=np.bool_), 0
+    smallest = weights.min() if len(weights) else np.inf
     # one row for each end; the last is 1 where another way is as short, 2 where the vertex has been left
     distance, before = np.full((2, n), np.inf), np.full((2, n), -1)
     state = np.zeros((2, n), dtype=np.uint8)
@@ -91,7 +95,7 @@ def first_path_shares(
     touched, path, meetings = np.empty((2, n), dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((MEETINGS, 2))
     for j in range(len(source)):
         size = np.ones(2, dtype=np.int64)
-        count = meet(
+        count, best = meet(
             indptr,
             indices,
             weights,
@@ -109,6 +113,8 @@ def first_path_shares(
         )
         if count:
             scores[j], tied[j] = along(before, state, meetings, count, path, codes)
+            # an edge that rounding swallows in a path so long leaves an order that another search would not
+            tied[j] = tied[j] or smallest <= SWALLOWED * tie * best
         for side in range(2):
             for v in touched[side, : size[side]]:
                 seen += state[side, v] >> 1
@@ -120,11 +126,12 @@ def first_path_shares(
 def meet(
     indptr: Any, indices: Any, weights: Any, source: int, target: int, tie: float, distance: Any, before: Any, state: Any,
     keys: Any, heap: Any, touched: Any, size: Any, meetings: Any,
-) -> int:  # pragma: no cover  # fmt: skip
+) -> Any:  # pragma: no cover  # fmt: skip
     """Dijkstra's search from both ends, until no path up to ``tie`` longer than the shortest is left to be found.
 
     ``meetings`` gets the edges on which these paths go over from the one search to the other, ``touched`` and ``size`` the
-    vertices that were reached. Returns the number of edges: 0 without a path, more than fit where they were too many.
+    vertices that were reached. Returns the number of edges (0 without a path, more than fit where they were too many) and
+    the length of the path.
     """
     ends = np.array([source, target])
     fill = np.ones(2, dtype=np.int64)
@@ -155,7 +162,7 @@ def meet(
             if count < MEETINGS:
                 meetings[count, a], meetings[count, 1 - a] = v, u
             count += 1
-    return count
+    return count, best
 
 
 @compiled
