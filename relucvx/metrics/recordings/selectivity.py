@@ -37,7 +37,8 @@ class SelectivityTest(OnScale, Result):
     test : str
         "epairs" or "erp".
     value : float
-        Mean angle to the nearest neighbours in degrees, or mean Kolmogorov-Smirnov distance of the projections.
+        Mean angle to the nearest neighbours in degrees, or mean Kolmogorov-Smirnov distance of the projections; of directions
+        without shape.
     null_values : ndarray of shape (N,)
         The same of N random clouds.
     p_value : float
@@ -129,8 +130,8 @@ def epairs(
     """Test for categories of neurons by the angles between the response vectors of nearest neighbours (ePAIRS).
 
     A neuron's vector is its mean activity in each condition, less its mean, of length 1; all together less their mean, in
-    principal components. The mean angle to the nearest vectors is compared with that of as many draws of a Gaussian whose
-    shape is that of the cloud of directions.
+    principal components, of which the shape of the cloud is taken out. The mean angle to the nearest vectors is compared with
+    that of as many draws of a Gaussian of the same shape, treated alike.
 
     Parameters
     ----------
@@ -158,8 +159,8 @@ def epairs(
     -----
     The shape is Tyler's, which the directions alone determine: gains of neurons do not matter. With the variances of the
     vectors themselves, as other implementations have it, neurons of large gain speak for all. It is estimated from the neurons
-    that are tested and corrected by pilot clouds. Of 120 random mixtures (100 neurons in 5 dimensions) 6 % were rejected at 5 %
-    with equal variances, and 1 % with unequal ones; of mixtures of four categories under noise 87 % (:func:`erp`: 95 %).
+    that are tested and corrected by pilot clouds, and taken out of the neurons and of each cloud before angles are measured: so
+    what is left of its error matters little. Rates of error and of finding are in ``benchmarks/recordings.py``.
 
     Source: [hirokawa-2019], [raposo-2014], [kaufman-2022], [tyler-1987].
     Status: heuristic (a parametric bootstrap of the shape).
@@ -172,7 +173,7 @@ def epairs(
     >>> kinds = rng.standard_normal((6, 4))  # four categories of neurons
     >>> means = kinds[:, np.repeat(range(4), 20)] + 0.1 * rng.standard_normal((6, 80))
     >>> found = rx.metrics.epairs(rx.Recording(means, condition=range(6)), n_draws=99, rng=0)
-    >>> found.p_value, bool(found.index > 0.5)
+    >>> found.p_value, bool(found.index > 0.2)
     (0.02, True)
     """
     k = as_count(neighbours, "neighbours")
@@ -182,7 +183,7 @@ def epairs(
     seed, draws, stop = as_seed(rng), as_count(n_draws, "n_draws"), Deadline.of(time_limit)
     clouds = _clouds(V, draws, seed, stop)
     null = np.array([_mean_angle(cloud, k) for cloud in clouds])
-    value = _mean_angle(V, k)
+    value = _mean_angle(without_shape(V), k)
     p = float(p_values(np.array([value]), null[:, None], "two-sided")[0])
     index = float((null.mean() - value) / null.mean())
     return SelectivityTest("epairs", value, null, p, index, V, left_out, seed, scale("epairs").text)
@@ -235,7 +236,7 @@ def erp(
     V, left_out = _vectors(recording, n_dimensions)
     seed, draws, stop = as_seed(rng), as_count(n_draws, "n_draws"), Deadline.of(time_limit)
     count = as_count(n_projections, "n_projections")
-    sets = np.stack([V, *_clouds(V, draws, seed, stop)])
+    sets = np.stack([without_shape(V), *_clouds(V, draws, seed, stop)])
     directions = np.random.default_rng([seed, draws]).standard_normal((count, V.shape[1]))
     total = np.zeros(len(sets))
     for direction in directions / np.linalg.norm(directions, axis=1, keepdims=True):
@@ -277,10 +278,19 @@ def _unit(V: Array) -> Array:
     return np.asarray(V / np.where(lengths > 0, lengths, 1.0))
 
 
-def shape_of(V: Array) -> Array:
-    """Tyler's shape of directions (m, k), with trace k: the only one whose whitened directions have no shape left."""
+def without_shape(V: Array, start: Array | None = None) -> Array:
+    """Directions (m, k) in coordinates in which they have no shape."""
+    values, vectors = np.linalg.eigh(shape_of(V, start))
+    return _unit(V @ (vectors / np.sqrt(values)))
+
+
+def shape_of(V: Array, start: Array | None = None) -> Array:
+    """Tyler's shape of directions (m, k), with trace k: the only one whose whitened directions have no shape left.
+
+    It is found from any ``start``, soonest from one nearby.
+    """
     k = V.shape[1]
-    S = np.eye(k)
+    S = np.eye(k) if start is None else start * (k / np.trace(start))
     for _ in range(MOST_STEPS):
         weights = np.einsum("ij,jl,il->i", V, np.linalg.inv(S), V)
         new = (V / np.maximum(weights, 1e-300)[:, None]).T @ V
@@ -294,20 +304,24 @@ def shape_of(V: Array) -> Array:
 
 
 def _clouds(V: Array, draws: int, seed: int, stop: Deadline) -> list[Array]:
-    """Directions of Gaussian clouds of the same shape and number, centred as those of the neurons were."""
-    values, vectors = np.linalg.eigh(shape_of(V))
-    logs = np.log(values)
+    """Directions of Gaussian clouds of the same shape and number, centred as the neurons' were, without their shape."""
+    logs = np.log(np.linalg.eigvalsh(shape_of(V)))
 
     def cloud(k: int, logs: Array) -> Array:
         found = _unit(np.random.default_rng([seed, k]).standard_normal(V.shape) * np.exp(logs / 2.0))
         return _unit(found - found.mean(axis=0))
 
     # an estimated shape is longer than the true one: as much as clouds of that shape look longer than they are
-    longer = np.mean([np.log(np.linalg.eigvalsh(shape_of(cloud(k, logs)))) for k in range(PILOTS)], axis=0) - logs
+    longer = (
+        np.mean(
+            [np.log(np.linalg.eigvalsh(shape_of(cloud(k, logs), np.diag(np.exp(logs))))) for k in range(PILOTS)], axis=0
+        )
+        - logs
+    )
     logs = np.sort(logs - longer)
     out: list[Array] = []
     while len(out) < draws and not (out and stop.passed()):
-        out.append(cloud(PILOTS + len(out), logs) @ vectors.T)
+        out.append(without_shape(cloud(PILOTS + len(out), logs), np.diag(np.exp(logs))))
     return out
 
 
