@@ -12,7 +12,6 @@ import numpy as np
 from relucvx.compiled import compiled
 from relucvx.deadline import Deadline
 from relucvx.oracle.form import Form
-from relucvx.oracle.simplicial import value_along
 from relucvx.types import Array
 
 UNEVEN = 30.0
@@ -25,56 +24,92 @@ CHUNK_WORK = 4e7
 """Multiplications between two looks at the clock and Ctrl-C: a few hundredths of a second."""
 
 
+@compiled(fastmath={"reassoc"}, counted=False)
+def height(across: Any, weights: Any, L: Any, p: int, w: Any, z: Any, total: Any) -> float:
+    """F at w, which is brought to unit penalised norm first (0 for the zero vector): fills z = Xw and ``total`` = Nᵀ phi(Xw).
+
+    Row after row for one coordinate (or output) at a time, so that neighbours are worked on at once: sums come in any order,
+    and what they round is bounded for all orders alike.
+    """
+    dim, n = across.shape
+    norm = 0.0
+    for j in range(p):
+        norm += w[j] * w[j]
+    if norm <= 0.0:
+        return 0.0
+    norm = np.sqrt(norm)
+    for j in range(dim):
+        w[j] /= norm
+        column, along = across[j], w[j]
+        if j == 0:
+            for i in range(n):
+                z[i] = column[i] * along
+        else:
+            for i in range(n):
+                z[i] += column[i] * along
+    square = 0.0
+    for o in range(total.shape[0]):
+        weight, value = weights[o], 0.0
+        for i in range(n):
+            value += weight[i] * max(z[i], 0.0)
+        for j in range(dim):
+            value += L[j, o] * w[j]
+        total[o] = value
+        square += value * value
+    return np.sqrt(square)
+
+
+@compiled(fastmath={"reassoc"}, counted=False)
+def slope(across: Any, weights: Any, L: Any, z: Any, total: Any, pull: Any, grad: Any) -> float:
+    """Norm of the gradient of F² / 2, which ``grad`` receives: the gates are those of the cell that z lies in."""
+    dim, n = across.shape
+    for i in range(n):
+        pull[i] = 0.0
+    for o in range(total.shape[0]):
+        weight, lean = weights[o], total[o]
+        for i in range(n):
+            pull[i] += weight[i] * lean
+    for i in range(n):
+        pull[i] = pull[i] if z[i] > 0.0 else 0.0
+    square = 0.0
+    for j in range(dim):
+        column, along = across[j], 0.0
+        for i in range(n):
+            along += column[i] * pull[i]
+        for o in range(total.shape[0]):
+            along += L[j, o] * total[o]
+        grad[j] = along
+        square += along * along
+    return np.sqrt(square)
+
+
 @compiled
-def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any, steps: Any) -> None:
+def ascend(
+    across: Any, weights: Any, L: Any, p: int, reach: float, starts: Any, iterations: int, values: Any, steps: Any
+) -> None:
     """Ascend from each row of ``starts`` in place, by normalised gradient steps that double or halve.
 
-    ``steps`` holds the lengths to go on with, 0 where a maximum is reached.
+    ``across`` (D, n) and ``weights`` (c, n) are Xᵀ and Mᵀ; ``steps`` holds the lengths to go on with, 0 where a maximum is
+    reached.
     """
-    n, dim = X.shape
-    c = M.shape[1]
-    z = np.empty(n)
-    total = np.empty(c)
-    grad = np.empty(dim)
-    trial = np.empty(dim)
+    dim, n = across.shape
+    z, pull = np.empty(n), np.empty(n)
+    total, grad, trial = np.empty(L.shape[1]), np.empty(dim), np.empty(dim)
     for s in range(starts.shape[0]):
         w = starts[s]
         # 0 marks a start whose ascent ended in an earlier call
         if steps[s] == 0.0:
             continue
-        value = value_along(X, M, L, p, w, z)
+        value = height(across, weights, L, p, w, z, total)
         step = steps[s]
         # assumed over, unless the iterations run out below
         steps[s] = 0.0
         for _ in range(iterations):
-            # Nᵀ phi(Xw) at this point; z holds Xw
-            for o in range(c):
-                total[o] = 0.0
-                for j in range(dim):
-                    total[o] += L[j, o] * w[j]
-            for i in range(n):
-                if z[i] > 0.0:
-                    for o in range(c):
-                        total[o] += M[i, o] * z[i]
-            # the gradient of its squared norm, up to a factor: gates are those of this cell
-            for j in range(dim):
-                grad[j] = 0.0
-                for o in range(c):
-                    grad[j] += L[j, o] * total[o]
-            for i in range(n):
-                if z[i] > 0.0:
-                    pull = 0.0
-                    for o in range(c):
-                        pull += M[i, o] * total[o]
-                    for j in range(dim):
-                        grad[j] += pull * X[i, j]
-            norm = 0.0
-            for j in range(dim):
-                norm += grad[j] * grad[j]
+            # z and the total are those of w: the last trial was taken
+            norm = slope(across, weights, L, z, total, pull, grad)
             # nothing pulls: a stationary point, or a cell on which F vanishes
             if norm <= 0.0:
                 break
-            norm = np.sqrt(norm)
             # a step along the gradient, shortened until the value rises after the point is back at unit norm
             improved = False
             for _ in range(12):
@@ -87,7 +122,7 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
                         lead += trial[j] * trial[j]
                     lead = np.sqrt(lead)
                     trial[dim - 1] = min(max(trial[dim - 1], -reach * lead), reach * lead)
-                new = value_along(X, M, L, p, trial, z)
+                new = height(across, weights, L, p, trial, z, total)
                 # a rise of rounding size is none: without this the loop creeps on for all its iterations
                 if new > value * (1.0 + 1e-13):
                     improved = True
@@ -102,7 +137,7 @@ def ascend(X: Any, M: Any, L: Any, p: int, reach: float, starts: Any, iterations
             step = min(2.0 * step, 16.0)
         else:
             steps[s] = step
-        values[s] = value_along(X, M, L, p, w, z)
+        values[s] = value
 
 
 def random_directions(form: Form, count: int, rng: np.random.Generator) -> Array:
@@ -172,13 +207,14 @@ def _ascend_in_chunks(form: Form, points: Array, iterations: int, values: Array,
     work = 3.0 * form.X.size * (1 + form.M.shape[1])  # of one iteration: the gradient, and about two trial points
     at_once = int(np.clip(CHUNK_WORK // work, 1, iterations))
     batch = int(max(1, CHUNK_WORK // (work * at_once)))
+    across, weights = np.ascontiguousarray(form.X.T), np.ascontiguousarray(form.M.T)
     for at in range(0, len(points), batch):
         chunk = slice(at, at + batch)
         steps, left = np.ones(len(points[chunk])), iterations
         while left > 0 and steps.any():
             turns = min(at_once, left)
             ascend(
-                form.X, form.M, form.L, form.penalized, form.bias_range, points[chunk], turns, values[chunk], steps
+                across, weights, form.L, form.penalized, form.bias_range, points[chunk], turns, values[chunk], steps
             )  # fmt: skip
             left -= turns
             if deadline.passed():

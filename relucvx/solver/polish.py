@@ -134,7 +134,9 @@ def polish(
 ) -> list[tuple[Array, Array, Array]]:
     """Refined candidates (neurons (k, D), outputs (k, c), output bias), one for each first guess of the walls.
 
-    Neurons seen from two cells are merged, so there can be fewer than blocks. Empty for losses without a gradient.
+    The last is the first that is stationary with walls that all push: it is optimal on the support, whose program is convex,
+    and no other guess ends lower. Neurons seen from two cells are merged, so there can be fewer than blocks. Empty for losses
+    without a gradient.
 
     Notes
     -----
@@ -153,8 +155,10 @@ def polish(
         if any(np.array_equal(support.walls, walls) for walls in seen):
             continue
         seen.append(support.walls.copy())
-        correct(support, deadline)
+        optimal = correct(support, deadline)
         out.append((support.W, support.outputs, support.bias))
+        if optimal:
+            break
     return out
 
 

@@ -29,6 +29,9 @@ VIOLATION = 1e-9
 LOOSE = 1e-5
 """Tolerance of the programs that only show which rows bind; the last one has that of the call."""
 
+FEW = 6
+"""Rows that are new to one cell in so many, or to fewer, are few: then the loose programs have shown what they can."""
+
 ROUNDS = 30  # of solving and adding the rows that are violated
 
 
@@ -146,8 +149,8 @@ def solve_restricted(
             added += len(fresh)
         if added == 0 and level <= tol:
             break
-        # which rows bind is seen at a loose tolerance, too: the digits are for the last program
-        level = max(tol, LOOSE) if added and solves < ROUNDS // 2 else tol
+        # which rows bind is seen at a loose tolerance, too: the digits are for the last programs, with next to no new row
+        level = max(tol, LOOSE) if added > len(blocks) // FEW and solves < ROUNDS // 2 else tol
     return RestrictedSolution(u, bias_out, dual, solves, seconds)
 
 

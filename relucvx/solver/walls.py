@@ -53,14 +53,17 @@ class Held(Protocol):
         ...
 
 
-def correct(held: Held, deadline: Deadline) -> None:
-    """Newton with the walls held, then add crossed and release wrongly held walls, until neither happens."""
+def correct(held: Held, deadline: Deadline) -> bool:
+    """Newton with the walls held, then add crossed and release wrongly held walls, until neither happens.
+
+    True when it ends there, at a stationary point: nothing is left to correct.
+    """
     problem, lengths = held.problem, np.linalg.norm(held.problem.inputs, axis=1)
     for _ in range(CORRECTIONS):
         before = held.W
         converged = held.newton(deadline)
         if deadline.passed():
-            break
+            return False
         size = np.linalg.norm(held.W[:, : problem.penalized], axis=1)
         if not converged and len(size) > 1 and size.min() < VANISHING * size.max():
             held.keep(np.arange(len(size)) != int(size.argmin()))
@@ -73,7 +76,8 @@ def correct(held: Held, deadline: Deadline) -> None:
             continue
         # everything is inside its cell: only now do multipliers say which walls are held for nothing
         if not held.release():
-            break
+            return converged
+    return False
 
 
 def near_walls(problem: Problem, W: Array, guess: float) -> BoolArray:

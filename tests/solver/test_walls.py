@@ -65,7 +65,7 @@ def scripted(*ends, converges=True, wrong=False):
 
 def test_a_wall_that_is_crossed_is_held_before_any_is_released():
     held = scripted([[1.0, -1.0]], [[1.0, 0.0]])
-    correct(held, Deadline())
+    assert correct(held, Deadline())
     assert held.log == ["newton", "hold", "newton", "release"]
     np.testing.assert_array_equal(held.walls, [[False, True, False]])
 
@@ -73,17 +73,17 @@ def test_a_wall_that_is_crossed_is_held_before_any_is_released():
 def test_a_vanishing_neuron_is_dropped_only_where_newton_does_not_converge():
     ends = ([[1.0, 1.0], [1e-3, 1e-3]], [[1.0, 1.0]])
     failing = scripted(*ends, converges=False)
-    correct(failing, Deadline())
+    assert not correct(failing, Deadline())
     assert failing.log == ["newton", "keep", "newton", "release"]
     fine = scripted(*ends)
-    correct(fine, Deadline())
+    assert correct(fine, Deadline())
     assert fine.log == ["newton", "release"]
 
 
 def test_corrections_end_by_their_number_and_by_the_deadline():
     endless = scripted(*([[1.0, 1.0]] for _ in range(CORRECTIONS)), wrong=True)
-    correct(endless, Deadline())
+    assert not correct(endless, Deadline())
     assert endless.log.count("newton") == CORRECTIONS
     late = scripted([[1.0, -1.0]])
-    correct(late, Deadline(0.0))
+    assert not correct(late, Deadline(0.0))
     assert late.log == ["newton"]
