@@ -17,6 +17,7 @@ from relucvx.certificate.cutting_planes import ROUND_SHARE, cutting_planes
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import form_of
+from relucvx.oracle.ridges import tops
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual, residual, scale_dual
 from relucvx.program.lbfgs import lbfgs
@@ -67,6 +68,8 @@ def _refined(problem: Problem, network: TwoLayerReLU, N: Array, deadline: Deadli
         directions, norms = local_maxima(
             form, random_directions(form, 200, rng), limit=40, deadline=deadline.share(ROUND_SHARE)
         )
+        # a value that stops on the way up a ridge makes a bad point look good
+        directions, norms = tops(form, directions, norms, deadline.share(ROUND_SHARE))
         estimate = scale_dual(problem, point, float(norms[0]) if len(norms) else form.rounding())[1]
         if estimate > value:
             best, value = point, estimate

@@ -20,6 +20,9 @@ ON_WALL = 1e-9
 MOST_MOVES = 40
 """Moves of one climb; each ends on a wall or at the top of a face."""
 
+CLIMBED = 2e6
+"""Rows times coordinates, over all climbs that a search ends with."""
+
 RISES = 1e-10
 """A slope above this share of the value counts as rising."""
 
@@ -46,6 +49,22 @@ def climbed(form: Form, points: Array, deadline: Deadline | None = None) -> tupl
     # rounding of a move can cost more than the move brought
     better = reached >= started
     return np.where(better[:, None], ends, points), np.maximum(started, reached)
+
+
+def tops(form: Form, directions: Array, values: Array, deadline: Deadline | None = None) -> tuple[Array, Array]:
+    """What climbs make of the ends of an ascent, which stops on the way up a ridge: directions and values, best first.
+
+    Of many rows, where a climb takes long, the first ends alone are led to the top, and the others stay what they are.
+
+    Notes
+    -----
+    Status: heuristic (each value is reached; that it is a maximum is not claimed). Source: [relucvx]
+    """
+    few = 1 + int(CLIMBED / max(form.X.size, 1))
+    ends, reached = climbed(form, directions[:few], deadline)
+    points, values = np.concatenate([ends, directions[few:]]), np.concatenate([reached, values[few:]])
+    order = np.argsort(-values, kind="stable")
+    return points[order], values[order]
 
 
 class Climb:

@@ -28,7 +28,7 @@ from relucvx.deadline import Deadline, Limit
 from relucvx.errors import BackendError
 from relucvx.interrupts import carrying
 from relucvx.network import TwoLayerReLU, merge
-from relucvx.oracle.ridges import climbed
+from relucvx.oracle.ridges import tops
 from relucvx.oracle.search import local_maxima
 from relucvx.program.duality import gap
 from relucvx.program.objective import balanced_objective
@@ -46,9 +46,9 @@ log = logging.getLogger(__name__)
 COLUMN_VARIABLES = 300
 """New columns of a round are limited to this many variables, between 8 and 60 columns."""
 
-NEAR, AT_TOP, CLIMBED = 0.9, 1e-7, 2e6
+NEAR, AT_TOP = 0.9, 1e-7
 """Where search finds nothing, its ends above this share of the threshold are led up their ridges, but for those within a
-share AT_TOP of beta; as many as have this many entries of the inputs together."""
+share AT_TOP of beta: a neuron's direction is at the top of its ridge."""
 
 MOST_STARTS = 4096
 """Random starts of a search grow up to this many, as long as it finds little or a proof contradicts it."""
@@ -254,7 +254,8 @@ class ColumnGeneration:
         search = state.deadline.share(PRICING_SHARE)
         directions, values = local_maxima(form, starts, above=NEAR * threshold, limit=limit, deadline=search)
         if len(values) and values[0] <= threshold:
-            directions, values = self._atop(directions, values, search)
+            short = np.abs(values - state.problem.beta) > AT_TOP * state.problem.beta
+            directions, values = tops(form, directions[short], values[short], search)
         directions, values = directions[values > threshold], values[values > threshold]
         if len(values):
             state.reached(float(values[0]))
@@ -271,17 +272,6 @@ class ColumnGeneration:
             return None
         state.n_starts = min(2 * state.n_starts, MOST_STARTS)
         return self._with_maxima(witness)
-
-    def _atop(self, directions: Array, values: Array, deadline: Deadline) -> tuple[Array, Array]:
-        """What climbs along ridges make of the ends of an ascent, best first: gradient steps stop on the way up.
-
-        A neuron's direction, whose value is beta, is at the top of its ridge already.
-        """
-        beta, form = self.state.problem.beta, self.state.form()
-        short = np.flatnonzero(np.abs(values - beta) > AT_TOP * beta)[: 1 + int(CLIMBED / form.X.size)]
-        ends, reached = climbed(form, directions[short], deadline)
-        order = np.argsort(-reached)
-        return ends[order], reached[order]
 
     def _with_maxima(self, witness: Array) -> Array:
         """A direction that a proof has found, and the maxima that an ascent from it reaches."""

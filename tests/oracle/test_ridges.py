@@ -7,8 +7,8 @@ import pytest
 
 import relucvx as rx
 from relucvx.deadline import Deadline
-from relucvx.oracle import form_of
-from relucvx.oracle.ridges import climbed
+from relucvx.oracle import form_of, ridges
+from relucvx.oracle.ridges import climbed, tops
 from relucvx.oracle.search import local_maxima, random_directions
 
 
@@ -71,3 +71,18 @@ def test_no_time_leaves_points_where_they_are():
     gone = Deadline(1e-9)
     np.testing.assert_allclose(climbed(form, points, gone)[0], points, rtol=1e-14)
     assert climbed(form, np.zeros((0, 3)))[0].shape == (0, 3)
+
+
+def test_ends_of_an_ascent_are_led_to_the_top_best_first_and_of_many_rows_only_some(monkeypatch):
+    form = drawn(3, 12, 3, 2)
+    found, values = local_maxima(form, random_directions(form, 60, np.random.default_rng(1)), iterations=3, limit=10)
+    ends, higher = tops(form, found, values)
+    assert len(ends) == len(found) > 2
+    assert (np.diff(higher) <= 0).all()
+    np.testing.assert_allclose(form.values(ends.T), higher, rtol=1e-12)
+    assert higher.sum() > values.sum() * (1 + 1e-6)
+    monkeypatch.setattr(ridges, "CLIMBED", 0.0)
+    ends, higher = tops(form, found, values)
+    assert (np.isin(values[1:], higher)).all()
+    assert higher[0] >= values[0]
+    assert len(tops(form, found[:0], values[:0])[0]) == 0

@@ -8,14 +8,11 @@ from strategies import LABEL_LOSSES, random_network
 
 import relucvx as rx
 from relucvx.arrangement import enumerate_patterns
-from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
-from relucvx.oracle.search import local_maxima
 from relucvx.program.objective import balanced_objective, fit, objective
 from relucvx.program.posing import make_problem
-from relucvx.solver.column_generation import ColumnGeneration, active_set
+from relucvx.solver.column_generation import active_set
 from relucvx.solver.restricted import Blocks
-from relucvx.solver.state import State
 from relucvx.types import Bias, Status
 
 
@@ -120,22 +117,3 @@ def test_time_that_runs_out_before_anything_is_proven_leaves_the_dual_point_that
     proof = rx.certify(found.network, problem, dual=found.dual)
     assert proof.lower <= exact.objective
     assert proof.rel_gap < 0.01
-
-
-@pytest.mark.parametrize("c", [1, 2])
-def test_ends_below_the_threshold_are_led_up_their_ridges(c):
-    rng = np.random.default_rng(c)
-    problem = make_problem(rng.standard_normal((30, 4)), rng.standard_normal((30, c)), 0.5)
-    state = State(problem, 1e-6, Deadline(), None, rng)
-    form = state.form()
-    generation = ColumnGeneration(state, None, None)
-    early, low = local_maxima(form, state.starts(form), iterations=3)
-    ends, values = generation._atop(early, low, Deadline())
-    assert len(ends) == len(early)
-    assert (np.diff(values) <= 0).all()
-    np.testing.assert_allclose(form.values(ends.T), values, rtol=1e-12)
-    assert (values >= np.sort(low)[::-1] * (1 - 1e-12)).all()
-    assert values[0] > low[0]
-    # a direction of value beta is a neuron's, and no climb begins there
-    object.__setattr__(problem, "beta", float(low[0]))
-    assert len(generation._atop(early, low, Deadline())[0]) == len(early) - 1
