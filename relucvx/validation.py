@@ -12,6 +12,9 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_missing
 from relucvx.types import Array
 
+SQUARED = (1e-150, 1e150)
+"""Sizes whose squares are floats, in either direction."""
+
 STRENGTHS = (1e-100, 1e100)
 """Range of beta, which is compared with products of numbers of the data."""
 
@@ -108,6 +111,27 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
             )
         )
     return out
+
+
+def check_size(values: Array, name: str) -> None:
+    """Refuse numbers whose squares are no floats: the largest of them below 1e-150 or above 1e150. Zeros and NaN are fine.
+
+    Raises
+    ------
+    InvalidInputError
+        With the largest.
+    """
+    sizes = np.abs(values)
+    largest = float(np.max(sizes, initial=0.0, where=~np.isnan(sizes)))
+    if largest != 0.0 and not SQUARED[0] <= largest <= SQUARED[1]:
+        raise InvalidInputError(
+            explain(
+                f"{name} between {SQUARED[0]:g} and {SQUARED[1]:g} in size, whose squares are floats",
+                f"{largest:g}",
+                "units far from order one",
+                f"{name} = {name} / {largest:g}",
+            )
+        )
 
 
 def as_flat_matrix(value: Any, name: str) -> Array:

@@ -4,6 +4,7 @@ The table DOORS has an entry for each public function: a small call that works. 
 value in turn; anything but a result or a RelucvxError (a raw exception, a warning) fails.
 """
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterator
@@ -537,4 +538,41 @@ def test_bad_values_are_refused_or_answered(door, tmp_path, monkeypatch):
             continue
         except Exception as error:  # noqa: BLE001
             raw.append(f"{argument} = {kind}: {type(error).__name__}: {str(error)[:150]}")
+    assert raw == []
+
+
+def sized(value, by):
+    """Arrays of real numbers and recordings in another unit, as far as they are floats there; None for anything else."""
+    within = np.finfo(float).max
+    if isinstance(value, metrics.Recording):
+        with np.errstate(over="ignore"):
+            return dataclasses.replace(value, responses=np.clip(value.responses * by, -within, within))
+    if isinstance(value, str) or not isinstance(value, (list, tuple, np.ndarray)):
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    if array.dtype.kind != "f" or array.size < 2:
+        return None
+    with np.errstate(over="ignore"):
+        return np.clip(array * by, -within, within)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:(overflow|invalid value|divide by zero):RuntimeWarning"
+)  # numpy's own, of infinities
+@pytest.mark.parametrize("door", WORKS, ids=name_of)
+def test_numbers_of_any_size_are_refused_or_answered(door, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good, raw = DOORS[door](), []
+    for argument, by in itertools.product(good, (1e-308, 1e-200, 1e200, 1e308)):
+        try:
+            value = sized(good[argument], by)
+            if value is not None:
+                called(door, {**DOORS[door](), argument: value})
+        except RelucvxError:
+            continue
+        except Exception as error:  # noqa: BLE001
+            raw.append(f"{argument} times {by:g}: {type(error).__name__}: {str(error)[:150]}")
     assert raw == []

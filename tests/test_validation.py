@@ -1,12 +1,15 @@
 """Arrays of every kind, checked."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from test_conversion import PLAIN, SAME, TENSOR
 
-from relucvx.validation import as_matrix
+from relucvx.errors import InvalidInputError
+from relucvx.validation import as_matrix, check_size
 
 
 def memmap(tmp_path):
@@ -43,3 +46,12 @@ def test_inputs_are_not_changed():
     for value in (SAME["fortran"], SAME["with gradient"], SAME["sparse COO"]):
         as_matrix(value, "X")[:] = 7.0
         np.testing.assert_array_equal(as_matrix(value, "X"), PLAIN)
+
+
+@pytest.mark.parametrize("by", [1e-160, 1e160])
+def test_sizes_without_squares_are_refused_with_what_to_divide_by(by):
+    values = np.array([[0.0, -by, 0.5 * by, np.nan]])
+    with pytest.raises(InvalidInputError, match=re.escape(f"Z = Z / {by:g}")):
+        check_size(values, "Z")
+    check_size(values / by, "Z")
+    check_size(np.zeros((2, 2)), "Z")

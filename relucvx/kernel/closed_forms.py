@@ -14,7 +14,7 @@ from relucvx.kernel.prediction import Prediction, as_targets, with_hidden_bias
 from relucvx.kernel.whitened_forms import predict_one_hot, predict_scalar, predict_svd
 from relucvx.network import TwoLayerReLU
 from relucvx.types import Activation, Bias
-from relucvx.validation import as_matrix, as_positive, check_same_length
+from relucvx.validation import as_matrix, as_positive, check_same_length, check_size
 
 
 def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: Any = "relu") -> list[Prediction]:
@@ -56,6 +56,7 @@ def predict(X: Any, Y: Any, beta: float, bias: str | bool = "none", activation: 
     """
     X, Y, beta, mode = as_matrix(X, "X"), as_targets(Y), as_positive(beta, "beta"), Bias.of(bias)
     check_same_length(X, Y)
+    check_size(X, "X")
     # closed forms know no output bias; a hidden one is a column of ones among the inputs
     closed = not mode.has_output
     ones = closed and mode.has_hidden

@@ -14,7 +14,7 @@ from relucvx.labels import is_vector, numbered, read_labels
 from relucvx.network import TwoLayerReLU
 from relucvx.tolerances import EPS
 from relucvx.types import Array, Result, freeze
-from relucvx.validation import as_matrix, check_same_length
+from relucvx.validation import as_matrix, check_same_length, check_size
 
 ASSUMED = "X not given: X X^T = I is assumed"
 
@@ -132,7 +132,9 @@ def whitened_condition(X: Any, n: int) -> tuple[Array | None, dict[str, bool], s
 
 def as_targets(Y: Any) -> Array:
     """Targets (n, c)."""
-    return as_matrix(Y, "Y", allow_vector=True)
+    out = as_matrix(Y, "Y", allow_vector=True)
+    check_size(out, "Y")
+    return out
 
 
 def as_one_hot(labels: Any) -> Array | None:

@@ -9,7 +9,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import PooledReLU, TwoLayerReLU, is_torch_module
 from relucvx.types import Array, ArrayLike
-from relucvx.validation import as_matrix, as_positive
+from relucvx.validation import as_matrix, as_positive, check_size
 
 WHITENED = 1e-9
 """Largest deviation of an entry of X X^T from the identity: far above rounding, far below any effect on p*."""
@@ -156,6 +156,7 @@ def as_kernel(value: Any, name: str, size: int | None = None) -> Array:
                 f"{name} = X @ X.T",
             )
         )
+    check_size(K, name)
     asymmetry = float(np.abs(K - K.T).max())
     if asymmetry > 1e-9 * max(float(np.abs(K).max()), np.finfo(float).tiny):
         raise InvalidInputError(explain(f"{name} to be symmetric", f"|{name} - {name}^T| up to {asymmetry:.3g}"))

@@ -100,10 +100,11 @@ def spike_free(X: Any) -> SpikeFree:
     (False, (2,))
     """
     X = as_matrix(X, "X")
-    norms = np.linalg.norm(X, axis=1)
-    rows = np.flatnonzero(norms > 0)
-    # lengths are no part of the question: relu is homogeneous in every row
-    unit = X[rows] / norms[rows, None]
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    rows = np.flatnonzero(largest[:, 0])
+    # lengths are no part of the question: relu is homogeneous in every row; by the largest first, or squares would overflow
+    unit = X[rows] / largest[rows]
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     if rows.size == 0:
         return SpikeFree(True, None, None, "X = 0")
     rank = int(np.linalg.matrix_rank(unit, tol=float(RANK) * np.linalg.norm(unit, 2)))

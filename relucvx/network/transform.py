@@ -11,7 +11,7 @@ from relucvx.network.caratheodory import vertex_coefficients
 from relucvx.network.two_layer import TwoLayerReLU, row_norms
 from relucvx.tolerances import EPS, MERGE, Tolerance
 from relucvx.types import Array, ArrayLike
-from relucvx.validation import as_positive
+from relucvx.validation import as_matrix, as_positive, check_size
 
 
 def path_norm(net: TwoLayerReLU, penalize_bias: bool = True) -> float:
@@ -199,7 +199,9 @@ def prune(net: TwoLayerReLU, X: ArrayLike, penalize_bias: bool = True) -> TwoLay
     1
     """
     net = balance(net, penalize_bias)
-    return prune_on(net, net.hidden(X), penalize_bias)
+    points = as_matrix(X, "X")
+    check_size(points, "X")
+    return prune_on(net, net.hidden(points), penalize_bias)
 
 
 def prune_on(net: TwoLayerReLU, hidden: Array, penalize_bias: bool) -> TwoLayerReLU:

@@ -31,7 +31,7 @@ def lift_dual(inputs: Array, N: Array, *, free_bias: bool) -> tuple[Array, int]:
     # entries of order one first, so that the size of the form itself can be computed
     exponent = -int(np.frexp(top)[1])
     size = float(np.abs(np.ldexp(seen, exponent)).sum(axis=1) @ length)
-    if USUAL[0] <= size * 2.0 ** max(-exponent, -1000) <= USUAL[1]:
+    if USUAL[0] <= size * 2.0 ** min(max(-exponent, -1000), 1000) <= USUAL[1]:
         return N, 0
     exponent -= int(np.frexp(size)[1])
     return np.ldexp(seen, exponent), exponent

@@ -338,8 +338,8 @@ def ordinary_sizes(problem: Problem) -> Reduction | None:
 
 
 def power_of_two(size: float) -> float:
-    """The power of two nearest to a size, 1 for 0: a unit that changes no digit."""
-    return float(2.0 ** round(math.log2(size))) if size > 0.0 else 1.0
+    """The power of two nearest to a size, as far as its inverse is a float, 1 for 0: a unit that changes no digit."""
+    return float(2.0 ** min(max(round(math.log2(size)), -1000), 1000)) if size > 0.0 else 1.0
 
 
 def _unit(A: Array) -> float:

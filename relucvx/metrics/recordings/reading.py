@@ -11,7 +11,7 @@ from relucvx.conversion import as_list, as_number, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
 from relucvx.types import Array, BoolArray
-from relucvx.validation import as_numpy
+from relucvx.validation import as_numpy, check_size
 
 
 def as_responses(value: Any) -> Array:
@@ -40,6 +40,7 @@ def as_responses(value: Any) -> Array:
     if infinite.any():
         i, j = (int(k) for k in np.argwhere(infinite)[0][:2])
         raise InvalidInputError(explain("responses without infinities", f"{out[i, j]} at trial {i}, neuron {j}"))
+    check_size(out, "responses")
     return out
 
 

@@ -11,7 +11,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.network.layers import LayerList
 from relucvx.tolerances import PLANE
 from relucvx.types import Array
-from relucvx.validation import as_matrix
+from relucvx.validation import as_matrix, check_size
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def read_plane(network: LayerList, polygon: Any, origin: Any, axes: Any, extent:
     if polygon is None:
         return _from_axes(network, origin, axes, extent)
     points = network.points(polygon, "polygon")[0]
+    check_size(points, "polygon")
     if len(points) < 3:
         raise InvalidInputError(explain("a polygon of at least three corners, shape (v, d)", f"{len(points)} corners"))
     return _through(points)
@@ -91,6 +92,8 @@ def _from_axes(network: LayerList, origin: Any, axes: Any, extent: Any) -> Plane
     corners = np.array([[ends[0], ends[2]], [ends[1], ends[2]], [ends[1], ends[3]], [ends[0], ends[3]]])
     # after the numbers: in one dimension any two axes are on one line, and segments do what is wanted
     _check_not_a_line(network.n_features)
+    check_size(np.concatenate([start, steps]), "origin and axes")
+    check_size(ends, "extent")
     # axes may have any lengths and angle; lengths in the result's own axes are those of input space
     frame, lengths = _orthonormal(steps)
     if frame is None:
