@@ -67,7 +67,7 @@ class ComparedStatistic(Result):
 
 @dataclass(frozen=True)
 class ComparedForm(Result):
-    """A closed form of the optimum beside the recorded kernel.
+    """A closed form of the optimum, or a geometry of reference, beside the recorded kernel.
 
     Attributes
     ----------
@@ -77,12 +77,18 @@ class ComparedForm(Result):
     fails : str
         The assumptions that do not.
     unique : bool or None
-        Whether every optimum has this kernel.
+        Whether every optimum has this kernel; None for a geometry of reference, and where it is not known.
     similarity : float
-        Cosine of the predicted and the recorded kernel, centred where the baseline is free; NaN without a prediction.
+        Cosine of this and the recorded kernel, centred where the baseline is free; NaN without a prediction. Of a closed form
+        the largest over the strengths that were solved.
     verdict : str
-        "compatible" where a multiple of the predicted kernel is within the noise of the recorded one, else "incompatible";
-        empty where the form does not apply.
+        "compatible" where a multiple of this kernel is within the noise of the recorded one, at one of the strengths, else
+        "incompatible"; empty where the form does not apply.
+    strengths : tuple of float
+        Those that were solved at which it is.
+    excess : float
+        Certified sub-optimality of networks with this very kernel, relative to p*, at the strength that is most favourable to
+        the recording: a geometry can be within the noise and optimal, one of the two, or neither. NaN where it is not asked.
 
     Notes
     -----
@@ -104,17 +110,21 @@ class ComparedForm(Result):
     unique: bool | None
     similarity: float
     verdict: str
+    strengths: tuple[float, ...] = ()
+    excess: float = np.nan
 
     def plot(self, ax: Any = None) -> Any:
         """Draw how alike the two kernels are; returns the axes."""
         return figures.bars(ax, [self.name], [self.similarity], "cosine with the recorded kernel")
 
     @classmethod
-    def of(cls, form: Prediction, similarity: float, inside: bool) -> ComparedForm:
-        """A prediction, how alike its kernel is, and whether it is within the noise."""
+    def of(
+        cls, form: Prediction, similarity: float, strengths: tuple[float, ...], excess: float = np.nan
+    ) -> ComparedForm:
+        """A prediction, how alike its kernel is, and at which strengths it is within the noise."""
         fails = ", ".join(name for name, holds in form.conditions.items() if not holds)
-        verdict = (COMPATIBLE if inside else INCOMPATIBLE) if form.applicable else ""
-        return cls(form.name, form.applicable, fails, form.unique, similarity, verdict)
+        verdict = (COMPATIBLE if strengths else INCOMPATIBLE) if form.applicable else ""
+        return cls(form.name, form.applicable, fails, form.unique, similarity, verdict, strengths, excess)
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,15 +152,24 @@ class Explanation(Result):
     betas : ndarray, shape (k,)
         Strengths that were solved.
     excesses, excesses_given : ndarray, shape (k,)
-        Certified sub-optimality relative to p* at these: of every kernel within the radius, and of the estimate itself.
+        Certified sub-optimality relative to p* at these: of every kernel within the radius, and of the estimate itself, with
+        its negative eigenvalues, which no network has, set to zero.
     least_excess : float
-        The smallest of ``excesses`` at every strength between the first and the last, proven by concavity.
+        The smallest of ``excesses`` at every strength between the first and the last, proven by mixtures of cuts.
+    excluded : tuple of pairs of floats
+        Intervals of strengths at every one of which every kernel within the radius is proven to be more than ``delta`` above.
     beta : float
-        Where it is smallest among those solved: the most favourable, at which all that follows was computed.
+        Where ``excesses`` is smallest among those solved, or else ``excesses_given``: the most favourable, at which all that
+        follows was computed.
     suboptimality : KernelSuboptimality
         With its proof, of every kernel within the radius.
     statistics : tuple of ComparedStatistic
     closed_forms : tuple of ComparedForm
+    geometries : tuple of ComparedForm
+        The same of geometries of reference: conditions with nothing in common, the outputs of the task together and each alone.
+    apart : float
+        The smallest cosine found between kernels of two networks near the optimum: where it is below what the noise can tell,
+        the task leaves the geometry open, and that a recording is compatible says little.
     similarity, similarity_upper : float
         Cosine (centred where the baseline is free) between the recorded kernel and the most similar one of a network near the
         optimum that was found, and a proven bound for all of them.
@@ -190,10 +209,13 @@ class Explanation(Result):
     excesses: Array
     excesses_given: Array
     least_excess: float
+    excluded: tuple[tuple[float, float], ...]
     beta: float
     suboptimality: KernelSuboptimality
     statistics: tuple[ComparedStatistic, ...]
     closed_forms: tuple[ComparedForm, ...]
+    geometries: tuple[ComparedForm, ...]
+    apart: float
     similarity: float
     similarity_upper: float
     nearest_kernel: Array
@@ -206,7 +228,8 @@ class Explanation(Result):
         return {
             "verdict": self.verdict, "statement": self.statement, "changes": "; ".join(self.changes),
             "assumptions": "; ".join(self.assumptions), "least_excess": self.least_excess, "delta": self.delta,
-            "beta": self.beta, "similarity": self.similarity, "similarity_upper": self.similarity_upper,
+            "excluded_strengths": ", ".join(f"{low:.4g} to {high:.4g}" for low, high in self.excluded) or "none",
+            "beta": self.beta, "similarity": self.similarity, "similarity_upper": self.similarity_upper, "apart": self.apart,
             "radius": self.radius, "confidence": self.confidence, "baseline": self.baseline,
             "n_conditions": len(self.names), "seconds": self.seconds,
         }  # fmt: skip
@@ -221,9 +244,10 @@ class Explanation(Result):
         yield self._row(
             "similarity", "nearest network", self.similarity, np.nan, np.nan, self.similarity, self.similarity_upper, ""
         )
-        for form in self.closed_forms:
-            verdict = form.verdict or f"does not apply: {form.fails}"
-            yield self._row("closed form", form.name, form.similarity, np.nan, np.nan, np.nan, np.nan, verdict)
+        for kind, forms in (("closed form", self.closed_forms), ("geometry", self.geometries)):
+            for form in forms:
+                verdict = form.verdict or f"does not apply: {form.fails}"
+                yield self._row(kind, form.name, form.similarity, np.nan, np.nan, form.excess, np.nan, verdict)
 
     @staticmethod
     def _row(*values: Any) -> dict[str, Any]:
@@ -246,6 +270,14 @@ class Explanation(Result):
 
     def __str__(self) -> str:
         lines = [self.statement, *(f"{one.name}: {one.verdict}" for one in self.statistics)]
-        lines += [f"closed form {one.name}: {one.verdict}" for one in self.closed_forms if one.applies]
+        for one in self.closed_forms:
+            if one.applies:
+                at = f" (at beta = {', '.join(f'{beta:.3g}' for beta in one.strengths)})" if one.strengths else ""
+                lines.append(f"closed form {one.name}: {one.verdict}{at}")
+        for one in self.geometries:
+            noise = "within the noise" if one.verdict == COMPATIBLE else "not within the noise"
+            more = f"sub-optimal by {100 * one.excess:.3g} % or more"
+            cost = more if one.excess > self.delta else "not shown to be sub-optimal"
+            lines.append(f"geometry {one.name}: {noise} (cosine {one.similarity:.3f}), {cost}")
         lines += [f"what would change it: {change}" for change in self.changes]
         return "\n".join([*lines, *(f"assumed: {one}" for one in self.assumptions)])

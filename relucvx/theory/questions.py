@@ -41,6 +41,9 @@ SHARE = 0.4
 TOL, GAP = 1e-6, 0.02
 """Relative gap of an optimum: at best, and as a share of delta."""
 
+MOST_ALONE = 4
+"""Outputs that are geometries of their own, at most."""
+
 MOST_KNOTS = 12
 """Strengths that are solved at most, where those in between are not decided by their neighbours."""
 
@@ -68,24 +71,29 @@ class Question:
         solutions, costs = [one.solution for one in along.solved], [one.cost for one in along.solved]
         betas = np.array([one.beta for one in along.solved])
         # without noise the two are one
-        given = [self._cost(sol, 0.0, left) for sol in solutions] if self.radius else costs
-        best = int(np.argmin([cost.relative for cost in costs]))
+        own = self._possible()
+        given = [self._cost(sol, 0.0, left, own) for sol in solutions] if self.radius else costs
+        # where nothing is proven of the ball the estimate itself decides
+        best = min(range(len(costs)), key=lambda k: (max(costs[k].relative, SAME * self.delta), given[k].relative))
         solution, cost = solutions[best], costs[best]
         near = NearOptima(solution, self.delta * cost.optimum, KernelProgram(solution.problem), left, seed)
         statistics = tuple(self._compared(near))
         nearest = near.nearest(self.seen.kernel, self.basis)
         least = along.weakest()[1]
         found = self._far(nearest.attained) <= self._near
+        forms, geometries = tuple(self._forms(solutions, solution, left)), tuple(self._geometries(solution, left))
+        apart, beside = self._apart(near), (forms, geometries)
         verdict = INCOMPATIBLE if least > self.delta else COMPATIBLE if found else UNDECIDED
         return Explanation(
-            verdict=verdict, statement=self._statement(verdict, least, nearest, solution.problem.beta),
-            changes=tuple(self._changes(verdict, least, costs, solution, left)), assumptions=tuple(self._assumed()),
+            verdict=verdict, statement=self._statement(verdict, along, nearest, solution.problem.beta, beside, apart),
+            changes=tuple(self._changes(verdict, along, solution, left, apart)), assumptions=tuple(self._assumed()),
             kernel=self.seen.kernel, names=self.seen.names, radius=self.radius, confidence=self.confidence,
             delta=self.delta, baseline=self.baseline, betas=betas,
             excesses=np.array([along.excess(float(b)) for b in betas]),
             excesses_given=np.array([one.relative for one in given]),
-            least_excess=least, beta=solution.problem.beta, suboptimality=cost, statistics=statistics,
-            closed_forms=tuple(self._forms(solution)), similarity=nearest.attained, similarity_upper=nearest.upper,
+            least_excess=least, excluded=along.above(self.delta), beta=solution.problem.beta, suboptimality=cost,
+            statistics=statistics, closed_forms=forms, geometries=geometries, apart=apart,
+            similarity=nearest.attained, similarity_upper=nearest.upper,
             nearest_kernel=nearest.kernel, nearest_network=nearest.network, solution=solution,
             seconds=time.perf_counter() - began,
         )  # fmt: skip
@@ -119,11 +127,23 @@ class Question:
         return Solved(solution, self._cost(solution, self.radius, left))
 
     # ------------------------------------------------------------------ sub-optimality
-    def _cost(self, solution: Solution, radius: float, left: Deadline) -> KernelSuboptimality:
-        program = KernelProgram(solution.problem)
-        return suboptimality_of(solution, program, self.seen.kernel, radius, self.baseline, left, time.perf_counter())
+    def _cost(self, solution: Solution, radius: float, left: Deadline, K: Array | None = None) -> KernelSuboptimality:
+        program, K = KernelProgram(solution.problem), self.seen.kernel if K is None else K
+        return suboptimality_of(solution, program, K, radius, self.baseline, left, time.perf_counter())
 
     # ------------------------------------------------------------------ kernels
+    def _possible(self) -> Array:
+        """The estimate without its negative eigenvalues, as far as it is compared: no network has such."""
+        values, vectors = np.linalg.eigh(self._seen(self.seen.kernel))
+        return np.asarray(self.basis @ (vectors * np.maximum(values, 0.0)) @ vectors.T @ self.basis.T)
+
+    def _apart(self, near: NearOptima) -> float:
+        """The smallest cosine of two kernels of networks that were found near the optimum."""
+        kernels = np.array([self._seen(K).ravel() for K in near.kernels()])
+        sizes = np.linalg.norm(kernels, axis=1)
+        units = kernels[sizes > 0.0] / sizes[sizes > 0.0][:, None]
+        return float(np.min(units @ units.T)) if len(units) else np.nan
+
     def _size(self) -> float:
         return float(np.linalg.norm(self.basis.T @ self.seen.kernel @ self.basis))
 
@@ -186,46 +206,108 @@ class Question:
             float(found.attained_upper), verdict,
         )  # fmt: skip
 
-    def _forms(self, solution: Solution) -> Iterator[ComparedForm]:
-        problem = solution.problem
-        for form in predict(problem.X, problem.Y, problem.beta, bias=problem.bias):
-            alike = np.nan if form.kernel is None else self._similarity(form.kernel)
-            yield ComparedForm.of(form, alike, self._far(alike) <= self._near)
+    def _forms(self, solutions: list[Solution], best: Solution, left: Deadline) -> Iterator[ComparedForm]:
+        """Closed forms at every strength that was solved, and what their kernels cost at the best of them."""
+        each: list[list[Any]] = []
+        for one in solutions:
+            problem = one.problem
+            each.append(list(predict(problem.X, problem.Y, problem.beta, bias=problem.bias)))
+        at_best = each[solutions.index(best)]
+        for k, form in enumerate(at_best):
+            kernels = [forms[k].kernel for forms in each]
+            alike = [np.nan if K is None else self._similarity(K) for K in kernels]
+            inside = [
+                self._far(one) <= self._near and forms[k].applicable for one, forms in zip(alike, each, strict=True)
+            ]
+            strengths = tuple(float(one.problem.beta) for one, near in zip(solutions, inside, strict=True) if near)
+            asked = form.applicable and form.kernel is not None
+            excess = self._cost(best, 0.0, left, form.kernel).relative if asked else np.nan
+            known = [one for one in alike if np.isfinite(one)]
+            yield ComparedForm.of(form, max(known, default=np.nan), strengths, excess)
+
+    def _geometries(self, solution: Solution, left: Deadline) -> Iterator[ComparedForm]:
+        """Geometries of reference, which are not optimal for every task."""
+        Y, beta = self.task.Y, float(solution.problem.beta)
+        # each output by two opposed neurons, which networks can have: for signs this is the output itself, once centred
+        alone = [
+            np.outer(up, up) + np.outer(down, down)
+            for up, down in zip(np.maximum(Y.T, 0), np.maximum(-Y.T, 0), strict=True)
+        ]
+        kernels: dict[str, Array] = {"conditions with nothing in common": np.eye(len(Y))}
+        if len(alone) > 1:
+            kernels["the outputs of the task together"] = np.sum(alone, axis=0)
+        if len(alone) <= MOST_ALONE:
+            kernels |= {f"output {k + 1} alone": K for k, K in enumerate(alone)}
+        for name, K in kernels.items():
+            if float(np.linalg.norm(self._seen(K))) <= SAME * float(np.linalg.norm(K)):
+                continue
+            alike, excess = self._similarity(K), self._cost(solution, 0.0, left, K).relative
+            near = self._far(alike) <= self._near
+            verdict, strengths = (COMPATIBLE, (beta,)) if near else (INCOMPATIBLE, ())
+            yield ComparedForm(name, True, "", None, alike, verdict, strengths, excess)
 
     # ------------------------------------------------------------------ words
-    def _statement(self, verdict: str, least: float, nearest: Nearest, beta: float) -> str:
-        within = f"within {100 * self.delta:.3g} % of the optimum"
+    def _open(self, apart: float) -> bool:
+        """Whether networks near the optimum have kernels that the noise, or rounding, would tell apart."""
+        return self._far(apart) > self._near
+
+    def _statement(self, verdict: str, along: Along, nearest: Nearest, beta: float, beside: Any, apart: float) -> str:
+        within, low, high = (
+            f"within {100 * self.delta:.3g} % of the optimum",
+            along.solved[0].beta,
+            along.solved[-1].beta,
+        )
         which = (
             "with this kernel" if not self.radius else f"with a kernel within the noise ({100 * self.confidence:.3g} %)"
         )
-        where = f"at beta = {beta:.4g}" if len(self.betas) == 1 else (
-            f"at every beta from {self.betas[0]:.4g} to {self.betas[-1]:.4g}"
-        )  # fmt: skip
+        where = f"at beta = {low:.4g}" if low == high else f"at every beta from {low:.4g} to {high:.4g}"
+        names = [form.name for form in beside[1] if form.strengths]
+        known = f"geometries of reference within the noise: {', '.join(names) or 'none'}"
         if verdict == INCOMPATIBLE:
-            above = f"all are {100 * least:.3g} % above it or more"
-            return f"incompatible: no network of any width {which} is {within}; {above}, {where}"
+            above = f"all are {100 * along.weakest()[1]:.3g} % above it or more"
+            said = f"incompatible: no network of any width {which} is {within}; {above}, {where}"
+            return f"{said}; {known}" if self.radius else said
         alike = f"the most similar found has {nearest.attained:.3f} (cosine of kernels), and none more than {nearest.upper:.3f}"
-        if verdict == COMPATIBLE:
-            return f"compatible: at beta = {beta:.4g} a network {within} was found {which}; {alike}"
-        return f"undecided: no network {within} was found {which} at beta = {beta:.4g}, and none is excluded; {alike}"
+        out = ", ".join(f"{a:.4g} to {b:.4g}" for a, b in along.above(self.delta))
+        if verdict == UNDECIDED:
+            rest = f"excluded are strengths of {out}" if out else "none is excluded"
+            return f"undecided: no network {within} was found {which} at beta = {beta:.4g}, and {rest}; {alike}"
+        parts = [f"compatible: at beta = {beta:.4g} a network {within} was found {which}; {alike}"]
+        if out:
+            parts.append(f"excluded are strengths of {out}")
+        if self.radius:
+            parts += [
+                f"the closed form ({form.name}) is {'' if form.strengths else 'not '}within the noise"
+                for form in beside[0] if form.applies
+            ]  # fmt: skip
+            parts.append(known)
+        if self._open(apart):
+            parts.append(
+                f"the task leaves the geometry open: near its optimum are kernels with a cosine of {apart:.3f}, "
+                "so that compatible says little"
+            )
+        return "; ".join(parts)
 
-    def _changes(
-        self, verdict: str, least: float, costs: list[KernelSuboptimality], solution: Solution, left: Deadline
-    ) -> Iterator[str]:
-        out = [b for b, cost in zip(self.betas, costs, strict=True) if cost.relative > self.delta]
+    def _changes(self, verdict: str, along: Along, solution: Solution, left: Deadline, apart: float) -> Iterator[str]:
+        out = along.above(self.delta)
         if verdict == INCOMPATIBLE:
+            least = along.weakest()[1]
             yield f"delta of at least {least:.3g}: nothing is proven about networks that far from the optimum"
             yield self._wider(solution, left)
             return
         if out:
-            yield f"another strength: at beta = {', '.join(f'{b:.3g}' for b in out)} it is incompatible"
+            yield f"another strength: at beta of {', '.join(f'{a:.3g} to {b:.3g}' for a, b in out)} it is incompatible"
         if self.radius:
             half = self._cost(solution, 0.5 * self.radius, left).relative
             what = "incompatible" if half > self.delta else "no other verdict by what a kernel costs"
             proven = f"sub-optimality >= {max(half, 0.0):.3g}"
-            yield f"an interval half as wide about the same kernel (four times the data): {what}, {proven}"
+            data = "neurons" if self.seen.share_of_neurons(self.basis) > 0.5 else "trials"
+            yield f"an interval half as wide about the same kernel (four times the {data}): {what}, {proven}"
         if verdict == UNDECIDED:
             yield "a longer search (time_limit), or a larger delta, for a network that is alike"
+        elif self._open(apart):
+            more = "inputs= that say what conditions have in common" if self.plain_inputs else "other inputs or targets"
+            yield f"a task whose optima agree: {more}, or a smaller delta where the optimum is unique"
         elif not out and not self.radius:
             yield "another task, or other inputs: for these it is the kernel of a network near the optimum"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,16 @@ class Estimate:
     kernel : ndarray, shape (n, n)
         Unbiased.
     deviations : ndarray, shape (B, n, n)
-        Of the kernel in recordings with other trials; none for a kernel that is given.
+        Of the kernel in recordings with other trials, and other neurons; none for a kernel that is given.
     names : tuple of str
         Of the conditions.
     recording : Recording or None
     sampled : bool
         Whether other neurons are meant as well as other trials.
+    neurons : ndarray, shape (p, n, n)
+        Kernels of single neurons, whose sum is the kernel; none where neurons are not sampled.
+    draws : ndarray of int, shape (B, p)
+        How often each of them is in the neurons that a deviation is of.
     """
 
     kernel: Array
@@ -40,13 +44,36 @@ class Estimate:
     names: tuple[str, ...]
     recording: Recording | None
     sampled: bool = False
+    neurons: Array = field(default_factory=lambda: np.zeros((0, 1, 1)))
+    draws: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     def radius(self, basis: Array, confidence: float) -> float:
-        """Of a ball about the kernel, as seen through Uᵀ(·)U, that holds this share of them; 0 for a kernel that is given."""
+        """Within it of the kernel, as seen through Uᵀ(·)U, lies a multiple of the true one; 0 for a kernel that is given.
+
+        What changes the scale alone does not count. Few neurons with an uneven code are known worse than they look: each
+        distance is divided by the spread that its own neurons show, and the quantile multiplied by that of all.
+        """
         if not len(self.deviations):
             return 0.0
-        sizes = np.linalg.norm(basis.T @ self.deviations @ basis, axis=(1, 2))
-        return float(np.quantile(sizes, confidence))
+        own = (basis.T @ self.kernel @ basis).ravel()
+        moved = (basis.T @ self.deviations @ basis).reshape(len(self.deviations), -1)
+        sizes = np.linalg.norm(_beside(moved, own), axis=1)
+        if not len(self.neurons):
+            return _quantile(sizes, confidence)
+        parts = (basis.T @ self.neurons @ basis).reshape(len(self.neurons), -1)
+        over_trials = moved - (self.draws @ parts - own)
+        steady = float(np.mean(np.sum(_beside(over_trials, own) ** 2, axis=1)))
+        whole = np.ones((1, len(parts)))
+        now, then = (np.sqrt(_variance(parts, counts) + steady) for counts in (whole, self.draws))
+        return float(now[0]) * _quantile(np.divide(sizes, then, out=np.zeros_like(sizes), where=then > 0.0), confidence)
+
+    def share_of_neurons(self, basis: Array) -> float:
+        """Of the squared deviations: what is due to which neurons were recorded; 0 where these stand for themselves."""
+        if not len(self.neurons):
+            return 0.0
+        seen = [basis.T @ one @ basis for one in (self.deviations, np.tensordot(self.draws - 1.0, self.neurons, 1))]
+        total, sampled = (float(np.sum(one**2)) for one in seen)
+        return min(sampled / total, 1.0) if total > 0.0 else 0.0
 
     def interval(self, values: Any, confidence: float) -> tuple[float, float, float]:
         """A number of kernels (k, n, n), and an interval: half of the spread over new recordings to each side."""
@@ -58,8 +85,28 @@ class Estimate:
         if len(known) < confidence * len(drawn) or not np.isfinite(own):
             return own, -np.inf, np.inf
         tail = (1.0 - confidence) / 2.0
-        half = float(np.quantile(known, 1.0 - tail) - np.quantile(known, tail)) / 2.0
+        half = (_quantile(known, 1.0 - tail) - _quantile(known, tail)) / 2.0
         return own, own - half, own + half
+
+
+def _quantile(values: Array, share: float) -> float:
+    """A new draw is below it with this probability: one of a hundred leaves a hundred and one places for it."""
+    return float(np.quantile(values, share, method="weibull"))
+
+
+def _beside(vectors: Array, line: Array) -> Array:
+    """Vectors (k, m) without their part along a line (m,)."""
+    direction = line / max(float(np.linalg.norm(line)), 1e-300)
+    return np.asarray(vectors - np.outer(vectors @ direction, direction))
+
+
+def _variance(parts: Array, counts: Array) -> Array:
+    """Of the sum of so many (B, p) of each of the parts (p, m), beside the direction of that sum."""
+    totals = counts @ parts
+    along = (totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-300)) @ parts.T
+    # beside its own direction a sum is zero: so is the mean of its parts
+    squares = np.sum(counts * (np.sum(parts * parts, axis=1) - along * along), axis=1)
+    return np.maximum(squares, 0.0) * len(parts) / max(len(parts) - 1, 1)
 
 
 def estimate(recording: Any, count: int, sampled: bool, rng: np.random.Generator) -> Estimate:
@@ -75,10 +122,14 @@ def estimate(recording: Any, count: int, sampled: bool, rng: np.random.Generator
         K = as_kernel(recording, "recording")
         return Estimate(K, np.zeros((0, *K.shape)), tuple(map(str, range(len(K)))), None)
     K = recording.kernel().kernel
-    spread = _over_trials(recording, count, rng)
-    if sampled:
-        spread = spread + _over_neurons(recording, K, count, rng)
-    return Estimate(K, spread, tuple(map(words, recording.conditions)), recording, sampled)
+    spread, names = _over_trials(recording, count, rng), tuple(map(words, recording.conditions))
+    if not sampled:
+        return Estimate(K, spread, names, recording)
+    parts = _of_neurons(recording)
+    p = len(parts)
+    draws = rng.multinomial(p, np.full(p, 1.0 / p), size=count).astype(np.float64)
+    spread = spread + np.tensordot(draws - 1.0, parts, 1)
+    return Estimate(K, spread, names, recording, True, parts, draws)
 
 
 def _over_trials(recording: Recording, count: int, rng: np.random.Generator) -> Array:
@@ -102,8 +153,8 @@ def _kernel(recording: Recording, rows: Any) -> Array:
     return noise_corrected_kernel(recording.activity[rows], recording.groups.codes[rows], runs).kernel
 
 
-def _over_neurons(recording: Recording, K: Array, count: int, rng: np.random.Generator) -> Array:
-    """The same of other neurons: a kernel is a sum over neurons."""
+def _of_neurons(recording: Recording) -> Array:
+    """Kernels (p, n, n) of single neurons: that of the recording is their sum."""
     p = recording.n_neurons
     if p < FEWEST:
         raise InvalidInputError(
@@ -117,9 +168,7 @@ def _over_neurons(recording: Recording, K: Array, count: int, rng: np.random.Gen
         ]
     else:
         each = [recording.select(neurons=[name]).kernel() for name in recording.neurons]
-    parts, half = np.array([one.kernel for one in each]), p // 2
-    drawn = [p / half * parts[rng.choice(p, half, replace=False)].sum(axis=0) for _ in range(count)]
-    return np.asarray((np.array(drawn) - K) * np.sqrt(half / (p - half)))
+    return np.array([one.kernel for one in each])
 
 
 def _units(recording: Recording) -> tuple[list[Any], list[Any]]:

@@ -50,8 +50,41 @@ def test_the_verdict_comes_with_what_would_change_it(unstructured):
     assert "noise, from a radius of" in text
     assert "assumed: the kernel that was given is exact" in text
     frame = unstructured.to_frame()
-    assert set(frame["kind"]) == {"sub-optimality", "statistic", "similarity", "closed form"}
+    assert set(frame["kind"]) == {"sub-optimality", "statistic", "similarity", "closed form", "geometry"}
     assert "does not apply: one-hot rows" in " ".join(frame["verdict"])
+
+
+@pytest.mark.slow
+def test_the_packages_own_geometries_are_told_apart():
+    found = {
+        kind: rx.theory.explain(rx.datasets.recording(kind, n_neurons=50, rng=0), time_limit=600.0)
+        for kind in ("abstract", "random", "collapsed")
+    }
+    # conditions without anything in common leave the geometry open: both are optima, and only one is the closed form
+    assert [one.verdict for one in found.values()] == ["compatible", "compatible", "incompatible"]
+    forms = {kind: [form.verdict for form in one.closed_forms if form.applies] for kind, one in found.items()}
+    assert forms == {"abstract": ["compatible"], "random": ["incompatible"], "collapsed": ["incompatible"]}
+    near = {kind: [form.name for form in one.geometries if form.verdict == "compatible"] for kind, one in found.items()}
+    assert near["abstract"] == ["the outputs of the task together"]
+    assert near["random"] == ["conditions with nothing in common"]
+    assert near["collapsed"] == ["output 1 alone"]
+    for kind in ("abstract", "random"):
+        assert "the task leaves the geometry open" in found[kind].statement
+        assert found[kind].apart < 0.9
+        assert "inputs=" in " ".join(found[kind].changes)
+    one = found["collapsed"]
+    assert one.least_excess > 0.1
+    assert one.excluded == ((pytest.approx(one.betas[0]), pytest.approx(one.betas[-1])),)
+    # the same geometry by its name: what it costs is proven without noise as well
+    assert {form.name: form.excess > 0.1 for form in one.geometries}["output 1 alone"]
+
+
+@pytest.mark.slow
+def test_where_conditions_share_inputs_noisy_bands_are_decided():
+    rng = np.random.default_rng(3)
+    random = rx.theory.explain(recorded(rng.standard_normal((4, 60)), rng), n_resamples=60, **LONG)
+    assert random.verdict == "incompatible"
+    assert "nothing in common" in random.statement
 
 
 @pytest.mark.slow
@@ -74,7 +107,7 @@ def test_noisy_mixtures_of_the_optimum_are_compatible():
     )
     assert found.verdict == "compatible"
     assert 0.0 < found.radius < 0.5 * np.linalg.norm(found.kernel)
-    assert "four times the data" in " ".join(found.changes)
+    assert "four times the neurons" in " ".join(found.changes)
     assert "random sample" in " ".join(found.assumptions)
     one = found.statistics[0]
     assert one.low < one.value < one.high

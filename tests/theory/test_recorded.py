@@ -5,7 +5,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.errors import InvalidInputError
-from relucvx.theory.recorded import estimate, targets_of
+from relucvx.theory.recorded import Estimate, estimate, targets_of
 
 FACTORS = np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], 8, axis=0)
 
@@ -38,6 +38,40 @@ def test_a_sample_of_neurons_varies_more_and_a_kernel_that_is_given_not_at_all()
     exact = estimate(np.eye(3), 30, True, rng)
     assert exact.radius(np.eye(3), 0.95) == 0.0
     assert exact.interval(lambda K: K[:, 0, 0], 0.95) == (1.0, 1.0, 1.0)
+
+
+def test_what_changes_the_scale_alone_is_no_distance():
+    # all neurons on one line: which of them are recorded changes how long the kernel is, and nothing else
+    rng = np.random.default_rng(2)
+    line = np.repeat(np.outer([1.0, 1.0, -1.0, -1.0], rng.standard_normal(40)), 8, axis=0)
+    one = rx.Recording(line + 0.01 * rng.standard_normal(line.shape), factors=FACTORS)
+    found = estimate(one, 60, True, np.random.default_rng(1))
+    size = np.linalg.norm(found.kernel)
+    assert np.median(np.linalg.norm(found.deviations, axis=(1, 2))) > 0.1 * size
+    assert found.radius(np.eye(4), 0.95) < 0.02 * size
+    assert found.share_of_neurons(np.eye(4)) > 0.9
+
+
+def test_quantiles_are_those_of_one_more_draw():
+    found = Estimate(np.eye(1), np.arange(1.0, 20.0).reshape(19, 1, 1), ("a",), None)
+    # one of twenty places is above the nineteenth
+    _, low, high = found.interval(lambda K: K[:, 0, 0], 0.9)
+    assert high - low == pytest.approx(19.0 - 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("neurons", [20, 60])
+def test_a_multiple_of_the_true_kernel_is_within_the_radius_in_nineteen_of_twenty(neurons):
+    """Neurons that are drawn from a population: the kernel of the population is what counts."""
+    base, inside = np.random.default_rng(7).standard_normal((4, 3)), 0
+    for k in range(200):
+        rng = np.random.default_rng([3, k])
+        Z = np.repeat(base @ rng.standard_normal((3, neurons)), 8, axis=0)
+        one = rx.Recording(Z + 0.5 * rng.standard_normal(Z.shape), factors=FACTORS)
+        found = estimate(one, 100, True, rng)
+        own, truth = found.kernel.ravel(), (base @ base.T).ravel()
+        inside += np.linalg.norm(own - (own @ truth) / (truth @ truth) * truth) <= found.radius(np.eye(4), 0.95)
+    assert 0.90 <= inside / 200 <= 0.99
 
 
 def test_repeats_and_sessions_are_drawn_whole():
