@@ -15,7 +15,7 @@ from relucvx.network.layers import Affine, Hidden, Kink, LayerList
 from relucvx.tolerances import EPS, ROUNDING
 from relucvx.types import Array
 
-TILE = 2**27
+TILE = 2**25
 """Bytes that the values of a tile may take; several tiles are cut at a time."""
 
 
@@ -46,7 +46,7 @@ def compiled_slice(network: LayerList, tile: Tile, last: int) -> Piece:
     if last == len(network.kinks):
         outputs, doubts = walk.outputs(network.head)
         walk = replace(walk, values=np.empty((0, 0)))  # before maps of all layers stand side by side
-        maps = local_maps(network, tile.plane, walk.codes, walk.origins)
+        maps = local_maps(network, tile.plane, walk.cells, outputs, walk.codes, walk.origins)
     ancestors = ancestry(walk.origins, len(walk.cells.first))
     kinds = [(code.dtype, code.shape[1]) for code in walk.codes]
     codes = Codes.of([packed(code) for code in walk.codes], kinds, ancestors)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.types import BoolArray
+
 Indices = NDArray[np.intp]
 
 ROWS = 2**14
@@ -53,7 +55,8 @@ class Codes:
     @property
     def unpacked_bytes(self) -> int:
         """Memory that all of them take unpacked."""
-        return len(self.rows) * sum(dtype.itemsize * width for dtype, width in self.kinds)
+        widest = max((dtype.itemsize for dtype, _ in self.kinds), default=1)
+        return len(self.rows) * widest * sum(width for _, width in self.kinds)
 
     def _spans(self) -> list[tuple[slice, Any, int]]:
         """Bytes of every layer, its type and its width."""
@@ -64,22 +67,43 @@ class Codes:
             at += size
         return out
 
-    def unpacked(self, chosen: Sequence[int], dtype: Any, faces: Indices | None = None) -> Any:
-        """Codes (faces, N) of the chosen layers, side by side, all in one type."""
+    def only(self, chosen: Sequence[int]) -> Codes:
+        """The codes of some layers."""
+        if list(chosen) == list(range(len(self.kinds))):
+            return self
         spans = self._spans()
-        count = len(self.rows) if faces is None else len(faces)
-        out = np.empty((count, sum(spans[k][2] for k in chosen)), dtype=dtype)
-        for begin in range(0, count, ROWS):
+        parts = [self.rows[:, spans[k][0]] for k in chosen]
+        rows = np.hstack(parts) if parts else np.empty((len(self.rows), 0), dtype=np.uint8)
+        return Codes(rows, tuple(self.kinds[k] for k in chosen))
+
+    def at(self, faces: Indices) -> Codes:
+        """The codes of some faces."""
+        return Codes(self.rows[faces], self.kinds)
+
+    def same(self, one: Indices, other: Indices) -> BoolArray:
+        """Which pairs of faces have one code."""
+        out = np.empty(len(one), dtype=bool)
+        for begin in range(0, len(one), ROWS):
             some = slice(begin, begin + ROWS)
-            rows, at = self.rows[some] if faces is None else self.rows[faces[some]], 0
-            for k in chosen:
-                here, kind, width = spans[k]
+            out[some] = (self.rows[one[some]] == self.rows[other[some]]).all(axis=1)
+        return out
+
+    def unpacked(self) -> Any:
+        """Codes (faces, N), all in one type."""
+        widths = [width for _, width in self.kinds]
+        kinds = [kind for kind, _ in self.kinds]
+        out = np.empty((len(self.rows), sum(widths)), dtype=np.result_type(*kinds) if kinds else np.dtype(bool))
+        for begin in range(0, len(out), ROWS):
+            rows, at = self.rows[begin : begin + ROWS], 0
+            for here, kind, width in self._spans():
                 code = rows[:, here]
-                if kind.kind == "b":
-                    code = np.unpackbits(code, axis=1, count=width).view(bool)
-                else:
-                    code = np.ascontiguousarray(code).view(kind)
-                out[some, at : at + width] = code
+                bits = kind.kind == "b"
+                code = (
+                    np.unpackbits(code, axis=1, count=width).view(bool)
+                    if bits
+                    else np.ascontiguousarray(code).view(kind)
+                )
+                out[begin : begin + ROWS, at : at + width] = code
                 at += width
         return out
 

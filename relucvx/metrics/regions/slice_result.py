@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from relucvx.conversion import LARGEST_SHARE, free_memory
 from relucvx.errors import InvalidInputError, explain
+from relucvx.metrics.regions.line_result import final
 from relucvx.metrics.regions.merging import joined, same_maps
+from relucvx.metrics.regions.packing import Codes
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
-from relucvx.types import Array, ArrayLike, Result
+from relucvx.types import Array, ArrayLike, Result, plain
 from relucvx.validation import as_matrix
 
 
@@ -37,8 +42,8 @@ class SliceRegions(Result):
         Polygon f has the vertices ``corners[offsets[f]:offsets[f + 1]]``, counter-clockwise.
     region : ndarray of shape (F,)
         Region of each polygon.
-    codes : ndarray of shape (n_regions, N), bool or whole numbers
-        True where a preactivation is > 0; of a max pooling who wins, as in :class:`LineRegions`.
+    packed : Codes
+        The code of each region, a bit for each neuron where that is enough.
     layer : ndarray of shape (N,)
         Hidden layer of each neuron (column of ``codes``).
     per_layer : tuple of int
@@ -81,7 +86,7 @@ class SliceRegions(Result):
     corners: Indices
     offsets: Indices
     region: Indices
-    codes: Any
+    packed: Codes
     layer: Indices
     per_layer: tuple[int, ...]
     areas: Array
@@ -95,12 +100,41 @@ class SliceRegions(Result):
     decision_boundary: Array | None
     decision_pairs: Indices | None
 
+    @functools.cached_property
+    def codes(self) -> Any:
+        """Code of each region, of shape (n_regions, N): True where a preactivation is > 0.
+
+        Of a max pooling it is who wins, as in :class:`LineRegions`. The matrix is made when it is first asked for.
+
+        Raises
+        ------
+        InvalidInputError
+            Before it is made, where it would not fit in memory.
+        """
+        needed, free = self.packed.unpacked_bytes, free_memory()
+        if needed > LARGEST_SHARE * free:
+            raise InvalidInputError(
+                explain(
+                    "codes that fit in memory as a matrix",
+                    f"{self.n_regions:,} regions by {len(self.layer):,} neurons: {needed / 2**30:,.3g} GiB, where "
+                    f"{free / 2**30:,.3g} GiB are free",
+                    "many regions of a large network",
+                    "regions.packed.at([0, 100]).unpacked(), the codes of some regions",
+                )
+            )
+        return final(self.packed.unpacked())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As :meth:`Result.to_dict`, with ``codes`` in place of ``packed``."""
+        names = ["codes" if f.name == "packed" else f.name for f in dataclasses.fields(self)]
+        return {name: plain(getattr(self, name)) for name in names}
+
     def facts(self) -> dict[str, Any]:
         """How many regions there are, and what the plane is."""
         length = None if self.decision_boundary is None else self.boundary_length
         return {
             "n_regions": self.n_regions, "polygons after each layer": self.per_layer, "area": float(self.areas.sum()),
-            "decision boundary": length, "origin": self.origin, "neurons": self.codes.shape[1],
+            "decision boundary": length, "origin": self.origin, "neurons": len(self.layer),
         }  # fmt: skip
 
     def records(self) -> Iterable[dict[str, Any]]:
@@ -116,7 +150,7 @@ class SliceRegions(Result):
     @property
     def n_regions(self) -> int:
         """Number of regions."""
-        return len(self.codes)
+        return len(self.packed)
 
     @property
     def polygons(self) -> list[Array]:
@@ -188,7 +222,7 @@ class SliceRegions(Result):
 def measure(
     plane: Plane,
     cells: Any,
-    code: Any,
+    code: Codes,
     layer: Indices,
     per_layer: tuple[int, ...],
     maps: Array | None,
@@ -211,12 +245,11 @@ def measure(
     if merge == "map" and maps is not None:
         region = joined(pairs, same_maps(maps, pairs), len(code))
     elif not all_layers:
-        region = joined(pairs, (code[pairs[:, 0]] == code[pairs[:, 1]]).all(axis=1), len(code))
+        region = joined(pairs, code.same(pairs[:, 0], pairs[:, 1]), len(code))
     n, firsts = int(region.max()) + 1, np.unique(region, return_index=True)[1]
-    code = code if n == len(code) else code[firsts]
-    for own in (code, maps):  # what is of our own, and large, need not be copied
-        if own is not None:
-            own.setflags(write=False)
+    code = code if n == len(code) else code.at(firsts)
+    if maps is not None:  # what is of our own, and large, need not be copied
+        maps = final(maps)
     around = np.where(sides >= 0, region[sides], -1)
     # sides between polygons of one region are no part of its rim
     apart = around[:, 0] != around[:, 1]
@@ -225,7 +258,10 @@ def measure(
         for side in (0, 1)
         for here in [apart & (around[:, side] >= 0)]
     )
-    pairs, where = np.unique(np.sort(around[inner & apart], axis=1), axis=0, return_inverse=True)
+    ends = around[inner & apart]
+    # a number for each pair: sorting these is several times faster than sorting pairs
+    numbers, where = np.unique(ends.min(axis=1) * n + ends.max(axis=1), return_inverse=True)
+    pairs = np.column_stack(np.divmod(numbers, n))
     shared = np.bincount(where.reshape(-1), lengths[inner & apart], len(pairs)).astype(np.float64)
     areas, eccentricity = _moments(cells.place, corners, offsets, region, n)
     segments = boundary_pairs = None

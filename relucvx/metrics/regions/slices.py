@@ -129,8 +129,7 @@ def slice_regions(
     cells, maps, outputs, doubts, per_layer = whole.cells, whole.maps, whole.outputs, whole.doubts, whole.per_layer
     if run and outputs is not None:
         maps = running_slices.fitted_maps(cells, outputs)
-    kinds = [whole.codes.kinds[c][0] for c in chosen]
-    codes = whole.codes.unpacked(chosen, np.result_type(*kinds) if kinds else np.dtype(bool))
+    codes = whole.codes.only(chosen)
     del whole
     apart = cells.apart and chosen == tuple(range(last))
     return measure(plane, cells, codes, layer, per_layer, maps, outputs, doubts, apart, kind)

@@ -216,9 +216,9 @@ class Piece:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the result takes for it: codes of a byte per neuron, geometry, maps and outputs."""
+        """Memory that the result takes for it: codes, geometry, maps and outputs."""
         extra = sum(a.nbytes for a in (self.maps, self.outputs, self.doubts) if a is not None)
-        return self.codes.unpacked_bytes + 80 * len(self.cells.tail) + extra
+        return self.codes.rows.nbytes + 80 * len(self.cells.tail) + extra
 
 
 def ancestry(origins: Sequence[Any], faces: int) -> Any:

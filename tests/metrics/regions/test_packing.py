@@ -15,13 +15,19 @@ def test_what_goes_in_comes_out(faces):
     codes = Codes.of([packed(code) for code in layers], [(c.dtype, c.shape[1]) for c in layers], rows)
     whole = [code[row] for code, row in zip(layers, rows, strict=True)]
     assert codes.rows.shape == (faces, 2 + 4 + 0 + 1)
-    assert codes.unpacked_bytes == faces * (11 + 4 + 8)
-    np.testing.assert_array_equal(codes.unpacked(range(4), np.int16), np.hstack(whole))
-    only = codes.unpacked([0, 3], bool)
+    assert codes.unpacked_bytes == faces * 2 * (11 + 2 + 8)
+    assert codes.unpacked().dtype == np.int16
+    np.testing.assert_array_equal(codes.unpacked(), np.hstack(whole))
+    only = codes.only([0, 3]).unpacked()
     assert only.dtype == bool
     np.testing.assert_array_equal(only, np.hstack([whole[0], whole[3]]))
-    some = rng.integers(0, faces, 4)
-    np.testing.assert_array_equal(codes.unpacked([1], np.int16, some), whole[1][some])
+    assert codes.only([]).unpacked().shape == (faces, 0)
+    some = rng.integers(0, faces, 40)
+    np.testing.assert_array_equal(codes.at(some).unpacked(), np.hstack(whole)[some])
+    pairs = some[:20], some[20:]
+    np.testing.assert_array_equal(
+        codes.same(*pairs), (np.hstack(whole)[pairs[0]] == np.hstack(whole)[pairs[1]]).all(axis=1)
+    )
 
 
 def test_the_first_layer_that_differs():

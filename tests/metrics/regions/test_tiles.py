@@ -67,10 +67,9 @@ def test_the_check_can_fail():
     net = random_net(np.random.default_rng(0), (2, 9, 8, 3))
     found = slice_regions(net, BOX)
     assert_same_slices(found, found)
-    swapped = found.codes.copy()
-    swapped[[0, 1]] = swapped[[1, 0]]
+    swapped = found.packed.at(np.r_[1, 0, 2 : found.n_regions])
     for wrong in (
-        replace(found, codes=swapped), replace(found, neighbours=found.neighbours[::-1].copy()),
+        replace(found, packed=swapped), replace(found, neighbours=found.neighbours[::-1].copy()),
         replace(found, vertices=found.vertices[1:]), replace(found, per_layer=(1, 2)),
     ):  # fmt: skip
         with pytest.raises(AssertionError):
