@@ -34,35 +34,39 @@ def stitched(pieces: list[Piece], corners: Array) -> Piece:
     """
     if len(pieces) == 1:
         return pieces.pop()
+    faces = np.cumsum([0, *(len(piece.cells.first) for piece in pieces)])
+    offsets = np.cumsum([0, *(len(piece.cells.place) for piece in pieces)])
+    layers, kinds = len(pieces[0].per_layer), pieces[0].codes.kinds
     sheet = _Sheet.of(pieces)
     one, other = sheet.sew()
-    faces = np.cumsum([0, *(len(piece.cells.first) for piece in pieces)])
     apart = _first_differences(pieces, faces, one, other)
-    layers = len(pieces[0].per_layer)
     per_layer = tuple(_counted(pieces, faces, one, other, apart, k) for k in range(layers))
+    # from here on what a tile has is let go as soon as the whole has it
+    rows, maps, outputs, doubts = (
+        [part(piece) for piece in pieces]
+        for part in (lambda p: p.codes.rows, lambda p: p.maps, lambda p: p.outputs, lambda p: p.doubts)
+    )
+    pieces.clear()
     same = apart == layers
     sheet.line[sheet.glued] = np.where(same, BORDER, apart)
-    label = _components(one[same], other[same], int(faces[-1]))
-    cells, kept, vertices = sheet.dissolved(label, corners)
-    offsets = np.cumsum([0, *(len(piece.cells.place) for piece in pieces)])
-    kinds, parts = pieces[0].codes.kinds, list(pieces)
-    pieces.clear()
-    rows = _picked([piece.codes.rows for piece in parts], faces, kept)
-    ends = [_picked([getattr(piece, name) for piece in parts], offsets, vertices) for name in ("outputs", "doubts")]
-    maps = _picked([piece.maps for piece in parts], faces, kept)
-    return Piece(cells, Codes(rows, kinds), per_layer, np.empty((layers, 0), np.int32), maps, *ends)
+    cells, kept, vertices = sheet.dissolved(_components(one[same], other[same], int(faces[-1])), corners)
+    del sheet
+    return Piece(
+        cells, Codes(_picked(rows, faces, kept), kinds), per_layer, np.empty((layers, 0), np.int32),
+        _picked(maps, faces, kept), _picked(outputs, offsets, vertices), _picked(doubts, offsets, vertices),
+    )  # fmt: skip
 
 
-def _picked(parts: Sequence[Any], offsets: Indices, rows: Indices) -> Any:
-    """Rows of arrays that stand one below the other; None for None."""
+def _picked(parts: list[Any], offsets: Indices, rows: Indices) -> Any:
+    """Rows of arrays that stand one below the other; None for None. The list is emptied."""
     if parts[0] is None:
         return None
     out = np.empty((len(rows), *parts[0].shape[1:]), dtype=parts[0].dtype)
     order = np.argsort(rows, kind="stable")
     ends = np.searchsorted(rows[order], offsets)
-    for part, begin, end, offset in zip(parts, ends[:-1], ends[1:], offsets[:-1], strict=True):
-        here = order[begin:end]
-        out[here] = part[rows[here] - offset]
+    for k in reversed(range(len(parts))):
+        here = order[ends[k] : ends[k + 1]]
+        out[here] = parts.pop()[rows[here] - offsets[k]]
     return out
 
 
