@@ -106,8 +106,15 @@ FAULTS = (
     Fault(
         "an interval in proportion that is not",
         "metrics.nulls.resampling:_from_end",
-        "distance * factor]",
+        "middle * factor]",
         "distance + t * spread]",
+        f"{TESTS}/test_resampling.py::test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it",
+    ),
+    Fault(
+        "an interval about the middle for one about the mean",
+        "metrics.nulls.resampling:_from_end",
+        "np.exp(np.minimum(0.5 * s**2, t * s))",
+        "1.0",
         f"{TESTS}/test_resampling.py::test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it",
     ),
     Fault(

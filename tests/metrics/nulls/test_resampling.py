@@ -60,10 +60,14 @@ def test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it():
     Z = normal(20, 2) + 3.0 * LABELS[:, None]
     collapse = bootstrap("neural_collapse", Z, LABELS, n_resamples=20, rng=0)
     assert 0.0 < collapse.low < collapse.value < collapse.high
-    assert collapse.high / collapse.value == pytest.approx(collapse.value / collapse.low)
+    middle = np.sqrt(collapse.low * collapse.high)
+    # what draws with copies vary too little is put right, and the middle is that of a mean: the lognormal one's
+    spread = np.log(collapse.resampled[:, 0]).std(ddof=1) * np.sqrt(10 / 9)
+    assert np.log(middle / collapse.value) == pytest.approx(0.5 * spread**2)
+    assert np.log(collapse.high / middle) == pytest.approx(stats.t.ppf(0.975, 18) * spread)
     ratio = bootstrap("participation_ratio", Z, n_resamples=20, rng=0)
     assert ratio.low > 1.0
-    assert (ratio.high - 1) / (ratio.value - 1) == pytest.approx((ratio.value - 1) / (ratio.low - 1))
+    assert (ratio.high - 1) / (ratio.value - 1) > (ratio.value - 1) / (ratio.low - 1)
     line = np.arange(20.0)[:, None]  # one direction, whatever is drawn
     assert bootstrap("participation_ratio", line, n_resamples=5, rng=0).interval == pytest.approx((1.0, 1.0))
 
@@ -78,7 +82,7 @@ def directions(rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("metric", "drawn", "said"), [("neural_collapse", overlapping, 0.90), ("participation_ratio", directions, 0.955)]
+    ("metric", "drawn", "said"), [("neural_collapse", overlapping, 0.936), ("participation_ratio", directions, 0.955)]
 )
 def test_intervals_hold_the_mean_of_fresh_data_as_often_as_they_say(metric, drawn, said):
     found = [bootstrap(metric, *drawn(np.random.default_rng([13, k])), n_resamples=50, rng=k) for k in range(300)]
