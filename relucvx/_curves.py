@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from relucvx.band import BetaBand
 from relucvx.certificate.certificate import prove_again
+from relucvx.certificate.kernel_bound import RangeProgress
 from relucvx.certificate.kernel_curve import EndBetween, Triple
 from relucvx.certificate.kernel_range import check_kernel_range, kernel_range_of
+from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
+from relucvx.interrupts import carrying, hurried
 from relucvx.kernel.representation import as_kernel
 from relucvx.later import later
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.clock import clock
 from relucvx.oracle.signed import compile_signed
+from relucvx.progress import Shown, watched
 from relucvx.results import as_frame
 from relucvx.types import Array, ArrayLike, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_positive
@@ -27,6 +32,44 @@ figures = later("relucvx.metrics.figures")
 
 SAMPLES = 60
 """Strengths at which a figure evaluates the curves: each takes some milliseconds."""
+
+
+@dataclass(frozen=True)
+class CurveProgress:
+    """Where the proofs along a band stand.
+
+    Attributes
+    ----------
+    strength, strengths : int
+        Which of the strengths that the band has solved is proven, from 1, and how many there are.
+    beta : float
+    state : RangeProgress
+        Of its range.
+
+    Notes
+    -----
+    Status: a record (what a callback is told). Source: [relucvx]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> band = rx.beta_band([[1.0], [2.0]], [1.0, 2.0], 0.5, 1.0)
+    >>> seen = []
+    >>> curve = rx.kernel_curve(band, np.eye(2), callback=seen.append)
+    >>> sorted({state.strength for state in seen}) == list(range(1, len(band.knots) + 1))
+    True
+    """
+
+    strength: int
+    strengths: int
+    beta: float
+    state: RangeProgress
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a bar shows: a text, and the share of the strengths that is done."""
+        text = f"strength {self.strength} of {self.strengths}, {self.state.bar(tol)[0]}"
+        return text, (self.strength - 1) / self.strengths
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,7 +175,14 @@ class KernelCurve(Result):
 
 
 def kernel_curve(
-    band: BetaBand, M: ArrayLike, delta: float = 0.0, *, time_limit: float = 60.0, rng: Rng = 0
+    band: BetaBand,
+    M: ArrayLike,
+    delta: float = 0.0,
+    *,
+    time_limit: float = 60.0,
+    rng: Rng = 0,
+    callback: Callable[[CurveProgress], Any] | None = None,
+    progress: Shown = "auto",
 ) -> KernelCurve:
     """Certified range of <K, M> at every strength of a band, over every network of any width within ``delta`` of the optimum.
 
@@ -151,6 +201,11 @@ def kernel_curve(
         Seconds, about, for all knots of the band. The curves are valid, and further apart, when they run out.
     rng
         As in :func:`solve`.
+    callback : callable, optional
+        Called with a :class:`~relucvx._curves.CurveProgress` after every dual point; returning True stops, and the curves are
+        those that the strengths proven by then give.
+    progress : {"auto"} or bool
+        A bar, as in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -194,18 +249,45 @@ def kernel_curve(
     matrix = as_kernel(M, "M", band.problem.n_samples)
     delta = as_positive(delta, "delta", allow_zero=True)
     deadline = clock(time_limit, compile_kernels, compile_signed, needed=True)
-    began, generator = time.perf_counter(), resolve_rng(rng)
+    generator = resolve_rng(rng)
+
+    def found(left: Deadline, told: Callable[[CurveProgress], Any] | None = None) -> KernelCurve:
+        return _curve(band, matrix, delta, left, generator, told)
+
+    with carrying(lambda _: hurried(found)), watched("bounding", progress, callback) as told:
+        return found(deadline, told)
+
+
+def _curve(
+    band: BetaBand,
+    matrix: Array,
+    delta: float,
+    deadline: Deadline,
+    generator: np.random.Generator,
+    told: Callable[[CurveProgress], Any] | None,
+) -> KernelCurve:
+    """The curves from one range at each strength of the band, or at those before somebody asked to stop."""
+    began, stopped = time.perf_counter(), False
     lower: list[Triple] = []
     upper: list[Triple] = []
+
+    def at(k: int, beta: float, state: RangeProgress) -> bool:
+        nonlocal stopped
+        stopped = told is not None and bool(told(CurveProgress(k + 1, len(band.knots), beta, state)))
+        return stopped
+
     for k, sol in enumerate(band.knots):
+        if stopped:
+            break
         beta, certificate = sol.problem.beta, prove_again(sol.problem, sol.inner, sol.certificate, deadline)
         # an ε that is right for what is uncertain between the knots, not for the knot alone
         inside = float(np.clip(beta, band.lo, band.hi))
         slack = max(band.tol, min(float(band.envelope.widths(np.array(inside))), 1.0)) * certificate.upper_balanced
         left = deadline.share(1.0 / (len(band.knots) - k))
         found = kernel_range_of(
-            sol.problem, sol.inner, certificate, matrix, delta=delta + slack, time_limit=left, rng=generator
-        )
+            sol.problem, sol.inner, certificate, matrix, delta=delta + slack, time_limit=left, rng=generator,
+            told=None if told is None else partial(at, k, beta),
+        )  # fmt: skip
         for ends, proof in ((lower, found.proof_lower), (upper, found.proof_upper)):
             # where nothing better than the norm of the weights was found, the certificate's own point, with ε = 0
             point = proof.dual if proof.epsilon > 0.0 else certificate.dual

@@ -16,6 +16,7 @@ from relucvx.certificate import (
 )
 from relucvx.certificate.kernel_bound import RangeProgress
 from relucvx.certificate.kernel_range import check_kernel_range
+from relucvx.certificate.optimal_set import OptimaProgress
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
@@ -35,7 +36,14 @@ SHARPEN = 0.25
 """Share of the time that this may take."""
 
 
-def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -> OptimalSet:
+def optimal_set(
+    solution: Solution,
+    *,
+    time_limit: float = 30.0,
+    rng: Rng = 0,
+    callback: Callable[[OptimaProgress], Any] | None = None,
+    progress: Shown = "auto",
+) -> OptimalSet:
     """All optima of a solved problem, and whether there is more than one.
 
     With the optimal dual point N*, a network is optimal iff its neurons lie on active directions (unit w with
@@ -48,6 +56,11 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
         With a relative gap of at most 1e-3; the tighter, the more can be decided (``tol=1e-10``).
     time_limit : float
         Seconds for the proof that no other direction is active.
+    callback : callable, optional
+        Called with an :class:`~relucvx.certificate.optimal_set.OptimaProgress` after each phase and each optimum; returning
+        True stops, and what is not known by then stays undecided.
+    progress : {"auto"} or bool
+        A bar, as in :func:`relucvx.solve`.
 
     Returns
     -------
@@ -89,11 +102,13 @@ def optimal_set(solution: Solution, *, time_limit: float = 30.0, rng: Rng = 0) -
         )
     limit = clock(time_limit, needed=True)
 
-    def found(limit: Deadline) -> OptimalSet:
-        return optimal_set_of(solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng)
+    def found(limit: Deadline, told: Callable[[OptimaProgress], Any] | None = None) -> OptimalSet:
+        return optimal_set_of(
+            solution.problem, solution.inner, solution.certificate, time_limit=limit, rng=rng, told=told
+        )
 
-    with carrying(lambda _: hurried(found)):
-        return found(limit)
+    with carrying(lambda _: hurried(found)), watched("finding all optima", progress, callback) as told:
+        return found(limit, told)
 
 
 def kernel_range(

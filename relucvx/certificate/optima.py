@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from relucvx.certificate.active_directions import ActiveSet
@@ -84,15 +87,21 @@ class Optima:
             if network.width <= self.smallest.width:
                 self.smallest = network
 
-    def explore(self, rng: np.random.Generator, deadline: Deadline) -> None:
-        """Vertices for each coefficient, down and up, and for random costs."""
+    def explore(
+        self, rng: np.random.Generator, deadline: Deadline, told: Callable[[int], Any] = lambda found: None
+    ) -> None:
+        """Vertices for each coefficient, down and up, and for random costs; ``told`` hears how many points are known."""
         if not self.points:
             return
         # each coefficient at its least and its most; random costs reach vertices that these leave out
         k = self.polytope.size
-        reached = [self._visit(sign * e, deadline) for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)]
+        reached = []
+        for cost in (sign * e for e in np.eye(k)[:COEFFICIENTS] for sign in (1.0, -1.0)):
+            reached.append(self._visit(cost, deadline))
+            told(len(self.points))
         for cost in rng.standard_normal((COSTS, k)):
             self._visit(cost, deadline)
+            told(len(self.points))
         self.explored = k <= COEFFICIENTS and all(reached)
 
     def _visit(self, cost: Array, deadline: Deadline) -> bool:

@@ -9,8 +9,9 @@ samples read of their rows; networks are those of the rows here, and :func:`relu
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,38 @@ PROOF_SHARE = 0.8
 
 WITHIN = 1e-4
 """Largest misfit, relative to the fit, that the distance to the optimum may excuse."""
+
+
+@dataclass(frozen=True)
+class OptimaProgress:
+    """Where the search for all optima stands.
+
+    Attributes
+    ----------
+    phase : str
+        What was done last: "optimum proven", "active directions", "optima" (after each vertex), or "widths" before them.
+    count : int
+        Directions, or optima, found so far.
+
+    Notes
+    -----
+    Status: a record (what a callback is told). Source: [relucvx].
+
+    Examples
+    --------
+    >>> import relucvx as rx
+    >>> seen = []
+    >>> found = rx.optimal_set(rx.solve([[1.0], [2.0]], [1.0, 2.0], beta=0.5), callback=seen.append)
+    >>> [(state.phase, state.count) for state in seen]
+    [('optimum proven', 1), ('active directions', 1), ('widths', 1)]
+    """
+
+    phase: str
+    count: int
+
+    def bar(self, tol: float) -> tuple[str, float | None]:
+        """What a bar shows: how much there is to find is not known before."""
+        return f"{self.phase} ({self.count})", None
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,6 +225,7 @@ def optimal_set_of(
     *,
     time_limit: Limit = 30.0,
     rng: Rng = 0,
+    told: Callable[[OptimaProgress], Any] | None = None,
 ) -> OptimalSet:
     """All optima of a problem, from a certified near-optimal network; see :func:`relucvx.optimal_set`.
 
@@ -213,8 +247,15 @@ def optimal_set_of(
     'UNIQUE'
     """
     began = time.perf_counter()
-    deadline = Deadline.of(time_limit)
+    # of its own: whoever is told how far it is may end it, and not its caller's
+    deadline = Deadline.of(time_limit).within(np.inf)
+
+    def tell(phase: str, count: int) -> None:
+        if told is not None and told(OptimaProgress(phase, count)):
+            deadline.at = began
+
     certificate = prove_again(problem, network, certificate, deadline.share(PROOF_SHARE))
+    tell("optimum proven", 1)
     _check(problem, certificate)
     generator = resolve_rng(rng)
     # where the optimal dual point is: what can be active, and which fits are optimal, follows from it
@@ -223,6 +264,7 @@ def optimal_set_of(
     several = problem.n_weights_out > 1
     find = find_active_vectors if several else find_active
     active = find(problem, N, network, delta, generator, deadline.share(PROOF_SHARE))
+    tell("active directions", len(active.directions))
     F = fit(problem, network)
     make = vector_polytope if several else _polytope
     polytope = make(problem, N, F, active, delta or 0.0, network)
@@ -237,13 +279,14 @@ def optimal_set_of(
     found = Optima(problem, active, polytope, network, x if reproduced else None, objective(problem, network))
     # independent atoms have one solution; otherwise other vertices are looked at
     if reproduced and least < INDEPENDENT:
-        found.explore(generator, deadline)
+        found.explore(generator, deadline, partial(tell, "optima"))
     fixed_fit = fit_is_fixed(problem, N, delta) if several else bool(polytope.fixed.all())
     evidence = Evidence(problem, certificate, active, polytope, least, found, delta, fixed_fit)
     verdict, reason = evidence.decide()
     second = found.second() if verdict is Uniqueness.NOT_UNIQUE else None
     error = fit_error(problem, N, F, delta, problem.neurons(network)[2])
     error = None if error is None else error + float(np.linalg.norm(polytope.fit - given))
+    tell("widths", len(found.points))
     stairs, lower = _widths(evidence, width_lower(problem, F, found, fixed_fit), error, verdict, deadline)
     return OptimalSet(
         verdict=verdict, reason=reason, fit=F, fit_unique=fixed_fit or verdict is Uniqueness.UNIQUE,

@@ -149,7 +149,10 @@ class Evidence:
             return ""
         kind = "nearly dependent"
         if least <= DEPENDENT:
-            kind = "dependent, but no second network has the same objective to rounding,"
+            looked = (
+                "has the same objective to rounding," if self.found.explored else "was found: not all were looked at,"
+            )
+            kind = f"dependent, but no second network {looked}"
         elif least >= INDEPENDENT:
             kind = f"not shown to be independent where the directions are only known to move them by {self.slack:.1e}"
         hint = "."

@@ -69,3 +69,26 @@ def test_tables_figures_and_errors():
         rx.kernel_curve(empty, np.eye(4))
     with pytest.raises(UnsupportedError, match="free"):
         rx.kernel_curve(rx.beta_band(X, Y, 1.0, 3.0, bias="free", tol=0.1), np.eye(4))
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_callback_sees_the_strengths_and_may_stop(stop):
+    band = rx.beta_band(X, Y, 1.0, 3.0, tol=1e-3)
+    seen = []
+
+    def told(state):
+        seen.append(state)
+        return stop
+
+    curve = rx.kernel_curve(band, np.eye(4), callback=told)
+    # what is proven counts, however early it stopped
+    at = np.linspace(1.0, 3.0, 5)
+    assert (curve.lower(at) <= 10.0 - 2.0 * at).all()
+    assert (curve.upper(at) >= 10.0 - 2.0 * at).all()
+    count = len(band.knots)
+    assert {state.strength for state in seen} == ({1} if stop else set(range(1, count + 1)))
+    assert len(seen) == 1 or not stop
+    assert len(curve.proofs_upper) == (1 if stop else count)
+    text, share = seen[-1].bar(1e-6)
+    assert f"of {count}" in text
+    assert 0.0 <= share < 1.0

@@ -354,3 +354,27 @@ def test_cross_entropy_sets():
         assert out.objective == pytest.approx(solution.objective, rel=1e-9)
         # an output bias that is free may be moved into the hidden layer: several optima
         assert out.verdict is (UNIQUE if bias == "none" else NOT_UNIQUE), out.reason
+
+
+@pytest.mark.parametrize("last", ["optimum proven", "active directions", "optima"])
+def test_a_callback_sees_the_phases_and_may_stop(last):
+    sol = solved(SQUARE, np.ones(4), 0.3)
+    seen, whole = [], []
+    full = rx.optimal_set(sol, callback=whole.append)
+    assert [state.phase for state in whole if state.phase != "optima"] == [
+        "optimum proven",
+        "active directions",
+        "widths",
+    ]
+    assert all(state.phase in state.bar(1e-6)[0] for state in whole)
+
+    def told(state):
+        seen.append(state)
+        return state.phase == last
+
+    found = rx.optimal_set(sol, callback=told)
+    assert found.verdict in (full.verdict, UNDECIDED)
+    assert found.objective == pytest.approx(sol.objective)
+    assert len(seen) <= len(whole)
+    # nobody looked for a second network: that is what is said
+    assert ("not all were looked at" in found.reason) == (last == "active directions")
