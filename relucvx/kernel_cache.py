@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numba.cpython.hashing  # makes the addresses known that code with sets or dictionaries asks for
 import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 
 from relucvx import __version__
@@ -45,6 +47,9 @@ UNUSABLE = (
     pickle.PickleError,
 )
 """What reading a file that was cut short or damaged may raise, on its way through pickle and the linker."""
+
+QUICK = all(hasattr(FunctionCache, name) for name in ("_load_overload", "_guard_against_spurious_io_errors"))
+"""Whether this numba has the parts of loading; without them its own way is as right, and slower."""
 
 WAIT, PAUSE = 120.0, 0.05
 """Seconds to wait for a process that compiles the same kernel, and between two looks at it; then it is compiled here too."""
@@ -98,7 +103,7 @@ class KernelCache(FunctionCache):
         """The compiled code for a signature, or None."""
         self._name_files(target_context.codegen())
         try:
-            found = super().load_overload(sig, target_context)
+            found = self._loaded(sig, target_context) if QUICK else super().load_overload(sig, target_context)
         except UNUSABLE as error:
             log.info("%s is compiled again: %s", self._py_func.__qualname__, error)
             with contextlib.suppress(OSError):
@@ -107,6 +112,15 @@ class KernelCache(FunctionCache):
         # Two processes that compile different signatures at once can give both the same file; the index then names the
         # wrong one, whose code would read its arguments as something else.
         return found if found is None or tuple(found.signature.args) == normalize_signature(sig)[0] else None
+
+    def _loaded(self, sig: Any, target_context: Any) -> Any:
+        """What numba loads, without all that it needs to compile: types and operations of its own are a third of a first call.
+
+        Machine code asks for addresses alone: of numba's runtime, made known here, and of helpers that its contexts bring.
+        """
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the compiled code for a signature, if there is room."""

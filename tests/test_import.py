@@ -53,6 +53,14 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded_after("import relucvx") == ""
 
 
+def test_solving_loads_no_statistics():
+    check = "import relucvx as rx, sys\nrx.solve([[1.0], [2.0]], [1.0, 2.0], 0.5)\nprint('scipy.stats' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.strip()
+        == "False"
+    )
+
+
 def test_posing_a_problem_and_counting_patterns_load_nothing_heavy():
     code = "import relucvx as rx, relucvx.cli\nrx.make_problem([[1.0]], [1.0], 1.0)\nrx.enumerate_patterns([[1.0]])"
     assert loaded_after(code) == ""

@@ -86,6 +86,14 @@ def test_an_edited_callee_or_constant_takes_effect(package):
     assert run(package) == ["18.0", "1", "0"]
 
 
+def test_kept_code_is_loaded_without_what_compiling_needs(package):
+    asks = SHOW + "import sys; print('numba.np.random.generator_core' in sys.modules)\n"
+    assert run(package, asks) == ["4.0", "0", "1", "True"]
+    assert run(package, asks) == ["4.0", "1", "0", "False"]
+    slow = "from relucvx import kernel_cache\nkernel_cache.QUICK = False\n" + asks
+    assert run(package, slow) == ["4.0", "1", "0", "True"]
+
+
 def test_damaged_files_are_compiled_again(package):
     assert run(package)[0] == "4.0"
     for file in (package / "__pycache__").glob("*.nb?"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,14 @@ from relucvx.datasets.columns import Columns, indices
 from relucvx.datasets.files import ARCHIVES, held_in, kind_of, read_columns
 from relucvx.datasets.formats.held import Held
 from relucvx.errors import DataFileError, InvalidInputError, explain
-from relucvx.metrics import Recording
+from relucvx.later import later
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count, as_positive
+
+if TYPE_CHECKING:
+    from relucvx.metrics import Recording
+
+metrics = later("relucvx.metrics")
 
 GEOMETRIES = ("abstract", "collapsed", "random", "mixed")
 """What :func:`recording` draws."""
@@ -96,12 +101,12 @@ def recording(
             Z = Z[:, :, None] * np.clip(time / 0.2, 0.0, 1.0)
         Z = Z + size * generator.standard_normal(Z.shape)
         words = {name: [pair[int(signs[c, k] < 0)] for c in code] for k, (name, pair) in enumerate(_factors(d))}
-        parts[f"session {s + 1}"] = Recording(
+        parts[f"session {s + 1}"] = metrics.Recording(
             Z, factors=words, time=time, neurons=[f"n{k}" for k in columns], name=f"{kind} geometry"
         )
     if sessions == 1:
         return parts["session 1"]
-    return Recording.of_sessions(parts, name=f"{kind} geometry")
+    return metrics.Recording.of_sessions(parts, name=f"{kind} geometry")
 
 
 def _factors(d: int) -> list[tuple[str, tuple[str, str]]]:
@@ -192,7 +197,7 @@ def read_recording(
     heads = list(table.names) or [str(k) for k in range(table.width)]
     frame = _Frame({head: _cells(column) for head, column in zip(heads, table.columns, strict=True)})
     chosen = None if neurons is None else [heads[k] for k in indices(file, neurons, heads, table.width)]
-    return Recording.from_frame(frame, neurons=chosen, time=time, trial=trial, name=name, **labels)
+    return metrics.Recording.from_frame(frame, neurons=chosen, time=time, trial=trial, name=name, **labels)
 
 
 class _Frame:
@@ -248,7 +253,7 @@ def _of_arrays(held: Held, labels: dict[str, Any], time: Any, neurons: Any, resp
         columns = [labelled(one) for one in _names(labels[role])]
         return None if not columns else columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
-    return Recording(
+    return metrics.Recording(
         found[key], condition=one_or_none("condition"), session=one_or_none("session"), repeat=one_or_none("repeat"),
         factors={one.rpartition("/")[2]: labelled(one) for one in _names(labels["factors"])} or None,
         time=None if time is None else np.ravel(found[time.strip("/")]),
