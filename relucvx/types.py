@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 import math
 import re
@@ -320,6 +321,12 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+@functools.cache
+def _names(cls: type) -> tuple[str, ...]:
+    """Fields of a result: a walk along a thousand segments makes a thousand."""
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
 class Result:
     """Mixin for frozen result dataclasses: read-only arrays, ``to_dict``, ``to_frame``, a short repr and HTML for notebooks.
 
@@ -333,10 +340,10 @@ class Result:
             cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
+        for name in _names(type(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
             if isinstance(value, np.ndarray) and value.flags.writeable:
-                object.__setattr__(self, field.name, freeze(value))
+                object.__setattr__(self, name, freeze(value))
 
     def to_dict(self) -> dict[str, Any]:
         """The result as nested plain Python values, ready for ``json.dumps`` (NaN stays a float)."""

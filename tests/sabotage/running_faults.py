@@ -96,7 +96,7 @@ FAULTS = (
     Fault(
         "changes at rows of another age",
         "metrics.regions.changes:walks",
-        "place[np.flatnonzero(np.diff(parent, prepend=-1))]",
+        "place[_begins(parent)]",
         "place[: parent[-1] + 1]",
         f"{LINES}::test_layers_and_neurons_are_chosen_as_ever",
     ),

@@ -91,8 +91,8 @@ def settle(P: Any, bias: Any, k: int, first: Any, t: Any, doubt: Any, errors: An
 
     The doubt about a value is its rounding error, and what the doubt about t makes of the changes on both sides.
     """
-    rows, width = P.shape
-    for i in range(rows):
+    width = P.shape[1]
+    for i in range(first[0], first[len(first) - 1]):
         for j in range(width):
             P[i, j] += bias[j]
     for p in range(len(first) - 1):
@@ -235,10 +235,13 @@ def locate(
 
     Returns what :func:`find_crossings` and then what :func:`place` does.
     """
-    settle(P, bias, k, first, t, doubt, errors, moved)
-    sides(P, k, first, above, below)
-    counts = np.empty(len(t), np.int64)
-    total = count_crossings(P, k, first, counts)
+    counts, total = np.empty(len(t), np.int64), 0
+    # one curve after the other, which stays in the processor's cache
+    for p in range(len(first) - 1):
+        one, q = first[p : p + 2], slice(p, p + 1)
+        settle(P, bias, k, one, t, doubt, errors[q], moved[q])
+        sides(P, k, one, above[q], below[q])
+        total += count_crossings(P, k, one, counts)
     points = find_crossings(P, k, first, counts, errors, total)
     segment, share, slack, _, _ = points
     return points, place(first, t, doubt, segment, share, slack)

@@ -83,15 +83,22 @@ def walks(
             width -= changes.first.shape[1]
             begin[:, width : width + changes.first.shape[1]] = changes.first
             parts.append((place[changes.row], changes.column + width, changes.change.astype(kind, copy=False)))
-        place = place[np.flatnonzero(np.diff(parent, prepend=-1))]
+        place = place[_begins(parent)]
     none = [(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, kind))]
     row, column, change = map(np.concatenate, zip(*(parts[::-1] or none), strict=True))
     order = np.argsort(row, kind="stable")
     row, column, change = row[order], column[order].astype(np.int32), change[order]
-    steps = np.flatnonzero(np.diff(row, prepend=-1))
+    steps = _begins(row)
     ends, bounds = np.searchsorted(row, first), np.searchsorted(row[steps], first)
     at = t[row[steps]]
     for p, code in enumerate(begin):
         own, low, high = slice(bounds[p], bounds[p + 1]), ends[p], ends[p + 1]
         starts = np.append(steps[own], high) - low
         yield at[own], Flips(code, starts, column[low:high], change[low:high])
+
+
+def _begins(numbers: Indices) -> Indices:
+    """Where each of the numbers in an increasing list stands first."""
+    first = np.ones(len(numbers), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
+    return np.flatnonzero(first)

@@ -20,7 +20,7 @@ from relucvx.types import Array
 
 Indices = NDArray[np.intp]
 
-BLOCK = 250_000
+BLOCK = 500_000
 """Entries of the matrices that a block of segments should grow to: they stay in the processor's cache."""
 
 
