@@ -42,6 +42,28 @@ def test_lines_through_the_vertices_of_the_layer_before():
     np.testing.assert_allclose(np.sort(found.areas), [0.5] * 4 + [3.5] * 4, rtol=1e-14)
 
 
+def through_a_narrow_crossing(centre, narrow, turn):
+    """Two lines of the first layer that cross at a small angle, and one of the second through their crossing.
+
+    The second layer sees the coordinates themselves, so it knows the crossing no better than its place is known.
+    """
+    x, y = centre
+    first = np.array([[1.0, 1.0, 1.0, 0.0], [0.0, narrow, 0.0, 1.0]])
+    offsets = np.array([-x, -x - narrow * y, 10.0, 10.0])
+    normal = np.array([np.cos(turn), np.sin(turn)])
+    second = np.concatenate([np.zeros(2), normal])[:, None]
+    return DeepNetwork((first, second, [[1.0]]), (offsets, -(normal @ (centre + 10.0))[None], None))
+
+
+def test_a_crossing_whose_place_is_uncertain_is_still_one_point():
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        net = through_a_narrow_crossing(rng.uniform(-1, 1, 2), 10.0 ** -rng.uniform(3, 8), rng.uniform(0.3, 1.2))
+        found = slice_regions(net, BOX)
+        assert found.per_layer == (4, 6)  # a seventh would be a sliver as wide as the place is uncertain
+        assert_tiles(found, 16)
+
+
 @pytest.mark.parametrize("widths", [(2, 16, 1), (2, 12, 12, 3), (2, 8, 8, 8, 8, 2)])
 def test_equals_plain_splitting(widths):
     net = random_net(np.random.default_rng(3), widths)
