@@ -111,6 +111,7 @@ LOADED_LATE = (
     ),
     "relucvx.network.running.",
     "relucvx.metrics.regions.running_lines",
+    "relucvx.metrics.regions.running_maps",
     "relucvx.metrics.regions.running_slices",
     "relucvx.metrics.regions.slice_plot",
     "relucvx.estimators",

@@ -1,4 +1,4 @@
-"""Compiled kernels that multiply out the maps of faces: gates on rows of slopes, and what tells siblings apart."""
+"""Compiled kernels that multiply out the maps of faces: gates, and what tells siblings apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relucvx.compiled import compiled
 
 @compiled
 def gate(N: Any, owner: Any, code: Any, negative: float, positive: float, out: Any) -> None:
-    """Slopes (parents, 2, width) of each face's parent behind a kink of the first columns, for these codes (faces, neurons)."""
+    """Maps (parents, 3, width) of each face's parent behind a kink of the first columns, for these codes (faces, neurons)."""
     k = code.shape[1]
     for f in range(len(owner)):
         p = owner[f]
@@ -26,9 +26,9 @@ def gate(N: Any, owner: Any, code: Any, negative: float, positive: float, out: A
 def siblings(
     N: Any, owner: Any, code: Any, step: float, W: Any, group: Any, begin: Any, base: Any, most: int, out: Any
 ) -> Any:
-    """Slopes of faces behind the next affine map, from those (``base``) of the first face in each group of siblings.
+    """Maps of faces behind the next affine map, from those (``base``) of the first face in each group of siblings.
 
-    Siblings have the slopes of one parent in front of the kink, so theirs behind it differ by the neurons in which their codes
+    Siblings have the map of one parent in front of the kink, so theirs behind it differ by the neurons in which their codes
     do. Returns which faces differ in more than ``most`` neurons, and are not done.
     """
     left = np.zeros(len(owner), dtype=np.bool_)

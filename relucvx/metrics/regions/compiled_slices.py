@@ -46,7 +46,7 @@ def compiled_slice(network: LayerList, tile: Tile, last: int) -> Piece:
     if last == len(network.kinks):
         outputs, doubts = walk.outputs(network.head)
         walk = replace(walk, values=np.empty((0, 0)))  # before maps of all layers stand side by side
-        maps = local_maps(network, tile.plane, walk.cells, outputs, walk.codes, walk.origins)
+        maps = local_maps(network, tile.plane, walk.codes, walk.origins)
     ancestors = ancestry(walk.origins, len(walk.cells.first))
     kinds = [(code.dtype, code.shape[1]) for code in walk.codes]
     codes = Codes.of([packed(code) for code in walk.codes], kinds, ancestors)

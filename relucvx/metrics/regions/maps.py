@@ -10,8 +10,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.regions.planes import Plane
-from relucvx.metrics.regions.subdivision import Subdivision
-from relucvx.network.layers import Kink, LayerList
+from relucvx.network.layers import Affine, Kink, LayerList
 from relucvx.network.reading import read_layers
 from relucvx.types import Array
 from relucvx.validation import as_matrix, as_numpy
@@ -25,27 +24,25 @@ FEW = 8
 """Siblings that differ in less than this part of the neurons are told from each other one neuron at a time."""
 
 
-def local_maps(
-    network: LayerList, plane: Plane, cells: Subdivision, outputs: Array, codes: Sequence[Any], origins: Sequence[Any]
-) -> Array:
+def local_maps(network: LayerList, plane: Plane, codes: Sequence[Any], origins: Sequence[Any]) -> Array:
     """The network on every face as an affine map of plane coordinates: outputs = (1, u, v) @ maps[face].
 
-    Slopes are multiplied out from the codes, so those of tiny faces are as precise as any; layer by layer, so that faces which
-    were one share what they had in common. The constant is what they lack of the ``outputs`` (V, c) at a corner.
+    Multiplied out from the codes, so maps of tiny faces are as precise as any, and zero where no neuron is active; layer by
+    layer, so that faces which were one share what they had in common.
     """
-    slopes = np.empty((len(cells.first), 2, network.n_outputs))
+    maps = np.empty((len(codes[-1]) if codes else 1, 3, network.n_outputs))
     width = max([hidden.map.width for hidden in network.hidden], default=1)
-    step = max(1, BLOCK // (2 * max(width, 1)))
+    step = max(1, BLOCK // (3 * max(width, 1)))
     orders = [np.argsort(origin, kind="stable") for origin in origins]
     starts = [
         np.searchsorted(origin[order], np.arange(1 + (len(codes[k - 1]) if k else 1)))
         for k, (origin, order) in enumerate(zip(origins, orders, strict=True))
     ]
-    waiting = [(0, np.zeros(1, dtype=np.intp), composed(plane.axes[None], _map(network, 0)))]
+    waiting = [(0, np.zeros(1, dtype=np.intp), composed(np.vstack([plane.origin, plane.axes])[None], _map(network, 0)))]
     while waiting:
         depth, faces, N = waiting.pop()
         if depth == len(codes):
-            slopes[faces] = N
+            maps[faces] = N
             continue
         counts = starts[depth][faces + 1] - starts[depth][faces]
         owner = np.repeat(np.arange(len(faces)), counts)
@@ -55,65 +52,57 @@ def local_maps(
             some = slice(begin, begin + step)
             behind = _behind(network, depth, N, owner[some], codes[depth][children[some]])
             waiting.append((depth + 1, children[some], behind))
-    corner = cells.tail[cells.first]
-    constant = outputs[corner] - np.einsum("fi,fic->fc", cells.place[corner], slopes)
-    return np.concatenate([constant[:, None], slopes], axis=1)
+    return maps
 
 
-def _map(network: LayerList, depth: int) -> Any:
-    """The weights in front of a kink, or of the head behind the last one; None where there is none."""
-    if depth < len(network.kinks):
-        return network.hidden[network.kinks[depth].rounds[0]].map.weight
-    return None if network.head is None else network.head.weight
+def _map(network: LayerList, depth: int) -> Affine | None:
+    """The map in front of a kink, or of the head behind the last one; None where there is none."""
+    return network.hidden[network.kinks[depth].rounds[0]].map if depth < len(network.kinks) else network.head
 
 
 def _behind(network: LayerList, depth: int, N: Array, owner: Any, code: Any) -> Array:
-    """Slopes in front of a kink (parents, 2, width) of the parent of each face, behind it and the next affine map."""
-    kink, weight = network.kinks[depth], _map(network, depth + 1)
-    if kink.tournament is not None or not isinstance(weight, np.ndarray):
-        return composed(gated(network, kink, N[owner], code, constant=False), weight)
+    """Maps in front of a kink (parents, 3, width) of the parent of each face, behind it and the next affine map."""
+    kink, ahead = network.kinks[depth], _map(network, depth + 1)
+    if kink.tournament is not None or ahead is None or not isinstance(ahead.weight, np.ndarray):
+        return composed(gated(network, kink, N[owner], code), ahead)
     hidden = network.hidden[kink.rounds[0]]
     negative, positive = float(hidden.phi.slope_neg), float(hidden.phi.slope_pos)
 
     def product(faces: Any) -> Array:
         here = np.empty((len(faces), *N.shape[1:]))
         kernels.gate(N, owner[faces], code[faces], negative, positive, here)
-        return composed(here, weight)
+        return composed(here, ahead)
 
     # faces of one parent stand side by side
     begin = np.flatnonzero(np.concatenate([[True], owner[1:] != owner[:-1]]))
     if 2 * len(begin) > len(owner) + len(owner) // 2:  # hardly any siblings
         return product(np.arange(len(owner)))
     group = np.repeat(np.arange(len(begin)), np.diff([*begin, len(owner)]))
-    out = np.empty((len(owner), N.shape[1], weight.shape[1]))
-    most, rows = code.shape[1] // FEW, np.ascontiguousarray(weight)
+    out = np.empty((len(owner), N.shape[1], ahead.width))
+    most, rows = code.shape[1] // FEW, np.ascontiguousarray(ahead.weight)
     left = kernels.siblings(N, owner, code, positive - negative, rows, group, begin, product(begin), most, out)
     if left.any():
         out[left] = product(np.flatnonzero(left))
     return out
 
 
-def gated(network: LayerList, kink: Kink, N: Array, code: Any, constant: bool = True) -> Array:
-    """Affine maps (faces, rows, width) in front of a kink, behind it where it has these codes.
-
-    Rows are slopes, or one with the constants and then slopes.
-    """
+def gated(network: LayerList, kink: Kink, N: Array, code: Any) -> Array:
+    """Affine maps (faces, 1 + dimensions, width) in front of a kink, behind it where it has these codes."""
     for k, active in zip(kink.rounds, kink.gates(code), strict=True):
         hidden = network.hidden[k]
         if k > kink.rounds[0]:
-            N = composed(N, hidden.map.weight, hidden.map.bias if constant else None)
+            N = composed(N, hidden.map)
         N[:, :, : hidden.n_kinked] *= hidden.phi.gate(active)[:, None]
     return N
 
 
-def composed(M: Array, weight: Any, bias: Array | None = None) -> Array:
-    """Affine maps (faces, rows, width) followed by one more, whose ``bias`` goes to the first row; no weights are ones."""
-    if weight is None:
+def composed(M: Array, ahead: Affine | None) -> Array:
+    """Affine maps (faces, 1 + dimensions, width), rows constant and slopes, followed by one more, or by none."""
+    if ahead is None:
         return M
     count, rows, width = M.shape
-    out: Array = (M.reshape(count * rows, width) @ weight).reshape(count, rows, weight.shape[1])
-    if bias is not None:
-        out[:, 0] += bias
+    out: Array = (M.reshape(count * rows, width) @ ahead.weight).reshape(count, rows, ahead.width)
+    out[:, 0] += ahead.bias
     return out
 
 
@@ -158,8 +147,8 @@ def input_map(module: Any, code: Any, *, input_shape: int | Sequence[int] | None
     M = np.vstack([np.zeros(network.n_features), np.eye(network.n_features)])[None]
     for kink, code in zip(network.kinks, parts, strict=True):
         first = network.hidden[kink.rounds[0]].map
-        M = gated(network, kink, composed(M, first.weight, first.bias), code)
-    M = (M if network.head is None else composed(M, network.head.weight, network.head.bias))[0]
+        M = gated(network, kink, composed(M, first), code)
+    M = composed(M, network.head)[0]
     return M[1:], M[0]
 
 

@@ -43,7 +43,7 @@ def running_slice(network: RunningModule, tile: Tile, last: int) -> Piece:
     if last:
         network.run(tile.plane.points, planar)
     cells, outputs, doubts = planar.cells, None, None
-    if last == len(network.widths):
+    if last == len(network.widths) and network.refused is None:
         outputs = _outputs(network, tile.plane.origin + cells.place @ tile.plane.axes)
         errors = OUTPUTS * EPS * np.abs(outputs).max(axis=0)
         doubts = np.ascontiguousarray(cells.doubts(np.ascontiguousarray(outputs.T), errors).T)

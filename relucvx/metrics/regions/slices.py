@@ -21,7 +21,8 @@ from relucvx.network.layers import LayerList
 from relucvx.threads import BLAS
 from relucvx.types import ArrayLike
 
-running_slices = later("relucvx.metrics.regions.running_slices")  # torch takes a while to load
+running_maps = later("relucvx.metrics.regions.running_maps")  # torch takes a while to load
+running_slices = later("relucvx.metrics.regions.running_slices")
 
 NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
@@ -66,7 +67,8 @@ def slice_regions(
     route : {"auto", "compiled", "running"}
         As in :func:`line_regions`: read the network as matrices, or call the module on the vertices of the polygons,
         whatever its structure. The maps of polygons then go through the outputs at their corners, and slopes are as
-        precise as the polygon is large.
+        precise as the polygon is large; with ``merge="map"`` they are derivatives at a point inside each polygon, where the
+        code is looked at.
 
     Returns
     -------
@@ -77,7 +79,8 @@ def slice_regions(
     InvalidInputError
         For a layer that is not piecewise linear or not known (named), and polygons that are not flat, not convex,
         without area or of another dimension than the network's inputs; for slices that would take more than some GiB;
-        for ``merge="map"`` without the last layer.
+        for ``merge="map"`` without the last layer, and of a module that is run where a polygon is too thin to have a point
+        inside at which its code shows.
 
     Notes
     -----
@@ -100,19 +103,14 @@ def slice_regions(
     network: Any = opened(module, input_shape, origin if polygon is None else polygon, route)
     chosen = network.select(layers)
     run = not isinstance(network, LayerList)
-    if run and kind == "map":
+    known = isinstance(network, LayerList) or network.refused is None
+    if kind == "map" and (max(chosen, default=-1) + 1 < len(network.widths) or not known):
         raise InvalidInputError(
             explain(
-                'merge="code" for a module that is run',
-                '"map"',
-                "the maps of small polygons are not known well enough to tell that they are the same",
-                'route="compiled"',
-            )
-        )
-    if kind == "map" and max(chosen, default=-1) + 1 < len(network.kinks):
-        raise InvalidInputError(
-            explain(
-                'all layers for merge="map"', f"layers up to {max(chosen, default=-1)}", "", "layers=None, the default"
+                'all layers for merge="map"',
+                f"layers up to {max(chosen, default=-1)}",
+                "" if known else "what is behind them is not piecewise linear",
+                "layers=None, the default" if known else 'merge="code"',
             )
         )
     plane = read_plane(network, polygon, origin, axes, extent)
@@ -128,7 +126,10 @@ def slice_regions(
     whole = stitched(pieces, plane.corners)
     cells, maps, outputs, doubts, per_layer = whole.cells, whole.maps, whole.outputs, whole.doubts, whole.per_layer
     if run and outputs is not None:
-        maps = running_slices.fitted_maps(cells, outputs)
+        if kind == "map":
+            maps = running_maps.derived_maps(network, plane, cells, whole.codes)
+        else:
+            maps = running_slices.fitted_maps(cells, outputs)
     codes = whole.codes.only(chosen)
     del whole
     apart = cells.apart and chosen == tuple(range(last))

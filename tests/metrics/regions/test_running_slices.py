@@ -119,12 +119,19 @@ def test_a_module_that_no_list_of_layers_describes():
     np.testing.assert_array_equal(codes[:, found.layer == 1] > 0, net.b(z).detach().numpy() > 0)
 
 
+def test_nothing_is_said_of_what_is_behind_an_operation_that_is_not_followed():
+    net = seeded(lambda: nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2), nn.Tanh()))
+    found = slice_regions(net, BOX, layers=0, route="running")
+    assert found.n_regions > 2
+    assert (found.maps, found.decision_boundary) == (None, None)
+    with pytest.raises(InvalidInputError, match=r"not piecewise linear.*merge=.code"):
+        slice_regions(net, BOX, layers=0, route="running", merge="map")
+
+
 def test_what_is_not_piecewise_linear_and_what_is_too_large_is_said(monkeypatch):
     with pytest.raises(InvalidInputError, match=r"tanh|Tanh"):
         slice_regions(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).eval(), BOX)
     net = seeded(dense)
-    with pytest.raises(InvalidInputError, match='merge="code" for a module that is run'):
-        slice_regions(net, BOX, merge="map", route="running")
     monkeypatch.setattr("relucvx.metrics.regions.tiles.MOST_BYTES", 2**14)
     with pytest.raises(InvalidInputError, match=r"vertices and .* so far"):
         slice_regions(net, BOX, route="running")
