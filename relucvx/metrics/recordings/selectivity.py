@@ -24,6 +24,9 @@ MOST_DIMENSIONS = 8
 PILOTS = 40
 """Clouds by which the estimated shape is corrected."""
 
+AT_ONCE = 20
+"""Clouds that are drawn together; after them the clock is looked at."""
+
 MOST_STEPS = 1000
 """Of the iteration for the shape of the cloud, each of which brings it closer by a factor."""
 
@@ -279,49 +282,46 @@ def _unit(V: Array) -> Array:
 
 
 def without_shape(V: Array, start: Array | None = None) -> Array:
-    """Directions (m, k) in coordinates in which they have no shape."""
+    """Directions (..., m, k) in coordinates in which they have no shape."""
     values, vectors = np.linalg.eigh(shape_of(V, start))
-    return _unit(V @ (vectors / np.sqrt(values)))
+    return _unit(V @ (vectors / np.sqrt(values)[..., None, :]))
 
 
 def shape_of(V: Array, start: Array | None = None) -> Array:
-    """Tyler's shape of directions (m, k), with trace k: the only one whose whitened directions have no shape left.
+    """Tyler's shape of directions (..., m, k), with trace k: the only one whose whitened directions have no shape left.
 
     It is found from any ``start``, soonest from one nearby.
     """
-    k = V.shape[1]
-    S = np.eye(k) if start is None else start * (k / np.trace(start))
+    k = V.shape[-1]
+    S = np.broadcast_to(np.eye(k) if start is None else start * (k / np.trace(start)), (*V.shape[:-2], k, k))
     for _ in range(MOST_STEPS):
-        weights = np.einsum("ij,jl,il->i", V, np.linalg.inv(S), V)
-        new = (V / np.maximum(weights, 1e-300)[:, None]).T @ V
-        new *= k / np.trace(new)
+        weights = np.sum((V @ np.linalg.inv(S)) * V, axis=-1)
+        new = np.swapaxes(V / np.maximum(weights, 1e-300)[..., None], -1, -2) @ V
+        new *= k / np.trace(new, axis1=-2, axis2=-1)[..., None, None]
         # directions in few planes have a shape without an inverse
         new = (1.0 - 1e-9) * new + 1e-9 * np.eye(k)
         if np.abs(new - S).max() <= 1e-9:
-            return new
+            return np.asarray(new)
         S = new
-    return S
+    return np.asarray(S)
 
 
 def _clouds(V: Array, draws: int, seed: int, stop: Deadline) -> list[Array]:
     """Directions of Gaussian clouds of the same shape and number, centred as the neurons' were, without their shape."""
     logs = np.log(np.linalg.eigvalsh(shape_of(V)))
 
-    def cloud(k: int, logs: Array) -> Array:
-        found = _unit(np.random.default_rng([seed, k]).standard_normal(V.shape) * np.exp(logs / 2.0))
-        return _unit(found - found.mean(axis=0))
+    def clouds(first: int, last: int, logs: Array) -> Array:
+        normal = [np.random.default_rng([seed, k]).standard_normal(V.shape) for k in range(first, last)]
+        found = _unit(np.array(normal) * np.exp(logs / 2.0))
+        return _unit(found - found.mean(axis=1, keepdims=True))
 
     # an estimated shape is longer than the true one: as much as clouds of that shape look longer than they are
-    longer = (
-        np.mean(
-            [np.log(np.linalg.eigvalsh(shape_of(cloud(k, logs), np.diag(np.exp(logs))))) for k in range(PILOTS)], axis=0
-        )
-        - logs
-    )
-    logs = np.sort(logs - longer)
+    pilots = shape_of(clouds(0, PILOTS, logs), np.diag(np.exp(logs)))
+    logs = np.sort(2.0 * logs - np.log(np.linalg.eigvalsh(pilots)).mean(axis=0))
     out: list[Array] = []
     while len(out) < draws and not (out and stop.passed()):
-        out.append(without_shape(cloud(PILOTS + len(out), logs), np.diag(np.exp(logs))))
+        first = PILOTS + len(out)
+        out += list(without_shape(clouds(first, min(first + AT_ONCE, PILOTS + draws), logs), np.diag(np.exp(logs))))
     return out
 
 
