@@ -109,38 +109,37 @@ def measure(
 
 
 def _recording(data: str, columns: dict[str, str | None], window: str | None, seed: int) -> Recording:
-    """The recording of a file, or a simulated one."""
+    """The recording of a file, or a simulated one, in its window."""
     given = {name: value for name, value in columns.items() if value is not None}
-    if data in rx.datasets.GEOMETRIES:
-        if given:
-            name = next(iter(given))
-            raise InvalidInputError(
-                explain(
-                    f"a file with --{name}",
-                    f"the simulation {data!r}",
-                    "",
-                    f"relucvx measure recording.csv --{name} NAME",
-                )
-            )
-        found = rx.datasets.recording(data, n_times=9, rng=seed) if window else rx.datasets.recording(data, rng=seed)
-    else:
-        several: dict[str, Any] = {
-            name: [part.strip() for part in value.split(",")]
-            if name in ("factors", "neurons") or "," in value
-            else value
-            for name, value in given.items()
-        }
-        if Path(data).suffix.lower() in (".npz", ".mat", ".h5", ".hdf5") and "neurons" in given:
-            several["neurons"] = given["neurons"]
-        found = rx.datasets.read_recording(data, **several)
+    simulated = data in rx.datasets.GEOMETRIES
+    found = _simulated(data, given, window is not None, seed) if simulated else _read(data, given)
     if window is None:
         return found
-    ends = window.split(",")
     try:
-        start, stop = (float(end) for end in ends)
+        start, stop = (float(end) for end in window.split(","))
     except ValueError as error:
         raise InvalidInputError(explain("--window with two times", repr(window), "", "--window 0.1,0.4")) from error
     return found.window(start, stop)
+
+
+def _simulated(kind: str, given: dict[str, str], timed: bool, seed: int) -> Recording:
+    """A recording of known geometry, whose columns nobody chooses."""
+    if given:
+        name = next(iter(given))
+        instead = f"relucvx measure recording.csv --{name} NAME"
+        raise InvalidInputError(explain(f"a file with --{name}", f"the simulation {kind!r}", "", instead))
+    return rx.datasets.recording(kind, n_times=9 if timed else None, rng=seed)
+
+
+def _read(data: str, given: dict[str, str]) -> Recording:
+    """A recording of a file. Names of several columns are parted by commas."""
+    columns: dict[str, Any] = {
+        name: [part.strip() for part in value.split(",")] if name in ("factors", "neurons") or "," in value else value
+        for name, value in given.items()
+    }
+    if Path(data).suffix.lower() in (".npz", ".mat", ".h5", ".hdf5") and "neurons" in given:
+        columns["neurons"] = given["neurons"]  # the one array that names them
+    return rx.datasets.read_recording(data, **columns)
 
 
 def _nulls(found: Measurement) -> list[Any]:
@@ -163,6 +162,22 @@ def _facts(found: Measurement) -> dict[str, Any]:
 def _print(found: Measurement) -> None:
     """What is found, for a terminal."""
     about = found.recording
+    output.show(f"{about['name']}: {about['n_trials']} trials x {about['n_neurons']} neurons", _rows(found))
+    _print_splits(found)
+    for one in found.intervals:
+        typer.echo(f"\n{one.metric.replace('_', ' ')}, {one.confidence:.0%} over {one.over}")
+        for name, row in zip(about["factors"], one.records(), strict=False):
+            typer.echo(f"{name:<24} {row['value']:>7.3f}  {row['low']:.3f} to {row['high']:.3f}")
+    for course in found.over_time:
+        facts = course.facts()
+        typer.echo(f"\n{course.names[0]} is decoded best at {facts['at']:g}: {facts['largest']:.3f}")
+    for part, why in found.left_out.items():
+        typer.echo(f"\nleft out: {part} ({why})")
+
+
+def _rows(found: Measurement) -> dict[str, str]:
+    """One line for each part that is one number or a few."""
+    about = found.recording
     rows = {
         "conditions": f"{about['n_conditions']}, {about['trials_per_condition']} trials of each",
         "dimension": f"{found.participation_ratio:.2f} (participation ratio of the means, without noise)",
@@ -183,17 +198,7 @@ def _print(found: Measurement) -> None:
     if found.categories is not None:
         test = found.categories
         rows["categories"] = f"index {test.index:+.3f}, p = {test.p_value:.3g}: {test.note.split(',')[0]}"
-    output.show(f"{about['name']}: {about['n_trials']} trials x {about['n_neurons']} neurons", rows)
-    _print_splits(found)
-    for one in found.intervals:
-        typer.echo(f"\n{one.metric.replace('_', ' ')}, {one.confidence:.0%} over {one.over}")
-        for name, row in zip(about["factors"], one.records(), strict=False):
-            typer.echo(f"{name:<24} {row['value']:>7.3f}  {row['low']:.3f} to {row['high']:.3f}")
-    for course in found.over_time:
-        facts = course.facts()
-        typer.echo(f"\n{course.names[0]} is decoded best at {facts['at']:g}: {facts['largest']:.3f}")
-    for part, why in found.left_out.items():
-        typer.echo(f"\nleft out: {part} ({why})")
+    return rows
 
 
 def _print_splits(found: Measurement) -> None:

@@ -297,12 +297,14 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
     Columns ``held`` are neither: they say which sample a row belongs to.
     """
     inputs, chosen = _chosen(table, wanted, held)
+    # one target may be classes, several may be factors of two values each: what is neither must be numbers
     words = class_column(table, chosen[0], wanted.classes) if len(chosen) == 1 else None
     signs = {k: factor_column(table, k, wanted.classes) for k in chosen} if len(chosen) > 1 else {}
     coded_as = {k: found for k, found in signs.items() if found is not None}
     table = replace(table, columns=[coded_as[k][0] if k in coded_as else c for k, c in enumerate(table.columns)])
     values, said = numbers(table, inputs if words else [*inputs, *chosen], wanted.decimal)
     X = values[:, : len(inputs)]
+    # what new rows go through later
     columns = Preparation(
         len(inputs),
         table.features(inputs),
@@ -310,6 +312,7 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
         positions=tuple(inputs),
         width=table.width,
     )
+    # what the user is told, and the targets: coded classes, or columns of numbers
     said = table.said + said + tuple(text for _, text in coded_as.values())
     labels = None
     if words:
@@ -318,14 +321,9 @@ def _split(table: Table, wanted: Wanted, held: tuple[int, ...] = ()) -> Dataset:
         columns = replace(columns, classes=targets)
         said = (*said, _said_of_classes(table, chosen[0], words, classes, targets, wanted))
     elif wanted.one_vs_rest is not None:
-        raise InvalidInputError(
-            explain(
-                f"classes for one_vs_rest in {table.path}",
-                f"numbers in column {', '.join(map(table.label, chosen))}",
-                "",
-                "classes=True",
-            )
-        )
+        wanted_classes = f"classes for one_vs_rest in {table.path}"
+        numeric = f"numbers in column {', '.join(map(table.label, chosen))}"
+        raise InvalidInputError(explain(wanted_classes, numeric, "", "classes=True"))
     else:
         one = wanted.target is None or isinstance(wanted.target, (int, str, np.integer))
         Y = values[:, len(inputs)] if one and len(chosen) == 1 else values[:, len(inputs) :]

@@ -39,4 +39,4 @@ class Scored(OnScale, Result, ABC):
 
     def _plot_each(self, ax: Any, limits: Array, kind: str, values: Array) -> Any:
         """An interval below the other, one for each score, with the scores on them."""
-        return intervals(ax, self.names, limits[:, 0], limits[:, 1], self.label, {kind: values})
+        return intervals(ax, self.names, limits[:, 0], limits[:, 1], self.label.replace("_", " "), {kind: values})

@@ -122,7 +122,7 @@ class Measurement(Result):
             found["categories"] = self.categories.plot
         if self.ceiling is not None:
             found["ceiling"] = self.ceiling.plot
-        found |= {f"interval {k + 1}": one.plot for k, one in enumerate(self.intervals)}
+        found |= {f"interval of {one.metric.replace('_', ' ')}": one.plot for one in self.intervals}
         return found
 
     def figure(self) -> Any:

@@ -130,7 +130,7 @@ class OverTime(Result):
             ax.plot(self.time, self.values[:, k], color=COLOURS[k], marker=".", label=plain(name))
             sure = np.flatnonzero(p[:, k] < 0.05)
             if len(sure):
-                height = np.full(len(sure), -0.02 - 0.03 * k)
+                height = np.full(len(sure), 1.03 + 0.03 * k)  # above, where there are no labels of the axis
                 ax.plot(
                     self.time[sure],
                     height,
@@ -141,7 +141,7 @@ class OverTime(Result):
                     clip_on=False,
                 )
         ax.set_xlabel("time")
-        ax.set_ylabel(f"{self.metric} {self.statistic}".strip())
+        ax.set_ylabel(f"{self.metric} {self.statistic}".strip().replace("_", " "))
         if len(self.names) > 1:
             ax.legend(frameon=False, fontsize="small")
         return tidy(ax)
