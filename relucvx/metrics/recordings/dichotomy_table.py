@@ -140,7 +140,10 @@ class DichotomyTable(Result):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the scores of each split with the central 95 % of its null; splits sorted as in the table; returns the axes."""
-        ax = axes_or_new(ax, 5.6, 1.7 + 0.34 * min(len(self.names), MOST_ROWS))
+        # splits without a name are told apart by what comes last
+        shown = [plain(name if len(name) <= 64 else f"{name[:63]}…") for name in self.names]
+        long = max(map(len, shown)) > 30 and len(shown) <= MOST_ROWS
+        ax = axes_or_new(ax, 8.6 if long else 5.6, 1.7 + 0.34 * min(len(shown), MOST_ROWS))
         places = np.arange(len(self.names))
         for k, (score, marker) in enumerate(zip(SCORES, "o^s", strict=True)):
             null, at = getattr(self, f"null_{score}"), places + 0.22 * (k - 1)
@@ -150,9 +153,7 @@ class DichotomyTable(Result):
             ax.plot(getattr(self, score), at, marker, color=COLOURS[k], ms=5, label=score)
         ax.axvline(0.5, color="0.5", lw=1.0, ls=":")
         if len(self.names) <= MOST_ROWS:
-            # splits without a name are told apart by what comes last
-            shown = [plain(name if len(name) <= 64 else f"{name[:63]}…") for name in self.names]
-            ax.set_yticks(places, shown, fontsize="small" if max(map(len, shown)) > 30 else None)
+            ax.set_yticks(places, shown, fontsize="small" if long else None)
         ax.set_ylim(len(self.names) - 0.5, -0.5)
         ax.set_xlabel("score (bars: 95 % of its null; dotted: chance of accuracies)")
         ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
