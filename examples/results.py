@@ -51,6 +51,7 @@ SEEDS = {
     "16": "data planted:30x3 and planted:20x1, seed 0",
     "17": "data planted:40x3, seed 0; training 0 to 2; sampler 0",
     "18": "training and labelled images 1 to 11; triangles, pairs and permutations 0",
+    "19": "recordings 0, one stream for each geometry; halves of the trials and sets of the neurons 0",
     "20": "simulated recordings 0; draws of the nulls 0",
 }
 """What is drawn at random in an example, and the seeds of it."""
