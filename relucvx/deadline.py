@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 from relucvx.validation import as_positive
@@ -89,6 +91,34 @@ class Deadline:
     def share(self, fraction: float) -> Deadline:
         """That fraction of what is left; of no limit, no limit."""
         return Deadline(fraction * self.left()) if self.limited else self
+
+
+_ruling: ContextVar[Deadline | None] = ContextVar("ruling", default=None)
+
+
+@contextmanager
+def ruled(deadline: Deadline) -> Iterator[None]:
+    """Let :func:`ruling` return this deadline inside: for work that is called through functions without a limit of their own.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    token = _ruling.set(deadline)
+    try:
+        yield
+    finally:
+        _ruling.reset(token)
+
+
+def ruling() -> Deadline:
+    """The deadline of the innermost :func:`ruled` block, which long loops check; never, outside of one.
+
+    Notes
+    -----
+    Status: theorem (definition). Source: [relucvx]
+    """
+    return _ruling.get() or Deadline()
 
 
 Limit: TypeAlias = float | Deadline | None

@@ -101,6 +101,7 @@ LOADED_LATE = (
         for m in (
             "attention",
             "bends",
+            "counting",
             "hooks",
             "inputs",
             "profile_figure",

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import relucvx as rx
-from relucvx.deadline import PROOF_SECONDS, Deadline, OutOfTime
+from relucvx.deadline import PROOF_SECONDS, Deadline, OutOfTime, ruled, ruling
 from relucvx.errors import InvalidInputError
 
 
@@ -67,3 +67,14 @@ def test_seconds_are_a_limit_that_a_call_takes():
     assert Deadline().seconds() is None
     assert Deadline(-1.0).seconds() == 1e-3
     assert 4.0 < Deadline(5.0).seconds() <= 5.0
+
+
+def test_a_deadline_rules_inside_its_block_alone():
+    assert not ruling().limited
+    with ruled(Deadline(1e-9)):
+        with pytest.raises(OutOfTime):
+            ruling().check()
+        with ruled(Deadline()):
+            ruling().check()
+        assert ruling().passed()
+    assert not ruling().limited

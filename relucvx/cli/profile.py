@@ -83,7 +83,7 @@ def profile(
     csv: Annotated[Path | None, typer.Option(help="write the table to this .csv file")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure every layer of a network: convexity, collapse, dimension, alignment, regions. Ctrl-C keeps whole layers.
+    """Measure every layer of a network: convexity, collapse, dimension, alignment, regions. Ctrl-C keeps what is done.
 
     Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
     """
@@ -222,6 +222,7 @@ def frame_facts(frame: DataFrame) -> dict[str, Any]:
         "suggested_cut",
         "per_class",
         "left_out",
+        "cut",
         "n_samples",
         "tokens",
         "pool",
@@ -260,7 +261,7 @@ def summary(facts: dict[str, Any], frame: DataFrame) -> tuple[str, dict[str, str
         spread = f"squared distances vary by {100 * found['sd_bound']:.2g} % at most (one standard deviation)"
         rows[f"projected {name}"] = f"{found['width']:,} values to {found['columns']:,} columns; {spread}"
     if not frame.attrs["complete"]:
-        rows["INTERRUPTED"] = f"{len(frame)} of {frame.attrs['n_layers']} layers were measured"
+        rows["INTERRUPTED"] = f"{frame.attrs['n_whole']} of {frame.attrs['n_layers']} layers were measured"
     features = f" x {facts['features']} features" if "features" in facts else ""
     return f"{facts['data']}: {facts['samples']} samples{features}", rows
 
@@ -277,7 +278,9 @@ def print_frame(frame: DataFrame) -> None:
             typer.echo("  ".join([f"{line[0]:<{widths[0]}}", *right]).rstrip())
 
 
-def _cell(value: float) -> str:
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace(" ", "")  # the table's columns are parted by spaces
     if math.isnan(value):
         return "-"
     whole = math.isfinite(value) and value == round(value) and abs(value) >= 2

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.conversion import is_word
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.regions.lines import outputs_along
@@ -138,6 +139,14 @@ def graph_convexity(
         permutations = [rng.permutation(len(Z)) for _ in range(n_permutations)]
         null = averages(permuted_sums(graph, groups.codes, together, permutations, ties), counts)
     return collect(groups, counts, means, limits, confidence, null, "graph_convexity")
+
+
+def on_graph(graph: NeighbourGraph, groups: Groups, n_pairs: int | None, rng: Rng) -> Convexity:
+    """As :func:`graph_convexity`, in a graph that is there: one is made for the labels and for the decisions."""
+    rng = resolve_rng(rng)
+    pairs = [draw_pairs(members, n_pairs, rng) for members in class_members(groups)]
+    counts = [len(p) for p in pairs]
+    return collect(groups, counts, class_means(first_path_scores(graph, groups.codes, np.concatenate(pairs)), counts))
 
 
 @interruptible
@@ -339,6 +348,7 @@ def _points_inside(a: Array, b: Array, n_points: int, inside: Callable[[Array], 
     block = max(1, BLOCK // (n_points * widest))
     out = np.empty(len(a))
     for first in range(0, len(a), block):
+        ruling().check()
         x, y = a[first : first + block, None], b[first : first + block, None]
         points = (1.0 - shares) * x + shares * y
         out[first : first + block] = inside(points.reshape(-1, a.shape[1])).reshape(-1, n_points).mean(axis=1)

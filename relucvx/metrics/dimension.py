@@ -102,7 +102,11 @@ def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool
     >>> round(rx.metrics.effective_rank([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     2.0
     """
-    values = _singular_values(Z, kernel, centred, "effective_rank")
+    return rank_of_entropy(_singular_values(Z, kernel, centred, "effective_rank"))
+
+
+def rank_of_entropy(values: Array) -> float:
+    """:func:`effective_rank` of singular values."""
     # p log p is 0 at 0
     values = values[values > 0]
     if len(values) == 0:
@@ -166,6 +170,17 @@ def numerical_rank(
     if limit >= 1.0:
         raise InvalidInputError(explain("tolerance below 1, relative to the largest value", repr(tolerance)))
     values = _singular_values(Z, kernel, centred, "numerical_rank")
+    return rank_above(values, limit, spectrum)
+
+
+def ranks(Z: Array, limit: float) -> tuple[float, int]:
+    """:func:`effective_rank`, and :func:`numerical_rank` of the covariance, from one decomposition."""
+    values = _singular_values(Z, None, True, "ranks")
+    return rank_of_entropy(values), rank_above(values, limit, "covariance")
+
+
+def rank_above(values: Array, limit: float, spectrum: str) -> int:
+    """:func:`numerical_rank` of singular values."""
     relative = values / (float(values.max()) or 1.0)
     count = np.count_nonzero((relative if spectrum == "singular" else relative**2) > limit)
     return Count(int(count), "numerical_rank")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.conversion import is_word
+from relucvx.deadline import aside, ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.figures import bars
@@ -298,10 +299,16 @@ def fitted(train: Array, wanted: Indices, model: str, C: float) -> Fitted:
         return replace(found, classifier=LeastSquares.of(found.standardised(train), wanted, 1.0 / C))
     classifier = linear_model.LogisticRegression(C=C, max_iter=5000, tol=1e-6)
     found = replace(found, classifier=classifier)
-    # a fit that stops early is part of the answer; warnings of any other kind go on to the caller
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", exceptions.ConvergenceWarning)
-        classifier.fit(found.standardised(train), wanted)
+
+    def fit() -> list[Any]:
+        # a fit that stops early is part of the answer; warnings of any other kind go on to the caller
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", exceptions.ConvergenceWarning)
+            classifier.fit(found.standardised(train), wanted)
+        return caught
+
+    deadline = ruling()
+    caught = aside(fit, deadline) if deadline.limited else fit()
     converged = True
     for warning in caught:
         if issubclass(warning.category, exceptions.ConvergenceWarning):

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from relucvx.conversion import shown
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, RelucvxError, explain
 from relucvx.metrics.layers.bends import Bends, Value, find_bends
 from relucvx.metrics.layers.inputs import Inputs
@@ -312,6 +313,7 @@ class Hooked:
 
     def _batches(self, n: int) -> Iterator[slice]:
         for first in range(0, n, self.batch_size):
+            ruling().check()
             yield slice(first, min(first + self.batch_size, n))
 
     def _names(self, keys: Sequence[Key]) -> list[tuple[str, Key]]:
@@ -332,7 +334,7 @@ class Hooked:
         if numbered:
             return [(key, int(numbered[2])) for key, _ in self._named(numbered[1])]
         calls = self.bends.calls
-        # every call under its label; the module itself has no name to ask for
+        # the module itself has no name to ask for
         known = {label: [key] for label, key in self._names([(p, k) for p, n in calls.items() for k in range(n) if p])}
         # a shared module runs under the first of its names, and is asked for by any
         first = {id(layer): path for path, layer in reversed(list(self.paths.items()))}
@@ -353,7 +355,6 @@ class Hooked:
                     "name its parts",
                 )
             )
-        # names to choose from: submodules, and functions behind which values bend
         bent = [label for label, _ in self._names(self.bends.keys) if label not in self.paths]
         some = ", ".join([*list(self.paths)[:9], *bent[:3]])
         raise InvalidInputError(

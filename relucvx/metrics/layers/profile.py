@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from relucvx.conversion import as_list
+from relucvx.deadline import Deadline
 from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import interruptible, listening
 from relucvx.labels import read_labels
 from relucvx.later import later
-from relucvx.metrics.abstraction import FactorScore
-from relucvx.metrics.convexity import Convexity
 from relucvx.metrics.layers.cut import suggested_cut
+from relucvx.metrics.layers.measuring import Found, ProfileProgress, end, measure, table
 from relucvx.metrics.layers.records import Recording, Representation
 from relucvx.metrics.layers.representations import record
-from relucvx.metrics.layers.scores import COLUMNS, Samples, Score, chosen_scores
+from relucvx.metrics.layers.scores import Samples, chosen_scores
 from relucvx.metrics.layers.thinning import Given, thinned
-from relucvx.metrics.probes import LinearProbe
 from relucvx.metrics.samples.groups import Groups, as_factors, as_groups
 from relucvx.progress import Shown, watched
 from relucvx.types import Rng, resolve_rng
@@ -32,45 +31,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 pd = later("pandas")
-
-
-@dataclass(frozen=True)
-class ProfileProgress:
-    """What a callback of :func:`profile` sees before each metric: steps done and in all, and what comes next.
-
-    Status: a convention (what is done and what comes next). Source: [relucvx].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import relucvx as rx
-    >>> seen = []
-    >>> layers = {"one": np.eye(4), "two": np.eye(4)[:, :2]}
-    >>> def watch(progress):
-    ...     seen.append((progress.layer, progress.total))
-    ...
-    >>> table = rx.metrics.profile(layers, metrics=["participation_ratio"], callback=watch)
-    >>> seen[:2]
-    [('one', 2), ('two', 2)]
-    """
-
-    step: int
-    total: int
-    layer: str
-    metric: str
-
-    def bar(self, tol: float) -> tuple[str, float | None]:
-        """What a progress bar shows: what comes next, and the share of the steps."""
-        return f"{self.layer} {self.metric}".strip(), self.step / max(self.total, 1)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Numbers of one layer, and the parts behind its means."""
-
-    row: dict[str, float]
-    parts: dict[str, dict[Any, float]]
-    refused: dict[str, str]
 
 
 @interruptible
@@ -93,6 +53,7 @@ def profile(
     project: int | Literal["auto"] | None = "auto",
     batch_size: int | None = None,
     rng: Rng = None,
+    time_limit: float | None = None,
     callback: Callable[[ProfileProgress], Any] | None = None,
     progress: Shown = "auto",
 ) -> DataFrame:
@@ -123,6 +84,8 @@ def profile(
         Larger data are thinned to so many rows, drawn at random once.
     rng : None, int or Generator
         Source of all draws; every layer is measured at the same ones.
+    time_limit : float, optional
+        Seconds that a column may take in one layer. What takes longer is cut: NaN, with the reason in ``attrs["cut"]``.
     callback : callable, optional
         Sees a :class:`ProfileProgress` before each metric. When it returns True, the rows completed so far come back.
     progress : {"auto", True, False}
@@ -132,7 +95,8 @@ def profile(
     -------
     pandas.DataFrame
         One row per layer in the order of the network: "input" (where X is given), the hidden layers, "output" (where
-        the network returns one). Column ``width``, then
+        the network returns one). Columns ``type`` (what made the values: modules with weights that ran behind the row
+        above, and the layer's own, as in "Conv2d + ReLU"), ``width``, then
 
         * ``graph_convexity`` and ``euclidean_convexity`` of the labels, and with ``_decisions`` of the network's own
           decisions; the straight segments are judged by the network behind the layer;
@@ -147,12 +111,14 @@ def profile(
         * with factors, ``parallelism``, ``ccgp``, and ``separability``, the share of the balanced splits of the
           conditions' means that a hyperplane makes;
         * ``line_regions`` and ``folding`` of the code of all layers up to this one, in piecewise-linear networks: means
-          over the segments, of chi over those that meet more than one region.
+          over the segments, of chi over those that meet more than one region. Torch modules that are not read as matrices
+          are run, on as many segments as 2e11 multiplications allow.
 
         NaN where a metric does not apply to a layer; a column that applies to none is left out unless asked for.
-        ``attrs`` holds ``per_class`` (column, layer, label or factor), ``left_out`` (column, why), ``hidden`` (names of
-        the hidden layers), ``accuracy`` (share of decisions that are the label, or None), ``n_samples`` (measured),
-        ``n_given``, ``n_layers`` (rows of a complete profile), ``complete`` (False after an interruption),
+        ``attrs`` holds ``per_class`` (column, layer, label or factor), ``left_out`` (column, why), ``cut`` (column, layer,
+        why: the time limit, or Ctrl-C), ``hidden`` (names of the hidden layers), ``accuracy`` (share of decisions that are
+        the label, or None), ``n_samples`` (measured), ``n_given``, ``n_layers`` (rows of a complete profile), ``n_whole``
+        (rows that nothing interrupted), ``complete`` (whether these are all),
         ``suggested_cut`` (:func:`suggested_cut`), and ``tokens``, ``pool`` and ``projected`` (which layers were projected,
         and how much distances may have changed, as in :func:`relucvx.metrics.layer_activations`).
 
@@ -162,7 +128,7 @@ def profile(
         As :func:`relucvx.metrics.layer_activations`; for an unknown metric, fewer than two samples, labels of a single
         class, and labels or factors that do not fit.
     Interrupted
-        After Ctrl-C, with the rows completed so far as its ``result``.
+        After Ctrl-C, with what was completed so far as its ``result``: whole rows, and the columns of the layer begun.
 
     Warns
     -----
@@ -185,7 +151,9 @@ def profile(
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
     >>> table = rx.metrics.profile(net, data.X, data.labels, metrics=["participation_ratio", "nc1"], rng=0)
     >>> table.index.tolist(), table.columns.tolist(), table["width"].tolist()
-    (['input', '1', 'output'], ['width', 'nc1', 'participation_ratio'], [4, 8, 3])
+    (['input', '1', 'output'], ['type', 'width', 'nc1', 'participation_ratio'], [4, 8, 3])
+    >>> table["type"].tolist()
+    ['input', 'Linear + ReLU', 'Linear']
     """
     scores = chosen_scores(metrics)
     rng = resolve_rng(rng)
@@ -195,6 +163,7 @@ def profile(
     for value, name in ((n_pairs, "n_pairs"), (max_samples, "max_samples")):
         if value is not None:
             as_count(value, name, optional=True)
+    Deadline.of(time_limit)
     # thinned before the network runs, so that nothing is recorded of samples left out
     given = thinned(Given(module, X, labels, factors, mask), max_samples, rng)
     labels, factors = given.labels, given.factors
@@ -231,19 +200,21 @@ def profile(
         n_lines=n_lines,
         seed=seed,
     )
-    found: list[_Found] = []
+    found: list[Found] = []
     stopped = False
-    # Ctrl-C ends the measuring alone: the rows that are whole go out with the interruption
+    # Ctrl-C ends the measuring alone: what is finished goes out with the interruption
     try:
         with listening(), watched("profile", progress, callback) as told:
-            _measure(rows, scores, samples, told, found)
+            measure(rows, scores, samples, told, found, time_limit)
     except KeyboardInterrupt:
         stopped = True
-    frame = _frame(rows[: len(found)], found, scores, keep=metrics is not None)
+    n_whole = end(found, scores) if stopped else len(found)
+    frame = table(rows[: len(found)], found, scores, keep=metrics is not None)
     # input and output are rows of the table, but nothing can be cut behind them
     names = [row.name for row in rows if any(row is layer for layer in recording.layers)]
     frame.attrs |= {"hidden": names, "accuracy": _accuracy(samples), "n_samples": n, "n_given": given.n}
-    frame.attrs |= {"n_layers": len(rows), "complete": len(found) == len(rows), "suggested_cut": suggested_cut(frame)}
+    frame.attrs |= {"n_layers": len(rows), "n_whole": n_whole, "complete": n_whole == len(rows)}
+    frame.attrs["suggested_cut"] = suggested_cut(frame)
     frame.attrs |= {"tokens": tokens, "pool": pool, "projected": recording.projected}
     if stopped:
         raise Interrupted(frame)
@@ -266,16 +237,17 @@ def _warn_of(recording: Recording) -> None:
 
 def _rows(recording: Recording) -> list[Representation]:
     """Input, hidden layers and output; a last layer that is the output stands only as that."""
-    layers, outputs = list(recording.layers), recording.outputs
+    layers, outputs, kind = list(recording.layers), recording.outputs, recording.output_kind
     if outputs is not None and layers and np.array_equal(layers[-1].Z, outputs):
-        layers.pop()
+        kind = layers.pop().kind
     taken = {layer.name for layer in layers}
     rows = list(layers)
     if recording.input is not None:
         name = "X" if "input" in taken else "input"
         rows.insert(0, replace(recording.input, name=name))
     if outputs is not None:
-        rows.append(Representation("F" if "output" in taken else "output", outputs, lambda: lambda points: points))
+        name = "F" if "output" in taken else "output"
+        rows.append(Representation(name, outputs, lambda: lambda points: points, kind=kind))
     return rows
 
 
@@ -307,70 +279,3 @@ def _accuracy(samples: Samples) -> float | None:
         return None
     decided = samples.decide(samples.outputs)
     return float(np.mean([a == b for a, b in zip(decided, samples.labels, strict=True)]))
-
-
-def _measure(
-    rows: list[Representation],
-    scores: Sequence[Score],
-    samples: Samples,
-    callback: Callable[[Any], Any] | None,
-    out: list[_Found],
-) -> None:
-    """Add the numbers of every layer to ``out``, up to the one in which the callback said stop."""
-    total = len(rows) * len(scores)
-    for layer in rows:
-        found = _Found({"width": layer.width}, {}, {})
-        for score in scores:
-            step = len(out) * len(scores) + scores.index(score)
-            if callback is not None and callback(ProfileProgress(step, total, layer.name, score.columns[0])):
-                # the layer begun is dropped: its gaps would look like metrics that do not apply
-                return
-            _apply(score, layer, samples, found)
-        out.append(found)
-    if callback is not None and rows:
-        callback(ProfileProgress(total, total, rows[-1].name, ""))
-
-
-def _apply(score: Score, layer: Representation, samples: Samples, found: _Found) -> None:
-    try:
-        values = score.measure(layer, samples)
-    except InvalidInputError as error:  # the inputs are checked, so this says that the metric does not apply here
-        found.refused.update(dict.fromkeys(score.columns, str(error)))
-        return
-    except MemoryError as error:  # one column less: the others are no worse for it
-        said = f"more memory than there is, for {layer.Z.shape[0]} samples and {layer.Z.shape[1]} values ({error})"
-        found.refused.update(dict.fromkeys(score.columns, said))
-        return
-    for column in score.columns:
-        value = values[column]
-        if isinstance(value, Convexity):
-            found.parts[column] = value.per_class
-            value = value.overall
-        if isinstance(value, LinearProbe):
-            found.parts[column] = value.per_class
-            value = value.accuracy
-        if isinstance(value, FactorScore):
-            found.parts[column] = dict(enumerate(value.per_factor.tolist()))
-            value = value.mean
-        found.row[column] = float(value)
-
-
-def _frame(rows: list[Representation], found: list[_Found], scores: Sequence[Score], keep: bool) -> DataFrame:
-
-    names = [layer.name for layer in rows]
-    wanted = [column for score in scores for column in score.columns]
-    applied = {column for one in found for column in one.row}
-    columns = ["width", *(c for c in COLUMNS if c in wanted and (keep or c in applied or not found))]
-    index = pd.Index(names, name="layer", dtype=object)
-    frame = pd.DataFrame([one.row for one in found], index=index, columns=columns)
-    frame = frame.astype({column: int if column == "width" else float for column in columns})
-    inner_first = [*found[1:-1], *found[:1], *found[-1:]]  # the input and the output lack more than hidden layers do
-    frame.attrs["left_out"] = {
-        c: next(one.refused[c] for one in inner_first if c in one.refused) for c in wanted if found and c not in applied
-    }
-    frame.attrs["per_class"] = {
-        column: {name: one.parts[column] for name, one in zip(names, found, strict=True) if column in one.parts}
-        for column in columns
-        if any(column in one.parts for one in found)
-    }
-    return frame

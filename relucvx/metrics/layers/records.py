@@ -34,6 +34,10 @@ class Representation:
         Relative spacing of the numbers that the values were computed in; None where they say it themselves.
     values : int or None
         Values per sample where Z has fewer columns, as they were projected.
+    kind : str
+        What made the values: types of the modules with weights that ran behind the layer before, and its own.
+    call : tuple or None
+        In a torch module the call that returned them.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Representation:
     why: str = "values that were recorded, without a network"
     resolution: float | None = None
     values: int | None = None
+    kind: str = "recorded"
+    call: tuple[str, int] | None = None
 
     @property
     def width(self) -> int:
@@ -76,6 +82,8 @@ class Recording:
         For each layer that was projected the widths and the distortion.
     multiplications : int
         Of weights and values, in the convolutions of a forward pass of one sample.
+    output_kind : str
+        As ``kind`` of a layer.
     """
 
     layers: tuple[Representation, ...]
@@ -87,6 +95,7 @@ class Recording:
     output_shape: tuple[int, ...] = (1,)
     projected: dict[str, dict[str, Any]] = field(default_factory=dict)
     multiplications: int = 0
+    output_kind: str = "output"
 
 
 class Activations(dict[str, Array]):

@@ -181,7 +181,11 @@ def _of_deep(net: DeepNetwork, X: Any, layers: Sequence[str] | None) -> Recordin
     outputs = as_matrix(net.predict(X), "the output", allow_vector=True)
     found = [_of_part(net, k, f"hidden {k}", H) for k, H in enumerate(hidden)]
     first = _of_part(net, -1, "input", X)
-    return Recording(_select(found, layers), outputs, first, net, lambda rows: X[rows], X.shape[1:], outputs.shape[1:])
+    found = [replace(layer, kind=f"Linear + {net.activation.name}") for layer in found]
+    return Recording(
+        _select(found, layers), outputs, replace(first, kind="input"), net, lambda rows: X[rows], X.shape[1:],
+        outputs.shape[1:], output_kind="Linear",
+    )  # fmt: skip
 
 
 def _projected(recording: Recording, project: int | str | None, seed: int) -> Recording:
@@ -198,7 +202,7 @@ def _projected(recording: Recording, project: int | str | None, seed: int) -> Re
         projection = Projection(part.Z.shape[1], columns[part.name], seed)
         Z, facts[part.name] = projection(part.Z), projection.facts
         why = "values that were projected, from which the layer cannot be had back"
-        return Representation(part.name, Z, why=why, values=projection.width)
+        return Representation(part.name, Z, why=why, values=projection.width, kind=part.kind)
 
     layers = tuple(map(shorter, recording.layers))
     first = None if recording.input is None else shorter(recording.input)
@@ -220,7 +224,7 @@ def _of_arrays(given: Any, X: Any, layers: Sequence[str] | None, summary: Summar
     found = [Representation(str(name), _kept(value, f"layer {str(name)!r}", summary, mask)) for name, value in named]
     if not found:
         raise InvalidInputError(explain("at least one recorded layer", "none", "an empty list or dict"))
-    first = None if X is None else Representation("input", as_flat_matrix(X, "X"))
+    first = None if X is None else Representation("input", as_flat_matrix(X, "X"), kind="input")
     n = len(found[0].Z if first is None else first.Z)
     for layer in found:
         if len(layer.Z) != n:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,19 +14,16 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.abstraction import ccgp, parallelism_score
 from relucvx.metrics.alignment import cka
 from relucvx.metrics.collapse import neural_collapse
-from relucvx.metrics.convexity import Convexity, euclidean_convexity, graph_convexity
-from relucvx.metrics.dimension import effective_rank, numerical_rank, participation_ratio
+from relucvx.metrics.convexity import Convexity, euclidean_convexity, on_graph
+from relucvx.metrics.dimension import participation_ratio, ranks
 from relucvx.metrics.few_shot import few_shot_matrix
 from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.layers.records import Recording, Representation
-from relucvx.metrics.layers.walking import check_readable, walked
+from relucvx.metrics.layers.segments import Segments
 from relucvx.metrics.probes import linear_probe
-from relucvx.metrics.samples.groups import Factors, Groups, Indices
+from relucvx.metrics.samples.groups import Factors, Groups, as_groups
+from relucvx.metrics.samples.neighbour_graph import NeighbourGraph
 from relucvx.metrics.separation import separability
-from relucvx.network import is_torch_module
-from relucvx.network.layers import LayerList
-from relucvx.network.modules import evaluating
-from relucvx.network.reading import read_layers
 from relucvx.types import Array
 
 RANK_TOLERANCE = 1e-3
@@ -38,12 +34,6 @@ SHOTS = 5
 
 DICHOTOMIES = 500
 """Splits of the conditions tested at most."""
-
-COMPARED = 64
-"""Samples at which a recorded layer is compared with the layers of the network that was read."""
-
-SAME_VALUES = 1e-4
-"""Largest difference, relative to the largest value, between a recorded layer (float32, say) and the same layer here."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +66,18 @@ class Samples:
     n_lines: int
     seed: int
     scored: dict[tuple[str, str], Convexity] = field(default_factory=dict, repr=False)
+    graphs: dict[str, NeighbourGraph] = field(default_factory=dict, repr=False)
 
     @property
     def labels(self) -> list[Any]:
         """Label of every sample."""
-        groups = self._labelled()
+        groups = self.labelled()
         return [groups.names[c] for c in groups.codes]
 
     @property
     def one_hot(self) -> Array:
         """Indicators of the classes, of shape (n, C)."""
-        groups = self._labelled()
+        groups = self.labelled()
         return np.asarray(groups.codes[:, None] == np.arange(len(groups.names)), dtype=np.float64)
 
     @property
@@ -98,7 +89,7 @@ class Samples:
 
     def decide(self, outputs: Array) -> list[Any]:
         """The network's decisions: labels where its outputs match them, else positions of the largest output."""
-        self._labelled()
+        self.labelled()
         shape = self.recording.output_shape
         if len(shape) > 1:
             raise InvalidInputError(
@@ -127,79 +118,25 @@ class Samples:
     @property
     def group_names(self) -> tuple[Any, ...]:
         """The classes that occur."""
-        return self._labelled().names
+        return self.labelled().names
 
-    def _labelled(self) -> Groups:
+    def graph(self, layer: Representation) -> NeighbourGraph:
+        """Of one layer at a time, for the labels and the decisions."""
+        if layer.name not in self.graphs:
+            self.graphs.clear()
+            self.graphs[layer.name] = NeighbourGraph.of(layer.Z, self.k, keep_ties=False)
+        return self.graphs[layer.name]
+
+    def labelled(self) -> Groups:
+        """The labels, where there are some."""
         if self.groups is None:
             raise InvalidInputError(explain("labels", "none"))
         return self.groups
 
     @cached_property
-    def walks(self) -> dict[int, dict[str, float]]:
-        """Mean number of regions and mean folding on segments between samples, up to each hidden layer."""
-        network, points, n = self.pieces, self.recording.points, len(self.outputs)
-        if points is None:
-            raise InvalidInputError(explain("inputs to draw segments between", "none"))
-        rng = np.random.default_rng(self.seed)
-        starts = rng.integers(n, size=self.n_lines)
-        # 1 to n - 1 places on and round the end: never the sample itself
-        ends = (starts + rng.integers(1, n, size=self.n_lines)) % n
-        found = walked(network, points, starts, ends)
-        return {
-            k: {"line_regions": _mean(found[:, k, 0]), "folding": _mean(found[:, k, 1])}
-            for k in range(len(network.kinks))
-        }
-
-    @property
-    def pieces(self) -> LayerList:
-        """The network as a list of affine maps and kinks."""
-        if isinstance(self._read, Exception):
-            raise self._read
-        return self._read
-
-    @cached_property
-    def _read(self) -> LayerList | Exception:
-        """What reading the network gave, or why it failed: it is tried once, and not for every layer."""
-        network = self.recording.network
-        if network is None:
-            return InvalidInputError(explain("a network", "recorded layers"))
-        try:
-            check_readable(self.recording.multiplications)
-            with (
-                evaluating(network) if is_torch_module(network) else nullcontext()
-            ):  # the mode in which it was recorded
-                return read_layers(network, self.recording.input_shape)
-        except (InvalidInputError, MemoryError) as error:
-            return error
-
-    def position(self, layer: Representation) -> int:
-        """Which of the hidden layers with a kink a recorded layer is: the one with the same values, up to the sign."""
-        for k, values in enumerate(self._hidden):
-            # a layer in half precision is this one up to the digits that it has
-            allowed = max(SAME_VALUES, 8.0 * (layer.resolution or 0.0)) * np.abs(values).max()
-            Z = layer.Z[self._compared]
-            if values.shape == Z.shape and any(np.abs(values - s * Z).max() <= allowed for s in (1, -1)):
-                return k
-        raise InvalidInputError(
-            explain(
-                f"the values behind a kink, to {SAME_VALUES:g} of the largest",
-                f"layer {layer.name!r}",
-                "another kind of layer, or a summary or a projection of its values",
-            )
-        )
-
-    @cached_property
-    def _compared(self) -> Indices:
-        """Rows at which layers are compared: not all, as those of all layers are held at once."""
-        return np.unique(np.linspace(0, len(self.outputs) - 1, COMPARED).astype(np.intp))
-
-    @cached_property
-    def _hidden(self) -> list[Array]:
-        network, points = self.pieces, self.recording.points
-        values = network.preactivations(points(self._compared)) if points is not None else []
-        # behind a maximum stand winners, of which its comparisons are no values
-        rounds = [kink.rounds[-1] for kink in network.kinks]
-        return [network.hidden[k].phi(values[k]) for k in rounds] if values else []
+    def segments(self) -> Segments:
+        """Segments between samples, walked through the network."""
+        return Segments(self.recording, self.n_lines, self.seed)
 
 
 class Score(NamedTuple):
@@ -210,7 +147,7 @@ class Score(NamedTuple):
 
 
 def _graph(layer: Representation, samples: Samples) -> dict[str, Any]:
-    found = graph_convexity(layer.Z, samples.labels, samples.k, samples.n_pairs, samples.seed)
+    found = on_graph(samples.graph(layer), samples.labelled(), samples.n_pairs, samples.seed)
     samples.scored["graph", layer.name] = found
     return {"graph_convexity": found}
 
@@ -219,7 +156,7 @@ def _graph_decided(layer: Representation, samples: Samples) -> dict[str, Any]:
     decided = samples.decide(samples.outputs)
     # a network without errors decides as the labels say, and has been scored
     known = samples.scored.get(("graph", layer.name)) if decided == samples.labels else None
-    found = known or graph_convexity(layer.Z, decided, samples.k, samples.n_pairs, samples.seed)
+    found = known or on_graph(samples.graph(layer), as_groups(decided, len(decided)), samples.n_pairs, samples.seed)
     return {"graph_convexity_decisions": found}
 
 
@@ -259,13 +196,17 @@ def _head(layer: Representation, samples: Samples) -> dict[str, Any]:
     return {name: getattr(found, name) for name in HEAD}
 
 
-def _dimension(layer: Representation, samples: Samples) -> dict[str, Any]:
-    return {
-        "participation_ratio": participation_ratio(layer.Z),
-        "effective_rank": effective_rank(layer.Z),
-        "numerical_rank": numerical_rank(layer.Z, tolerance=RANK_TOLERANCE, spectrum="covariance"),
-        "two_nn": two_nn(layer.Z, resolution=layer.resolution).dimension,
-    }
+def _participation(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"participation_ratio": participation_ratio(layer.Z)}
+
+
+def _ranks(layer: Representation, samples: Samples) -> dict[str, Any]:
+    effective, numerical = ranks(layer.Z, RANK_TOLERANCE)
+    return {"effective_rank": effective, "numerical_rank": numerical}
+
+
+def _two_nn(layer: Representation, samples: Samples) -> dict[str, Any]:
+    return {"two_nn": two_nn(layer.Z, resolution=layer.resolution).dimension}
 
 
 def _probe(layer: Representation, samples: Samples) -> dict[str, Any]:
@@ -311,8 +252,7 @@ def _conditions(samples: Samples) -> Factors:
 
 
 def _pieces(layer: Representation, samples: Samples) -> dict[str, Any]:
-    position = samples.position(layer)  # before the walks, which take longer
-    return samples.walks[position]
+    return samples.segments.of(layer)
 
 
 SCORES: tuple[Score, ...] = (
@@ -322,7 +262,9 @@ SCORES: tuple[Score, ...] = (
     Score(("euclidean_convexity_decisions",), _euclidean_decided),
     Score(COLLAPSE, _collapse),
     Score(HEAD, _head),
-    Score(("participation_ratio", "effective_rank", "numerical_rank", "two_nn"), _dimension),
+    Score(("participation_ratio",), _participation),
+    Score(("effective_rank", "numerical_rank"), _ranks),
+    Score(("two_nn",), _two_nn),
     Score(("linear_probe",), _probe),
     Score(("few_shot_error",), _few_shot),
     Score(("cka_output",), _to_output),
@@ -358,9 +300,3 @@ def chosen_scores(metrics: Sequence[str] | None) -> tuple[Score, ...]:
         for score in SCORES
         if any(c in wanted for c in score.columns)
     )
-
-
-def _mean(values: Any) -> float:
-    """Mean of what is defined."""
-    kept = [v for v in values if v == v]
-    return float(np.mean(kept)) if kept else np.nan

@@ -29,6 +29,9 @@ WIDEST_HEAD = 1024
 SAME_INPUT = 1e-6
 """Largest difference, relative to the largest value, of what a head reads from what a layer holds: rounding of float32."""
 
+MOST_KINDS = 4
+"""Types that are named of what made the values of a layer."""
+
 TRIED = 64
 """Samples on which it is tried whether a layer decides the output: a connection that passes it by shows on each."""
 
@@ -53,8 +56,8 @@ def of_torch(
     # one pass for all that is asked of the last Linear layer, and none unless it is
     read = cache(hooked.head_input)
     resolution = _resolution(hooked)
-    parts = []
-    for site, Z in zip(found.sites, found.values, strict=True):
+    parts, kinds = [], _kinds(hooked, found.sites)
+    for site, Z, kind in zip(found.sites, found.values, kinds, strict=False):
         why = _unknown(hooked, found, site)
         part = Representation(
             site.name, Z,
@@ -62,7 +65,7 @@ def of_torch(
             None if why else partial(_rest, hooked, site, Z, found.outputs),
             None if site.name in found.projections else partial(_head_behind, Z, read, found.outputs),
             why or "a layer passed by a connection, which alone does not decide the output",
-            resolution, _values(found, site.name),
+            resolution, _values(found, site.name), kind, site.key,
         )  # fmt: skip
         parts.append(part)
     if parts:  # what follows the last layer may be no Linear module alone, but a map all the same
@@ -75,8 +78,26 @@ def of_torch(
         tuple(hooked.inputs.first.shape[1:]),
         () if value is None else summary.shape(value.shape, value.roles),
         {name or "input": projection.facts for name, projection in found.projections.items()},
-        _multiplications(hooked),
+        _multiplications(hooked), kinds[-1],
     )  # fmt: skip
+
+
+def _kinds(hooked: Hooked, sites: Sequence[Site]) -> list[str]:
+    """What made the values at each site, and the output: "Conv2d + BatchNorm2d + ReLU", say."""
+    order, out, last = list(hooked.bends.values), [], -1
+    for key in [*(site.key for site in sites), None]:
+        at = len(order) if key is None else order.index(key)
+        ran = [path for path, _ in order[last + 1 : at] if path in hooked.paths]
+        layers = [hooked.paths[path] for path in ran if key is None or not path.startswith(f"{key[0]}.")]
+        # weights of its own: a container stands for its parts
+        names = [type(layer).__name__ for layer in layers if next(layer.parameters(recurse=False), None) is not None]
+        if key is not None:
+            layer = hooked.paths.get(key[0])
+            names.append(key[0].rpartition(".")[2].removesuffix("()") if layer is None else type(layer).__name__)
+        names = list(dict.fromkeys(names))
+        out.append(" + ".join(names if len(names) <= MOST_KINDS else ["…", *names[1 - MOST_KINDS :]]) or "output")
+        last = max(last, at)
+    return out
 
 
 def _multiplications(hooked: Hooked) -> int:
@@ -133,7 +154,7 @@ def _input(hooked: Hooked, found: Passed, read: Callable[[], Any], resolution: f
         lambda: hooked.outputs_at if real else None,
         None if INPUT in found.projections else partial(_head_behind, Z, read, found.outputs),
         "indices, several inputs or projected ones, between two of which there is nothing",
-        resolution, _values(found, INPUT),
+        resolution, _values(found, INPUT), "input",
     )  # fmt: skip
 
 

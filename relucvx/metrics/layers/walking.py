@@ -62,20 +62,21 @@ def walked(network: LayerList, points: Callable[[Indices], Array], starts: Indic
 
 def up_to_each(line: LineRegions) -> list[tuple[int, float]]:
     """Regions along a segment and their folding chi, by the neurons of the layers up to each: changes are read once."""
-    starts = np.flatnonzero(np.r_[True, line.layer[1:] != line.layer[:-1]])
-    flips, (before, after) = line.flips, line.flips.differing()
-    shape = (line.n_regions, len(starts))
+    flips, depth = line.flips, int(line.layer.max(initial=-1)) + 1
+    if len(flips) < 2:
+        return [(1, np.nan)] * depth
+    layer, step = line.layer[flips.columns], flips.steps
     # Hamming distances add up over layers: of a step, and from the start
-    place = (flips.steps + 1) * shape[1] + np.searchsorted(starts, flips.columns, side="right") - 1
-    gained = (after != 0).astype(np.int8) - (before != 0)
-    steps, away = (
-        np.bincount(place, weights, shape[0] * shape[1]).astype(np.intp).reshape(shape).cumsum(axis=1)
-        for weights in (None, gained)
-    )
-    lengths, reach = steps.sum(axis=0), away.cumsum(axis=0).max(axis=0)
+    steps, gained = np.zeros((len(flips) - 1, depth), np.intp), np.zeros((len(flips) - 1, depth), np.intp)
+    before, after = flips.differing()
+    np.add.at(steps, (step, layer), 1)
+    np.add.at(gained, (step, layer), (after != 0).astype(np.intp) - (before != 0))
+    steps = steps.cumsum(axis=1)
+    reach = gained.cumsum(axis=0).cumsum(axis=1).max(axis=0)
+    lengths = steps.sum(axis=0)
     return [
         (1 + int(np.count_nonzero(steps[:, k])), np.nan if lengths[k] == 0 else 1.0 - float(reach[k] / lengths[k]))
-        for k in range(len(starts))
+        for k in range(depth)
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from relucvx.deadline import ruling
 from relucvx.types import Array
 
 BLOCK = 500_000
@@ -13,9 +14,13 @@ BLOCK = 500_000
 
 
 def row_blocks(n: int, width: int) -> Iterator[slice]:
-    """Slices of n rows such that a block of that many rows and ``width`` columns stays below :data:`BLOCK`."""
-    step = max(1, BLOCK // max(width, 1))
+    """Slices of n rows such that a block of that many rows and ``width`` columns stays below :data:`BLOCK`.
+
+    The clock of a deadline that rules is looked at before each.
+    """
+    step, deadline = max(1, BLOCK // max(width, 1)), ruling()
     for first in range(0, n, step):
+        deadline.check()
         yield slice(first, min(n, first + step))
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
+from relucvx.deadline import ruling
 from relucvx.types import Array, BoolArray
 
 MOST_ROUNDS = 50
@@ -75,6 +76,7 @@ def coefficients(features: Array, sides: Array, caps: Array, tol: float) -> Arra
     unit, squares = float(caps.max()), np.einsum("ij,ij->i", Y, Y)
     at = _Point(caps / 2.0, caps / 2.0, 0.0, np.ones(len(Y)), np.ones(len(Y)))
     for _ in range(MOST_ROUNDS):
+        ruling().check()
         gap = at.gap
         slope = Y @ (at.a @ Y) - 1.0 + at.offset * sides - at.low + at.high
         if gap <= CENTRED * unit and np.abs(slope).max() <= FLAT:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import ruling
 from relucvx.later import later
 from relucvx.metrics.samples import interior
 from relucvx.metrics.samples.groups import Indices
@@ -66,6 +67,7 @@ class Machines:
 
         ``side``, ``train`` and ``test`` are masks (n,).
         """
+        ruling().check()
         rows, held = np.flatnonzero(train), np.flatnonzero(test)
         if self.are_small:
             sides = np.where(side, 1.0, -1.0)

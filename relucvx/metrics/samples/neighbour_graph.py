@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from relucvx.deadline import ruling
 from relucvx.metrics.neighbours import TIE, near_distances
 from relucvx.metrics.samples.blocks import BLOCK
 from relucvx.metrics.samples.groups import Indices
@@ -86,6 +87,7 @@ def first_path_scores(graph: NeighbourGraph, codes: Indices, pairs: Indices) -> 
     scores, left = np.ones(len(pairs)), np.flatnonzero(~_joined(graph, *pairs.T))
     doubtful = [left[:0]]
     while len(left):
+        ruling().check()
         here, left = left[:SEARCHED], left[SEARCHED:]  # Ctrl-C is heard in between
         scores[here], unclear, seen = _searched(graph, codes, pairs[here])
         doubtful.append(here[unclear])
@@ -216,6 +218,7 @@ def _blocks(graph: NeighbourGraph, sources: Indices) -> Iterator[_Block]:
     n = graph.edges.shape[0]
     size = max(1, BLOCK // n)
     for first in range(0, len(sources), size):
+        ruling().check()
         here = sources[first : first + size]
         distance, before = dijkstra(graph.edges, indices=here, return_predecessors=True)
         position = np.full(n, -1, dtype=np.intp)

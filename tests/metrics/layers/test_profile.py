@@ -18,14 +18,16 @@ from relucvx.network import DeepNetwork
 def same(a, b, **tolerance):
     """Two profiles hold the same numbers, whatever their layers are called."""
     assert list(a.columns) == list(b.columns)
-    return np.allclose(a.to_numpy(dtype=float), b.to_numpy(dtype=float), equal_nan=True, **tolerance)
+    a, b = (table.drop(columns="type", errors="ignore").to_numpy(dtype=float) for table in (a, b))
+    return np.allclose(a, b, equal_nan=True, **tolerance)
 
 
 # ------------------------------------------------------------------ every column is its metric
 def test_rows_and_columns(frame):
     assert list(frame.index) == ["input", "hidden 0", "hidden 1", "output"]
-    assert list(frame.columns) == ["width", *COLUMNS]
+    assert list(frame.columns) == ["type", "width", *COLUMNS]
     assert frame["width"].tolist() == [5, 8, 7, 3]
+    assert frame["type"].tolist() == ["input", "Linear + relu", "Linear + relu", "Linear"]
     assert frame.attrs["complete"]
     assert frame.attrs["left_out"] == {}
     assert frame.attrs["accuracy"] == np.mean(NET.predict(X).argmax(axis=1) == LABELS)
@@ -65,7 +67,7 @@ def test_names_of_classes_order_of_rows_and_order_of_neurons_do_not_matter(frame
     other = DeepNetwork(weights, (NET.biases[0][p], *NET.biases[1:]))
     neurons = m.profile(other, X, LABELS, factors=FACTORS, metrics=plain, **EXACT)
     for found in (renamed, shuffled, neurons):
-        assert same(found, frame[["width", *plain]], rtol=1e-7, atol=1e-9)
+        assert same(found, frame[["type", "width", *plain]], rtol=1e-7, atol=1e-9)
     assert set(renamed.attrs["per_class"]["graph_convexity"]["input"]) == {"class 0", "class 1", "class 2"}
 
 
@@ -99,7 +101,7 @@ def test_recorded_layers(frame):
     layers = m.layer_activations(NET, X)
     found = m.profile(layers, None, LABELS, **EXACT)
     assert list(found.index) == ["hidden 0", "hidden 1"]
-    shared = [c for c in found.columns if c not in HEADED]
+    shared = [c for c in found.columns if c not in (*HEADED, "type")]
     assert np.allclose(found[shared], frame.loc[found.index, shared], rtol=1e-12)
     for column in ("euclidean_convexity", "cka_output", "graph_convexity_decisions", "line_regions"):
         assert "expected a network" in found.attrs["left_out"][column]
@@ -182,7 +184,7 @@ def test_a_network_that_ends_with_its_kink_lists_it_once():
 
 def test_metrics_asked_for_are_kept_even_where_they_do_not_apply():
     found = m.profile(NET, X, metrics=["cdnv", "participation_ratio"])
-    assert list(found.columns) == ["width", "cdnv", "participation_ratio"]
+    assert list(found.columns) == ["type", "width", "cdnv", "participation_ratio"]
     assert found["cdnv"].isna().all()
     assert list(found.attrs["left_out"]) == ["cdnv"]
 

@@ -7,7 +7,7 @@ import pytest
 from metrics.layers.cases import EXACT, FACTORS, LABELS, NET, X
 
 from relucvx import metrics as m
-from relucvx.metrics.layers import scores
+from relucvx.metrics.layers import segments
 from relucvx.network import DeepNetwork
 
 
@@ -79,7 +79,7 @@ def test_a_network_that_cannot_be_read_is_tried_once(monkeypatch):
         tried.append(args)
         raise MemoryError("14 GB")
 
-    monkeypatch.setattr(scores, "read_layers", fails)
+    monkeypatch.setattr(segments, "read_layers", fails)
     found = m.profile(NET, X, LABELS, metrics=["line_regions", "nc1"])
     assert len(tried) == 1
     assert found["line_regions"].isna().all()

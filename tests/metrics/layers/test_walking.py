@@ -6,7 +6,8 @@ from metrics.layers.cases import EXACT, NET, X
 from torch import nn
 
 from relucvx import metrics as m
-from relucvx.metrics.layers import walking
+from relucvx.errors import InvalidInputError
+from relucvx.metrics.layers import segments, walking
 
 RNG = np.random.default_rng(0)
 
@@ -40,11 +41,14 @@ def test_walks_and_readings_that_do_not_fit_are_refused_beforehand(monkeypatch):
     read = []
     monkeypatch.setattr(walking, "regions_along", lambda *args: read.append(args))
     monkeypatch.setattr(walking, "WALKED", 2.0**22)
+    monkeypatch.setattr(segments, "WORK", 1.0)
     X = RNG.standard_normal((20, 5))
     found = m.profile(wide(), X, metrics=["line_regions"], rng=0)
-    assert "breakpoints each in layers of up to 900 neurons" in found.attrs["left_out"]["line_regions"]
+    assert "900 neurons, about as many regions, and" in found.attrs["left_out"]["line_regions"]
     images = RNG.standard_normal((9, 1, 30, 30))
     net = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Conv2d(8, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(3872, 2))
+    with pytest.raises(InvalidInputError, match=f"{8 * 26**2 * 25 + 8 * 22**2 * 200:,} multiplications"):
+        walking.check_readable(8 * 26**2 * 25 + 8 * 22**2 * 200)
     found = m.profile(net, images, metrics=["line_regions"], pool="none", rng=0)
-    assert f"{8 * 26**2 * 25 + 8 * 22**2 * 200:,} multiplications" in found.attrs["left_out"]["line_regions"]
+    assert "line_regions(module, start, end)" in found.attrs["left_out"]["line_regions"]
     assert not read
