@@ -39,7 +39,7 @@ def profiled(module):
     frame = metrics.profile(module, X, LABELS, metrics=columns, n_pairs=10, n_lines=3, rng=0)
     assert frame["line_regions"].notna().tolist() == [False, True, False]
     assert frame["nc3"].notna().tolist() == [False, True, False]
-    return frame.to_numpy(dtype=float)
+    return frame.drop(columns="type").to_numpy(dtype=float)
 
 
 def regions(module):

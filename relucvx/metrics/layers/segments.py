@@ -66,14 +66,8 @@ class Segments:
         if isinstance(self._counts, Exception):
             raise failed from self._counts
         count = self._counts[1].get(layer.call, 0)
-        if count == 0:
-            raise InvalidInputError(
-                explain(
-                    "a layer up to which the module is piecewise linear, with a kink",
-                    f"layer {layer.name!r}",
-                    "it comes before the first kink, behind an operation that has no pieces, or is none of the module's calls",
-                )
-            )
+        if count == 0:  # before the first kink, or behind what cannot be followed
+            raise failed
         ran = self._runs
         if isinstance(ran, Exception):
             raise ran from failed
