@@ -127,7 +127,7 @@ def _apply(score: Score, layer: Representation, samples: Samples, found: Found, 
 
 
 def table(rows: list[Representation], found: list[Found], scores: Sequence[Score], keep: bool) -> DataFrame:
-
+    """The numbers as a table, with what it says of them in its attributes; ``keep`` columns that apply nowhere."""
     names = [layer.name for layer in rows]
     wanted = [column for score in scores for column in score.columns]
     applied = {column for one in found for column in (*one.row, *one.cut)}
