@@ -159,6 +159,7 @@ ABSTRACTION = (
         "(most + least) / 2.0",
         "most",
         "pytest tests/metrics/samples/test_machine.py",
+        interpreted=True,
     ),
     Fault(
         "sides that do not weigh alike",

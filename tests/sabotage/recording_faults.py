@@ -74,6 +74,7 @@ FAULTS = (
         "C * n / (2.0 * np.where(own > 0, above, n - above))",
         "C * np.ones(n)",
         "pytest tests/metrics/samples/test_machine.py",
+        interpreted=True,
     ),
     Fault(
         "parallelism counts a direction with itself",
