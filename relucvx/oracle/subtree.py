@@ -55,7 +55,9 @@ def value_of(rows: Rows, point: Any) -> float:
     if norm <= 0.0:
         return 0.0
     norm = np.sqrt(norm)
-    total = np.zeros(c)
+    total = np.empty(c)
+    for o in range(c):
+        total[o] = 0.0
     for j in range(dim):
         point[j] /= norm
         for o in range(c):
@@ -216,7 +218,8 @@ def worst_edge(stack: Stack, s: int, room: Room) -> Any:
         for e in range(q):
             cost = 0.0
             for j in range(dim):
-                cost += (stack.G[s, q, j] - stack.G[s, e, j]) ** 2
+                length = stack.G[s, q, j] - stack.G[s, e, j]
+                cost += length * length
             if cost > worst:
                 k, l, worst = q, e, cost
     return k, l

@@ -90,3 +90,29 @@ def test_spectral_bound_on_a_cell(c):
         assert bound == pytest.approx(np.linalg.norm(lines, 2), rel=1e-12)
         assert point @ G.mean(axis=0) >= 0
         assert spectral_on_map(lines, G, 2, np.zeros(3)) == np.inf
+
+
+@pytest.mark.parametrize("kind", ["any", "orthogonal", "rank one", "uneven", "nearly equal", "whole numbers", "zero"])
+def test_the_spectral_bound_is_never_below_the_largest_singular_value(kind):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        c, d = (int(k) for k in rng.integers(2, 10, 2))
+        lines = rng.standard_normal((c, d))
+        if kind == "orthogonal":
+            lines = np.ascontiguousarray(np.linalg.qr(rng.standard_normal((max(c, d),) * 2))[0][:c, :d])
+        elif kind == "rank one":
+            lines = rng.standard_normal((c, 1)) * lines[:1]
+        elif kind == "uneven":
+            lines *= 10.0 ** rng.integers(-9, 9, (c, 1))
+        elif kind == "nearly equal":
+            lines = np.eye(c, d) * (1.0 + 1e-9 * rng.standard_normal(d))
+        elif kind == "whole numbers":
+            lines = rng.integers(-2, 3, (c, d)).astype(float)
+        elif kind == "zero":
+            lines = np.zeros((c, d))
+        point = np.empty(d)
+        bound = spectral_on_map(lines, np.abs(rng.standard_normal((d, d))), d, point)
+        exact = np.linalg.norm(lines, 2)
+        assert exact <= bound <= exact * (1 + 1e-12)
+        assert np.linalg.norm(lines @ point) >= (1 - 1e-12) * exact * np.linalg.norm(point)
+    assert spectral_on_map(np.full((2, 2), np.nan), np.eye(2), 2, np.empty(2)) == np.inf
