@@ -149,13 +149,13 @@ TESTS: list[tuple[str, str, Callable[[Rng], tuple[Any, ...]], dict[str, Any]]] =
 """(name, scheme, data without the relation, options); those that take longest last."""
 
 
-def rejections(name: str, scheme: str, data: Any, options: dict[str, Any], sets: int) -> dict[str, Any]:
+def rejections(name: str, scheme: str, data: Any, options: dict[str, Any], sets: int, seed: int) -> dict[str, Any]:
     """One row: how often p <= 0.05, with ties counted as extreme and broken by lot."""
     metric, rejected, by_lot, began = name.split(",")[0], 0, 0, time.process_time()
     # p of two sides is twice the smaller one: with 19 draws it could not be below 0.1
     draws = 39 if scale(metric).direction == "either" else 19
     for count in range(sets):
-        given = data(np.random.default_rng([7, count]))
+        given = data(np.random.default_rng([seed, count]))
         found = permutation_test(
             metric, *given, scheme=scheme, n_permutations=draws, rng=count, progress=False, **options
         )
@@ -277,7 +277,9 @@ def key(row: dict[str, Any]) -> tuple[str, ...]:
     return kind, str(row.get("score", "cka")), str(row[kind])
 
 
-def tasks(sets: int, cover: int, resamples: int) -> list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+def tasks(
+    sets: int, cover: int, resamples: int, seed: int = 7
+) -> list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
     """Every row, as what is known of it before it is computed, and what computes it."""
     found: list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]] = []
     for debiased in (False, True):
@@ -285,7 +287,7 @@ def tasks(sets: int, cover: int, resamples: int) -> list[tuple[dict[str, Any], C
         found.append((known, lambda debiased=debiased: unrelated_cka(debiased, min(sets, 100))))  # type: ignore[misc]
     for case in TESTS:
         known = {"score": case[0], "scheme": case[1], "data sets": sets}
-        found.append((known, lambda case=case: rejections(*case, sets)))  # type: ignore[misc]
+        found.append((known, lambda case=case: rejections(*case, sets, seed)))  # type: ignore[misc]
     for case in INTERVALS:
         known = {"score": case[0], "over": case[1], "data sets": cover}
         found.append((known, lambda case=case: coverage(*case, cover, resamples)))  # type: ignore[misc]
@@ -299,10 +301,11 @@ def main() -> None:
         ("--only", {"default": "", "help": "scores whose name has this in it; other rows of the file stay"}),
         ("--sets", {"type": int, "default": 1000, "help": "data sets of a test (default 1000)"}),
         ("--cover", {"type": int, "default": 400, "help": "data sets of an interval (default 400)"}),
+        ("--seed", {"type": int, "default": 7, "help": "of the data of tests: another one with --out (default 7)"}),
         ("--resume", {"action": "store_true", "help": "keep rows of the file that have as many data sets"}),
     )
     sets, cover, resamples = (20, 5, 10) if args.quick else (args.sets, args.cover, 100)
-    every = tasks(sets, cover, resamples)
+    every = tasks(sets, cover, resamples, args.seed)
     asked = [key(known) for known, _ in every if args.only in key(known)[1]]
     path = args.out or RESULTS / "nulls.json"
     there = path.exists() and not (args.quick and args.out is None)
