@@ -123,7 +123,7 @@ def bootstrap(
     debiased CKA 95 %, Procrustes similarity and the correlation of distances 94 %, neuron tuning 96 %, mutual neighbours 98 %,
     and NC1 of two classes that overlap 93.6 % (of 8,000; 91 % of 1,500 where they overlap so far that it now and then is very
     large); CKA over 24 conditions 97.5 %; participation
-    ratio over 40 neurons 97 %, over 16 sessions 94.5 %, and 100 % where all directions are alike, so that it is near the
+    ratio over 40 neurons 97.5 %, over 16 sessions 94 %, and 100 % where all directions are alike, so that it is near the
     largest it can be. Of other scores it has not been measured.
 
     Source: [efron-1979], halves [politis-romano-1994].
