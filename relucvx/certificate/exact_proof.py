@@ -26,6 +26,12 @@ ROOM = 2e-7
 DUAL_BITS, VECTOR_BITS, AXIS_BITS = 60, 34, 10
 """Bits of the largest entry of a dual point, of beta in units of a leaf's vectors, and of the axes of the cover."""
 
+AGAIN = (
+    "solution.save(path), for others who prove it again in float64 with every rounding bounded: "
+    "relucvx.certify(solution.network, solution.problem)"
+)
+"""What to do where there is no exact proof."""
+
 
 def proof_text(
     problem: Problem,
@@ -92,15 +98,13 @@ def check_supported(problem: Problem) -> None:
             explain(
                 f"a loss among {', '.join(exact.LOSSES)}",
                 f"{problem.loss.name}",
-                "its values are no fractions, or it is of a class of your own; the certificate in float64 has it",
-                "solution.certificate",
+                "its values are no fractions, or it is of a class of your own",
+                f'{AGAIN}; or loss="squared_hinge" for two classes',
             )
         )
     if problem.pooling is not None:
         raise UnsupportedError(
-            explain(
-                "samples that are rows", "bags of rows", "exact proofs do not know them yet", "solution.certificate"
-            )
+            explain("samples that are rows", "bags of rows", "exact proofs do not know them yet", AGAIN)
         )
 
 
