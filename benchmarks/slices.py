@@ -139,7 +139,8 @@ def measure_many(name: str, widths: list[int]) -> dict[str, Any]:
 
 def main() -> None:
     """Print and save the table."""
-    args = arguments(__doc__, ("--images", {"action": "store_true", "help": "convolutional networks only"}),
+    args = arguments(__doc__, ("--dense", {"action": "store_true", "help": "dense networks of some thousand regions only"}),
+                     ("--images", {"action": "store_true", "help": "convolutional networks only"}),
                      ("--many", {"action": "store_true", "help": "a million regions only"}))  # fmt: skip
     warm = timed(lambda: slice_regions(network(0, [2, 4, 4, 2]), BOX))[1]
     rng = np.random.default_rng(1)
@@ -155,9 +156,10 @@ def main() -> None:
         ]
     some = args.images or args.many
     rows = [] if some else [measure(name, network(0, widths), polygon, args.repeats) for name, widths, polygon in cases]
-    if not args.quick and (args.images or not some):
+    every = not (some or args.dense or args.quick)
+    if args.images or every:
         rows += [measure_images("LeNet-5", 0.06, args.repeats), measure_images("VGG-11", 0.0005, args.repeats)]
-    if not args.quick and (args.many or not some):
+    if args.many or every:
         rows.append(measure_many("2 -> 6x256 -> 10", [2, *[256] * 6, 10]))
     headers = [
         "network",
