@@ -141,7 +141,7 @@ def read_recording(
     time : str, optional
         Column of times; of arrays the one of length T.
     trial : str, optional
-        Column of a table in which a trial is several rows.
+        Column of a table that holds the number of the trial, of one row or of several.
     neurons : str, int or sequence of these, optional
         Columns of activity, also as ranges ``"n0-n49"``; default all columns of numbers that are nothing else. Of arrays: the
         one with their names, default ``neurons`` where there is one.

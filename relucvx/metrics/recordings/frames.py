@@ -12,6 +12,9 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import read_labels
 from relucvx.validation import as_numpy
 
+MANY = 10
+"""Distinct whole numbers, consecutive when sorted, that are no activity."""
+
 
 def arguments_of(
     frame: Any, neurons: Any, condition: Any, factors: Any, session: Any, repeat: Any, time: Any, trial: Any
@@ -35,7 +38,7 @@ def arguments_of(
         if len(found) > 1:
             raise InvalidInputError(explain(f"one column for {key}", f"{len(found)}"))
     used = [name for found in (*named.values(), *singles.values()) for name in found]
-    cells = _cells(frame, neurons, known, used)
+    cells = _cells(frame, neurons, known, used, bool(singles["time"]))
     first, order = _trials(frame, singles)
 
     def column(name: Any) -> list[Any]:
@@ -73,7 +76,7 @@ def _columns(value: Any, known: list[Any], what: str) -> list[Any]:
     return wanted
 
 
-def _cells(frame: Any, neurons: Any, known: list[Any], used: list[Any]) -> list[Any]:
+def _cells(frame: Any, neurons: Any, known: list[Any], used: list[Any], timed: bool) -> list[Any]:
     """The columns of activity: those asked for, else all columns of numbers that are nothing else."""
     if neurons is not None:
         found = _columns(neurons, known, "neurons")
@@ -83,17 +86,45 @@ def _cells(frame: Any, neurons: Any, known: list[Any], used: list[Any]) -> list[
     else:
         kinds = {name: as_numpy(frame[name], f"column {name!r}").dtype.kind for name in known if name not in used}
         found = [name for name, kind in kinds.items() if kind in "iuf"]
+        counts = [name for name in found if _counts(as_numpy(frame[name], f"column {name!r}"), timed)]
+        if counts:
+            raise InvalidInputError(
+                explain(
+                    "columns of activity",
+                    f"{counts[0]!r}, which counts the rows",
+                    "numbers of trials",
+                    f"trial={counts[0]!r}, or neurons=[names of columns] where it is a neuron",
+                )
+            )
     if not found:
         raise InvalidInputError(explain("columns of numbers for neurons", "none", "", "neurons=[names of columns]"))
     return found
+
+
+def _counts(values: Any, timed: bool) -> bool:
+    """Whether a column holds the numbers of the rows, or of trials of several rows: whole ones, one after the other.
+
+    In another order only where there are many: a few counts of spikes can be consecutive by chance.
+    """
+    if len(values) < 4 or not np.array_equal(values, np.rint(values)):
+        return False
+    numbers, sizes = np.unique(values, return_counts=True)
+    if len(numbers) < 2 or (np.diff(numbers) != 1).any() or (sizes != sizes[0]).any() or (sizes[0] > 1 and not timed):
+        return False
+    return len(numbers) >= MANY or bool((np.diff(values) >= 0).all())
 
 
 def _trials(frame: Any, singles: Mapping[str, list[Any]]) -> tuple[Any, Any]:
     """The first row of each trial, and all its rows in the order of time where there is time."""
     n = len(frame)
     if not singles["time"]:
-        if singles["trial"]:
-            raise InvalidInputError(explain("time= with trial=", "trial= alone", "a trial is one row without time", ""))
+        numbers = [
+            read_labels(frame[one[0]], key, n) for key, one in singles.items() if one and key in ("session", "trial")
+        ]
+        if singles["trial"] and len(set(zip(*numbers, strict=True))) < n:
+            raise InvalidInputError(
+                explain("one row for each trial", "trials of several rows", "rows that are times", "time=COLUMN")
+            )
         return range(n), None
     times = as_numpy(frame[singles["time"][0]], "time")
     if times.dtype.kind not in "biuf" or not np.isfinite(times.astype(float)).all():

@@ -135,8 +135,8 @@ class Recording(Trials, Result):
         factors : str or sequence of str, optional
             Columns.
         time, trial : str, optional
-            Column of the time of a row, and of its trial where a trial is several rows. Without ``trial`` the first rows of
-            each time are of one trial, the second ones of the next, and so on.
+            Column of the time of a row, and of the number of its trial. Without ``trial`` the first rows of each time
+            are of one trial, the second ones of the next, and so on.
         name : str
 
         Returns

@@ -41,7 +41,7 @@ def test_arrays_and_frames_are_one_recording():
     [
         ({"condition": "odour"}, "condition as a column of the frame: 'stimulus', 'time', 'cell'; received 'odour'"),
         ({"condition": "stimulus", "neurons": ["stimulus"]}, "which is a label as well"),
-        ({"condition": "stimulus", "trial": "time"}, "time= with trial="),
+        ({"condition": "stimulus", "trial": "time"}, "one row for each trial; received trials of several rows"),
         (
             {"condition": "stimulus", "time": "time", "neurons": ["cell"]},
             "the same times in every trial; received no row at time 1",
@@ -55,8 +55,28 @@ def test_frames_that_are_no_recordings(given, message):
         Recording.from_frame(frame, **given)
 
 
+@pytest.mark.parametrize("T", [None, 4])
+def test_numbers_of_trials_are_no_neuron(T):
+    """A frame that a recording was written to is read with them, or not at all: they would outweigh all else."""
+    recording = made(T=T, time=None if T is None else range(T))
+    frame = recording.to_frame()
+    time = {} if T is None else {"time": "time"}
+    for rows in (frame, frame.sample(frac=1.0, random_state=0)):
+        with pytest.raises(InvalidInputError, match=r"received 'trial', which counts the rows.* try: trial='trial'"):
+            Recording.from_frame(rows, factors=["context", "choice"], **time)
+        again = Recording.from_frame(rows, factors=["context", "choice"], trial="trial", **time)
+        assert again.neurons == recording.neurons
+        order = list(dict.fromkeys(rows["trial"]))
+        np.testing.assert_array_equal(again.responses, recording.responses[order])
+
+
+def test_counts_of_spikes_are_neurons():
+    frame = pd.DataFrame({"stimulus": list("AABBAB"), "one": [0, 0, 0, 1, 1, 1], "other": [3, 1, 2, 4, 6, 5]})
+    assert Recording.from_frame(frame, condition="stimulus").neurons == ("one", "other")
+
+
 def test_trials_are_rows_of_one_label():
-    frame = pd.DataFrame({"stimulus": list("ABAB"), "time": [0, 1, 0, 1], "cell": [1.0, 2.0, 3.0, 4.0]})
+    frame = pd.DataFrame({"stimulus": list("ABAB"), "time": [0, 1, 0, 1], "cell": [1.0, 2.5, 3.0, 4.0]})
     with pytest.raises(InvalidInputError, match="one value of column 'stimulus' in each trial"):
         Recording.from_frame(frame, condition="stimulus", time="time")
     with pytest.raises(InvalidInputError, match="a data frame; received"):
