@@ -86,6 +86,17 @@ def test_vertices_without_a_partner_become_vertices_of_both_tiles(shift):
     assert whole.per_layer == (3,)
 
 
+def test_steps_of_several_lines_come_in_their_order():
+    left, right = halves()
+    lines = [[0.0, 1.0], [0.1, 1.0]]
+    whole = stitched([piece(left, lines, [0.3, -0.4]), piece(right, lines, [0.301, -0.401])], SQUARE)
+    assert_is_a_complex(whole.cells)
+    assert (len(whole.cells.place), whole.per_layer) == (4 + 4 + 4, (3,))
+    x, y = whole.cells.place[whole.cells.tail.reshape(-1, 2)].transpose(2, 0, 1)
+    on = (x == 0.25).all(axis=1)
+    np.testing.assert_allclose(np.abs(y[on, 0] - y[on, 1]), [1e-3, 1e-3])
+
+
 def test_a_line_that_ends_at_a_border():
     left, right = halves()
     none = np.zeros((0, 2))
