@@ -12,8 +12,11 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_missing
 from relucvx.types import Array
 
-SQUARED = (1e-150, 1e150)
-"""Sizes whose squares are floats, in either direction."""
+SQUARED = (1e-153, 1e153)
+"""Sizes whose squares, and sums of some of them, are floats."""
+
+SUMMED = (0.0, 1e300)
+"""Sizes whose sums are floats."""
 
 STRENGTHS = (1e-100, 1e100)
 """Range of beta, which is compared with products of numbers of the data."""
@@ -113,22 +116,22 @@ def as_matrix(value: Any, name: str, *, allow_vector: bool = False) -> Array:
     return out
 
 
-def check_size(values: Array, name: str) -> None:
-    """Refuse numbers whose squares are no floats: the largest of them below 1e-150 or above 1e150. Zeros and NaN are fine.
+def check_size(values: Array, name: str, sizes: tuple[float, float] = SQUARED) -> None:
+    """Refuse numbers that are far off: the largest of them must be of one of these sizes. Zeros and NaN are fine.
 
     Raises
     ------
     InvalidInputError
         With the largest.
     """
-    sizes = np.abs(values)
-    largest = float(np.max(sizes, initial=0.0, where=~np.isnan(sizes)))
-    if largest != 0.0 and not SQUARED[0] <= largest <= SQUARED[1]:
+    size = np.abs(values)
+    largest = float(np.max(size, initial=0.0, where=~np.isnan(size)))
+    if largest != 0.0 and not sizes[0] <= largest <= sizes[1]:
         raise InvalidInputError(
             explain(
-                f"{name} between {SQUARED[0]:g} and {SQUARED[1]:g} in size, whose squares are floats",
+                f"{name} between {sizes[0]:g} and {sizes[1]:g} in size",
                 f"{largest:g}",
-                "units far from order one",
+                "units far from order one; sums and squares would under- or overflow",
                 f"{name} = {name} / {largest:g}",
             )
         )

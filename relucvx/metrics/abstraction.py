@@ -52,7 +52,7 @@ class FactorScore(OnScale, Result):
     mean: float
     n_contexts: tuple[int, ...]
     note: str = ""
-    metric: str = field(default="", repr=False)
+    metric: str = field(default="", repr=False, compare=False)
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per variable."""

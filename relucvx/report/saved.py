@@ -166,5 +166,5 @@ def _run(record: Any, problem: Problem) -> SavedRun:
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise TypeError(f"{what}: {type(value).__name__} where names with values are expected")
+        raise ValueError(f"{what}: {type(value).__name__} where names with values are expected")
     return value

@@ -88,7 +88,7 @@ def test_a_comparison_is_saved_and_shown_again(folder):
     [
         ("{}", "without the entry 'problem'"),
         ("[1, 2]", "the file: list where names with values are expected"),
-        ("not json", "Expecting value"),
+        ("not json", "no text in JSON"),
         ('{"problem": {"format": 99}}', "a problem of format 99, this version reads 1"),
         ('{"problem": {"samples": 3}, "runs": []}', "a problem of no format"),
     ],

@@ -108,7 +108,7 @@ def test_modules_that_have_been_compiled_are_measured_every_time(make, expected)
 OTHERS = {
     "gelu": (lambda: Net(F.gelu), "gelu"),
     "square": (lambda: Net(lambda x: x * x), "mul"),
-    "gate": (lambda: Net(lambda x: x * (x > 0)), "gt"),
+    "step": (lambda: Net(lambda x: (x > 0).to(x.dtype)), "gt|jump|step"),
     "sigmoid": (lambda: nn.Sequential(*plain()[:1], nn.Sigmoid(), plain()[2]), "Sigmoid"),
     "LayerNorm": (lambda: nn.Sequential(*plain()[:1], nn.LayerNorm(7, dtype=torch.float64), *plain()[1:]), "LayerNorm"),
     "softmax head": (lambda: nn.Sequential(plain(), nn.Softmax(1)), "Softmax"),

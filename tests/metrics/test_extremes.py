@@ -19,7 +19,7 @@ def numbers(result: Any) -> Any:
     """The numbers of a result that have no unit, in a row."""
     plain = result.to_dict() if hasattr(result, "to_dict") else {"value": result}
     return np.hstack(
-        [np.ravel(v) for k, v in plain.items() if k not in ("method", "classes", "conditions", "note")]
+        [np.ravel(v) for k, v in plain.items() if k not in ("method", "classes", "conditions", "note", "metric")]
     ).astype(float)
 
 

@@ -375,14 +375,14 @@ DIMENSION = (
     ),
     Fault(
         "effective rank of variances",
-        "metrics.dimension:effective_rank",
+        "metrics.dimension:rank_of_entropy",
         "values / values.sum()",
         "values**2 / (values**2).sum()",
         "verify dimension-metrics",
     ),
     Fault(
         "rank from squares",
-        "metrics.dimension:numerical_rank",
+        "metrics.dimension:rank_above",
         'if spectrum == "singular"',
         'if spectrum != "singular"',
         "verify dimension-metrics",

@@ -119,7 +119,7 @@ class Convexity(OnScale, Result):
     class_intervals: dict[Any, Interval] | None = None
     confidence: float | None = None
     null: ConvexityNull | None = None
-    metric: str = field(default="", repr=False)
+    metric: str = field(default="", repr=False, compare=False)
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One row per class: its convexity and pairs, and the interval where one was asked for."""

@@ -13,7 +13,7 @@ from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, BoolArray
-from relucvx.validation import check_size
+from relucvx.validation import SUMMED, check_size
 
 NO_MARGIN = 1e-9
 """Residual of a combination, relative to the largest coordinate, up to which two convex hulls count as meeting."""
@@ -43,7 +43,7 @@ class Span:
     @classmethod
     def of(cls, Z: Array, bias: bool) -> Span:
         """The points Z in coordinates of their own; with a bias centred first, and extended by a 1."""
-        check_size(Z, "Z")
+        check_size(Z, "Z", SUMMED)
         centre = mean_row(Z) if as_flag(bias, "bias") else np.zeros(Z.shape[1])
         unit, size = scaled(Z - centre)
         U, s, Vt = np.linalg.svd(unit, full_matrices=False)
