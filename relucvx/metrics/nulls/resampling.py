@@ -154,11 +154,18 @@ def bootstrap(
     names, values = score.named(Z, other)
     found: list[Array] = []
 
-    def one(rng: np.random.Generator) -> Array:
+    def again(rng: np.random.Generator) -> Array:
         if over == "neurons":
             return score(_columns(Z, rng, halves), _columns(other, rng, halves) if score.takes == "pair" else other)
         rows = np.concatenate([units.rows[u] for u in units.drawn(rng, halves)])
         return score(take(Z, rows), None if other is None else take(other, rows))
+
+    def one(rng: np.random.Generator) -> Array:
+        try:
+            return again(rng)
+        except InvalidInputError:
+            # the whole has a score: what this draw lacks is a class, or a value of a factor
+            return np.full(len(values), np.nan)
 
     def summary(_: Any = None) -> Bootstrap:
         drawn = np.array(found).reshape(len(found), len(values))

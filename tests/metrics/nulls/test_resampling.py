@@ -136,3 +136,15 @@ def test_without_enough_defined_draws_there_is_no_interval():
 def test_what_does_not_fit_is_refused(given, message):
     with pytest.raises(InvalidInputError, match=message):
         bootstrap(**{"metric": "linear_probe", "Z": normal(20, 2), "other": LABELS, "n_resamples": 2, **given})
+
+
+@pytest.mark.parametrize(("metric", "known"), [("neuron_tuning", True), ("parallelism_score", False), ("ccgp", False)])
+def test_draws_that_lack_a_value_of_a_factor_are_left_out_and_counted(metric, known):
+    """Of four conditions two that differ in a single factor are drawn in most draws: then parallelism has no interval."""
+    condition = np.repeat(np.arange(4), 6)
+    factors = np.column_stack([condition // 2, condition % 2]).astype(float)
+    Z = factors @ np.ones((2, 5)) + 0.1 * np.random.default_rng(0).standard_normal((24, 5))
+    found = bootstrap(metric, Z, factors, over="conditions", conditions=condition, n_resamples=40, rng=0)
+    assert "of 40 draws, which are left out" in found.note
+    assert (found.interval[0] <= found.value <= found.interval[1]) == known
+    assert np.isnan(found.interval).all() != known
