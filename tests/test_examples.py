@@ -32,7 +32,7 @@ def takes_options(script):
 
 
 # the quick runs of the long ones take ten seconds each and more: two of them stand for all in the default run
-LONG = {f"{number:02d}" for number in (6, 7, 8, 9, 10, 11, 12, 15, 17, 18, 20)}
+LONG = {f"{number:02d}" for number in (6, 7, 8, 9, 10, 11, 12, 15, 17, 18, 19, 20)}
 
 
 @pytest.mark.parametrize(
