@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relucvx.conversion import LARGEST_SHARE, free_memory
-from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.regions.flips import Flips
+from relucvx.metrics.regions.packing import check_matrix
 from relucvx.types import Array, Result, plain
 
 Indices = NDArray[np.intp]
@@ -70,17 +69,13 @@ class LineRegions(Result):
         InvalidInputError
             Before it is made, where it would not fit in memory.
         """
-        needed, free = self.flips.dense_bytes, free_memory()
-        if needed > LARGEST_SHARE * free:
-            raise InvalidInputError(
-                explain(
-                    "codes that fit in memory as a matrix",
-                    f"{self.n_regions:,} regions by {len(self.layer):,} neurons: {needed / 2**30:,.3g} GiB, where "
-                    f"{free / 2**30:,.3g} GiB are free",
-                    "a long segment through a large network",
-                    "line.flips.at([0, 100]), the codes of some regions, or line_regions(..., layers=[-1])",
-                )
-            )
+        check_matrix(
+            self.flips.dense_bytes,
+            self.n_regions,
+            len(self.layer),
+            "a long segment through a large network",
+            "line.flips.at([0, 100]), the codes of some regions, or line_regions(..., layers=[-1])",
+        )
         return final(self.flips.dense())
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,12 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.conversion import LARGEST_SHARE, free_memory
+from relucvx.errors import InvalidInputError, explain
 from relucvx.types import BoolArray
 
 Indices = NDArray[np.intp]
 
 ROWS = 2**14
 """Codes unpacked at a time."""
+
+
+def check_matrix(needed: int, n_regions: int, n_neurons: int, cause: str, fix: str) -> None:
+    """Refuse the matrix of all codes where so many bytes would not fit in memory, before it is made.
+
+    Raises
+    ------
+    InvalidInputError
+        With what it takes and what is free.
+    """
+    free = free_memory()
+    if needed > LARGEST_SHARE * free:
+        raise InvalidInputError(
+            explain(
+                "codes that fit in memory as a matrix",
+                f"{n_regions:,} regions by {n_neurons:,} neurons: {needed / 2**30:,.3g} GiB, where "
+                f"{free / 2**30:,.3g} GiB are free",
+                cause,
+                fix,
+            )
+        )
 
 
 def packed(code: Any) -> Any:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from relucvx.conversion import LARGEST_SHARE, free_memory
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.line_result import final
 from relucvx.metrics.regions.merging import joined, same_maps
-from relucvx.metrics.regions.packing import Codes
+from relucvx.metrics.regions.packing import Codes, check_matrix
 from relucvx.metrics.regions.planes import Plane
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import exactly_scaled
@@ -111,17 +110,13 @@ class SliceRegions(Result):
         InvalidInputError
             Before it is made, where it would not fit in memory.
         """
-        needed, free = self.packed.unpacked_bytes, free_memory()
-        if needed > LARGEST_SHARE * free:
-            raise InvalidInputError(
-                explain(
-                    "codes that fit in memory as a matrix",
-                    f"{self.n_regions:,} regions by {len(self.layer):,} neurons: {needed / 2**30:,.3g} GiB, where "
-                    f"{free / 2**30:,.3g} GiB are free",
-                    "many regions of a large network",
-                    "regions.packed.at([0, 100]).unpacked(), the codes of some regions",
-                )
-            )
+        check_matrix(
+            self.packed.unpacked_bytes,
+            self.n_regions,
+            len(self.layer),
+            "many regions of a large network",
+            "regions.packed.at([0, 100]).unpacked(), the codes of some regions",
+        )
         return final(self.packed.unpacked())
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def test_memory_grows_with_what_changes_and_codes_are_refused_before_they_are_ma
     assert line.flips.nbytes < 5 * 512 + 8 * 512 + 100
     assert line.flips.dense_bytes == line.codes.nbytes
     again = line_regions(sawtooth(9), [0.0], [1.0])
-    monkeypatch.setattr("relucvx.metrics.regions.line_result.free_memory", lambda: 1000.0)
+    monkeypatch.setattr("relucvx.metrics.regions.packing.free_memory", lambda: 1000.0)
     with pytest.raises(InvalidInputError, match=r"512 regions by 18 neurons.*line\.flips\.at"):
         again.codes.any()
     # what needs no matrix is there all the same
