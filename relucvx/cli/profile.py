@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from relucvx.datasets import Dataset
 
 backends = later("matplotlib.backend_bases")
+deadlines = later("relucvx.deadline")
 figures = later("relucvx.metrics.figures")
 files = later("relucvx.results")
 models = later("relucvx.network")
@@ -78,6 +79,9 @@ def profile(
     project: Annotated[
         str, typer.Option(help="columns to which wider layers are projected; auto (only above half a GiB) or none")
     ] = "auto",
+    time_limit: Annotated[
+        float | None, typer.Option(help="seconds of each column in a layer: a longer one is left empty there, and said")
+    ] = None,
     source: Source,
     plot: Annotated[Path | None, typer.Option(help="draw the profile to this file (.png, .pdf, .svg)")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the table to this .csv file")] = None,
@@ -85,7 +89,8 @@ def profile(
 ) -> None:
     """Measure every layer of a network: convexity, collapse, dimension, alignment, regions. Ctrl-C keeps what is done.
 
-    Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: not all.
+    Trains a network on the data, or looks at the one of --weights. Code 0: every layer was measured, 2: the time limit or
+    Ctrl-C left something out.
     """
 
     # whatever can be refused is refused before the training
@@ -94,7 +99,8 @@ def profile(
     wanted = None if metrics is None else [name.strip() for name in metrics.split(",")]
     scores.chosen_scores(wanted)  # here, not after the training
     options: dict[str, Any] = {"metrics": wanted, "n_pairs": pairs, "n_lines": lines, "max_samples": max_samples}
-    options |= {"project": columns_of(project), "rng": source.seed, "progress": False}
+    options |= {"project": columns_of(project), "rng": source.seed, "progress": False, "time_limit": time_limit}
+    deadlines.Deadline.of(time_limit, "--time-limit")
     if activations is not None:
         recorded.check_alone(activations, data, weights)
         layers, labels = recorded.read(activations)
@@ -139,7 +145,8 @@ def _measure(
         saved = save(frame, plot, csv, saving)
         if saved:
             typer.echo(f"\nsaved  {', '.join(saved)}")
-    saving.end(CERTIFIED if frame.attrs["complete"] else NOT_CERTIFIED, cut)
+    whole = frame.attrs["complete"] and not frame.attrs["cut"]
+    saving.end(CERTIFIED if whole else NOT_CERTIFIED, cut)
 
 
 def columns_of(project: str) -> int | str | None:
@@ -260,6 +267,10 @@ def summary(facts: dict[str, Any], frame: DataFrame) -> tuple[str, dict[str, str
     for name, found in frame.attrs["projected"].items():
         spread = f"squared distances vary by {100 * found['sd_bound']:.2g} % at most (one standard deviation)"
         rows[f"projected {name}"] = f"{found['width']:,} values to {found['columns']:,} columns; {spread}"
+    late = {c: [name for name, why in of.items() if why.startswith("cut")] for c, of in frame.attrs["cut"].items()}
+    if any(late.values()):
+        said = "; ".join(f"{c.replace('_', ' ')} in {', '.join(names)}" for c, names in late.items() if names)
+        rows["TIME LIMIT"] = f"not measured: {said}; for more, a larger --time-limit"
     if not frame.attrs["complete"]:
         rows["INTERRUPTED"] = f"{frame.attrs['n_whole']} of {frame.attrs['n_layers']} layers were measured"
     features = f" x {facts['features']} features" if "features" in facts else ""

@@ -180,6 +180,22 @@ def test_ctrl_c_prints_the_layers_measured_so_far(monkeypatch, tmp_path, asked, 
     assert f"INTERRUPTED      {rows} of 4 layers" in out
 
 
+def test_what_a_time_limit_cuts_is_said_and_the_rest_is_kept_and_saved(tmp_path):
+    args = (*QUICK, "--metrics", "graph_convexity,nc1", "--time-limit", "1e-9", "--csv", tmp_path / "p.csv")
+    code, out, err = run(*args)
+    assert (code, err) == (2, "")
+    assert "TIME LIMIT       not measured: graph convexity in input, hidden 0, hidden 1, output; for more" in out
+    table = pd.read_csv(tmp_path / "p.csv", index_col="layer")
+    assert table["graph_convexity"].isna().all()
+    assert table["nc1"].notna().all()
+    code, out, _ = run(*args, "--json")
+    found = json.loads(out)
+    assert code == 2
+    assert found["complete"]  # every layer has its row
+    assert set(found["cut"]["graph_convexity"]) == {"input", "hidden 0", "hidden 1", "output"}
+    assert run(*args, "--time-limit", "1000")[0] == 0
+
+
 def test_ctrl_c_during_training(monkeypatch):
     def fail(*args, **kwargs):
         raise KeyboardInterrupt
@@ -240,6 +256,7 @@ def test_a_real_ctrl_c_keeps_the_rows():
         (["iris", "--depth", "0"], "Invalid value for '--depth'"),
         (["iris", "--pairs", "0"], "Invalid value for '--pairs'"),
         (["iris", "--lines", "0"], "Invalid value for '--lines'"),
+        (["iris", "--time-limit", "0"], "expected --time-limit"),
         (["iris", "--max-samples", "1"], "Invalid value for '--max-samples'"),
         (["iris", "--plot", "no/such/folder/p.png"], "the folder does not exist; try: mkdir -p no/such/folder"),
         (["iris", "--csv", "no/such/folder/p.csv"], "the folder does not exist; try: mkdir -p no/such/folder"),
