@@ -94,7 +94,7 @@ LAZY = (
 
 LOADED_LATE = (
     "relucvx.training",
-    "relucvx.metrics.regions.switches",
+    "relucvx.metrics.regions.segments.switches",
     "relucvx.network.torch_",
     *(
         f"relucvx.metrics.layers.{m}"
@@ -111,10 +111,10 @@ LOADED_LATE = (
         )
     ),
     "relucvx.network.running.",
-    "relucvx.metrics.regions.running_lines",
-    "relucvx.metrics.regions.running_maps",
-    "relucvx.metrics.regions.running_slices",
-    "relucvx.metrics.regions.slice_plot",
+    "relucvx.metrics.regions.segments.running_lines",
+    "relucvx.metrics.regions.polygons.running_maps",
+    "relucvx.metrics.regions.polygons.running_slices",
+    "relucvx.metrics.regions.polygons.slice_plot",
     "relucvx.estimators",
 )
 """Modules that are there for torch, matplotlib or scikit-learn alone, which stands at their top:
@@ -785,7 +785,7 @@ def test_the_check_of_bare_packages_can_fail():
 
 
 DRAWERS = {
-    ("relucvx.metrics.regions.slice_result", "relucvx.metrics.regions.slice_plot"),
+    ("relucvx.metrics.regions.polygons.slice_result", "relucvx.metrics.regions.polygons.slice_plot"),
     ("relucvx.report.comparison", "relucvx.report.html"),
     ("relucvx.report.comparison", "relucvx.report.figures"),
     ("relucvx.report.comparison", "relucvx.report.neurons"),

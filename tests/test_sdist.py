@@ -24,7 +24,7 @@ WHOLE = (
 TESTS = (
     "tests/test_import.py",
     "tests/network/test_two_layer.py",
-    "tests/metrics/regions/test_hamming.py",
+    "tests/metrics/regions/folds/test_hamming.py",
     "tests/test_words.py",
     "tests/test_project_files.py",
 )

@@ -38,7 +38,7 @@ figures = later("relucvx.metrics.figures")
 files = later("relucvx.results")
 nets = later("relucvx.cli.network")
 np = later("numpy")
-slice_plot = later("relucvx.metrics.regions.slice_plot")
+slice_plot = later("relucvx.metrics.regions.polygons.slice_plot")
 
 
 @spelled_out

@@ -49,18 +49,18 @@ from relucvx.metrics.recordings.noise import NoiseCovariance, noise_covariance
 from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.recordings.selectivity import SelectivityTest, epairs, erp
-from relucvx.metrics.regions.class_folding import ClassFolding, PairFolding, class_folding
-from relucvx.metrics.regions.folding import SpaceFolding, folding, space_folding
-from relucvx.metrics.regions.folding_curve import FoldingCurve, folding_curve
-from relucvx.metrics.regions.hamming import HammingConvexity, hamming_convex
-from relucvx.metrics.regions.largest_folding import LargestFolding, largest_folding
-from relucvx.metrics.regions.line_result import LineRegions
+from relucvx.metrics.regions.folds.class_folding import ClassFolding, PairFolding, class_folding
+from relucvx.metrics.regions.folds.folding import SpaceFolding, folding, space_folding
+from relucvx.metrics.regions.folds.folding_curve import FoldingCurve, folding_curve
+from relucvx.metrics.regions.folds.hamming import HammingConvexity, hamming_convex
+from relucvx.metrics.regions.folds.largest_folding import LargestFolding, largest_folding
 from relucvx.metrics.regions.linear import LinearRegions, linear_regions
-from relucvx.metrics.regions.lines import line_regions
-from relucvx.metrics.regions.maps import input_map
-from relucvx.metrics.regions.sampled_codes import SampledCodes, sampled_codes
-from relucvx.metrics.regions.slice_result import SliceRegions
-from relucvx.metrics.regions.slices import slice_regions
+from relucvx.metrics.regions.polygons.maps import input_map
+from relucvx.metrics.regions.polygons.slice_result import SliceRegions
+from relucvx.metrics.regions.polygons.slices import slice_regions
+from relucvx.metrics.regions.segments.line_result import LineRegions
+from relucvx.metrics.regions.segments.lines import line_regions
+from relucvx.metrics.regions.segments.sampled_codes import SampledCodes, sampled_codes
 from relucvx.metrics.regions.tracking import RegionTracker
 from relucvx.metrics.samples.class_pairs import Convexity, ConvexityNull
 from relucvx.metrics.scales import Scale, scale
@@ -70,7 +70,7 @@ from relucvx.metrics.similarity import LayerSimilarity, layer_similarity
 if TYPE_CHECKING:
     from relucvx.metrics.layers.attention import attention_convexity
     from relucvx.metrics.layers.profile_figure import plot_profile
-    from relucvx.metrics.regions.slice_plot import plot_slice
+    from relucvx.metrics.regions.polygons.slice_plot import plot_slice
 
 __all__ = [
     "Alignment",
@@ -177,7 +177,7 @@ __all__ = [
 _LATER = {
     "attention_convexity": "relucvx.metrics.layers.attention",
     "plot_profile": "relucvx.metrics.layers.profile_figure",
-    "plot_slice": "relucvx.metrics.regions.slice_plot",
+    "plot_slice": "relucvx.metrics.regions.polygons.slice_plot",
 }
 """These resolve on first use: torch and matplotlib stand at the top of their files."""
 

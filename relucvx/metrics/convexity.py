@@ -11,7 +11,7 @@ from relucvx.conversion import is_word
 from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
-from relucvx.metrics.regions.lines import outputs_along
+from relucvx.metrics.regions.segments.lines import outputs_along
 from relucvx.metrics.samples.class_pairs import (
     Convexity,
     averages,

@@ -2,9 +2,9 @@
 
 from sabotage.fault import Fault
 
-LINES = "pytest tests/metrics/regions/test_running_lines.py"
+LINES = "pytest tests/metrics/regions/segments/test_running_lines.py"
 RUNNING = "pytest tests/network/running"
-WINDOWS = "pytest tests/metrics/regions/test_window_kernels.py"
+WINDOWS = "pytest tests/metrics/regions/segments/test_window_kernels.py"
 
 FAULTS = (
     Fault(
@@ -72,7 +72,7 @@ FAULTS = (
     ),
     Fault(
         "losers of a maximum make walls",
-        "metrics.regions._window_kernels:whole",
+        "metrics.regions.segments._window_kernels:whole",
         "many == 0",
         "many >= 0",
         f"{WINDOWS}",
@@ -80,7 +80,7 @@ FAULTS = (
     ),
     Fault(
         "who overtakes last, instead of first",
-        "metrics.regions._window_kernels:_overtaken",
+        "metrics.regions.segments._window_kernels:_overtaken",
         "if s < share or",
         "if s > share - 4.0 or",
         f"{WINDOWS}",
@@ -88,21 +88,21 @@ FAULTS = (
     ),
     Fault(
         "segments of a batch taken for one curve",
-        "metrics.regions.changes:Changes.of",
+        "metrics.regions.segments.changes:Changes.of",
         "differ[first[1:-1] - 1] = False",
         "differ[first[1:-1]] = False",
         f"{LINES}::test_batches_folding_and_the_ways_to_ask",
     ),
     Fault(
         "changes at rows of another age",
-        "metrics.regions.changes:walks",
+        "metrics.regions.segments.changes:walks",
         "place[_begins(parent)]",
         "place[: parent[-1] + 1]",
         f"{LINES}::test_layers_and_neurons_are_chosen_as_ever",
     ),
     Fault(
         "pieces of a segment overlap",
-        "metrics.regions.running_lines:_Pieces.walk",
+        "metrics.regions.segments.running_lines:_Pieces.walk",
         "at, self.length = until,",
         "at, self.length = 0.99 * until if until < 1.0 else until,",
         f"{LINES}::test_pieces_of_a_segment_make_the_whole_of_it",

@@ -14,7 +14,7 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.layers.records import Recording, Representation
 from relucvx.metrics.layers.walking import check_readable, up_to_each, walked
-from relucvx.metrics.regions.lines import each_line
+from relucvx.metrics.regions.segments.lines import each_line
 from relucvx.metrics.samples.groups import Indices
 from relucvx.network import is_torch_module
 from relucvx.network.layers import LayerList

@@ -8,8 +8,8 @@ import numpy as np
 
 from relucvx.conversion import LARGEST_SHARE, free_memory
 from relucvx.errors import InvalidInputError, explain
-from relucvx.metrics.regions.line_result import LineRegions
-from relucvx.metrics.regions.lines import Code, regions_along
+from relucvx.metrics.regions.segments.line_result import LineRegions
+from relucvx.metrics.regions.segments.lines import Code, regions_along
 from relucvx.metrics.samples.groups import Indices
 from relucvx.network.layers import LayerList
 from relucvx.types import Array

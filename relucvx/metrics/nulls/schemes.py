@@ -12,7 +12,7 @@ import numpy as np
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.nulls.scores import ALONE, CODES, FACTORS, LABELS, Score, is_layers
-from relucvx.metrics.regions.folding import as_codes
+from relucvx.metrics.regions.folds.folding import as_codes
 from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
 from relucvx.types import Array, BoolArray
 from relucvx.validation import as_matrix, as_numpy

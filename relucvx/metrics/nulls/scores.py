@@ -20,7 +20,7 @@ from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.intrinsic import two_nn
 from relucvx.metrics.neighbours import mutual_knn
 from relucvx.metrics.probes import linear_probe
-from relucvx.metrics.regions.folding import space_folding
+from relucvx.metrics.regions.folds.folding import space_folding
 from relucvx.metrics.scales import SCALES, Scale
 from relucvx.metrics.separation import separability
 from relucvx.metrics.similarity import layer_similarity

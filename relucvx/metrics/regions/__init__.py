@@ -1,5 +1,5 @@
-"""Linear regions of networks: along segments (lines, folding), in planes (slices), between codes (hamming), over training.
+"""Linear regions of networks, in three wings: along ``segments``, on ``polygons`` of a plane, and ``folds`` of input space.
 
-``_…_kernels`` are the compiled loops: :mod:`~relucvx.metrics.regions.lines` and ``paths`` walk segments, ``slices`` cuts a
-polygon, ``folding`` reads the codes met on the way.
+Beside them: regions of the whole space (``linear``), over training (``tracking``), what counts as one (``merging``), how codes
+are packed (``packing``) and polyhedra in few dimensions (``cells``).
 """

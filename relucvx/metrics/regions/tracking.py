@@ -13,11 +13,11 @@ from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import interruptible
 from relucvx.metrics.figures import new_panels
-from relucvx.metrics.regions.folding import flip_folding
-from relucvx.metrics.regions.lines import each_line, opened
-from relucvx.metrics.regions.planes import spans
-from relucvx.metrics.regions.slice_result import SliceRegions
-from relucvx.metrics.regions.slices import slice_regions
+from relucvx.metrics.regions.folds.folding import flip_folding
+from relucvx.metrics.regions.polygons.planes import spans
+from relucvx.metrics.regions.polygons.slice_result import SliceRegions
+from relucvx.metrics.regions.polygons.slices import slice_regions
+from relucvx.metrics.regions.segments.lines import each_line, opened
 from relucvx.metrics.samples.groups import Indices, as_groups
 from relucvx.network.modules import evaluating
 from relucvx.network.reading import read_layers
