@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,6 +216,19 @@ def ccgp(
     1.0
     """
     C = as_positive(C, "C")
+    per_factor, counts = _generalised(Z, factors, kernel, C, Machines.accuracy)
+    low = "; ".join(f"variable {k}: {below_chance(float(score))}" for k, score in enumerate(per_factor) if score < 0.5)
+    notes = [text for text in (low, _undefined(per_factor, counts)) if text]
+    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), "; ".join(notes), "ccgp")
+
+
+def ccgp_margin(Z: Any = None, factors: Any = None, *, kernel: Any = None, C: float = 1.0) -> float:
+    """What orders equal scores of :func:`ccgp`: by how much conditions are on the right side of the classifiers' boundaries."""
+    return float(_generalised(Z, factors, kernel, C, Machines.margin)[0].mean())
+
+
+def _generalised(Z: Any, factors: Any, kernel: Any, C: Any, tested: Callable[..., float]) -> tuple[Array, list[int]]:
+    """Mean over the contexts of each variable of how it is tested by what was trained in the others, and their number."""
     features = as_features(Z, kernel, "ccgp")
     design = _design(factors, len(features))
     machines = Machines(unit_spread(features), C)
@@ -228,12 +241,9 @@ def ccgp(
         # conditions whose counterpart does not occur belong to no context, and are not trained on
         used = np.any(folds, axis=0) if folds else np.zeros(len(design.condition), dtype=bool)
         side = design.sides[:, k]
-        accuracies = [machines.accuracy(side, used & ~test, test) for test in folds] if len(folds) > 1 else []
-        scores.append(float(np.mean(accuracies)) if accuracies else np.nan)
-    per_factor = np.array(scores)
-    low = "; ".join(f"variable {k}: {below_chance(score)}" for k, score in enumerate(scores) if score < 0.5)
-    notes = [text for text in (low, _undefined(per_factor, counts)) if text]
-    return FactorScore(per_factor, float(per_factor.mean()), tuple(counts), "; ".join(notes), "ccgp")
+        found = [tested(machines, side, used & ~test, test) for test in folds] if len(folds) > 1 else []
+        scores.append(float(np.mean(found)) if found else np.nan)
+    return np.array(scores), counts
 
 
 def _undefined(per_factor: Array, counts: list[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.figures import bars
-from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
+from relucvx.metrics.samples.dichotomies import Dichotomies, check_conditions, dichotomies
 from relucvx.metrics.samples.folds import as_folds
-from relucvx.metrics.samples.groups import Indices, as_groups
+from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.metrics.scales import OnScale
@@ -160,16 +160,9 @@ def decoding_dimension(
     >>> round(rx.metrics.decoding_dimension(Z, conditions, rng=0).share_decodable, 4)
     0.6667
     """
-    Z = as_matrix(Z, "Z")
-    groups = as_groups(conditions, len(Z), name="conditions")
-    P = len(groups.names)
-    check_conditions(P, groups.names)
-    limit, n_folds = as_count(n_dichotomies, "n_dichotomies"), as_count(n_folds, "n_folds", least=2)
-    threshold, C = _threshold(threshold), as_positive(C, "C")
-    fold = as_folds(groups, folds, n_folds)
-    splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
-    # one scale for all folds, by which C means the same in each; it looks at no condition
-    accuracies = decoded(Machines(unit_spread(Z), C), groups.codes, splits.sides, fold)
+    task = _task(Z, conditions, folds, n_folds, balanced, n_dichotomies, C, rng)
+    threshold, groups, splits = _threshold(threshold), task.groups, task.splits
+    accuracies = decoded(task.machines, groups.codes, splits.sides, task.fold)
     decodable = accuracies >= threshold
     share = float(decodable.mean())
     # 2^dimension counts all splits, trivial ones and both orders included; balanced ones alone do not give it
@@ -187,6 +180,45 @@ def decoding_dimension(
     )
 
 
+def decoding_margin(
+    Z: Any,
+    conditions: Any,
+    *,
+    folds: Any = None,
+    n_folds: int = 5,
+    balanced: bool = True,
+    threshold: float = 0.75,
+    n_dichotomies: int = 200,
+    C: float = 1.0,
+    rng: Rng = None,
+) -> float:
+    """What orders equal scores of :func:`decoding_dimension`: by how much trials are on the right side of the boundaries."""
+    task = _task(Z, conditions, folds, n_folds, balanced, n_dichotomies, C, rng)
+    return float(decoded(task.machines, task.groups.codes, task.splits.sides, task.fold, Machines.margin).mean())
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Trials of conditions, the splits of these, and the folds that are held out."""
+
+    machines: Machines
+    groups: Groups
+    splits: Dichotomies
+    fold: Indices
+
+
+def _task(Z: Any, conditions: Any, folds: Any, n_folds: Any, balanced: bool, limit: Any, C: Any, rng: Rng) -> _Task:
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(conditions, len(Z), name="conditions")
+    P = len(groups.names)
+    check_conditions(P, groups.names)
+    limit, n_folds = as_count(limit, "n_dichotomies"), as_count(n_folds, "n_folds", least=2)
+    C, fold = as_positive(C, "C"), as_folds(groups, folds, n_folds)
+    splits = dichotomies(P, balanced, limit, resolve_rng(rng), trivial=False)  # one side alone cannot be decoded
+    # one scale for all folds, by which C means the same in each; it looks at no condition
+    return _Task(Machines(unit_spread(Z), C), groups, splits, fold)
+
+
 def _log2_count(share: float, total: int) -> float:
     """log2 of 2 (share total + 1), for a total beyond the range of floats too."""
     # for a huge total 1/total is zero, and without a share nothing is left to take a logarithm of
@@ -201,7 +233,13 @@ def _threshold(value: Any) -> float:
     return float(value)
 
 
-def decoded(machines: Machines, codes: Indices, sides: BoolArray, fold: Indices) -> Array:
-    """Mean accuracy of each split of the conditions on trials of folds that were held out."""
+def decoded(
+    machines: Machines,
+    codes: Indices,
+    sides: BoolArray,
+    fold: Indices,
+    tested: Callable[..., float] = Machines.accuracy,
+) -> Array:
+    """Mean accuracy, or margin, of each split of the conditions on trials of folds that were held out."""
     tests = [fold == f for f in range(int(fold.max()) + 1)]
-    return np.array([np.mean([machines.accuracy(side[codes], ~test, test) for test in tests]) for side in sides])
+    return np.array([np.mean([tested(machines, side[codes], ~test, test) for test in tests]) for side in sides])

@@ -71,6 +71,16 @@ def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = T
     return Level(sum(float(np.minimum(a, b).sum()) for a, b in pairs) / (k * n), "mutual_knn")
 
 
+def common_nearness(Z1: Any, Z2: Any, k: int = 10, *, normalise: bool = True) -> float:
+    """What orders equal scores of :func:`mutual_knn`: how near those neighbours are that two representations have in common.
+
+    A neighbour weighs 2 - d/r, where r is the distance of the k-th: one that is common by the product of its weights.
+    """
+    A, B = _prepared(Z1, "Z1", normalise), _prepared(Z2, "Z2", normalise)
+    pairs = zip(_places(A, k, near=True), _places(B, k, near=True), strict=True)
+    return sum(float(np.sum(a * b)) for a, b in pairs) / (k * len(A))
+
+
 def near_distances(Z: Array, k: int, given: Array | None = None) -> Iterator[tuple[slice, Array]]:
     """Blocks of (rows, distances to all samples): exact for the k nearest and what may tie with them, else infinite.
 
@@ -106,8 +116,11 @@ def slack(norm: Any) -> Any:
     return 8.0 * EPS * norm
 
 
-def _places(Z: Array, k: int) -> Iterator[Array]:
-    """Blocks of the share of a place that every sample has among the k nearest of each row; rows sum to k."""
+def _places(Z: Array, k: int, near: bool = False) -> Iterator[Array]:
+    """Blocks of the share of a place that every sample has among the k nearest of each row; rows sum to k.
+
+    With ``near`` the shares are multiplied by what the nearness of the sample weighs.
+    """
     norms = np.linalg.norm(Z, axis=1)
     for rows, distance in near_distances(Z, k):
         limit = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
@@ -116,7 +129,11 @@ def _places(Z: Array, k: int) -> Iterator[Array]:
         tied = (distance <= limit + room) & ~nearer
         # places that the nearer ones leave are shared by those tied, so that the order of the samples does not matter
         left = k - nearer.sum(axis=1, keepdims=True)
-        yield nearer + tied * (left / tied.sum(axis=1, keepdims=True))
+        shares = nearer + tied * (left / tied.sum(axis=1, keepdims=True))
+        if near:
+            relative = np.minimum(distance, limit) / np.where(limit > 0, limit, 1.0)
+            shares = shares * (2.0 - relative)
+        yield shares
 
 
 def _prepared(Z: Any, name: str, normalise: bool) -> Array:

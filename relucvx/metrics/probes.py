@@ -138,6 +138,41 @@ def linear_probe(
         raise InvalidInputError(explain('model "logistic" or "ridge"', repr(model)))
     C = as_positive(C, "C")
     Z = as_matrix(Z, "Z")
+    groups, splits = _tested(Z, labels, Z_test, labels_test, n_folds)
+    right, truths, converged = [], [], True
+    for train, wanted, test, truth in splits:
+        classifier = fitted(train, wanted, model, C)
+        right.append(classifier.predict(test) == truth)
+        truths.append(truth)
+        converged = converged and classifier.converged
+    return _collect(groups, right, np.concatenate(truths), converged)
+
+
+def probe_margin(
+    Z: Any,
+    labels: Any,
+    Z_test: Any = None,
+    labels_test: Any = None,
+    *,
+    model: str = "logistic",
+    n_folds: int = 5,
+    C: float = 1.0,
+) -> float:
+    """What orders equal scores of :func:`linear_probe`: by how much outputs of the right class exceed those of the others."""
+    groups, splits = _tested(as_matrix(Z, "Z"), labels, Z_test, labels_test, n_folds)
+    found = []
+    for train, wanted, test, truth in splits:
+        values = fitted(train, wanted, model, C).outputs(test, len(groups.names))
+        own = values[np.arange(len(truth)), truth].copy()
+        values[np.arange(len(truth)), truth] = -np.inf
+        found.append(own - values.max(axis=1))
+    return float(np.concatenate(found).mean())
+
+
+def _tested(
+    Z: Array, labels: Any, Z_test: Any, labels_test: Any, n_folds: Any
+) -> tuple[Groups, Iterable[tuple[Array, Indices, Array, Indices]]]:
+    """The classes, and what is trained on and tested: samples and classes of each."""
     groups = as_groups(labels, len(Z))
     if len(groups.names) < 2:
         raise InvalidInputError(explain("at least two classes", f"{len(groups.names)} ({groups.names[0]!r})"))
@@ -147,18 +182,10 @@ def linear_probe(
     if Z_test is None:
         fold = _folds(groups, n_folds)
         # one copy of the features at a time
-        splits: Iterable[Any] = (
+        return groups, (
             (Z[fold != f], groups.codes[fold != f], Z[fold == f], groups.codes[fold == f]) for f in range(n_folds)
         )
-    else:
-        splits = [(Z, groups.codes, *_test_set(Z_test, labels_test, Z.shape[1], groups))]
-    right, truths, converged = [], [], True
-    for train, wanted, test, truth in splits:
-        classifier = fitted(train, wanted, model, C)
-        right.append(classifier.predict(test) == truth)
-        truths.append(truth)
-        converged = converged and classifier.converged
-    return _collect(groups, right, np.concatenate(truths), converged)
+    return groups, [(Z, groups.codes, *_test_set(Z_test, labels_test, Z.shape[1], groups))]
 
 
 def _folds(groups: Groups, n_folds: Any) -> Indices:
@@ -263,6 +290,16 @@ class Fitted:
         if self.classifier is None:
             return np.full(len(test), self.usual, dtype=np.intp)
         return np.asarray(self.classifier.predict(self.standardised(test)), dtype=np.intp)
+
+    def outputs(self, test: Array, n_classes: int) -> Array:
+        """Outputs (n, C), of which the largest is the class; of two classes those of the one are zero, or minus the other's."""
+        out = np.zeros((len(test), n_classes))
+        if self.classifier is None:
+            return out
+        coef, shift = np.atleast_2d(self.classifier.coef_), np.atleast_1d(self.classifier.intercept_)
+        classes = self.classifier.classes_[1:] if len(coef) == 1 else self.classifier.classes_
+        out[:, classes] = self.standardised(test) @ coef.T + shift
+        return out
 
     def standardised(self, test: Array) -> Array:
         """The features that are used, in units of their spread."""

@@ -289,6 +289,30 @@ def separability(
     )
 
 
+def explained_splits(
+    Z: Any,
+    conditions: Any = None,
+    *,
+    balanced: bool = False,
+    bias: bool = True,
+    n_dichotomies: int = 1000,
+    confidence: float = 0.95,
+    rng: Rng = None,
+) -> float:
+    """What orders equal scores of :func:`separability`: mean share of the splits that linear functions explain, R squared."""
+    Z = as_matrix(Z, "Z")
+    groups = as_groups(range(len(Z)) if conditions is None else conditions, len(Z), name="conditions")
+    splits = dichotomies(len(groups.names), balanced, n_dichotomies, resolve_rng(rng))
+    signs = np.where(splits.sides[:, groups.codes], 1.0, -1.0)
+    if bias:  # the constant explains what the sides differ in number
+        signs = signs - signs.mean(axis=1, keepdims=True)
+    rows = Span.of(Z, bias).rows
+    basis = (rows[:, :-1] if bias else rows) / np.sqrt(len(Z))
+    whole = np.sum(signs**2, axis=1)
+    found = np.sum((signs @ basis) ** 2, axis=1)[whole > 0] / whole[whole > 0]
+    return float(found.mean()) if len(found) else 1.0
+
+
 def _clopper_pearson(hits: int, n: int, confidence: float) -> Interval:
     tail = (1.0 - confidence) / 2.0
     low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0

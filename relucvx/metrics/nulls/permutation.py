@@ -13,7 +13,8 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
 from relucvx.metrics.nulls.embedding import quick
-from relucvx.metrics.nulls.p_values import TIES, corrected_p_values, critical_values, lot, n_tied, p_values
+from relucvx.metrics.nulls.finer import FINER, finer, has_finer, with_finer
+from relucvx.metrics.nulls.p_values import TIES, Finer, corrected_p_values, critical_values, lot, n_tied, p_values
 from relucvx.metrics.nulls.permutation_result import PermutationTest
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import Score
@@ -40,7 +41,7 @@ def permutation_test(
     sessions: Any = None,
     n_permutations: int = 999,
     alternative: Literal["greater", "less", "two-sided"] | None = None,
-    ties: Literal["count", "lot"] = "count",
+    ties: Literal["finer", "count", "lot"] = "finer",
     confidence: float = 0.95,
     rng: Rng = None,
     time_limit: float | None = None,
@@ -87,12 +88,13 @@ def permutation_test(
     n_permutations : int, default 999
     alternative : {"greater", "less", "two-sided"}, optional
         Default: the direction of the metric; "two-sided" for one without, and for a function.
-    ties : {"count", "lot"}, default "count"
-        What a draw counts as that equals the score. ``"count"``: as extreme. p is valid, and larger than it need be where
-        scores have few values (accuracies, neighbours, the folding of short walks): they reject less often than they may,
-        and the note says when ties are many. ``"lot"``: the data get a random place among their ties, which ``rng`` says. p
-        is at most a, for a a multiple of 1 / (1 + draws), in exactly that share of data sets without the relation; of one
-        data set another seed may say something else. It is for error rates over many data sets, and to be chosen before.
+    ties : {"finer", "count", "lot"}, default "finer"
+        What a draw counts as that equals the score. ``"finer"``: for one score with few values a finer number of the same
+        data decides (Notes), and what ties in it, too, counts as extreme; other scores are treated as by ``"count"``.
+        ``"count"``: as extreme. p is valid, and larger than it need be where scores have few values: they reject less
+        often than they may, and the note says when ties are many. ``"lot"``: the data get a random place among their ties,
+        which ``rng`` says. p is at most a, for a a multiple of 1 / (1 + draws), in exactly that share of data sets without
+        the relation; of one data set another seed may say something else. It is the check of the schemes.
     confidence : float, default 0.95
         Share of the null values in ``intervals``, and below ``critical``.
     rng : None, int or Generator
@@ -118,6 +120,12 @@ def permutation_test(
 
     Notes
     -----
+    Equal scores are ordered by how far held-out trials are on their side of the boundary (:func:`ccgp`,
+    :func:`decoding_dimension`), how far outputs of the right class exceed the others (:func:`linear_probe`), how near common
+    neighbours are (:func:`mutual_knn`), how much of the splits linear functions explain (:func:`separability`), how near to
+    its start a walk stays (:func:`space_folding`). The score that is shown stays as it is. Any number of the data may be
+    tested, so such a pair of numbers has a valid p-value as well; of several scores at a time ties count.
+
     A draw under which the score is undefined counts as extreme, which keeps p valid. ``randomised_p_value`` of the result
     is what ``ties="lot"`` would have said. How often tests of each score and scheme reject what has no structure was
     measured: the guide's page on chance has the table.
@@ -147,15 +155,20 @@ def permutation_test(
     )
     n_permutations, jobs = as_count(n_permutations, "n_permutations"), as_processes(n_jobs)
     confidence, seed, deadline = as_fraction(confidence, "confidence"), as_seed(rng), Deadline.of(time_limit)
-    tail, by_lot = _alternative(alternative, score), _by_lot(ties)
+    tail, broken = _alternative(alternative, score), _as_ties(ties)
     draw, about = arranged(score, scheme, Z, other, conditions, sessions)
     names, observed = score.named(Z, other)
     found: list[Array] = []
-    one = quick(score, draw, Z, other) or (lambda rng: score(*draw(rng)))
+    k, own = len(observed), finer(score, Z, other) if broken == TIES[0] and has_finer(score) else None
+    plain = quick(score, draw, Z, other) or (lambda rng: score(*draw(rng)))
+    one = plain if own is None else with_finer(score, draw, observed)
 
     def summary(_: Any = None) -> PermutationTest:
-        null = np.array(found).reshape(len(found), len(observed))
-        return _summary(score, scheme, names, observed, null, tail, confidence, n_permutations, seed, about, by_lot)
+        drawn = np.array(found).reshape(len(found), k if own is None else 2 * k)
+        beside = None if own is None else (own, drawn[:, k:])
+        return _summary(
+            score, scheme, names, observed, drawn[:, :k], beside, tail, confidence, n_permutations, seed, about, broken
+        )
 
     with carrying(summary), watched("permuting", progress, callback) as told:
         gather(one, found, n_permutations, seed, jobs, deadline, told)
@@ -172,32 +185,32 @@ def _alternative(alternative: Any, score: Score) -> str:
     return str(alternative)
 
 
-def _by_lot(ties: Any) -> bool:
+def _as_ties(ties: Any) -> str:
     if not is_word(ties, TIES):
-        raise InvalidInputError(explain(f"ties among {', '.join(TIES)}", repr(ties), "", 'ties="count"'))
-    return bool(ties == "lot")
+        raise InvalidInputError(explain(f"ties among {', '.join(TIES)}", repr(ties), "", 'ties="finer"'))
+    return str(ties)
 
 
 def _summary(
-    score: Score, scheme: str, names: tuple[str, ...], observed: Array, null: Array, tail: str, confidence: float,
-    n_asked: int, seed: int, about: str, by_lot: bool,
+    score: Score, scheme: str, names: tuple[str, ...], observed: Array, null: Array, beside: Finer, tail: str,
+    confidence: float, n_asked: int, seed: int, about: str, ties: str,
 ) -> PermutationTest:  # fmt: skip
-    k, place = len(observed), lot(seed) if by_lot else None
+    k, place = len(observed), lot(seed) if ties == "lot" else None
     tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
     if len(null):
         with np.errstate(invalid="ignore", divide="ignore"):
             z = (observed - null.mean(axis=0)) / null.std(axis=0, ddof=min(1, len(null) - 1))
-        p, corrected = (each(observed, null, tail, place) for each in (p_values, corrected_p_values))
+        p, corrected = (each(observed, null, tail, place, beside) for each in (p_values, corrected_p_values))
         limits, critical = np.quantile(null, tails, axis=0).T, critical_values(observed, null, tail, confidence)
     else:
         z = p = corrected = critical = np.full(k, np.nan)
         limits = np.full((k, 2), np.nan)
-    note = _notes(score, observed, null, by_lot, n_asked, _asked(score, scheme, about))
+    note = _notes(score, observed, null, beside, ties, n_asked, _asked(score, scheme, about))
     return PermutationTest(
         metric=score.name, statistic=score.statistic, names=names, confidence=confidence, n_asked=n_asked, seed=seed,
         scale=score.range, note=note, scheme=scheme, observed=observed,
         null_values=null, p_values=p, corrected_p_values=corrected, z=z, intervals=limits, critical=critical, alternative=tail,
-        ties=TIES[by_lot],
+        ties=ties, finer=None if beside is None else beside[0], null_finer=None if beside is None else beside[1],
     )  # fmt: skip
 
 
@@ -216,7 +229,7 @@ def _asked(score: Score, scheme: str, about: str) -> str:
     return f"{about}; {question}" if about else question
 
 
-def _notes(score: Score, observed: Array, null: Array, by_lot: bool, n_asked: int, about: str) -> str:
+def _notes(score: Score, observed: Array, null: Array, beside: Finer, ties: str, n_asked: int, about: str) -> str:
     """What there is to know, in sentences."""
     found = [score.note, about]
     if len(null) < n_asked:
@@ -226,8 +239,19 @@ def _notes(score: Score, observed: Array, null: Array, by_lot: bool, n_asked: in
         found.append(f"the score is undefined in {undefined} of {len(null)} draws, which count as extreme")
     tied = n_tied(observed, null)
     if len(null) and tied.max() > MANY_TIES * len(null):
-        lot_drawn = "among which a lot gave the data its place: another seed gives another p"
-        what = lot_drawn if by_lot else "and count as extreme: p is on the safe side"
-        found.append(f"{tied.max()} of {len(null)} draws equal the score, {what}")
+        found.append(
+            f"{tied.max()} of {len(null)} draws equal the score, {_decided(score, observed, null, beside, ties)}"
+        )
     found.append(score.explained(observed))
     return "; ".join(part for part in found if part)
+
+
+def _decided(score: Score, observed: Array, null: Array, beside: Finer, ties: str) -> str:
+    """What equal scores count as."""
+    if ties == "lot":
+        return "among which a lot gave the data its place: another seed gives another p"
+    if beside is None:
+        return "and count as extreme: p is on the safe side"
+    left = int(n_tied(observed, null, beside).max())
+    still = f"; {left} equal the data in this as well, and count as extreme" if left else ""
+    return f"and are ordered by {FINER[score.name][1]}{still}"

@@ -53,7 +53,12 @@ class PermutationTest(Scored):
     note : str
         What there is to know before the numbers are believed.
     ties : str
-        What draws that equal the score count as: "count", extreme; "lot", those before the data in a random order.
+        What draws that equal the score count as: "finer", what ``finer`` says of them, extreme where it says nothing;
+        "count", extreme; "lot", those before the data in a random order.
+    finer : ndarray of shape (k,), or None
+        A finer number of the data, by which equal scores are ordered; None for a metric without.
+    null_finer : ndarray of shape (N, k), or None
+        That of the draws whose score equals that of the data; NaN for the others.
 
     Notes
     -----
@@ -80,7 +85,9 @@ class PermutationTest(Scored):
     intervals: Array
     critical: Array
     alternative: str
-    ties: str = "count"
+    ties: str = "finer"
+    finer: Array | None = None
+    null_finer: Array | None = None
 
     @property
     def n_permutations(self) -> int:

@@ -79,6 +79,13 @@ class Machines:
         right = np.where(undecided, 0.5, (value[held] > 0) == up)
         return float(np.mean([right[up == s].mean() for s in (False, True)]))
 
+    def margin(self, side: Any, train: Any, test: Any) -> float:
+        """Mean value on the two sides of the test rows: above 0 on the right side of the boundary, 1 at the margin."""
+        up, held = np.asarray(side, dtype=bool), np.flatnonzero(test)
+        weights, offset = self.trained(up, np.flatnonzero(train))
+        value = np.where(up[held], 1.0, -1.0) * (self.features[held] @ weights + offset)
+        return float(np.mean([value[up[held] == s].mean() for s in (False, True)]))
+
     def trained(self, side: Any, rows: Indices) -> tuple[Array, float]:
         """Normal vector and offset of the machine of these rows."""
         features, up = self.features[rows], np.asarray(side, dtype=bool)[rows]

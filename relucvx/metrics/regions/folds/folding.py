@@ -86,6 +86,13 @@ def space_folding(codes: Any, symmetric: bool = False) -> SpaceFolding:
     return walk_folding(as_codes(codes), symmetric)
 
 
+def mean_nearness(codes: Any, symmetric: bool = False) -> float:
+    """What orders equal scores of :func:`space_folding`: minus the mean distance from the start, or from both ends."""
+    pi = as_codes(codes)
+    ends = (pi[0], pi[-1]) if as_flag(symmetric, "symmetric") else (pi[0],)
+    return -float(np.mean([np.count_nonzero(pi != end, axis=1).mean() for end in ends]))
+
+
 def walk_folding(pi: Any, symmetric: bool = False) -> SpaceFolding:
     """:func:`space_folding` of codes known to be a matrix of booleans or whole numbers with at least one row."""
     symmetric = as_flag(symmetric, "symmetric")
