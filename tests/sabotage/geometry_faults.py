@@ -120,7 +120,7 @@ ABSTRACTION = (
     ),
     Fault(
         "CCGP trained on the held-out conditions",
-        "metrics.abstraction:ccgp",
+        "metrics.abstraction:_generalised",
         "used & ~test",
         "used",
         "verify ccgp-held-out",
@@ -191,7 +191,7 @@ ABSTRACTION = (
     ),
     Fault(
         "probe trained on its test fold",
-        "metrics.probes:linear_probe",
+        "metrics.probes:_tested",
         "Z[fold != f], groups.codes[fold != f]",
         "Z[fold == f], groups.codes[fold == f]",
         "verify noise-decodes-nothing",
