@@ -164,8 +164,8 @@ def test_a_coin_with_a_finer_number_rejects_as_often_as_it_says():
 
 def test_what_ties_in_both_counts_and_what_is_unknown_decides_nothing():
     observed, null = np.array([1.0]), np.array([[1.0], [1.0], [1.0], [1.0], [0.0], [2.0]])
-    finer = np.array([5.0]), np.array([[5.0], [6.0], [4.0], [np.nan], [9.0], [1.0]])
+    finer = np.array([5.0]), np.array([[5.0], [6.0], [7.0], [np.nan], [9.0], [1.0]])
     assert n_tied(observed, null, finer)[0] == 2
-    assert p_values(observed, null, "greater", finer=finer)[0] == (1 + 1 + 2 + 1) / 7
-    assert p_values(observed, null, "less", finer=finer)[0] == (1 + 1 + 2 + 1) / 7
+    assert p_values(observed, null, "greater", finer=finer)[0] == (1 + 1 + 2 + 2) / 7
+    assert p_values(observed, null, "less", finer=finer)[0] == (1 + 1 + 2) / 7
     assert p_values(observed, null, "greater", finer=(np.array([np.nan]), finer[1]))[0] == 6 / 7
