@@ -18,7 +18,7 @@ from relucvx.metrics.nulls.p_values import n_tied
 from relucvx.metrics.nulls.schemes import Draw
 from relucvx.metrics.nulls.scores import TAKES, Score
 from relucvx.metrics.probes import probe_margin
-from relucvx.metrics.regions.folding import mean_nearness
+from relucvx.metrics.regions.folds.folding import mean_nearness
 from relucvx.metrics.separation import explained_splits
 from relucvx.types import Array
 

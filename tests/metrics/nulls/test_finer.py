@@ -13,7 +13,7 @@ from relucvx.metrics.neighbours import common_nearness
 from relucvx.metrics.nulls.finer import FINER
 from relucvx.metrics.nulls.p_values import n_tied, p_values
 from relucvx.metrics.probes import probe_margin
-from relucvx.metrics.regions.folding import mean_nearness
+from relucvx.metrics.regions.folds.folding import mean_nearness
 from relucvx.metrics.samples.machine import Machines
 from relucvx.metrics.samples.scaling import unit_spread
 from relucvx.metrics.separation import explained_splits
