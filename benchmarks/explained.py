@@ -15,7 +15,7 @@ from harness import arguments, save, table
 
 import relucvx as rx
 from relucvx.program.objective import objective
-from relucvx.theory.recorded import estimate
+from relucvx.theory.recordings.recorded import estimate
 
 TRIALS, NOISE = 12, 0.5
 GEOMETRIES = ("optimum", "random", "collapsed")

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from relucvx.certificate import Certificate, certify_network
-from relucvx.certificate.lifted_program import lifts
-from relucvx.certificate.refined import MANY
+from relucvx.certificate.dual_points.lifted_program import lifts
+from relucvx.certificate.dual_points.refined import MANY
 from relucvx.deadline import Deadline
 from relucvx.interrupts import hurried
 from relucvx.network import TwoLayerReLU

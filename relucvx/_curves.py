@@ -12,9 +12,9 @@ import numpy as np
 
 from relucvx.band import BetaBand
 from relucvx.certificate.certificate import prove_again
-from relucvx.certificate.kernel_bound import RangeProgress
-from relucvx.certificate.kernel_curve import EndBetween, Triple
-from relucvx.certificate.kernel_range import check_kernel_range, kernel_range_of
+from relucvx.certificate.kernels.kernel_bound import RangeProgress
+from relucvx.certificate.kernels.kernel_curve import EndBetween, Triple
+from relucvx.certificate.kernels.kernel_range import check_kernel_range, kernel_range_of
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried

@@ -16,7 +16,7 @@ from relucvx.program.problem import Problem
 from relucvx.types import Array
 from relucvx.validation import as_numpy
 
-convolutions = later("relucvx.network.torch_convolution")
+convolutions = later("relucvx.network.torch.convolution")
 
 
 def as_posed(network: Any, X: Any, Y: Any, beta: Any, options: ProblemOptions) -> tuple[Any, Any, Any, Any]:

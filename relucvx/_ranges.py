@@ -14,9 +14,9 @@ from relucvx.certificate import (
     optimal_set_of,
     prove_again,
 )
-from relucvx.certificate.kernel_bound import RangeProgress
-from relucvx.certificate.kernel_range import check_kernel_range
-from relucvx.certificate.optimal_set import OptimaProgress
+from relucvx.certificate.kernels.kernel_bound import RangeProgress
+from relucvx.certificate.kernels.kernel_range import check_kernel_range
+from relucvx.certificate.optima.optimal_set import OptimaProgress
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
 from relucvx.interrupts import carrying, hurried
@@ -57,8 +57,8 @@ def optimal_set(
     time_limit : float
         Seconds for the proof that no other direction is active.
     callback : callable, optional
-        Called with an :class:`~relucvx.certificate.optimal_set.OptimaProgress` after each phase and each optimum; returning
-        True stops, and what is not known by then stays undecided.
+        Called with an :class:`~relucvx.certificate.optima.optimal_set.OptimaProgress` after each phase and each optimum;
+        returning True stops, and what is not known by then stays undecided.
     progress : {"auto"} or bool
         A bar, as in :func:`relucvx.solve`.
 
@@ -139,8 +139,8 @@ def kernel_range(
     time_limit : float
         Seconds, about. The ends are valid, and further apart, when they run out.
     callback : callable, optional
-        Called with a :class:`~relucvx.certificate.kernel_bound.RangeProgress` after every dual point; returning True stops, and
-        the ends are those proven by then.
+        Called with a :class:`~relucvx.certificate.kernels.kernel_bound.RangeProgress` after every dual point; returning True
+        stops, and the ends are those proven by then.
     progress : {"auto"} or bool
         A bar, as in :func:`relucvx.solve`.
 

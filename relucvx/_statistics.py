@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx._ranges import sharpened
-from relucvx.certificate.collapse_range import collapse_range
-from relucvx.certificate.kernel_bound import RangeProgress, Seeker
-from relucvx.certificate.kernel_range import check_kernel_range
-from relucvx.certificate.kernel_statistics import Interval, Statistics
+from relucvx.certificate.kernels.collapse_range import collapse_range
+from relucvx.certificate.kernels.kernel_bound import RangeProgress, Seeker
+from relucvx.certificate.kernels.kernel_range import check_kernel_range
+from relucvx.certificate.kernels.kernel_statistics import Interval, Statistics
 from relucvx.conversion import is_word
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
@@ -172,10 +172,10 @@ def kernel_statistic(
 
     Notes
     -----
-    A quotient <K, A>/<K, B> is at most t + u/b with b <= <K, B> and u >= <K, A - tB>, for any t. A cosine is a quotient up to a
-    factor that follows from the range of the ratio of the two lengths. NC1 is a functional and what differs from that by
-    second order (:mod:`relucvx.certificate.collapse_range`). A distance follows from the ranges of the entries of K in the
-    eigenbasis of the reference: r(r + 1) bounds for rank r. The mean over several cosines takes the ends of each.
+    A quotient <K, A>/<K, B> is at most t + u/b with b <= <K, B> and u >= <K, A - tB>, for any t. A cosine is a quotient up to
+    a factor that follows from the range of the ratio of the two lengths. NC1 is a functional and what differs from that by
+    second order (:mod:`relucvx.certificate.kernels.collapse_range`). A distance follows from the ranges of the entries of K in
+    the eigenbasis of the reference: r(r + 1) bounds for rank r. The mean over several cosines takes the ends of each.
 
     Status: theorem (weak duality), certified numerically. Source: [relucvx], [bernardi-2020]
 

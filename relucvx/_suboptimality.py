@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.certificate import KernelCut
-from relucvx.certificate.kernel_cut import MOST_SAMPLES, KernelProgram
-from relucvx.certificate.kernel_range import check_kernel_range
+from relucvx.certificate.kernels.kernel_cut import MOST_SAMPLES, KernelProgram
+from relucvx.certificate.kernels.kernel_range import check_kernel_range
 from relucvx.conversion import is_word, shown
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError, explain

@@ -16,8 +16,8 @@ from relucvx._api import certify, solve
 from relucvx._ranges import optimal_set
 from relucvx._strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
-from relucvx.certificate.caps import compile_caps
-from relucvx.certificate.relaxed_program import compile_cover
+from relucvx.certificate.dual_points.relaxed_program import compile_cover
+from relucvx.certificate.optima.caps import compile_caps
 from relucvx.compiled import KERNELS, say_nothing
 from relucvx.later import later
 from relucvx.network import TwoLayerReLU

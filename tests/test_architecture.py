@@ -95,7 +95,7 @@ LAZY = (
 LOADED_LATE = (
     "relucvx.training",
     "relucvx.metrics.regions.segments.switches",
-    "relucvx.network.torch_",
+    "relucvx.network.torch.",
     *(
         f"relucvx.metrics.layers.{m}"
         for m in (
@@ -454,12 +454,12 @@ def test_kernels_are_compiled_in_one_way():
         ("try:\n    import cvxpy.error\nexcept ImportError:\n    pass", "relucvx.program.x", "while it loads"),
         ("class A:\n    from sklearn import base", "relucvx.program.x", "while it loads"),
         ("def f():\n    import torch", "relucvx.network.x", None),
-        ("import torch", "relucvx.network.torch_graph", None),
-        ("import cvxpy", "relucvx.network.torch_graph", "while it loads"),
+        ("import torch", "relucvx.network.torch.graph", None),
+        ("import cvxpy", "relucvx.network.torch.graph", "while it loads"),
         ("from sklearn.base import BaseEstimator", "relucvx.estimators.x", None),
-        ("from relucvx.network.torch_graph import trace", "relucvx.network.reading", "while it loads"),
+        ("from relucvx.network.torch.graph import trace", "relucvx.network.reading", "while it loads"),
         ("from relucvx.network import torch_graph", "relucvx.network.reading", "while it loads"),
-        ("from relucvx.network.torch_graph import trace", "relucvx.network.torch_reading", None),
+        ("from relucvx.network.torch.graph import trace", "relucvx.network.torch.reading", None),
         ("from relucvx.training import Runs", "relucvx.report.x", "while it loads"),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import cvxpy", "relucvx.program.x", None),
         ("from relucvx.oracle import dual_norm", "relucvx.solver.x", None),

@@ -2,14 +2,14 @@
 
 from relucvx.certificate.beta_max import beta_max_interval
 from relucvx.certificate.certificate import Certificate, certify_network, prove_again
-from relucvx.certificate.continuum import Continuum
-from relucvx.certificate.kernel_bound import KernelBound
-from relucvx.certificate.kernel_cut import KernelCut
-from relucvx.certificate.kernel_range import KernelRange, kernel_range_of
-from relucvx.certificate.optimal_set import OptimalSet, optimal_set_of
+from relucvx.certificate.kernels.kernel_bound import KernelBound
+from relucvx.certificate.kernels.kernel_cut import KernelCut
+from relucvx.certificate.kernels.kernel_range import KernelRange, kernel_range_of
+from relucvx.certificate.optima.continuum import Continuum
+from relucvx.certificate.optima.optimal_set import OptimalSet, optimal_set_of
+from relucvx.certificate.optima.staircase import Phase, Staircase
+from relucvx.certificate.optima.verdict import Uniqueness
 from relucvx.certificate.proof import Proof, Prover, prove_dual
-from relucvx.certificate.staircase import Phase, Staircase
-from relucvx.certificate.verdict import Uniqueness
 
 __all__ = [
     "Certificate",

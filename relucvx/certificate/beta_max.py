@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from relucvx.certificate.cutting_planes import KINK, cutting_planes
+from relucvx.certificate.dual_points.cutting_planes import KINK, cutting_planes
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import UnsupportedError, explain
 from relucvx.oracle import dual_norm

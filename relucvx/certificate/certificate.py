@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from relucvx.arrangement import Arrangement
-from relucvx.certificate.dual_choice import choose_dual
+from relucvx.certificate.dual_points.dual_choice import choose_dual
+from relucvx.certificate.dual_points.refined import refinable, refined_proof
 from relucvx.certificate.proof import Proof, prove_dual
-from relucvx.certificate.refined import refinable, refined_proof
 from relucvx.conversion import is_word
 from relucvx.deadline import Deadline, Limit
 from relucvx.errors import InvalidInputError, explain

@@ -186,7 +186,7 @@ def _hidden_layers(network: Any, X: Any) -> tuple[Array, ...]:
 
 def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
     """Values behind the activations, in float64."""
-    from relucvx.network.torch_reading import read_hidden
+    from relucvx.network.torch.reading import read_hidden
 
     network = read_hidden(module)
     if not network.hidden:

@@ -69,7 +69,7 @@ class SmoothActivation:
 
         ``threshold`` passes gradients straight through where |t| <= 1 (a surrogate: its own derivative is 0).
         """
-        from relucvx.network.torch_activations import VALUES
+        from relucvx.network.torch.activations import VALUES
 
         return VALUES[self.name](t)
 

@@ -63,7 +63,7 @@ def from_torch(module: Any, input_shape: int | Sequence[int] | None = None) -> T
     """
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    from relucvx.network.torch_reading import read_stages
+    from relucvx.network.torch.reading import read_stages
 
     return two_layers(read_stages(module, input_shape), type(module).__name__)
 
@@ -174,12 +174,12 @@ def to_torch(
     if isinstance(net, PooledReLU):
         if size is None:
             raise InvalidInputError(explain("the size of the patches", "none", "", "to_torch(network, size=3)"))
-        from relucvx.network.torch_convolution import convolutional
+        from relucvx.network.torch.convolution import convolutional
 
         return convolutional(
             net, as_pair(size, "size", 1), as_pair(stride, "stride", 1), as_pair(padding, "padding", 0)
         )
-    from relucvx.network.torch_writing import sequential
+    from relucvx.network.torch.writing import sequential
 
     return sequential([(net.weights_in, net.bias_in), (net.weights_out.T, net.bias_out)], phi)
 

@@ -94,7 +94,7 @@ class DeepNetwork(Result):
         """
         if not is_torch_module(module):
             raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-        from relucvx.network.torch_reading import read_stages
+        from relucvx.network.torch.reading import read_stages
 
         return deep_network(read_stages(module, smooth=True), type(module).__name__)
 
@@ -152,7 +152,7 @@ class DeepNetwork(Result):
         Source: [relucvx].
         Status: theorem (the same function; rounding only).
         """
-        from relucvx.network.torch_writing import sequential
+        from relucvx.network.torch.writing import sequential
 
         return sequential([(W.T, self._bias(k)) for k, W in enumerate(self.weights)], self.activation)
 

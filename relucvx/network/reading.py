@@ -72,7 +72,7 @@ def read_layers(module: Any, input_shape: int | Sequence[int] | None = None, *, 
         return _read_deep(module)
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
-    from relucvx.network.torch_reading import read_torch
+    from relucvx.network.torch.reading import read_torch
 
     return read_torch(module, input_shape, like)
 

@@ -10,16 +10,16 @@ from relucvx.errors import InvalidInputError, explain
 from relucvx.theory.definition import Claim
 
 MODULES = (
-    "reformulation",
+    "statements.reformulation",
     "chapters.landscape",
-    "whitened",
-    "spikes",
-    "abstraction",
-    "mean_field",
-    "deep_networks",
-    "deep_collapse",
-    "straight_lines",
-    "hamming",
+    "statements.whitened",
+    "statements.spikes",
+    "statements.abstraction",
+    "statements.mean_field",
+    "statements.deep_networks",
+    "statements.deep_collapse",
+    "statements.straight_lines",
+    "statements.hamming",
     "chapters.problems",
     "chapters.bounds",
     "chapters.networks",
@@ -32,8 +32,8 @@ MODULES = (
     "chapters.dimensions",
     "chapters.shapes",
     "chapters.regions",
-    "readings",
-    "readings_folding",
+    "statements.readings",
+    "statements.readings_folding",
 )
 """Modules of this folder, each with a tuple CLAIMS, in the order of the argument."""
 

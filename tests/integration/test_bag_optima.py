@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relucvx as rx
-from relucvx.certificate.staircase import width_lower
+from relucvx.certificate.optima.staircase import width_lower
 from relucvx.oracle import form_of
 from relucvx.program.duality import residual
 from relucvx.program.objective import fit

@@ -6,9 +6,8 @@ CURVES, BAND, DIAGRAM, LINES = (
     f"pytest tests/{name}.py"
     for name in ("certificate/test_path_band", "test_band", "theory/test_diagrams", "test_results")
 )
-RANGES = (
-    "pytest tests/certificate/test_kernel_curve.py::test_the_closed_form_is_inside_everywhere_and_the_range_is_narrow"
-)
+CURVES = "pytest tests/certificate/kernels/test_kernel_curve.py"
+RANGES = f"{CURVES}::test_the_closed_form_is_inside_everywhere_and_the_range_is_narrow"
 CLAIM = "verify band-over-all-strengths"
 
 FAULTS = (
@@ -70,14 +69,14 @@ FAULTS = (
     ),
     Fault(
         "mixture of ranges with twice the weight",
-        "certificate.kernel_curve:EndBetween._value",
+        "certificate.kernels.kernel_curve:EndBetween._value",
         "(epsilon * scale)",
         "(2.0 * epsilon * scale)",
         RANGES,
     ),
     Fault(
         "mixture of ranges with the strength of its smaller end",
-        "certificate.kernel_curve:EndBetween._mixed",
+        "certificate.kernels.kernel_curve:EndBetween._mixed",
         "(1.0 - t) * left.beta + t * right.beta",
         "left.beta",
         RANGES,

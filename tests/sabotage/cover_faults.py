@@ -3,7 +3,8 @@
 from sabotage.fault import Fault
 
 COVER = "pytest tests/oracle/test_cover.py"
-LIFTED = "pytest tests/certificate/test_lifted_program.py"
+RELAXED = "pytest tests/certificate/dual_points/test_relaxed_program.py"
+LIFTED = "pytest tests/certificate/dual_points/test_lifted_program.py"
 
 FAULTS = (
     Fault(
@@ -46,43 +47,43 @@ FAULTS = (
     ),
     Fault(
         "half of the penalty in coordinate descent",
-        "certificate.relaxed_program:descend_coordinates",
+        "certificate.dual_points.relaxed_program:descend_coordinates",
         "slope = beta\n",
         "slope = 0.5 * beta\n",
-        "pytest tests/certificate/test_relaxed_program.py::test_coordinate_descent_ends_where_no_coordinate_can_win",
+        f"{RELAXED}::test_coordinate_descent_ends_where_no_coordinate_can_win",
         True,
     ),
     Fault(
         "the way to the residual leads elsewhere",
-        "certificate.between:proofs_between",
+        "certificate.dual_points.between:proofs_between",
         "inside + share * (aim - inside)",
         "inside - share * inside",
-        "pytest tests/certificate/test_between.py::test_it_ends_once_enough_is_proven",
+        "pytest tests/certificate/dual_points/test_between.py::test_it_ends_once_enough_is_proven",
     ),
     Fault(
         "products of a neuron's two sides with the wrong sign",
-        "certificate.lifted_program:LiftedProgram._products",
+        "certificate.dual_points.lifted_program:LiftedProgram._products",
         "mixed = ss - sw @ R.T",
         "mixed = ss + sw @ R.T",
         f"{LIFTED}::test_products_and_their_adjoint_are_those_of_the_matrix",
     ),
     Fault(
         "the multiplier of the fit with the wrong sign",
-        "certificate.lifted_program:LiftedProgram._check",
+        "certificate.dual_points.lifted_program:LiftedProgram._check",
         "N = -self.rho",
         "N = self.rho",
         f"{LIFTED}::test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum",
     ),
     Fault(
         "the ridge is used and not handed out",
-        "certificate.lifted_program:LiftedProgram._moved",
+        "certificate.dual_points.lifted_program:LiftedProgram._moved",
         "out[pair, len(pair) + pair] -= 0.5 * ridge",
         "pass",
         f"{LIFTED}::test_iterates_far_from_feasible_prove_what_was_made_good_in_them",
     ),
     Fault(
         "half of the penalty on neurons in the lifted program",
-        "certificate.lifted_program:LiftedProgram._step",
+        "certificate.dual_points.lifted_program:LiftedProgram._step",
         "wanted[np.arange(k), np.arange(k)] -= 0.5 * self.strength",
         "wanted[np.arange(k), np.arange(k)] -= 0.25 * self.strength",
         f"{LIFTED}::test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum",

@@ -343,14 +343,14 @@ CERTIFICATE = (
     ),
     Fault(
         "second optima not looked at",
-        "certificate.verdict:Evidence.decide",
+        "certificate.optima.verdict:Evidence.decide",
         "if second is not None:",
         "if False:",
         "verify set-of-optima",
     ),
     Fault(
         "vertices of twice the norm",
-        "certificate.optima:network_of",
+        "certificate.optima.optima:network_of",
         "np.sqrt(",
         "np.sqrt(2.0 * ",
         "verify set-of-optima",

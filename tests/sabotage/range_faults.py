@@ -6,33 +6,33 @@ RANGE, PERTURBED, STATISTICS = (
     f"pytest tests/certificate/test_{name}.py" for name in ("kernel_range", "perturbed", "kernel_statistics")
 )
 
-COLLAPSE = "pytest tests/certificate/test_collapse_range.py"
+COLLAPSE = "pytest tests/certificate/kernels/test_collapse_range.py"
 
 FAULTS = (
     Fault(
         "twice the epsilon that was proven",
-        "certificate.kernel_bound:Seeker._value",
+        "certificate.kernels.kernel_bound:Seeker._value",
         "left = epsilon * scale",
         "left = 2.0 * epsilon * scale",
         f"{RANGE}::test_its_dual_points_are_feasible_and_prove_the_ends",
     ),
     Fault(
         "columns of half the perturbation",
-        "certificate.perturbed:Lasso.columns",
+        "certificate.kernels.perturbed:Lasso.columns",
         "np.sqrt(2.0 * epsilon",
         "np.sqrt(1.0 * epsilon",
         f"{RANGE}::test_its_dual_points_are_feasible_and_prove_the_ends",
     ),
     Fault(
         "neurons at the balanced scaling instead of the cheapest",
-        "certificate.perturbed:Lasso._network",
+        "certificate.kernels.perturbed:Lasso._network",
         "np.sqrt(self.a[used] / share)",
         "np.sqrt(self.a[used])",
         f"{PERTURBED}::test_its_dual_point_bounds_the_perturbed_objective_of_its_own_network",
     ),
     Fault(
         "a trace bounded by a hundredth",
-        "certificate.kernel_bound:Seeker.__init__",
+        "certificate.kernels.kernel_bound:Seeker.__init__",
         "self.trace = 2.0 *",
         "self.trace = 0.02 *",
         f"{RANGE}::test_without_time_the_ends_are_loose_and_right",
@@ -62,63 +62,63 @@ FAULTS = (
     ),
     Fault(
         "a quotient without its remainder",
-        "certificate.kernel_statistics:Statistics._quotient_from_above",
+        "certificate.kernels.kernel_statistics:Statistics._quotient_from_above",
         "max(self.upper(A - t * B), 0.0) / least",
         "0.0 * max(self.upper(A - t * B), 0.0) / least",
         f"{STATISTICS}::test_no_network_within_delta_is_outside",
     ),
     Fault(
         "a cosine of which the distance is forgotten",
-        "certificate.kernel_statistics:Statistics.parallelism",
+        "certificate.kernels.kernel_statistics:Statistics.parallelism",
         "return Interval.mean(means)",
         "return Interval.mean([Interval(0.5, 0.5, 0.5, 0.5)])",
         "verify abstract-at-all-minima",
     ),
     Fault(
         "half the first order of NC1",
-        "certificate.collapse_range:collapse_range",
+        "certificate.kernels.collapse_range:collapse_range",
         "size + 2.0 * high",
         "size + 1.0 * high",
         f"{COLLAPSE}::test_no_mixture_is_outside",
     ),
     Fault(
         "NC1 without what is of second order",
-        "certificate.collapse_range:collapse_range",
+        "certificate.kernels.collapse_range:collapse_range",
         "off = math.sqrt(",
         "off = 0.0 * math.sqrt(",
         f"{COLLAPSE}::test_no_mixture_is_outside",
     ),
     Fault(
         "NC1 bounded where class means may coincide",
-        "certificate.collapse_range:collapse_range",
+        "certificate.kernels.collapse_range:collapse_range",
         "if not apart < 1.0:",
         "if apart != apart:",
         f"{COLLAPSE}::test_collapsed_classes_and_means_that_may_coincide",
     ),
     Fault(
         "the deviations that have no direction of their own forgotten",
-        "certificate.collapse_range:collapse_range",
+        "certificate.kernels.collapse_range:collapse_range",
         "(1.0 + apart) * outside",
         "0.0 * outside",
         f"{COLLAPSE}::test_no_mixture_is_outside",
     ),
     Fault(
         "corners of a simplex of half the length",
-        "certificate.collapse_range:simplex",
+        "certificate.kernels.collapse_range:simplex",
         "math.sqrt((m + 1) / m)",
         "2.0 * math.sqrt((m + 1) / m)",
         f"{COLLAPSE}::test_corners_of_a_simplex",
     ),
     Fault(
         "cosines of 1 are proven to be less",
-        "certificate.kernel_statistics:Statistics._upright",
+        "certificate.kernels.kernel_statistics:Statistics._upright",
         "ends[1] = 1.0",
         "ends[1] = 0.9",
         "verify abstract-at-some-minima",
     ),
     Fault(
         "a distance over all optima that is a tenth too long",
-        "certificate.kernel_statistics:Statistics.distance",
+        "certificate.kernels.kernel_statistics:Statistics.distance",
         "math.sqrt(square) + missed",
         "math.sqrt(square) + missed + 0.1",
         "verify collapse-at-all-minima",

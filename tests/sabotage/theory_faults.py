@@ -151,7 +151,7 @@ COLLAPSE = (
 READINGS = (
     Fault(
         "every union of cells is convex",
-        "theory.hamming:_union_is_convex",
+        "theory.statements.hamming:_union_is_convex",
         "> INTERIOR",
         "> 2.0",
         "verify reading-hamming-one-path",
@@ -168,14 +168,14 @@ READINGS = (
     Fault("gap of tall inputs", *SQUARED, "verify reading-whitened-features"),
     Fault(
         "gauge of half the cost",
-        "theory.planar:planar_optimum",
+        "theory.statements.planar:planar_optimum",
         "0.5 * beta * cost",
         "0.25 * beta * cost",
         "verify reading-plain-nuclear-norm",
     ),
     Fault(
         "factors of a smaller root",
-        "theory.readings:_factors",
+        "theory.statements.readings:_factors",
         "sigma ** (1 / root)",
         "sigma ** (0.9 / root)",
         "verify reading-schatten-exponent",
@@ -205,7 +205,7 @@ READINGS = (
     ),
     Fault(
         "few-shot noise without its root",
-        "theory.readings_folding:_few_shot",
+        "theory.statements.readings_folding:_few_shot",
         "sqrt(2 * variance)",
         "sqrt(variance)",
         "verify reading-few-shot-snr",

@@ -18,7 +18,7 @@ from relucvx.metrics.layers.hooks import Hooked
 from relucvx.metrics.layers.watching import Key, Watcher, label_of, parts_of, tensors_in, watched
 from relucvx.metrics.samples.class_pairs import Convexity
 from relucvx.network.modules import evaluating, is_torch_module
-from relucvx.network.torch_modules import layer_by_layer
+from relucvx.network.torch.modules import layer_by_layer
 from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count
 

@@ -32,7 +32,7 @@ from relucvx.metrics.layers.watching import (
     with_tensor,
 )
 from relucvx.network.modules import evaluating
-from relucvx.network.torch_modules import layer_by_layer, plain_path, unwrapped
+from relucvx.network.torch.modules import layer_by_layer, plain_path, unwrapped
 from relucvx.types import Array
 from relucvx.validation import as_matrix
 

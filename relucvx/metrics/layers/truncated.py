@@ -11,7 +11,7 @@ from torch import nn
 from relucvx.metrics.layers.hooks import Hooked, Site
 from relucvx.metrics.layers.inputs import Inputs
 from relucvx.metrics.layers.watching import Key, Watcher, parts_of, tensors_in, watched
-from relucvx.network.torch_modules import layer_by_layer, unwrapped
+from relucvx.network.torch.modules import layer_by_layer, unwrapped
 from relucvx.types import Array
 
 

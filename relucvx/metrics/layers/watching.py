@@ -11,7 +11,7 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-from relucvx.network.torch_modules import plain_path, wrapped
+from relucvx.network.torch.modules import plain_path, wrapped
 
 Key = tuple[str, int]
 """What was called, a submodule's path or "path.function()", and how many times it was called before in the same pass."""

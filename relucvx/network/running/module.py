@@ -18,8 +18,8 @@ from relucvx.network.layers import as_points, select_layers
 from relucvx.network.running.kinks import follow
 from relucvx.network.running.operations import Unfollowed
 from relucvx.network.running.rows import Batch, Bends, Geometry, Indices
-from relucvx.network.torch_graph import first_layer
-from relucvx.network.torch_modules import layer_by_layer, unwrapped
+from relucvx.network.torch.graph import first_layer
+from relucvx.network.torch.modules import layer_by_layer, unwrapped
 from relucvx.network.tournament import code_dtype
 from relucvx.types import Array
 from relucvx.validation import as_count

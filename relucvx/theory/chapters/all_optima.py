@@ -10,10 +10,10 @@ import numpy as np
 from relucvx._statistics import Statistic, StatisticRange, kernel_statistic
 from relucvx.datasets import factorial
 from relucvx.kernel import predict_one_hot
-from relucvx.theory.abstraction import ABSENT, ALIGNED, BELOW, DOMINANT, FACTORIAL, POSITIVE
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same
 from relucvx.theory.draws import fraction_of_scale, one_hot, orthonormal_rows, solved, too_late
-from relucvx.theory.whitened import WHITENED
+from relucvx.theory.statements.abstraction import ABSENT, ALIGNED, BELOW, DOMINANT, FACTORIAL, POSITIVE
+from relucvx.theory.statements.whitened import WHITENED
 from relucvx.types import Scope
 
 PROVEN = 1e-3

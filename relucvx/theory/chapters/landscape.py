@@ -35,7 +35,7 @@ from relucvx.theory.draws import (
     solved,
     value_of,
 )
-from relucvx.theory.reformulation import POSITIVE, as_columns, seeded, stored_network
+from relucvx.theory.statements.reformulation import POSITIVE, as_columns, seeded, stored_network
 
 WIDTH = 30
 """Neurons of the networks of sampled evidence on training."""

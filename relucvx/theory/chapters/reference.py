@@ -198,7 +198,7 @@ def _one_output(instance: Instance) -> tuple[Any, Any, list[Any]]:
 
 def _several_outputs(instance: Instance) -> tuple[Any, Any, list[Any]]:
     """In the plane: neurons R a of a cell with rays R and a >= 0, through the moments of (a, v); see
-    :func:`relucvx.theory.planar.planar_optimum`."""
+    :func:`relucvx.theory.statements.planar.planar_optimum`."""
 
     rows, counted = augmented(instance)
     below, above = slopes(str(instance["activation"]))

@@ -11,7 +11,7 @@ import torch
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.layers.watching import Key, Watcher, parts_of, watched
 from relucvx.network.modules import evaluating
-from relucvx.network.torch_modules import layer_by_layer
+from relucvx.network.torch.modules import layer_by_layer
 from relucvx.types import BoolArray
 
 AT_NOUGHT = (
