@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from relucvx import metrics
-from relucvx._api import certify, solve
-from relucvx._ranges import optimal_set
-from relucvx._strengths import beta_max
+from relucvx._api.ranges import optimal_set
+from relucvx._api.solving import certify, solve
+from relucvx._api.strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
 from relucvx.certificate.dual_points.relaxed_program import compile_cover
 from relucvx.certificate.optima.caps import compile_caps

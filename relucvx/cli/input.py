@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relucvx.program import Problem
     from relucvx.solution import Solution
 
-of_strengths = later("relucvx._strengths")
+of_strengths = later("relucvx._api.strengths")
 lookup = later("relucvx.datasets.lookup")
 losses = later("relucvx.losses")
 np = later("numpy")

@@ -16,7 +16,7 @@ from relucvx.cli.options import Json
 from relucvx.cli.saving import Saving, check_files
 
 if TYPE_CHECKING:
-    from relucvx._proofs import CheckedProof
+    from relucvx._api.proofs import CheckedProof
 
 CHECKER = "python check_proof.py {} (relucvx/certificate/check_proof.py) checks it without relucvx"
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from relucvx._api import solve
+from relucvx._api.solving import solve
 from relucvx.certificate import Certificate
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain

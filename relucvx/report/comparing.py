@@ -8,8 +8,8 @@ from typing import Any, Unpack, cast
 
 import numpy as np
 
-from relucvx._api import solve
-from relucvx._statistics import StatisticRange
+from relucvx._api.solving import solve
+from relucvx._api.statistics import StatisticRange
 from relucvx.certificate import prove_again
 from relucvx.conversion import as_list
 from relucvx.deadline import Deadline

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._statistics import StatisticRange
+from relucvx._api.statistics import StatisticRange
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relucvx._statistics import StatisticRange
+from relucvx._api.statistics import StatisticRange
 from relucvx.report.measure import Row, distance
 from relucvx.report.uniqueness import KernelUniqueness
 from relucvx.solution import Solution

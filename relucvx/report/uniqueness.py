@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relucvx._ranges import optimal_set
-from relucvx._statistics import StatisticRange, kernel_statistic
+from relucvx._api.ranges import optimal_set
+from relucvx._api.statistics import StatisticRange, kernel_statistic
 from relucvx.certificate import Uniqueness
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, RelucvxError

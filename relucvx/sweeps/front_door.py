@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
 
-from relucvx._many import for_each
+from relucvx._api.many import for_each
 from relucvx.conversion import as_callable, as_flag
 from relucvx.errors import ClusterError, DataFileError, explain
 from relucvx.executors import as_executor

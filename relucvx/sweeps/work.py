@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from relucvx._api import solve
-from relucvx._strengths import scale_of
+from relucvx._api.solving import solve
+from relucvx._api.strengths import scale_of
 from relucvx.errors import RelucvxError
 from relucvx.later import later
 from relucvx.program.objective import objectives_from_above

@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from relucvx._api import solve
-from relucvx._many import for_each
-from relucvx._statistics import kernel_statistic
+from relucvx._api.many import for_each
+from relucvx._api.solving import solve
+from relucvx._api.statistics import kernel_statistic
 from relucvx.conversion import as_float, as_path, is_word, shown
 from relucvx.errors import DataFileError, InvalidInputError, explain
 from relucvx.interrupts import carrying

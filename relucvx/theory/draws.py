@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.optimize import minimize
 
-from relucvx._api import solve
-from relucvx._strengths import beta_max
+from relucvx._api.solving import solve
+from relucvx._api.strengths import beta_max
 from relucvx.band import BetaBand
 from relucvx.errors import InvalidInputError, explain
 from relucvx.kernel import predict_factorial

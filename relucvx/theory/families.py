@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._strengths import beta_max
+from relucvx._api.strengths import beta_max
 from relucvx.conversion import is_word, shown
 from relucvx.datasets import factorial
 from relucvx.errors import InvalidInputError, explain

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from relucvx._many import call, ended
+from relucvx._api.many import call, ended
 from relucvx.errors import ClusterError, Interrupted, RelucvxError
 from relucvx.executors import Lost, size
 from relucvx.training.runs import Run, Runs

@@ -253,7 +253,7 @@ def test_path_json_and_files(tmp_path):
 def test_an_interrupted_path_ends_there(monkeypatch):
     solutions = [rx.solve([[1.0], [2.0]], [1.0, -1.0], 0.1, callback=lambda p: True)] * 3
     assert solutions[0].status is rx.Status.INTERRUPTED
-    monkeypatch.setattr("relucvx._strengths.beta_path", lambda *a, **k: iter(solutions))
+    monkeypatch.setattr("relucvx._api.strengths.beta_path", lambda *a, **k: iter(solutions))
     code, out, _ = run("path", "planted:30x2", "--betas", "3,2,1", "--json")
     assert code == 2
     assert len(json.loads(out)["path"]) == 1
@@ -356,13 +356,13 @@ def test_missing_packages_and_licences_end_with_code_3(error, monkeypatch):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("relucvx._api.solve", fail)
+    monkeypatch.setattr("relucvx._api.solving.solve", fail)
     code, out, err = run("solve", *SMALL)
     assert (code, out, err) == (3, "", f"Error: {error}\n")
 
 
 def test_what_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: pytest.fail("solved before it was checked"))
+    monkeypatch.setattr("relucvx._api.solving.solve", lambda *a, **k: pytest.fail("solved before it was checked"))
     (tmp_path / "folder.npz").mkdir()
     assert f"expected a file to write; received {tmp_path / 'folder.npz'}, a folder" in refused(
         "solve", *SMALL, "--out", tmp_path / "folder.npz"
@@ -377,7 +377,7 @@ def test_output_that_fails_is_explained_and_a_reader_that_has_gone_is_not_an_err
     def fail(*args, **kwargs):
         raise OSError(number, "No space left on device")
 
-    monkeypatch.setattr("relucvx._api.solve", fail)
+    monkeypatch.setattr("relucvx._api.solving.solve", fail)
     code, out, err = run("solve", *SMALL)
     assert (code, out) == (1, "")
     assert message in err
@@ -388,7 +388,7 @@ def test_ctrl_c_before_anything_is_proven(monkeypatch):
     def fail(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("relucvx._api.solve", fail)
+    monkeypatch.setattr("relucvx._api.solving.solve", fail)
     code, _, err = run("solve", *SMALL)
     assert (code, err) == (2, "Error: INTERRUPTED before there was a result\n")
 
@@ -400,10 +400,10 @@ def test_ctrl_c_inside_a_kernel(monkeypatch):
             between.__cause__ = cause
         raise SystemError("returned a result with an exception set") from between
 
-    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(KeyboardInterrupt()))
+    monkeypatch.setattr("relucvx._api.solving.solve", lambda *a, **k: fail(KeyboardInterrupt()))
     code, _, err = run("solve", *SMALL)
     assert (code, err) == (2, "Error: INTERRUPTED before there was a result\n")
-    monkeypatch.setattr("relucvx._api.solve", lambda *a, **k: fail(None))
+    monkeypatch.setattr("relucvx._api.solving.solve", lambda *a, **k: fail(None))
     with pytest.raises(SystemError):
         run("solve", *SMALL)
 

@@ -31,7 +31,7 @@ def test_a_path_writes_into_its_own_folder_again(tmp_path):
 
 @pytest.mark.parametrize("name", ["solution-000.npz", "solution-017.npz"])
 def test_files_of_others_are_not_taken_for_solutions(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("relucvx._strengths.beta_path", lambda *a, **k: pytest.fail("solved before it was checked"))
+    monkeypatch.setattr("relucvx._api.strengths.beta_path", lambda *a, **k: pytest.fail("solved before it was checked"))
     np.savez(tmp_path / name, a=np.arange(3))
     assert "only solutions have the names of solutions" in refused(
         "path", *SMALL[:1], "--betas", "1", "--out", tmp_path
@@ -102,7 +102,7 @@ def test_an_interrupted_solve_is_printed_saved_and_ends_with_code_2(tmp_path, mo
     def stopped(*args, **kwargs):
         raise rx.Interrupted(partial)
 
-    monkeypatch.setattr("relucvx._api.solve", stopped)
+    monkeypatch.setattr("relucvx._api.solving.solve", stopped)
     code, out, err = run("solve", *SMALL, "--out", tmp_path / "a.npz")
     assert (code, err) == (2, "")
     assert "INTERRUPTED" in out
@@ -116,7 +116,7 @@ def test_an_interrupted_path_keeps_the_strengths_before(tmp_path, monkeypatch):
         yield whole
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("relucvx._strengths.beta_path", stopped)
+    monkeypatch.setattr("relucvx._api.strengths.beta_path", stopped)
     code, out, err = run("path", "planted:20x2", "--betas", "3,2,1", "--out", tmp_path / "p")
     assert (code, err) == (2, "")
     assert out.splitlines()[-1] == "INTERRUPTED after 1 of 3 strengths"

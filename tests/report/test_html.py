@@ -11,7 +11,7 @@ import pytest
 from report.markup import read
 
 import relucvx as rx
-from relucvx._statistics import StatisticRange
+from relucvx._api.statistics import StatisticRange
 from relucvx.errors import DataFileError
 from relucvx.report.html import number, page, summary
 from relucvx.report.uniqueness import KernelUniqueness, no_ranges

@@ -3,7 +3,7 @@
 from sabotage.fault import Fault
 
 MULTISET, CLASSES, PATHS = (f"pytest tests/estimators/test_{name}.py" for name in ("multiset", "classifier", "path_cv"))
-GIVEN, CONVENTIONS = "pytest tests/test_given.py", "pytest tests/program/test_conventions.py"
+GIVEN, CONVENTIONS = "pytest tests/_api/test_given.py", "pytest tests/program/test_conventions.py"
 
 FAULTS = (
     Fault(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx import _many
+from relucvx._api.solving import many as _many
 from relucvx.errors import ClusterError, DataFileError, InvalidInputError
 from relucvx.results import whole_lines
 from relucvx.sweeps import work

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._statistics import Statistic, StatisticRange, kernel_statistic
+from relucvx._api.statistics import Statistic, StatisticRange, kernel_statistic
 from relucvx.datasets import factorial
 from relucvx.kernel import predict_one_hot
 from relucvx.theory.definition import Assumption, Claim, Deviation, Instance, Predicted, at_most, close, same

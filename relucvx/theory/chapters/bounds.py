@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import interpolate
-from relucvx._band import beta_band
-from relucvx._strengths import beta_max, beta_path
+from relucvx._api.band import beta_band
+from relucvx._api.solving import interpolate
+from relucvx._api.strengths import beta_max, beta_path
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import dual_norm

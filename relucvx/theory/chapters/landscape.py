@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucvx._api import solve
-from relucvx._ranges import optimal_set
+from relucvx._api.ranges import optimal_set
+from relucvx._api.solving import solve
 from relucvx.certificate import Phase
 from relucvx.datasets import factorial
 from relucvx.kernel import factorial_rotation_network

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import solve
-from relucvx._ranges import optimal_set
+from relucvx._api.ranges import optimal_set
+from relucvx._api.solving import solve
 from relucvx.certificate import Uniqueness
 from relucvx.network import TwoLayerReLU
 from relucvx.theory.chapters.problems import SINGLE, SOME_DECAY, literal, posed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import certify, solve
+from relucvx._api.solving import certify, solve
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import dual_objective, residual
 from relucvx.program.objective import balanced_objective, objective

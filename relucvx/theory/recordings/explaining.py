@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relucvx._strengths import beta_max
-from relucvx._suboptimality import Baseline, basis_of, check_length
+from relucvx._api.strengths import beta_max
+from relucvx._api.suboptimality import Baseline, basis_of, check_length
 from relucvx.certificate.kernels.kernel_cut import MOST_SAMPLES
 from relucvx.certificate.kernels.kernel_range import check_kernel_range
 from relucvx.conversion import is_word, shown

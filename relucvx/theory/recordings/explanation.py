@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._suboptimality import KernelSuboptimality
+from relucvx._api.suboptimality import KernelSuboptimality
 from relucvx.kernel.prediction import Prediction
 from relucvx.later import later
 from relucvx.solution import Solution

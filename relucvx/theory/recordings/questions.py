@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import solve
-from relucvx._suboptimality import Baseline, KernelSuboptimality, suboptimality_of
+from relucvx._api.solving import solve
+from relucvx._api.suboptimality import Baseline, KernelSuboptimality, suboptimality_of
 from relucvx.certificate.kernels.kernel_cut import KernelProgram
 from relucvx.certificate.kernels.kernel_statistics import Interval
 from relucvx.deadline import Deadline

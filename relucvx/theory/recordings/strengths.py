@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from relucvx._suboptimality import KernelSuboptimality
+from relucvx._api.suboptimality import KernelSuboptimality
 from relucvx.certificate.path_band import ROOM, Between, Envelope, Knot
 from relucvx.program.objective import line_from_above
 from relucvx.program.problem import Problem

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import certify
+from relucvx._api.solving import certify
 from relucvx.datasets import factorial
 from relucvx.kernel import (
     factorial_network,

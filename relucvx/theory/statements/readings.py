@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import certify
+from relucvx._api.solving import certify
 from relucvx.datasets import factorial
 from relucvx.kernel import optimal_family, predict_deep_linear, predict_factorial, whitened
 from relucvx.kernel.whitened_forms import shrunk_value

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import certify
-from relucvx._strengths import beta_max
+from relucvx._api.solving import certify
+from relucvx._api.strengths import beta_max
 from relucvx.arrangement import enumerate_patterns
 from relucvx.network import TwoLayerReLU, prune
 from relucvx.program import ConvexProgram, GatedRelaxation

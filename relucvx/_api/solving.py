@@ -9,8 +9,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Unpack
 
-from relucvx._budget import Budget, interpolation, nothing_yet
-from relucvx._given import as_posed
+from relucvx._api.budget import Budget, interpolation, nothing_yet
+from relucvx._api.given import as_posed
 from relucvx.arrangement import Arrangement
 from relucvx.certificate import Certificate, Prover, certify_network
 from relucvx.conversion import as_flag

@@ -10,8 +10,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from relucvx._api import solve_posed
-from relucvx._many import POLL, call
+from relucvx._api.many import POLL, call
+from relucvx._api.solving import solve_posed
 from relucvx.certificate import beta_max_interval
 from relucvx.deadline import Deadline
 from relucvx.errors import ClusterError, RelucvxError

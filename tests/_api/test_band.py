@@ -132,7 +132,7 @@ def test_strengths_are_solved_elsewhere_and_here_where_they_are_lost():
 
 
 def test_what_cannot_be_proven_stalls_instead_of_going_on_for_ever(monkeypatch):
-    import relucvx._refinement as module
+    import relucvx._api.refinement as module
 
     true = module.solve_posed
 

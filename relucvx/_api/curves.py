@@ -202,8 +202,8 @@ def kernel_curve(
     rng
         As in :func:`solve`.
     callback : callable, optional
-        Called with a :class:`~relucvx._curves.CurveProgress` after every dual point; returning True stops, and the curves are
-        those that the strengths proven by then give.
+        Called with a :class:`~relucvx._api.curves.CurveProgress` after every dual point; returning True stops, and the curves
+        are those that the strengths proven by then give.
     progress : {"auto"} or bool
         A bar, as in :func:`relucvx.solve`.
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from relucvx._api import solve_posed
-from relucvx._many import ended
+from relucvx._api.many import ended
+from relucvx._api.solving import solve_posed
 from relucvx.band import BetaBand
 from relucvx.certificate import prove_again
 from relucvx.certificate.path_band import Between, Envelope, Knot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from relucvx._api import solve_posed
+from relucvx._api.solving import solve_posed
 from relucvx.certificate import (
     Certificate,
     KernelRange,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx._many import _failure
+from relucvx._api.many import _failure
 from relucvx.errors import ClusterError, InvalidInputError
 from relucvx.threads import all_cores, jobs
 

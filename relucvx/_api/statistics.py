@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relucvx._ranges import sharpened
+from relucvx._api.ranges import sharpened
 from relucvx.certificate.kernels.collapse_range import collapse_range
 from relucvx.certificate.kernels.kernel_bound import RangeProgress, Seeker
 from relucvx.certificate.kernels.kernel_range import check_kernel_range

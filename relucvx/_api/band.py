@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from relucvx._refinement import BandProgress, Refinement
-from relucvx._strengths import scale_of
+from relucvx._api.refinement import BandProgress, Refinement
+from relucvx._api.strengths import scale_of
 from relucvx.band import BetaBand
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
