@@ -11,7 +11,7 @@ from shown import HELD, assert_drawn, assert_html, assert_shown, result_classes,
 import relucvx as rx
 from relucvx import datasets, markup, metrics
 from relucvx.certificate import path_band, prove_dual
-from relucvx.certificate.optima.optima import continuum
+from relucvx.certificate.optima import continuum
 from relucvx.metrics.samples.class_pairs import ConvexityNull
 from relucvx.oracle.branches import BranchNorm
 from relucvx.program.atoms import ConvexPrimal, MomentPrimal

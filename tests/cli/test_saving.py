@@ -50,7 +50,13 @@ def test_files_of_others_are_not_taken_for_solutions(tmp_path, monkeypatch, name
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["none/deeper/file.png", "file/deeper.png"])
 def test_every_output_is_checked_before_the_work(args, place, tmp_path, monkeypatch):
-    for work in ("_api.solve", "_strengths.beta_path", "training.train", "theory.verify", "cli.network.train_mlp"):
+    for work in (
+        "_api.solving.solve",
+        "_api.strengths.beta_path",
+        "training.train",
+        "theory.verify",
+        "cli.network.train_mlp",
+    ):
         monkeypatch.setattr(f"relucvx.{work}", lambda *a, **k: pytest.fail("worked before it was checked"))
     monkeypatch.setattr("relucvx.enumerate_patterns", lambda *a, **k: pytest.fail("worked first"), raising=False)
     (tmp_path / "file").write_text("")

@@ -83,7 +83,7 @@ FAULTS = (
     ),
     Fault(
         "band of another problem resumed",
-        "_band:_check_same",
+        "_api.band:_check_same",
         "if not same:",
         "if False:",
         f"{BAND}::test_errors_say_what_to_type",

@@ -43,7 +43,7 @@ FAULTS = (
     ),
     Fault(
         "alpha is taken for the strength of a mean",
-        "_given:_strength",
+        "_api.given:_strength",
         "return from_sklearn_alpha(mlp.alpha, n,",
         "return n * from_sklearn_alpha(mlp.alpha, n,",
         f"{GIVEN}::test_the_upper_bound_is_the_objective_of_the_mlp",

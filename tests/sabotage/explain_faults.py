@@ -17,7 +17,7 @@ FAULTS = (
     ),
     Fault(
         "noise that is forgotten",
-        "_suboptimality:suboptimality_of",
+        "_api.suboptimality:suboptimality_of",
         "radius / unit",
         "0.0 * radius / unit",
         f"{COST}::test_more_noise_proves_less_and_a_free_baseline_does_not_see_the_origin",

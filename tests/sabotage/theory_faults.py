@@ -117,7 +117,7 @@ WHOLE = (
     ),
     Fault(
         "a path of other strengths",
-        "_strengths:_solved",
+        "_api.strengths:_solved",
         "beta=float(beta)",
         "beta=1.01 * float(beta)",
         "verify path-is-concave",

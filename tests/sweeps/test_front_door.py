@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import relucvx as rx
-from relucvx._api.solving import many as _many
+from relucvx._api import many
 from relucvx.errors import ClusterError, DataFileError, InvalidInputError
 from relucvx.results import whole_lines
 from relucvx.sweeps import work
@@ -267,7 +267,7 @@ def test_training_is_part_of_what_a_network_is(tmp_path):
 
 
 def test_errors_come_before_the_work(monkeypatch):
-    monkeypatch.setattr(_many, "_results", None)  # nothing is computed
+    monkeypatch.setattr(many, "_results", None)  # nothing is computed
     one = {"data": ABS, "beta_fraction": 0.2, "n_jobs": 1}
     for change, why in (
         ({"beta": 1.0}, "beta_fraction= or beta="),

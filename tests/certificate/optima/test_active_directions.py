@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import relucvx as rx
+from relucvx.certificate.optima import active_directions
 from relucvx.certificate.optima.active_directions import region_maximum
-from relucvx.certificate.optima.optima import active_directions
 from relucvx.oracle import make_form
 
 
