@@ -120,6 +120,9 @@ CHECKER = ROOT / "certificate" / "check_proof.py"
 LONGEST, LONGEST_CHECKER = 400, 512
 """Lines of the longest module allowed, and of the checker, which has to be one."""
 
+CROWDED, CROWDED_TOP = 26, 30
+"""Modules in a folder before it gets wings, and beside the folders of the package. They only fall."""
+
 
 @functools.cache
 def parsed(source: str) -> ast.Module:
@@ -473,6 +476,12 @@ def test_modules_stay_short():
     lengths = {str(f.relative_to(ROOT)): len(f.read_text().splitlines()) for f in FILES}
     assert lengths.pop(str(CHECKER.relative_to(ROOT))) <= LONGEST_CHECKER
     assert {name: n for name, n in lengths.items() if n > LONGEST} == {}
+
+
+def test_folders_can_be_read_at_a_glance():
+    numbers = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in {f.parent for f in FILES}}
+    assert numbers.pop(".") <= CROWDED_TOP
+    assert {name: n for name, n in numbers.items() if n > CROWDED} == {}
 
 
 DOORS = [f for f in FILES if f.parent.name in ("report", "estimators") or (f.parent == ROOT and f.name.startswith("_"))]
