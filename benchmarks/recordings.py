@@ -158,27 +158,31 @@ def scattered(rng: Any, factors: int, trials: int) -> rx.Recording:
     return replace(one, responses=one.responses + centres[one.groups.codes])
 
 
+def found_by_chance(factors: int, trials: int, seed: int) -> dict[str, bool]:
+    """Which scores find something in one recording, of one split and of any, ties counted against it and broken by lot."""
+    rng, place, seen = np.random.default_rng([11, seed]), lot(seed), {}
+    for make, scores in ((unrelated, ("decoding",)), (scattered, ("ccgp", "parallelism"))):
+        one = make(rng, factors, trials)
+        found = rx.metrics.dichotomies(one, n_permutations=19, n_folds=2, rng=seed, progress=False)
+        for score in scores:
+            values, null = getattr(found, score), getattr(found, f"null_{score}")
+            for kind, p in (("one split", p_values), ("any split, corrected", corrected_p_values)):
+                plain, broken = p(values, null, "greater"), p(values, null, "greater", place)
+                first = slice(1) if kind == "one split" else slice(None)
+                seen[f"{score}: {kind}"] = bool(plain[first].min() <= LEVEL)
+                seen[f"{score}: {kind}, ties by lot"] = bool(broken[first].min() <= LEVEL)
+    return seen
+
+
 def levels_of_splits(count: int) -> list[dict[str, Any]]:
     """How often a split that was chosen beforehand has p <= 0.05, and how often any of all has after correction."""
     rows = []
-    for factors, trials in ((2, 8), (3, 4)):
-        seen: dict[str, list[bool]] = {}
-        sets = count if factors == 2 else -(-count // 4)  # with 35 splits they take longer
-        for seed in range(sets):
-            rng, place = np.random.default_rng([11, seed]), lot(seed)
-            for make, scores in ((unrelated, ("decoding",)), (scattered, ("ccgp", "parallelism"))):
-                one = make(rng, factors, trials)
-                found = rx.metrics.dichotomies(one, n_permutations=19, n_folds=2, rng=seed, progress=False)
-                for score in scores:
-                    values, null = getattr(found, score), getattr(found, f"null_{score}")
-                    for kind, p in (("one split", p_values), ("any split, corrected", corrected_p_values)):
-                        plain, broken = p(values, null, "greater"), p(values, null, "greater", place)
-                        first = slice(1) if kind == "one split" else slice(None)
-                        seen.setdefault(f"{score}: {kind}", []).append(bool(plain[first].min() <= LEVEL))
-                        seen.setdefault(f"{score}: {kind}, ties by lot", []).append(bool(broken[first].min() <= LEVEL))
-        where = f"level, {2**factors} conditions"
-        rows += [{"question": where, "what": what, "value": float(np.mean(f)), "of": sets} for what, f in seen.items()]
-        print(*rows[-len(seen) :], sep="\n", flush=True)
+    for factors, trials in ((2, 8), (3, 4)):  # 3 splits and 35
+        sets = [found_by_chance(factors, trials, seed) for seed in range(count)]
+        for what in sets[0]:
+            rate = float(np.mean([one[what] for one in sets]))
+            rows.append({"question": f"level, {2**factors} conditions", "what": what, "value": rate, "of": count})
+            print(rows[-1], flush=True)
     return rows
 
 

@@ -16,6 +16,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, UnsupportedError
 from relucvx.errors import explain as say
 from relucvx.interrupts import carrying, hurried
+from relucvx.metrics import Recording
 from relucvx.oracle import compile_kernels
 from relucvx.oracle.clock import clock
 from relucvx.oracle.null_pull import searched_beta_max
@@ -24,7 +25,7 @@ from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.theory.recordings.explanation import Explanation
 from relucvx.theory.recordings.questions import Question
-from relucvx.theory.recordings.recorded import Estimate, estimate, targets_of
+from relucvx.theory.recordings.recorded import check_recorded, estimate, targets_of
 from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix, as_positive, as_strengths
 
@@ -134,23 +135,27 @@ def explain(
     >>> print(found.verdict)
     compatible
     """
+    # whatever may be refused is refused before anything takes long: compiled code, strengths, then the noise
     began, generator = time.perf_counter(), resolve_rng(rng)
-    limit = clock(time_limit, compile_kernels, compile_signed, needed=True)
+    as_positive(time_limit, "time_limit", fix="time_limit=60 (seconds)")
     delta, confidence = as_positive(delta, "delta"), as_fraction(confidence, "confidence")
     count = as_count(n_resamples, "n_resamples", least=20)
     if not is_word(neurons, ("sampled", "all")):
         raise InvalidInputError(say('neurons "sampled" or "all"', shown(neurons), "", 'neurons="all"'))
-    seen = estimate(recording, count, neurons == "sampled", generator)
-    n = len(seen.kernel)
-    if n > MOST_SAMPLES:
+    sampled = neurons == "sampled"
+    names, known = check_recorded(recording, sampled)
+    if len(names) > MOST_SAMPLES:
         raise UnsupportedError(
-            say(f"at most {MOST_SAMPLES} conditions", f"{n}", "", "conditions that matter for the task")
+            say(f"at most {MOST_SAMPLES} conditions", f"{len(names)}", "", "conditions that matter for the task")
         )
-    basis = basis_of(baseline, n)
+    basis = basis_of(baseline, len(names))
+    task = _task(names, known, targets, inputs, bias)
+    given = None if beta is None else _strengths(beta)
+    limit = clock(time_limit, compile_kernels, compile_signed, needed=True)
+    betas = _betas(task, given)
+    seen = estimate(recording, count, sampled, generator)
     radius = seen.radius(basis, confidence)
     check_length(seen.kernel, radius, basis)
-    task = _task(seen, targets, inputs, bias)
-    betas = _betas(task, beta)
     question = Question(seen, task, betas, delta, baseline, basis, radius, confidence, inputs is None)
     seed = int(generator.integers(2**31))
 
@@ -161,12 +166,12 @@ def explain(
         return found(limit)
 
 
-def _task(seen: Estimate, targets: Any, inputs: Any, bias: Any) -> Problem:
-    n = len(seen.kernel)
-    Y = targets_of(seen.recording, targets, n)
+def _task(names: tuple[str, ...], known: Recording | None, targets: Any, inputs: Any, bias: Any) -> Problem:
+    n = len(names)
+    Y = targets_of(known, targets, n)
     X = np.eye(n) if inputs is None else as_matrix(inputs, "inputs")
     if len(X) != n:
-        order = "" if seen.recording is None else f"the order of recording.conditions: {', '.join(seen.names[:4])}, …"
+        order = "" if known is None else f"the order of recording.conditions: {', '.join(names[:4])}, …"
         raise InvalidInputError(say(f"inputs of shape ({n}, d), one row per condition", f"shape {X.shape}", "", order))
     # any strength will do until those are known that the task allows
     problem = make_problem(X, Y, 1.0, bias=bias)
@@ -174,17 +179,22 @@ def _task(seen: Estimate, targets: Any, inputs: Any, bias: Any) -> Problem:
     return problem
 
 
-def _betas(task: Problem, beta: Any) -> Array:
-    """Strengths to be solved: one, the ends of a band with one between, or the band below beta_max."""
-    # a search finds as much without its proof, which takes long in many dimensions
-    found = searched_beta_max(task)
-    if beta is None:
-        return np.geomspace(BAND[0] * found, BAND[1] * found, KNOTS)
+def _strengths(beta: Any) -> Array:
+    """One strength, or the two ends of a band, in order."""
     given = np.unique(as_strengths(np.atleast_1d(np.asarray(beta, dtype=object))))
     if len(given) > 2:
         raise InvalidInputError(
             say("one beta, or the two ends of a band", f"{len(given)} values", "", "beta=(0.1, 1.0)")
         )
+    return given
+
+
+def _betas(task: Problem, given: Array | None) -> Array:
+    """Strengths to be solved: one, the ends of a band with one between, or the band below beta_max."""
+    # a search finds as much without its proof, which takes long in many dimensions
+    found = searched_beta_max(task)
+    if given is None:
+        return np.geomspace(BAND[0] * found, BAND[1] * found, KNOTS)
     above = found if given[-1] < found else beta_max(task.X, task.Y, bias=task.bias)[0]
     if given[-1] >= above:
         raise InvalidInputError(

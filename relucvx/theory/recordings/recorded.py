@@ -109,20 +109,40 @@ def _variance(parts: Array, counts: Array) -> Array:
     return np.maximum(squares, 0.0) * len(parts) / max(len(parts) - 1, 1)
 
 
+def check_recorded(recording: Any, sampled: bool) -> tuple[tuple[str, ...], Recording | None]:
+    """Names of the conditions of a recording, or of a kernel that is given, of which :func:`estimate` can be asked.
+
+    Raises
+    ------
+    InvalidInputError
+        For what is neither, a recording with time bins, conditions with fewer than four trials or repeats, and fewer than
+        four neurons of a sample: before anything takes long.
+    """
+    if not isinstance(recording, Recording):
+        return tuple(map(str, range(len(as_kernel(recording, "recording"))))), None
+    if recording.time is not None:
+        bins = f"{len(recording.time)} time bins"
+        raise InvalidInputError(explain("a recording without time bins", bins, "", "recording.window(start, stop)"))
+    _units(recording)
+    if sampled and recording.n_neurons < FEWEST:
+        known = "what others would do is not known from so few"
+        raise InvalidInputError(explain(f"at least {FEWEST} neurons", f"{recording.n_neurons}", known, 'neurons="all"'))
+    return tuple(map(words, recording.conditions)), recording
+
+
 def estimate(recording: Any, count: int, sampled: bool, rng: np.random.Generator) -> Estimate:
     """The kernel of a recording, or a kernel that is given; with ``sampled`` its neurons are a sample of more.
 
     Raises
     ------
     InvalidInputError
-        For what is neither, a recording with time bins, conditions with fewer than four trials or repeats, and fewer than
-        four neurons of a sample.
+        As :func:`check_recorded`.
     """
-    if not isinstance(recording, Recording):
+    names, known = check_recorded(recording, sampled)
+    if known is None:
         K = as_kernel(recording, "recording")
-        return Estimate(K, np.zeros((0, *K.shape)), tuple(map(str, range(len(K)))), None)
-    K = recording.kernel().kernel
-    spread, names = _over_trials(recording, count, rng), tuple(map(words, recording.conditions))
+        return Estimate(K, np.zeros((0, *K.shape)), names, None)
+    K, spread = recording.kernel().kernel, _over_trials(recording, count, rng)
     if not sampled:
         return Estimate(K, spread, names, recording)
     parts = _of_neurons(recording)
@@ -155,16 +175,10 @@ def _kernel(recording: Recording, rows: Any) -> Array:
 
 def _of_neurons(recording: Recording) -> Array:
     """Kernels (p, n, n) of single neurons: that of the recording is their sum."""
-    p = recording.n_neurons
-    if p < FEWEST:
-        raise InvalidInputError(
-            explain(
-                f"at least {FEWEST} neurons", f"{p}", "what others would do is not known from so few", 'neurons="all"'
-            )
-        )
     if recording.complete:
         each = [
-            noise_corrected_kernel(recording.activity[:, [k]], recording.condition, recording.runs) for k in range(p)
+            noise_corrected_kernel(recording.activity[:, [k]], recording.condition, recording.runs)
+            for k in range(recording.n_neurons)
         ]
     else:
         each = [recording.select(neurons=[name]).kernel() for name in recording.neurons]

@@ -5,6 +5,7 @@ import pytest
 
 import relucvx as rx
 from relucvx.errors import InvalidInputError, UnsupportedError
+from relucvx.theory.recordings import explaining
 
 TASK = rx.datasets.factorial(2, x0=1.0, x1=0.3, x2=0.3, rng=0)
 LONG = {"inputs": TASK.X, "time_limit": 600.0}
@@ -155,6 +156,21 @@ def test_what_cannot_be_explained_is_refused(change, message):
     given = {"recording": np.eye(4), "targets": TASK.Y, "inputs": TASK.X, "beta": 0.5}
     with pytest.raises(InvalidInputError, match=message):
         rx.theory.explain(**{**given, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"time_limit": -1.0}, {"n_resamples": 3}, {"baseline": "gone"}, {"bias": "some"}, {"targets": np.ones((3, 1))},
+        {"inputs": np.eye(3)}, {"beta": (0.1, 0.2, 0.3)}, {"beta": -1.0}, {"confidence": 2.0}, {"neurons": "few"},
+        {"recording": 3},
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_refused_before_anything_takes_long(change, monkeypatch):
+    for slow in ("clock", "estimate", "searched_beta_max"):
+        monkeypatch.setattr(explaining, slow, lambda *_, **__: pytest.fail("the work had begun"))
+    with pytest.raises(InvalidInputError):
+        rx.theory.explain(**{"recording": recorded(np.eye(4), np.random.default_rng(0)), "inputs": TASK.X, **change})
 
 
 def test_many_conditions_and_free_biases_are_refused():

@@ -84,6 +84,8 @@ def test_repeats_and_sessions_are_drawn_whole():
         estimate(recording(rng, session=np.tile([0, 1, 2, 3], 8)), 20, False, rng)
     with pytest.raises(InvalidInputError, match="at least 4 neurons"):
         estimate(recording(rng).select(neurons=["n0", "n1"]), 20, True, rng)
+    with pytest.raises(InvalidInputError, match="without time bins"):
+        estimate(rx.datasets.recording(n_trials=20, n_neurons=5, n_times=3), 20, True, rng)
 
 
 def test_factors_become_signs_and_columns():
