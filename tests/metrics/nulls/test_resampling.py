@@ -1,6 +1,9 @@
 """Intervals: of a mean they are the textbook's; what is drawn; what is refused."""
 
 import itertools
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +73,38 @@ def test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it():
     assert (ratio.high - 1) / (ratio.value - 1) > (ratio.value - 1) / (ratio.low - 1)
     line = np.arange(20.0)[:, None]  # one direction, whatever is drawn
     assert bootstrap("participation_ratio", line, n_resamples=5, rng=0).interval == pytest.approx((1.0, 1.0))
+
+
+SAID = {
+    "parallelism_score, trials": r"parallelism of four noisy conditions (\S+) %",
+    "linear_probe, trials": r"probes and mutual neighbours (\S+) %",
+    "mutual_knn, trials": r"probes and mutual neighbours (\S+) %",
+    "neuron_tuning, trials": r"neuron tuning (\S+) %",
+    "cka, trials": r"debiased CKA and Procrustes similarity (\S+) %",
+    "procrustes, trials": r"debiased CKA and Procrustes similarity (\S+) %",
+    "rdm_correlation, trials": r"correlation of distances and graph convexity (\S+) %",
+    "graph_convexity, trials": r"correlation of distances and graph convexity (\S+) %",
+    "participation_ratio, trials": r"participation ratio of 40 trials (\S+) %",
+    "ccgp, trials": r"generalisation (\S+) %",
+    "neural_collapse, trials": r"NC1 of two classes that overlap (\S+) %",
+    "cka, conditions": r"CKA over 24 conditions (\S+) %",
+    "participation_ratio, neurons": r"participation ratio over 40 neurons (\S+) %",
+    "participation_ratio, sessions": r"over 16 sessions (\S+) %",
+    "participation_ratio, all directions alike, sessions": r"and (\S+) % where all directions are alike",
+}
+"""What the docstring says of every row of the table that was measured."""
+
+
+def test_what_intervals_hold_is_in_the_docstring():
+    """Of each row: outside 93 to 97 % a user must be told, and what is told must be what was measured."""
+    file = Path(__file__).parents[3] / "benchmarks" / "results" / "nulls.json"
+    rows = {f"{row['score']}, {row['over']}": row for row in json.loads(file.read_text())["rows"] if "over" in row}
+    assert set(rows) == set(SAID)
+    text = " ".join(bootstrap.__doc__.split())
+    for name, row in rows.items():
+        said, held = float(re.search(SAID[name], text)[1]), 100.0 * row["held"]
+        assert abs(said - held) <= 0.5 + 3.0 * np.sqrt(held * (100.0 - held) / row["data sets"]), name
+        assert 93.0 <= held <= 97.0 or not 94.0 <= said <= 96.0, name  # not said to be what it claims
 
 
 def overlapping(rng):
