@@ -259,8 +259,8 @@ NAMES = ["--loss", "--bias", "--tol", "--time-limit", "--activation", "--standar
         ('loss="squared" for regression', "--loss squared for regression"),
         ("n_jobs=2", "in Python: n_jobs=2"),
         (
-            "relucvx.solve(X, Y, beta, tol=1e-10, start=solution)",
-            "in Python: relucvx.solve(X, Y, beta, tol=1e-10, start=solution)",
+            "relucvx.solve(solution.problem, tol=1e-10, start=solution)",
+            "in Python: relucvx.solve(solution.problem, tol=1e-10, start=solution)",
         ),
         ("y = 2*y - 1", "in Python: y = 2*y - 1"),
         ("drop those rows", "drop those rows"),

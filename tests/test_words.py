@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pages import PAGES, commands
 from pages import ROOT as PROJECT
+from printed_calls import START, printed_calls, refusal, whole_texts
 from typer.main import get_command
 
 import relucvx
@@ -92,6 +93,21 @@ def test_names_in_docstrings_and_messages_exist(file):
     if file.name != "__main__.py":
         places = nearby(file)
         assert {word for text in texts(file.read_text()) for word in unknown(text, *places)} == set()
+
+
+def refusals(texts_of):
+    """Calls in these texts that their door does not take."""
+    return [why for text in texts_of for call in printed_calls(text) if (why := refusal(*call))]
+
+
+def test_every_call_that_is_printed_is_taken_by_its_door():
+    sources = [source for file in FILES if START.search(source := file.read_text())]
+    texts_of = [text for source in sources for text in whole_texts(source)]
+    texts_of += [page.read_text() for page in WRITTEN.values()]
+    assert refusals(texts_of) == []
+    assert sum(1 for text in texts_of for _ in printed_calls(text)) > 400
+    for wrong in ("rx.solve(X, Y, beta, 1e-3)", "rx.solve(X, Y, beta, los=1)", "rx.write_proof(sol)"):
+        assert len(refusals([wrong])) == 1
 
 
 @pytest.mark.parametrize("page", WRITTEN)

@@ -121,8 +121,8 @@ class ConvexProgram:
         self,
         X: ArrayLike | Problem,
         Y: ArrayLike | None = None,
-        *,
         beta: float | None = None,
+        *,
         arrangement: Arrangement,
         **options: Unpack[ProblemOptions],
     ) -> None:

@@ -308,7 +308,7 @@ def _check(problem: Problem, certificate: Certificate) -> None:
                 f"a solution proven to a relative gap of at most {MAX_REL_GAP:g}",
                 f"rel_gap {certificate.rel_gap:.2g}",
                 "the solver was stopped early, or the problem is too large to certify",
-                "relucvx.solve(X, Y, beta, tol=1e-10, start=solution) without a time limit"
+                "relucvx.solve(solution.problem, tol=1e-10, start=solution) without a time limit"
                 if certificate.tolerances.get("tol", 1.0) > 1e-10
                 else "fewer samples or features, or a larger beta: this tolerance was asked for already",
             )

@@ -69,7 +69,9 @@ class Evidence:
         """What to try where the accuracy is not enough."""
         followed = self.certificate.tolerances.get("tol", 1.0) <= 1e-12
         return (
-            "float64 does not decide it." if followed else "try: relucvx.solve(X, Y, beta, tol=1e-12, start=solution)."
+            "float64 does not decide it."
+            if followed
+            else "try: relucvx.solve(solution.problem, tol=1e-12, start=solution)."
         )
 
     @property
