@@ -62,14 +62,16 @@ def walls(call: Call, x: Rows, thresholds: Sequence[Any], slopes: Sequence[Any])
     levels = [None if _is_zero(c) else _spread(c, x) for c in thresholds]
     parts = [values[SPECIAL:] if level is None else values[SPECIAL:] - level for level in levels]
     at = parts[0].contiguous().clone() if len(parts) == 1 else torch.cat(parts, dim=1)
-    errors = batch.errors(values)
-    found = batch.geometry.walls(at.numpy(), np.tile(errors, len(parts)), len(parts))
-    batch.insert(found.steps)
-    steep = torch.stack([_spread(slope, x).expand(values.shape[1]).abs() for slope in slopes])
+    errors, columns, several = batch.errors(values), values.shape[1], len(parts)
+    # what is not needed any more makes room for the rows that come
+    del values, parts
+    found = batch.walls(at, np.tile(errors, several), several)
+    del at
+    steep = torch.stack([_spread(slope, x).expand(columns).abs() for slope in slopes])
     piece = torch.arange(len(slopes))[:, None]
     least, most = (torch.from_numpy(np.asarray(bound, np.int64)) for bound in (found.least, found.most))
     steep = torch.where((piece >= least) & (piece <= most), steep, 0.0).amax(dim=0)
-    moved = torch.from_numpy(found.moved).view(len(parts), -1).amax(dim=0) / EPS
+    moved = torch.from_numpy(found.moved).view(several, -1).amax(dim=0) / EPS
 
     def noise(z: torch.Tensor) -> torch.Tensor:
         # what was taken for zero is an error like any other
@@ -84,6 +86,7 @@ def _set(call: Call, noise: Callable[[torch.Tensor], torch.Tensor], x: Rows) -> 
     batch = x.block.batch
     passed = noise(x.physical()[1:SPECIAL])
     out = batch.run(_plain(call), call.args, call.kwargs)
+    batch.takes(math.prod(x.shape))
     if not call.writes:
         data = out.contiguous()
         result = batch.fresh(data)
@@ -195,7 +198,7 @@ def _pairwise(sign: float) -> Rule:
         batch = a.block.batch
         apart: Rows = affine(Call(aten.sub.Tensor, (b, a) if sign > 0 else (a, b), {}))
         values = apart.matrix()
-        batch.insert(batch.geometry.walls(values[SPECIAL:].contiguous().numpy(), batch.errors(values), 1).steps)
+        batch.walls(values[SPECIAL:].contiguous(), batch.errors(values), 1)
         out = batch.run(call.func, call.args, call.kwargs).contiguous()
         ours, theirs = _aligned(a, out), _aligned(b, out)
         out[0], out[1:SPECIAL] = 0.0, torch.where(ours.abs() > theirs.abs(), ours, theirs)
@@ -221,8 +224,10 @@ def windows(call: Call, x: Rows, table: Indices, sign: float = 1.0) -> Any:
     """The largest entry (the least, for sign -1) of each window of x; a table says which entries those are."""
     batch, values = x.block.batch, x.matrix()
     table = np.ascontiguousarray(table, dtype=np.intp)
-    at = values[SPECIAL:].contiguous().numpy()
-    batch.insert(batch.geometry.winners(at if sign > 0 else -at, batch.errors(values), table).steps)
+    at, errors = values[SPECIAL:].contiguous(), batch.errors(values)
+    del values
+    batch.winners(at if sign > 0 else -at, errors, table)
+    del at
     noise = x.matrix()[1:SPECIAL]
     out = batch.run(call.func, call.args, call.kwargs)
     several = not isinstance(out, torch.Tensor)

@@ -97,8 +97,7 @@ def compare(call: Call) -> Any:
     batch, values = apart.block.batch, apart.matrix()
     errors = batch.errors(values)
     at = values[SPECIAL:].contiguous().clone()
-    found = batch.geometry.walls(at.numpy(), errors, 1)
-    batch.insert(found.steps)
+    found = batch.walls(at, errors, 1)
     # values that only rounding keeps from the wall are on it, so that both sides of a plateau say the same
     limit = torch.from_numpy(np.maximum(errors, found.moved))
     margin = apart.physical()

@@ -36,7 +36,7 @@ class Point:
     rows: int = 1
     widths: list[int] = field(default_factory=list)
     dtypes: list[Any] = field(default_factory=list)
-    peak: int = 0
+    demands: list[int] = field(default_factory=list)
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
         """As :meth:`Geometry.walls`."""
@@ -70,8 +70,8 @@ class RunningModule:
         How many columns each kink has, in the order in which the forward pass meets them.
     dtypes : tuple of numpy dtypes
         Type of the codes of each kink: bool for two pieces, else whole numbers.
-    row_bytes : int
-        Memory of the values that are needed at a time, for each point.
+    demands : tuple of int
+        Memory in bytes of the values that are needed at a time, for each point: up to each kink, and behind the last.
     refused : Unfollowed or None
         Why the forward pass cannot be followed to its end; ``widths`` are those of the kinks in front of there.
 
@@ -84,7 +84,7 @@ class RunningModule:
     input_shape: tuple[int, ...]
     widths: tuple[int, ...]
     dtypes: tuple[Any, ...]
-    row_bytes: int
+    demands: tuple[int, ...]
     refused: Unfollowed | None = None
 
     @classmethod
@@ -107,11 +107,11 @@ class RunningModule:
                 _run(ours, shape, np.zeros((1, math.prod(shape))), point)
             except Unfollowed as error:
                 # what is in front of it can be walked all the same
-                return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * point.peak, error)
+                return cls._met(ours, shape, point, error)
             except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
                 failures.append(f"{shape}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
                 continue
-            return cls(ours, shape, tuple(point.widths), tuple(point.dtypes), 8 * point.peak)
+            return cls._met(ours, shape, point)
         raise InvalidInputError(
             explain(
                 "the shape of one input, with which the module can be called on a batch of one",
@@ -120,6 +120,18 @@ class RunningModule:
                 "input_shape=(...), the shape of one input",
             )
         )
+
+    @classmethod
+    def _met(
+        cls, module: Any, shape: tuple[int, ...], point: Point, refused: Unfollowed | None = None
+    ) -> RunningModule:
+        demands = tuple(8 * numbers for numbers in point.demands)
+        return cls(module, shape, tuple(point.widths), tuple(point.dtypes), demands, refused)
+
+    @property
+    def row_bytes(self) -> int:
+        """The largest of ``demands``."""
+        return max(self.demands)
 
     @property
     def n_features(self) -> int:
@@ -144,15 +156,15 @@ class RunningModule:
             raise self.refused.advising(f"layers=range({depth}), those in front of it" if depth else "")
         return select_layers(layers, len(self.widths))
 
-    def run(self, points: Array, geometry: Geometry) -> None:
-        """Send points (rows, n_features) through the module.
+    def run(self, points: Array, geometry: Geometry) -> Any:
+        """Send points (rows, n_features) through the module; what it returns, None where the geometry had enough.
 
         Raises
         ------
         InvalidInputError
             For an operation that cannot be followed at these points.
         """
-        _run(self.module, self.input_shape, points, geometry)
+        return _run(self.module, self.input_shape, points, geometry)
 
 
 SMALL = 256
@@ -181,21 +193,21 @@ def opened_instead(module: Any, input_shape: Any, like: Any) -> RunningModule:
         raise (failed or error) from error
 
 
-def _run(module: Any, shape: tuple[int, ...], points: Array, geometry: Geometry) -> None:
+def _run(module: Any, shape: tuple[int, ...], points: Array, geometry: Geometry) -> Any:
     batch = Batch(points, geometry, follow)
     inside: list[str] = []
     try:
         with torch.no_grad(), layer_by_layer(), _named(module, inside):
-            module(batch.start(shape))
+            return module(batch.start(shape))
     except Enough:
-        pass
+        return None
     except Unfollowed as error:
         if inside:
             raise Unfollowed(f"{error.received} in {inside[-1]}", error.cause, error.fix) from error
         raise
     finally:
         if isinstance(geometry, Point):
-            geometry.peak = batch.peak
+            geometry.demands = batch.demands
 
 
 class _named:

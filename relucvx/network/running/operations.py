@@ -6,6 +6,7 @@ operators and modules are the same here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.network.running.rows import SPECIAL, Rows
+from relucvx.network.running.rows import SPECIAL, WINDOWS, Rows
 
 
 def _names(text: str) -> frozenset[str]:
@@ -238,7 +239,16 @@ def affine(call: Call) -> Any:
         return batch.wrap(batch.run(call.func, call.args, call.kwargs).zero_(), inputs)
     if call.name == "_to_copy":
         return batch.wrap(call.arguments["self"].physical().clone(), inputs)
-    return batch.wrap(batch.run(call.func, call.args, call.kwargs), inputs)
+    return batch.wrap(batch.run(call.func, call.args, call.kwargs, _rows_at_a_time(call)), inputs)
+
+
+def _rows_at_a_time(call: Call) -> int:
+    """How many rows an operation should take at a time: all, but for convolutions, which write out their windows."""
+    if "convolution" not in call.name or not isinstance(call.args[0], Rows):
+        return 2**62
+    image, kernel = call.args[:2]
+    windows = image.numel() * math.prod(kernel.shape[2:])
+    return max(1, WINDOWS // max(1, windows))
 
 
 def _in_place(call: Call) -> Rows:

@@ -7,6 +7,7 @@ shapes that a forward pass has read stay right when rows are inserted. Tensors t
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ SPECIAL = 1 + NOISE
 
 ROUNDING = 4.0
 """Standard deviation of a perturbation, in EPS of the value it belongs to; as in the compiled walk along segments."""
+
+STRIP = 2**17
+"""Numbers that are interpolated at a time, in the processor's cache."""
+
+WINDOWS = 2**20
+"""Numbers that a convolution writes out at a time: torch puts the windows of all rows that it is given side by side."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,44 @@ class Insertion:
     other: Indices
     share: Array
 
+    def appends(self, old: int) -> bool:
+        """Whether all of so many old rows stay where they are, and new ones come behind them."""
+        same = len(self.source) == old + len(self.fresh) and (self.source[:old] == np.arange(old)).all()
+        return bool(same and (self.fresh >= old).all())
+
     def apply(self, data: torch.Tensor) -> torch.Tensor:
         """The rows of a block from now on, special ones in front."""
         source = torch.from_numpy(np.concatenate([np.arange(SPECIAL), self.source + SPECIAL]))
         out = data.index_select(0, source)
-        fresh = torch.from_numpy(self.fresh + SPECIAL)
-        second = data.index_select(0, torch.from_numpy(self.other + SPECIAL))
-        out[fresh] = torch.lerp(out[fresh], second, torch.from_numpy(self.share)[:, None])
+        self.fill(data, out)
         return out
+
+    def fill(self, data: torch.Tensor, out: torch.Tensor) -> None:
+        """Write the new rows, special ones in front in ``data`` and in ``out``, a strip at a time."""
+        first, other, fresh = (
+            torch.from_numpy(rows + SPECIAL) for rows in (self.source[self.fresh], self.other, self.fresh)
+        )
+        share, step = torch.from_numpy(self.share)[:, None], max(1, STRIP // max(1, data.shape[1]))
+        for begin in range(0, len(fresh), step):
+            some = slice(begin, begin + step)
+            between = data.index_select(0, first[some])
+            out[fresh[some]] = between.lerp_(data.index_select(0, other[some]), share[some])
+
+
+def refined(data: torch.Tensor, steps: Sequence[Insertion]) -> torch.Tensor:
+    """The rows of a block behind several insertions, special ones in front."""
+    counts = [len(data) - SPECIAL, *(len(step.source) for step in steps)]
+    if len(steps) < 2 or not all(step.appends(old) for old, step in zip(counts, steps, strict=False)):
+        for step in steps:
+            data = step.apply(data)
+        return data
+    # what stays in place is copied once
+    out = data.new_empty((SPECIAL + counts[-1], data.shape[1]))
+    out[: len(data)] = data
+    for step in steps:
+        end = SPECIAL + len(step.source)
+        step.fill(out[: end - len(step.fresh)], out[:end])
+    return out
 
 
 @dataclass(frozen=True)
@@ -130,7 +167,7 @@ class Batch:
         self.steps: list[Insertion] = []
         self.generator = torch.Generator().manual_seed(seed)
         self.live: weakref.WeakSet[Block] = weakref.WeakSet()
-        self.peak = 0
+        self.demands = [0]
         self.points = points
 
     def start(self, shape: tuple[int, ...]) -> Rows:
@@ -140,9 +177,30 @@ class Batch:
         self.perturb(data)
         return Rows.of(Block(self, data), (1, *shape))
 
+    def walls(self, at: torch.Tensor, errors: Array, pieces: int) -> Bends:
+        """As :meth:`Geometry.walls`, with the rows inserted."""
+        return self._bent(self.geometry.walls(at.numpy(), errors, pieces), at.shape[1])
+
+    def winners(self, at: torch.Tensor, errors: Array, table: Indices) -> Bends:
+        """As :meth:`Geometry.winners`, with the rows inserted."""
+        return self._bent(self.geometry.winners(at.numpy(), errors, table), at.shape[1])
+
+    def _bent(self, found: Bends, columns: int) -> Bends:
+        # what is compared, how the geometry turns it, and its signs
+        self.takes(3 * columns)
+        self.insert(found.steps)
+        self.demands.append(0)
+        # rows before the insertion, until those behind it are there
+        self.takes(columns)
+        return found
+
     def insert(self, steps: Sequence[Insertion]) -> None:
         """Rows from now on; tensors follow when they are used."""
         self.steps += [step for step in steps if len(step.fresh)]
+
+    def takes(self, more: int = 0) -> None:
+        """Note how many numbers are needed for each point now, ``more`` beside those that are kept."""
+        self.demands[-1] = max(self.demands[-1], sum(block.data.shape[1] for block in self.live) + more)
 
     def perturb(self, data: torch.Tensor) -> None:
         """Make the special rows of a new value those of one: what is constant goes, and a rounding error comes."""
@@ -159,8 +217,11 @@ class Batch:
         return out
 
     # ------------------------------------------------------------------ running
-    def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """An operation of torch's on all rows; an affine one, or one whose special rows the caller sets himself."""
+    def run(self, function: Callable[..., Any], args: Any, kwargs: Any, at_a_time: int = 2**62) -> Any:
+        """An operation of torch's on all rows; an affine one, or one whose special rows the caller sets himself.
+
+        One that returns a single tensor may be run on some rows at a time.
+        """
         flat, spec = pytree.tree_flatten((args, kwargs))
         places = [i for i, entry in enumerate(flat) if isinstance(entry, Rows)]
         flat = [_double(entry) for entry in flat]
@@ -172,8 +233,16 @@ class Batch:
             return function(*given, **named)
 
         values = [flat[i].physical() for i in places]
+        rows, step = len(values[0]), max(1, at_a_time)
         with torch.overrides.enable_reentrant_dispatch():
-            return torch.vmap(one)(*values)
+            if rows <= step:
+                return torch.vmap(one)(*values)
+            out = None
+            for begin in range(0, rows, step):
+                part = torch.vmap(one)(*(value[begin : begin + step] for value in values))
+                out = part.new_empty((rows, *part.shape[1:])) if out is None else out
+                out[begin : begin + step] = part
+            return out
 
     def fresh(self, data: torch.Tensor) -> Rows:
         """New values as a tensor of the batch, special rows and all."""
@@ -188,6 +257,8 @@ class Batch:
         block = blocks.get(_storage(out))
         if block is not None:
             return Rows(block, out.shape[1:], out.stride()[1:], out.storage_offset())
+        if not out.is_contiguous():
+            self.takes(2 * math.prod(out.shape[1:]))
         data = out.contiguous().view(len(out), -1)
         if data.dtype != torch.float64:
             data = data.double()
@@ -201,13 +272,13 @@ class Block:
     def __init__(self, batch: Batch, data: torch.Tensor) -> None:
         self.batch, self.data, self.version = batch, data, len(batch.steps)
         batch.live.add(self)
-        batch.peak = max(batch.peak, sum(block.data.shape[1] for block in batch.live) + 2 * data.shape[1])
+        batch.takes()
 
     def current(self) -> torch.Tensor:
         """The numbers at all points of the batch as it is now."""
-        for step in self.batch.steps[self.version :]:
-            self.data = step.apply(self.data)
-        self.version = len(self.batch.steps)
+        if self.version < len(self.batch.steps):
+            self.data = refined(self.data, self.batch.steps[self.version :])
+            self.version = len(self.batch.steps)
         return self.data
 
 

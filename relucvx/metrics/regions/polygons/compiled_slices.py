@@ -30,7 +30,7 @@ def compiled_slice(network: LayerList, tile: Tile, last: int) -> Piece:
         Where its parts would be as well.
     """
     kinks = network.kinks[:last]
-    room = Room(tile, TILE, sum(network.hidden[k].n_kinked for kink in kinks for k in kink.rounds))
+    room, neurons = Room(tile, TILE), sum(network.hidden[k].n_kinked for kink in kinks for k in kink.rounds)
     walk, per_layer, done = Cells.of(tile), [], 0
     per_vertex = 16 * max([network.n_features, *(hidden.map.width for hidden in network.hidden)])
     for k, kink in enumerate(kinks):
@@ -40,7 +40,7 @@ def compiled_slice(network: LayerList, tile: Tile, last: int) -> Piece:
         per_layer.append(len(walk.cells.first))
         done += sum(network.hidden[r].n_kinked for r in kink.rounds)
         if k + 1 < last:
-            room.foresee(walk.cells.place, done, per_vertex)
+            room.foresee(walk.cells.place, per_vertex * (neurons / max(done, 1)) ** 2)
     maps = outputs = doubts = None
     # a face has one map, and a decision, only when every layer has cut
     if last == len(network.kinks):

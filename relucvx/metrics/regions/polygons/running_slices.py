@@ -12,7 +12,7 @@ from relucvx.metrics.regions.packing import Codes, packed
 from relucvx.metrics.regions.polygons.subdivision import Cut, Subdivision
 from relucvx.metrics.regions.polygons.tiles import Piece, Room, Tile, ancestry
 from relucvx.network.running.module import Enough, RunningModule
-from relucvx.network.running.rows import Bends, Indices, Insertion
+from relucvx.network.running.rows import SPECIAL, Bends, Indices, Insertion, Rows
 from relucvx.network.tournament import draw_up
 from relucvx.tolerances import EPS
 from relucvx.types import Array
@@ -39,28 +39,38 @@ def running_slice(network: RunningModule, tile: Tile, last: int) -> Piece:
     InvalidInputError
         Where its parts would be as well, and for an operation that cannot be followed.
     """
-    planar = Planar(tile.subdivision(), Room(tile, TILE, sum(network.widths[:last])), network.row_bytes, last)
-    if last:
-        network.run(tile.plane.points, planar)
+    whole = last == len(network.widths) and network.refused is None
+    planar = Planar(tile.subdivision(), Room(tile, TILE), network.demands, network.widths[:last], not whole)
+    out = network.run(tile.plane.points, planar) if last or whole else None
     cells, outputs, doubts = planar.cells, None, None
-    if last == len(network.widths) and network.refused is None:
-        outputs = _outputs(network, tile.plane.origin + cells.place @ tile.plane.axes)
-        errors = OUTPUTS * EPS * np.abs(outputs).max(axis=0)
-        doubts = np.ascontiguousarray(cells.doubts(np.ascontiguousarray(outputs.T), errors).T)
+    if whole:
+        outputs, errors = _outputs(network, out, tile.plane.origin + cells.place @ tile.plane.axes)
+        errors = np.maximum(errors, OUTPUTS * EPS * np.abs(outputs).max(axis=0))
+        doubts = _turned(cells.doubts(_turned(outputs), errors))
+    del out
     ancestors = ancestry(planar.origins, len(cells.first))
     codes = Codes.of(planar.codes, planar.kinds, ancestors)
     return Piece(cells, codes, tuple(planar.per_layer), ancestors, None, outputs, doubts)
 
 
-def _outputs(network: RunningModule, X: Array) -> Array:
-    """Outputs (rows, c) of the module."""
-    step = max(1, CHUNK // network.row_bytes)
+def _outputs(network: RunningModule, out: Any, X: Array) -> tuple[Array, Any]:
+    """Outputs (rows, c) of the module and bounds on their errors, from what a run has returned; at X, where it returned no
+    numbers that can be followed."""
+    if type(out) is Rows:
+        values = out.matrix()
+        return values[SPECIAL:].numpy().copy(), out.block.batch.errors(values)
+    step = max(1, CHUNK // max(1, network.row_bytes))
     parts = []
     with torch.no_grad():
         for begin in range(0, len(X), step):
             rows = torch.from_numpy(X[begin : begin + step].reshape(-1, *network.input_shape))
             parts.append(network.module(rows).reshape(len(rows), -1).numpy())
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate(parts).astype(np.float64), 0.0
+
+
+def _turned(matrix: Any) -> Any:
+    """The transpose, side by side in memory; torch copies it block by block."""
+    return torch.from_numpy(matrix).t().contiguous().numpy()
 
 
 def fitted_maps(cells: Subdivision, F: Array) -> Array:
@@ -96,10 +106,12 @@ class Planar:
     cells : Subdivision
     room : Room
         Hears how many vertices and polygons there are before memory is taken.
-    row_bytes : int
-        What the module needs for each vertex.
-    last : int
-        The first kink that cuts nothing; the run ends in front of it.
+    demands : tuple of int
+        Bytes that the module needs for each vertex up to each kink, and behind the last.
+    widths : tuple of int
+        Columns of each kink that cuts.
+    ends : bool
+        Whether nothing is asked for behind these.
     codes, kinds, origins, per_layer : lists
         For every kink so far the packed codes of its faces, their type and width, the face before that each is part of, and
         how many there are.
@@ -107,8 +119,9 @@ class Planar:
 
     cells: Subdivision
     room: Room
-    row_bytes: int
-    last: int
+    demands: tuple[int, ...]
+    widths: tuple[int, ...]
+    ends: bool
     codes: list[Any] = field(default_factory=list)
     kinds: list[tuple[Any, int]] = field(default_factory=list)
     origins: list[Indices] = field(default_factory=list)
@@ -121,7 +134,7 @@ class Planar:
 
     def walls(self, values: Array, errors: Array, pieces: int) -> Bends:
         """As :meth:`~relucvx.network.running.rows.Geometry.walls`."""
-        found, steps = self._cut(np.ascontiguousarray(values.T), errors)
+        found, steps = self._cut(_turned(values), errors)
         n = values.shape[1] // pieces
         above = found.signs > 0
         counted = above if pieces == 1 else above.reshape(len(above), pieces, n).sum(axis=1, dtype=np.int8)
@@ -168,10 +181,23 @@ class Planar:
     def _cut(self, PT: Array, errors: Array) -> tuple[Cut, list[Insertion]]:
         """Cut, with new vertices in the order of their generation, which is that of the rows."""
         columns = len(PT)
-        each, place = max(self.row_bytes, 32 * columns), self.cells.place
-        self.room.watch(place, len(place), len(self.cells.first), len(place) * each)
-        found = self.cells.cut(PT, errors, len(self.codes), lambda v, f: self.room.watch(place, v, f, v * each))
+        place, kink = self.cells.place, len(self.codes)
+        # this kink is met with the vertices so far; those behind it have to pass all others
+        now = len(place) * max(self.demands[kink], 24 * columns)
+        ahead = max([8 * columns, *self.demands[kink + 1 : len(self.widths) + (not self.ends)]])
+        self.room.watch(place, len(place), len(self.cells.first), max(now, len(place) * ahead))
+        found = self.cells.cut(
+            PT, errors, kink, lambda v, f: self.room.watch(place, v, f, max(now, v * ahead) + 2 * f * columns)
+        )
         return in_generations(found, self.rows)
+
+    def _foreseen(self) -> float:
+        """Bytes that each vertex there is now will come to, if vertices grow like the square of the neurons so far."""
+        met, done = len(self.codes), np.cumsum(self.widths)
+        later = range(met, len(self.widths))
+        return max(
+            self.demands[k + (k + 1 < len(done) or not self.ends)] * (done[k] / done[met - 1]) ** 2 for k in later
+        )
 
     def _done(
         self,
@@ -188,9 +214,11 @@ class Planar:
         self.kinds.append((codes.dtype, codes.shape[1]))
         self.origins.append(origin)
         self.per_layer.append(len(cells.first))
-        if len(self.codes) == self.last:
-            raise Enough
-        self.room.foresee(cells.place, sum(width for _, width in self.kinds), self.row_bytes)
+        if len(self.codes) == len(self.widths):
+            if self.ends:
+                raise Enough
+        else:
+            self.room.foresee(cells.place, self._foreseen())
         return Bends(steps, least, most, np.zeros(columns))
 
 

@@ -135,13 +135,10 @@ class Room:
     tile : Tile
     budget : int
         Bytes in flight.
-    neurons : int
-        Of all layers that will cut.
     """
 
     tile: Tile
     budget: int
-    neurons: int
 
     def watch(self, place: Array, vertices: int, faces: int, needed: int) -> None:
         """Stop before a tile fills the memory; ``place`` are vertices that it had before.
@@ -157,15 +154,15 @@ class Room:
             raise Overfull(place, -(-2 * needed // self.budget))
         check_memory(vertices, faces, needed)
 
-    def foresee(self, place: Array, done: int, per_vertex: int) -> None:
-        """Stop a tile early that would be overfull after all layers, seen from its vertices after ``done`` neurons.
+    def foresee(self, place: Array, per_vertex: float) -> None:
+        """Stop a tile early that would be overfull behind later layers: ``per_vertex`` bytes for each vertex that it has now.
 
         Raises
         ------
         Overfull
             As soon as that is to be expected.
         """
-        ahead = len(place) * per_vertex * (self.neurons / max(done, 1)) ** 2
+        ahead = len(place) * per_vertex
         if len(place) > LEAST and ahead > 2 * self.budget and self.tile.can_part:
             raise Overfull(place, int(np.ceil(ahead / self.budget)))
 
@@ -271,6 +268,7 @@ def _trying(cut: Callable[[Tile], Piece]) -> Callable[[Tile], Piece | Overfull]:
         try:
             return cut(tile)
         except Overfull as told:
-            return told
+            # its traceback holds all that the tile was made of
+            return told.with_traceback(None)
 
     return tried
