@@ -50,7 +50,7 @@ FAULTS = (
     Fault(
         "a finer number that decides where there is no tie",
         "metrics.nulls.p_values:_beyond",
-        "_ties(observed, null) & _larger",
+        "ties(observed, null) & _larger",
         "_larger",
         f"{TESTS}/test_finer.py::test_what_ties_in_both_counts_and_what_is_unknown_decides_nothing",
     ),

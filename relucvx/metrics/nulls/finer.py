@@ -14,7 +14,7 @@ import numpy as np
 from relucvx.metrics.abstraction import ccgp_margin
 from relucvx.metrics.decoding import decoding_margin
 from relucvx.metrics.neighbours import common_nearness
-from relucvx.metrics.nulls.p_values import n_tied
+from relucvx.metrics.nulls.p_values import ties
 from relucvx.metrics.nulls.schemes import Draw
 from relucvx.metrics.nulls.scores import TAKES, Score
 from relucvx.metrics.probes import probe_margin
@@ -52,7 +52,6 @@ def with_finer(score: Score, draw: Draw, observed: Array) -> Callable[[np.random
     def one(rng: np.random.Generator) -> Array:
         data = draw(rng)
         found = score(*data)
-        tied = n_tied(observed, found[None, :]).any()
-        return np.append(found, finer(score, *data) if tied else np.nan)
+        return np.append(found, finer(score, *data) if ties(observed, found).any() else np.nan)
 
     return one

@@ -53,7 +53,7 @@ def p_values(observed: Array, null: Array, tail: str, place: float | None = None
 
 def n_tied(observed: Array, null: Array, finer: Finer = None) -> Indices:
     """How many draws equal each score, and the finer number where there is one, up to rounding."""
-    tied = _ties(observed, null)
+    tied = ties(observed, null)
     if finer is not None:
         tied &= ~_larger(*finer, 1.0) & ~_larger(*finer, -1.0)
     return np.asarray(tied.sum(axis=0), dtype=np.intp)
@@ -63,11 +63,12 @@ def _beyond(observed: Array, null: Array, sign: float, finer: Finer = None) -> I
     """Draws that are more extreme; what is undefined by chance counts as such, so that the p-value stays valid."""
     beyond = np.isnan(null) | _larger(observed, null, sign)
     if finer is not None:
-        beyond |= _ties(observed, null) & _larger(*finer, sign)
+        beyond |= ties(observed, null) & _larger(*finer, sign)
     return np.asarray(beyond.sum(axis=0), dtype=np.intp)
 
 
-def _ties(observed: Array, null: Array) -> BoolArray:
+def ties(observed: Array, null: Array) -> BoolArray:
+    """Which scores of draws equal those of the data, up to rounding."""
     return np.asarray(np.abs(null - observed) <= _room(observed))
 
 

@@ -14,6 +14,7 @@ from relucvx.interrupts import carrying
 from relucvx.metrics.abstraction import ccgp, parallelism_score
 from relucvx.metrics.decoding import decoded
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed, gather
+from relucvx.metrics.nulls.p_values import ties
 from relucvx.metrics.nulls.schemes import arranged
 from relucvx.metrics.nulls.scores import LABELS, Score
 from relucvx.metrics.recordings.dichotomy_table import SCORES, DichotomyTable
@@ -136,7 +137,15 @@ def dichotomies(
 
         return score
 
+    def margins(Z: Any, labels: Any, equal: BoolArray) -> Array:
+        """What orders equal accuracies of these splits; NaN for the others."""
+        trials, out = as_groups(labels, len(Z), classes=groups.names), np.full(len(sides), np.nan)
+        fold, machines = as_folds(trials, recording.runs, n_folds), Machines(unit_spread(Z), C)
+        out[equal] = decoded(machines, trials.codes, sides[equal], fold, Machines.margin)
+        return out
+
     observed = scores(SCORES)(Z, recording.condition).reshape(3, -1)
+    own = margins(Z, recording.condition, np.full(len(sides), n_draws > 0))
     found: tuple[list[Array], list[Array]] = ([], [])
     # trials of different runs and sessions differ in more than their conditions, and runs are the folds
     blocks = recording.session if recording.runs is None else recording.runs
@@ -145,26 +154,39 @@ def dichotomies(
 
     def summary(_: Any = None) -> DichotomyTable:
         D = len(sides)
-        trials, places = np.array(found[0]).reshape(-1, D), np.array(found[1]).reshape(-1, 2, D)
+        trials, places = np.array(found[0]).reshape(-1, 2, D), np.array(found[1]).reshape(-1, 2, D)
         by_context = _of_factors(recording, names, C)
         return DichotomyTable(
             conditions=recording.conditions, sides=sides, names=names,
             decoding=observed[0], ccgp=observed[1], parallelism=observed[2],
             factor_ccgp=by_context[0], factor_parallelism=by_context[1],
-            null_decoding=trials, null_ccgp=places[:, 0], null_parallelism=places[:, 1],
+            null_decoding=trials[:, 0], null_ccgp=places[:, 0], null_parallelism=places[:, 1],
             n_total=splits.total, exhaustive=splits.exhaustive, n_asked=n_draws, seed=seed,
+            margins=own, null_margins=trials[:, 1],
         )  # fmt: skip
 
     with carrying(summary), watched("permuting", progress, callback) as told:
         for k, (scheme, sessions, which) in enumerate(plans):
             score = Score("dichotomies", scores(which), LABELS, "", None)
             draw, _ = arranged(score, scheme, Z, recording.condition, None, sessions)
-            gather(_one(score, draw), found[k], n_draws, seed, jobs, deadline, _share(told, k, n_draws))
+            one = _one(score, draw) if k else _with_margins(score, draw, observed[0], margins)
+            gather(one, found[k], n_draws, seed, jobs, deadline, _share(told, k, n_draws))
     return summary()
 
 
 def _one(score: Score, draw: Any) -> Callable[[np.random.Generator], Array]:
     return lambda rng: score(*draw(rng))
+
+
+def _with_margins(score: Score, draw: Any, observed: Array, margins: Any) -> Callable[[np.random.Generator], Array]:
+    """Accuracies of a draw and, for splits where these are those of the data, what orders them."""
+
+    def one(rng: np.random.Generator) -> Array:
+        data = draw(rng)
+        found = score(*data)
+        return np.concatenate([found, margins(*data, ties(observed, found))])
+
+    return one
 
 
 def _share(told: Callable[[Drawn], Any] | None, k: int, n: int) -> Callable[[Drawn], Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,11 @@ class DichotomyTable(Result):
         Draws asked for; as many rows of the nulls unless the work was cut.
     seed : int
         ``rng=seed`` gives the same draws again.
+    margins : ndarray of shape (D,)
+        How far held-out trials are on their side of the boundary, in units of the margin: equal accuracies are ordered by it
+        in the p-value of a split.
+    null_margins : ndarray of shape (N, D)
+        That of draws whose accuracy equals that of the data; NaN elsewhere.
 
     Notes
     -----
@@ -77,6 +82,8 @@ class DichotomyTable(Result):
     exhaustive: bool
     n_asked: int
     seed: int
+    margins: Array = field(repr=False)
+    null_margins: Array = field(repr=False)
 
     @property
     def shattering_dimension(self) -> float:
@@ -84,11 +91,18 @@ class DichotomyTable(Result):
         return float(self.decoding.mean())
 
     def p_values(self, score: str, corrected: bool = False) -> Array:
-        """P-value of each split in "decoding", "ccgp" or "parallelism" against its null, or corrected for their number."""
+        """P-value of each split in "decoding", "ccgp" or "parallelism" against its null, or corrected for their number.
+
+        Of one split equal accuracies are ordered by ``margins``; corrected ones count them as extreme.
+        """
         null = getattr(self, f"null_{score}")
         if not len(null):
             return np.full(len(self.names), np.nan)
-        return (corrected_p_values if corrected else p_values)(getattr(self, score), null, "greater")
+        values = getattr(self, score)
+        if corrected:
+            return corrected_p_values(values, null, "greater")
+        finer = (self.margins, self.null_margins) if score == "decoding" else None
+        return p_values(values, null, "greater", finer=finer)
 
     def share_above(self, score: str) -> Array:
         """Share of the splits that score at least as high as each: the p-value under shuffled conditions, exactly."""

@@ -6,6 +6,7 @@ import pytest
 import relucvx as rx
 from relucvx.errors import InvalidInputError
 from relucvx.metrics import Recording, ccgp, decoding_dimension, dichotomies, parallelism_score
+from relucvx.metrics.decoding import decoding_margin
 
 SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
@@ -67,6 +68,18 @@ def test_nulls_are_the_same_again_and_shares_are_exact():
     assert (found.p_values("parallelism", corrected=True) >= p - 1e-12).all()
     order = np.argsort(np.argsort(-found.ccgp)) + 1
     np.testing.assert_allclose(found.share_above("ccgp"), order / 3)
+
+
+def test_equal_accuracies_are_ordered_by_margins():
+    recording = made(noise=0.8)
+    found = dichotomies(recording, n_permutations=40, rng=3)
+    tied = np.abs(found.null_decoding - found.decoding) <= 1e-12
+    assert tied.any()
+    np.testing.assert_array_equal(tied, np.isfinite(found.null_margins))
+    larger = (found.null_decoding > found.decoding + 1e-12) | (tied & (found.null_margins >= found.margins - 1e-12))
+    np.testing.assert_allclose(found.p_values("decoding"), (1 + larger.sum(axis=0)) / 41)
+    assert np.isnan(dichotomies(recording, n_permutations=0).margins).all()
+    assert found.margins.mean() == pytest.approx(decoding_margin(recording.activity, recording.condition))
 
 
 def test_work_that_is_cut_says_so():
