@@ -1,4 +1,8 @@
-"""Compiled kernels over lists of cells: room for more of them, and which two lists name the same cell."""
+"""Compiled kernels over lists of cells: room for more of them, and which two lists name the same cell.
+
+Whole rows are copied in loops here and in :mod:`relucvx.arrangement._kernels`: an assignment of slices compiles the text of
+the error that it would raise for shapes which do not fit, and that alone takes longer than the kernel.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +22,16 @@ def _build_table(keys: Any) -> Any:
     size = 4
     while size < 2 * len(keys):
         size *= 2
-    table = np.full(size, -1, dtype=np.int64)
+    table = np.empty(size, np.int64)
+    for slot in range(size):
+        table[slot] = -1
     mask = np.uint64(size - 1)
     # keys are random already (exclusive ors of random words), so their low bits are the hash
     for m in range(len(keys)):
-        slot = keys[m] & mask
-        while table[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        table[slot] = m
+        place = keys[m] & mask
+        while table[place] >= 0:
+            place = (place + np.uint64(1)) & mask
+        table[place] = m
     return table
 
 
@@ -38,14 +44,16 @@ def grow(cells: CellArrays, need: int) -> CellArrays:
         return cells
     # half as much again, so that copying costs no more than a few passes over the cells in all
     size = max(need, n + (n >> 1))
-    new_bits = np.zeros((size, bits.shape[1]), dtype=np.uint64)
-    new_keys = np.empty(size, dtype=np.uint64)
+    new_bits = np.zeros((size, bits.shape[1]), np.uint64)
+    new_keys = np.empty(size, np.uint64)
     new_witness = np.empty((size, witness.shape[1]))
     new_margin = np.empty(size)
-    new_bits[:n] = bits
-    new_keys[:n] = keys
-    new_witness[:n] = witness
-    new_margin[:n] = margin
+    for c in range(n):
+        for w in range(bits.shape[1]):
+            new_bits[c, w] = bits[c, w]
+        for a in range(witness.shape[1]):
+            new_witness[c, a] = witness[c, a]
+        new_keys[c], new_margin[c] = keys[c], margin[c]
     return new_bits, new_keys, new_witness, new_margin
 
 
@@ -54,7 +62,9 @@ def match(cells: CellArrays, n: int, wall: CellArrays) -> Any:
     """For each cell the index of its trace on the wall, or -1: looked up by hash, confirmed bit by bit."""
     bits, keys, _, _ = cells
     w_bits, w_keys, _, _ = wall
-    hit = np.full(n, -1, dtype=np.int64)
+    hit = np.empty(n, np.int64)
+    for c in range(n):
+        hit[c] = -1
     # a wall that coincides with an earlier one cuts no cell: there is no arrangement on it
     if len(w_keys) == 0:
         return hit

@@ -71,14 +71,10 @@ def _widen(P: Any, j: int, out: Any, margin: float) -> float:
 def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
     """The one ray of a line on which row 0 is positive."""
     k = P.shape[0]
-    bits = np.zeros((1, (k + 63) >> 6), dtype=np.uint64)
-    keys = np.zeros(1, dtype=np.uint64)
-    witness = np.ones((1, 1))
-    margin = np.empty(1)
+    bits, keys = np.zeros((1, (k + 63) >> 6), np.uint64), np.empty(1, np.uint64)
+    witness, margin = np.empty((1, 1)), np.empty(1)
     # only cells on the positive side of row 0 are listed: the others are their negatives
-    if P[0, 0] < 0:
-        witness[0, 0] = -1.0
-    margin[0] = np.inf
+    keys[0], witness[0, 0], margin[0] = np.uint64(0), -1.0 if P[0, 0] < 0 else 1.0, np.inf
     for i in range(k):
         value = P[i, 0] * witness[0, 0]
         margin[0] = min(margin[0], abs(value))
@@ -87,6 +83,22 @@ def _line(P: Any, tol: float, zobrist: Any) -> CellArrays:
             keys[0] ^= zobrist[i]
     n = 1 if margin[0] > tol else 0
     return bits[:n], keys[:n], witness[:n], margin[:n]
+
+
+@compiled
+def _ascending(values: Any) -> Any:
+    """Indices that sort the values: one by one, in as many steps as a plane takes for its margins anyway.
+
+    The library's way of sorting takes a while to compile.
+    """
+    order = np.empty(len(values), np.int64)
+    for i in range(len(values)):
+        place = i
+        while place > 0 and values[order[place - 1]] > values[i]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = i
+    return order
 
 
 @compiled
@@ -99,8 +111,9 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
     c0, s0 = P[0, 0] / norm, P[0, 1] / norm
     angles = np.empty(k)
     rows = np.empty((k, 2))  # in the frame where row 0 points along (1, 0), oriented: negative before its angle
-    current = np.zeros(words, dtype=np.uint64)
-    current[0] = np.uint64(1)
+    current = np.empty(words, np.uint64)
+    for w in range(words):
+        current[w] = np.uint64(1 if w == 0 else 0)
     key = zobrist[0]
     angles[0] = -np.inf
     rows[0, 0], rows[0, 1] = norm, 0.0
@@ -115,9 +128,9 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
         rows[i, 0], rows[i, 1] = a, b
         angles[i] = np.arctan2(-a, b)
     # one sweep over the angles: between two neighbours lies a cell, with its witness in the middle
-    order = np.argsort(angles)
-    bits = np.empty((k, words), dtype=np.uint64)
-    keys = np.empty(k, dtype=np.uint64)
+    order = _ascending(angles)
+    bits = np.zeros((k, words), np.uint64)
+    keys = np.empty(k, np.uint64)
     witness = np.empty((k, 2))
     margins = np.empty(k)
     n = 0
@@ -136,7 +149,8 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
             margins[n] = margin if margin > THIN else _widen(P, k - 1, witness[n], margin)
         # a sliver is no cell, but its wall is still crossed
         if high - low > tol and margins[n] > tol:
-            bits[n] = current
+            for w in range(words):
+                bits[n, w] = current[w]
             keys[n] = key
             n += 1
         if j < k:
@@ -150,11 +164,18 @@ def _plane(P: Any, tol: float, zobrist: Any) -> CellArrays:
 @compiled
 def householder(p: Any) -> tuple[Any, float]:
     """(v, beta) with (I - beta v vᵀ) p parallel to the first axis."""
-    norm = np.sqrt(np.sum(p * p))
-    v = p / norm
+    v, square = np.empty(len(p)), 0.0
+    for a in range(len(p)):
+        square += p[a] * p[a]
+    norm = np.sqrt(square)
+    for a in range(len(p)):
+        v[a] = p[a] / norm
     # away from cancellation
     v[0] += 1.0 if v[0] >= 0 else -1.0
-    return v, 2.0 / np.sum(v * v)
+    square = 0.0
+    for a in range(len(p)):
+        square += v[a] * v[a]
+    return v, 2.0 / square
 
 
 @compiled
@@ -258,11 +279,12 @@ def _insert(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, m: int,
     bits, keys, witness, margin = cells
     # the wall says that a cell is there: it was thinner than the tolerance in the flat around, and comes back whole
     for new in (n, n + 1):
-        bits[new] = 0
-        bits[new, : wall[0].shape[1]] = wall[0][m]
+        for w in range(bits.shape[1]):
+            bits[new, w] = wall[0][m, w] if w < wall[0].shape[1] else np.uint64(0)
         keys[new] = wall[1][m]
         margin[new] = _step_off(P, j, wall[2][m], 1.0 if new > n else -1.0, trial)
-        witness[new] = trial
+        for a in range(P.shape[1]):
+            witness[new, a] = trial[a]
     bits[n + 1, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
     keys[n + 1] ^= zobrist[j]
 
@@ -274,9 +296,13 @@ def add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: f
     word, bit = j >> 6, np.uint64(1) << np.uint64(j & 63)
     # which cells the wall cuts is not decided by distances, which rounding blurs, but by their traces on the wall
     hit = match(cells, n, wall)
-    seen = np.zeros(len(wall[1]), dtype=np.bool_)
+    seen = np.empty(len(wall[1]), np.bool_)
+    for m in range(len(seen)):
+        seen[m] = False
     point, trial = np.empty(dim), np.empty(dim)
-    rho2 = np.sum(P[j] * P[j])
+    rho2 = 0.0
+    for a in range(dim):
+        rho2 += P[j, a] * P[j, a]
     # Room for every cell cut, and for both sides of every trace whose cell is not listed.
     cells = grow(cells, n + 2 * len(seen))
     bits, keys, witness, margin = cells
@@ -308,9 +334,11 @@ def add_wall(P: Any, j: int, cells: CellArrays, n: int, wall: CellArrays, tol: f
         if abs(value) < margin[c]:
             margin[c] = abs(value)
             if margin[c] < THIN:
-                trial[:] = witness[c]
+                for a in range(dim):
+                    trial[a] = witness[c, a]
                 margin[c] = _widen(P, j, trial, margin[c])
-                witness[c] = trial
+                for a in range(dim):
+                    witness[c, a] = trial[a]
     for m in range(len(seen)):
         if not seen[m]:
             _insert(P, j, cells, n, wall, m, zobrist, trial)
@@ -333,19 +361,17 @@ def half_arrangement(P: Any, tol: float, zobrist: Any) -> CellArrays:
     # room for general position, which is the most there can be; what rounding adds makes it grow
     room = half_count(k, dim)
     words = (k + 63) >> 6
-    cells = (
-        np.zeros((room, words), dtype=np.uint64),
-        np.empty(room, dtype=np.uint64),
-        np.empty((room, dim)),
-        np.empty(room),
-    )
+    cells = (np.zeros((room, words), np.uint64), np.empty(room, np.uint64), np.empty((room, dim)), np.empty(room))
     # one row: one cell, with the row itself as witness
-    norm = np.sqrt(np.sum(P[0] * P[0]))
-    cells[0][0, 0] = np.uint64(1)
-    cells[1][0] = zobrist[0]
-    cells[2][0] = P[0] / norm
-    cells[3][0] = norm
-    n = 1
+    square = 0.0
+    for a in range(dim):
+        square += P[0, a] * P[0, a]
+    norm = np.sqrt(square)
+    for a in range(dim):
+        cells[2][0, a] = P[0, a] / norm
+    cells[0][0, 0], cells[1][0], cells[3][0] = np.uint64(1), zobrist[0], norm
+    # a number that is no literal, for which numba would compile everything below once more
+    n = np.int64(1)
     for j in range(1, k):
         # the rows before j, restricted to wall j, one dimension lower
         v, beta = householder(P[j])

@@ -17,11 +17,17 @@ def least_norm(G: Any, p: int, b: Any, x: Any, w: Any) -> None:
     x >= 0 holds whenever it does, and w is Σ x_k g_k to the accuracy of the factorisation.
     """
     size = G.shape[0]
-    x[:] = 0.0
-    w[:] = 0.0
-    passive = np.zeros(size, np.bool_)
+    passive = np.empty(size, np.bool_)
     s = np.empty(size)
-    top = b.max()
+    top = -np.inf
+    for k in range(size):
+        x[k] = 0.0
+        passive[k] = False
+        # what is no number is not passed over
+        if b[k] > top or np.isnan(b[k]):
+            top = b[k]
+    for j in range(w.shape[0]):
+        w[j] = 0.0
     if top <= 0.0:
         return
     # each round: the worst violated row becomes an equation, and equations whose multiplier falls below 0 go
@@ -70,7 +76,7 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
     """
     size = G.shape[0]
     Q = np.empty((p, p))  # at most p rows are independent
-    R = np.zeros((p, p))
+    R = np.empty((p, p))
     y = np.empty(p)
     index = np.empty(p, np.int64)
     count = 0
@@ -83,6 +89,7 @@ def solve_passive(G: Any, p: int, b: Any, passive: Any, s: Any, w: Any) -> bool:
             return False
         for j in range(p):
             Q[count, j] = G[k, j]
+            R[j, count] = 0.0
         # twice is enough: what the first pass leaves in nearly dependent rows is taken away by the second
         for _ in range(2):
             for a in range(count):

@@ -6,14 +6,16 @@ import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
 from relucvx.arrangement.patterns import bits_of, unit_rows
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.tolerances import PATTERN, WALL
 from relucvx.types import Array, ArrayLike, BoolArray
 from relucvx.validation import as_count, as_matrix, as_positive
+
+optimize = later("scipy.optimize")
 
 
 class ConeProjection(NamedTuple):
@@ -165,9 +167,9 @@ def project_onto_cone(c: Any, X: ArrayLike, pattern: Any) -> ConeProjection:
 def nonnegative_combination(B: Array, target: Array) -> Array:
     """``mu >= 0`` minimising ``||Bᵀ mu - target||``, for unit rows B (n, d)."""
     try:
-        mu, _ = scipy.optimize.nnls(B.T, target, maxiter=10 * max(B.shape))
+        mu, _ = optimize.nnls(B.T, target, maxiter=10 * max(B.shape))
     except RuntimeError:  # nnls can cycle on dependent rows; the bounded-variable active set method does not
-        mu = scipy.optimize.lsq_linear(B.T, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15).x
+        mu = optimize.lsq_linear(B.T, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15).x
     return np.maximum(np.asarray(mu, dtype=np.float64), 0.0)
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.duality import balance_dual, scale_dual
 from relucvx.program.objective import fit, line_from_above
@@ -26,6 +26,8 @@ from relucvx.program.presolve import centred_targets
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, EVALUATION
 from relucvx.types import Array, Result
+
+optimize = later("scipy.optimize")
 
 ROOM = 32.0 * EPS
 """Share by which values between corners are moved outward: above the handful of roundings of a chord or a line."""
@@ -248,7 +250,7 @@ class Between:
         def value(t: float) -> float:
             return self.problem.loss_at((1.0 - t) * one + t * two) + beta * ((1.0 - t) * costs[0] + t * costs[1])
 
-        found = minimize_scalar(value, bounds=(0.0, 1.0), method="bounded", options={"xatol": EXACT})
+        found = optimize.minimize_scalar(value, bounds=(0.0, 1.0), method="bounded", options={"xatol": EXACT})
         ends = {0.0: value(0.0), 1.0: value(1.0), float(found.x): float(found.fun)}
         t = min(ends, key=lambda share: ends[share])
         return self.mixed(left.network, right.network, t)

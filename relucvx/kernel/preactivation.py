@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.kernel.mean_field import as_function, curvature, is_exact, kernel_root
 from relucvx.kernel.representation import as_kernel
+from relucvx.later import later
 from relucvx.types import Array, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive, check_same_length
+
+optimize = later("scipy.optimize")
 
 REFUTED = 1e-7
 """Excess of the ratio over 1 that counts as a refutation: far above the rounding of a ratio of quadratic forms."""
@@ -169,7 +171,7 @@ def preactivation_certificate(
     starts = np.hstack([fixed, -fixed, G.T @ M, rng.standard_normal((G.shape[1], as_count(n_starts, "n_starts")))])
     best, at = -np.inf, starts[:, 0]
     for start in starts.T[np.linalg.norm(starts, axis=0) > 0]:
-        found = minimize(
+        found = optimize.minimize(
             _negative_ratio, start / np.linalg.norm(start), (G, M, phi, slope), jac=True, method="L-BFGS-B",
             bounds=None if is_exact(phi) else [(-BOX, BOX)] * len(start),
             options={"maxiter": MAX_STEPS, "maxfun": 2 * MAX_STEPS, "ftol": 1e-15, "gtol": 1e-12},
@@ -266,7 +268,7 @@ def minimize_energy(
         raise InvalidInputError(explain("a kernel K_X other than 0", "K_X = 0", "all inputs are zero"))
     # at a fixed width the energy is not convex: several starts, of which the best counts
     runs = [
-        minimize(
+        optimize.minimize(
             _energy_and_gradient, rng.standard_normal(G.shape[1] * width) / np.sqrt(width), (G, Y, beta, phi, slope),
             jac=True, method="L-BFGS-B", options={"maxiter": max_steps, "maxfun": 2 * max_steps, "ftol": 1e-15,
             "gtol": 1e-10},

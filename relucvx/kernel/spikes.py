@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import qr
 
+from relucvx.later import later
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
+
+linalg = later("scipy.linalg")
 
 POSITIVE = 1e-10
 """P_ij/sqrt(P_ii P_jj) of P = (R R^T)^-1 up to this counts as 0 (plus the rounding of the inverse)."""
@@ -153,7 +155,7 @@ def _dependent(X: Array, unit: Array, rank: int) -> SpikeFree:
     relu(Σ c_i h_i) = Σ c_i relu(h_i) and not on the right. Otherwise two c_i, c_j > 0: h_i = 1/c_i, h_j = -1/(2 c_j).
     """
     # pivots put independent rows first; the next one is a combination of them
-    order = qr(unit.T, mode="economic", pivoting=True)[2]
+    order = linalg.qr(unit.T, mode="economic", pivoting=True)[2]
     basis, row = unit[order[:rank]], unit[order[rank]]
     c = np.linalg.lstsq(basis.T, row, rcond=None)[0]
     i, j = (int(k) for k in np.argsort(-np.abs(c))[:2]) if rank > 1 else (0, 0)

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.errors import UnsupportedError, explain
 from relucvx.later import later
 from relucvx.types import Array
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+else:
+    sp = later("scipy.sparse")
 
 if TYPE_CHECKING:
     from relucvx.losses.base import Loss

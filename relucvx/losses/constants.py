@@ -6,10 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq
 
+from relucvx.later import later
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+optimize = later("scipy.optimize")
 
 if TYPE_CHECKING:
     from relucvx.losses.base import Loss
@@ -75,7 +77,7 @@ def decayed_constant(loss: Loss, y: Array, w: Array, beta: float) -> float:
     end = float(np.clip(best, min(far, 0.0), max(far, 0.0)))
     if start == 0.0 or end == 0.0 or slope(end) * start >= 0.0:
         return end if start != 0.0 else 0.0
-    return float(brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
+    return float(optimize.brentq(slope, 0.0, end, xtol=EPS * abs(end), rtol=4 * EPS, maxiter=1000))
 
 
 def best_constant(loss: Loss, y: Array, w: Array) -> float:

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse as sp
-from scipy.special import logsumexp, softmax
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.labels import is_vector, numbered, read_labels
@@ -28,6 +25,10 @@ from relucvx.losses.constants import binary_grid
 from relucvx.tolerances import EPS
 from relucvx.types import Array
 from relucvx.validation import as_matrix
+
+linalg = later("scipy.linalg")
+sp = later("scipy.sparse")
+special = later("scipy.special")
 
 clarabel = later("clarabel")
 cp = later("cvxpy")
@@ -84,7 +85,7 @@ class CrossEntropy(Loss):
         )
 
     def _entries(self, F: Array, Y: Array) -> Array:
-        return np.where(Y > 0, Y * (logsumexp(F, axis=1, keepdims=True) - F), 0.0)
+        return np.where(Y > 0, Y * (special.logsumexp(F, axis=1, keepdims=True) - F), 0.0)
 
     def value_error(self, F: Array, Y: Array, w: Array, error: Array) -> float:
         """The gradient of a sample has at most 2 w_i in absolute sum; logits are subtracted, so their size rounds too."""
@@ -93,10 +94,10 @@ class CrossEntropy(Loss):
         return moved * (1.0 + 1e-6) + (F.size + 8) * EPS * self.value(F, Y, w)
 
     def _slopes(self, F: Array, Y: Array) -> Array:
-        return Y.sum(axis=1, keepdims=True) * softmax(F, axis=1) - Y
+        return Y.sum(axis=1, keepdims=True) * special.softmax(F, axis=1) - Y
 
     def _curvatures(self, F: Array, Y: Array) -> Array:
-        p = softmax(F, axis=1)
+        p = special.softmax(F, axis=1)
         return np.asarray(p * (1.0 - p))
 
     def _dual_bounds(self, Y: Array) -> tuple[Array, Array]:
@@ -104,7 +105,7 @@ class CrossEntropy(Loss):
 
     def curvature(self, F: Array, Y: Array, w: Array, J: Array) -> Array:
         """w_i (diag p_i - p_i p_iᵀ) for each sample, times J (n c, k)."""
-        p = softmax(F, axis=1)[:, :, None]
+        p = special.softmax(F, axis=1)[:, :, None]
         rows = J.reshape(*F.shape, -1)
         out = w[:, None, None] * p * (rows - (p * rows).sum(axis=1, keepdims=True))
         return np.asarray(out.reshape(J.shape))
@@ -146,7 +147,7 @@ class CrossEntropy(Loss):
 
     def probabilities(self, F: Array) -> Array:
         """Of each class, in rows that sum to 1."""
-        return np.asarray(softmax(F, axis=1))
+        return np.asarray(special.softmax(F, axis=1))
 
     # ------------------------------------------------------------------ the dual
     def _dual_terms(self, T: Array, Y: Array) -> tuple[Array, Array]:
@@ -201,7 +202,7 @@ class CrossEntropy(Loss):
         with np.errstate(divide="ignore"):
             logits = np.log(T)
         b = self._constant(Y, w, 0.0, logits)
-        return self._from_simplex(softmax(logits + b, axis=1), Y, w)
+        return self._from_simplex(special.softmax(logits + b, axis=1), Y, w)
 
     def exact_zero_sums(self, N: Array, Y: Array, w: Array) -> Array:
         """N on a binary grid with all rows and columns summing to exactly 0.
@@ -249,11 +250,11 @@ class CrossEntropy(Loss):
         c = Y.shape[1]
         b, value = np.zeros(c), np.inf
         for _ in range(200):
-            p = softmax(logits + b, axis=1)
+            p = special.softmax(logits + b, axis=1)
             g = w @ (p - Y) + beta * b
             # the last term fills the null space: adding a constant to all logits changes nothing
             H = np.diag(w @ p) - (p * w[:, None]).T @ p + beta * np.eye(c) + w.sum() / c**2
-            step = -scipy.linalg.lstsq(H, g - g.mean())[0]
+            step = -linalg.lstsq(H, g - g.mean())[0]
             size = float(np.abs(g - g.mean()).max())
             if not size < value * (1.0 - 1e-3) and size <= 1e3 * c * EPS * w.sum():
                 break

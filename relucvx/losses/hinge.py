@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.later import later
 from relucvx.losses.cones import LossCones
 from relucvx.losses.labels import LabelLoss
 from relucvx.types import Array
+
+sp = later("scipy.sparse")
 
 clarabel = later("clarabel")
 cp = later("cvxpy")

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.later import later
 from relucvx.losses.base import Loss
 from relucvx.losses.cones import LossCones
 from relucvx.losses.constants import extremes
 from relucvx.types import Array
+
+sp = later("scipy.sparse")
 
 clarabel = later("clarabel")
 cp = later("cvxpy")

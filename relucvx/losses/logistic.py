@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.later import later
 from relucvx.losses.base import TINY
@@ -14,6 +13,8 @@ from relucvx.losses.cones import LossCones
 from relucvx.losses.labels import LabelLoss
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+sp = later("scipy.sparse")
 
 clarabel = later("clarabel")
 cp = later("cvxpy")

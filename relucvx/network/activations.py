@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
+
+special = later("scipy.special")
 
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
@@ -85,8 +87,8 @@ def _silu_derivative(t: Array) -> Array:
 
 _VALUES: dict[str, Callable[[Array], Any]] = {
     "tanh": np.tanh,
-    "erf": special.erf,
-    "sigmoid": special.expit,
+    "erf": lambda t: special.erf(t),
+    "sigmoid": lambda t: special.expit(t),
     # log(1 + e^t) as it stands overflows
     "softplus": lambda t: np.logaddexp(0.0, t),
     "gelu": lambda t: t * _normal_cdf(t),
@@ -100,7 +102,7 @@ _DERIVATIVES: dict[str, Callable[[Array], Any]] = {
     "erf": lambda t: 2.0 / math.sqrt(math.pi) * np.exp(-(t**2)),
     # 1 - s(t) is s(-t), which keeps its digits where s is nearly 1
     "sigmoid": lambda t: special.expit(t) * special.expit(-t),
-    "softplus": special.expit,
+    "softplus": lambda t: special.expit(t),
     "gelu": lambda t: _normal_cdf(t) + t * _DENSITY * np.exp(-0.5 * t**2),
     "silu": _silu_derivative,
     "relu_squared": lambda t: 2.0 * np.maximum(t, 0.0),

@@ -9,12 +9,14 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from relucvx.later import later
 from relucvx.network.activations import SmoothActivation
 from relucvx.network.layers import Affine, Hidden, LayerList, Weight, compact
 from relucvx.network.tournament import Tournament, draw_up
 from relucvx.types import ACTIVATIONS, Activation, Array
+
+sparse = later("scipy.sparse")
 
 Indices = NDArray[np.intp]
 RELU = ACTIVATIONS["relu"]

@@ -9,13 +9,15 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy import sparse
 
 from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.network.tournament import Tournament
 from relucvx.types import Activation, Array, BoolArray
 from relucvx.validation import as_matrix, as_numpy
+
+sparse = later("scipy.sparse")
 
 Weight: TypeAlias = Any
 """A matrix: ndarray, or scipy.sparse array where most entries are zero."""

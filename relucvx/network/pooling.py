@@ -11,16 +11,21 @@ and has an output vector for each of them. The mean and the sum have K = 1; ``"f
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from relucvx.conversion import shown, to_numpy
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.types import Array, ArrayLike, freeze
 from relucvx.validation import as_matrix
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+else:
+    sp = later("scipy.sparse")
 
 READOUTS = ("mean", "sum", "flatten")
 """The read-outs that have a name."""

@@ -48,7 +48,9 @@ def bound_cells(
     z = np.empty(n)
     point = np.empty(dim)
     trial = np.empty(dim)
-    weight = np.ones(dim)
+    weight = np.empty(dim)
+    for j in range(p):
+        weight[j] = 1.0
     # the projection shall leave next to no pull on the unpenalised coordinate: it is weighted up, within digits
     for j in range(p, dim):
         weight[j] = BIAS_WEIGHT * max(reach, 1e-300)  # c has the units of N x there, and of N here
@@ -87,7 +89,8 @@ def bound_cells(
                     least_norm(B, dim, b, x, w)
                     # c + Bᵀμ in the weighted and in the own coordinates; μ >= 0 in any case, so its seminorm is a bound
                     slack = 0.0
-                    w[:] = 0.0
+                    for j in range(dim):
+                        w[j] = 0.0
                     for i in range(n):
                         slack += x[i]
                         if x[i] > 0.0:
@@ -110,7 +113,8 @@ def bound_cells(
                 value = value_along(X, M, L, p, point, z)
                 if value > lower:
                     lower = value
-                    witness[:] = point
+                    for j in range(dim):
+                        witness[j] = point[j]
             upper = max(upper, bound)
     return upper, lower
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import brentq
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+optimize = later("scipy.optimize")
 
 SCALING_SHARE = 0.4
 """Share of a tolerated gap that making a dual point feasible may cost."""
@@ -184,7 +186,7 @@ def _best_scale(problem: Problem, N: Array, s_max: float) -> float:
         if end >= s_max:
             return s_max
         end = min(s_max, 4.0 * end)
-    return float(brentq(slope, 0.0, end, xtol=EPS * end, rtol=4 * EPS, maxiter=1000))
+    return float(optimize.brentq(slope, 0.0, end, xtol=EPS * end, rtol=4 * EPS, maxiter=1000))
 
 
 def _dual_from_below(problem: Problem, N: Array) -> float:

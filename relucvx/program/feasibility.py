@@ -22,14 +22,16 @@ from fractions import Fraction
 from math import lcm
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from relucvx.errors import InfeasibleError, explain
+from relucvx.later import later
 from relucvx.network.pooling import Pooling
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS, PATTERN
 from relucvx.types import Array
+
+sp = later("scipy.sparse")
 
 INTERPOLATES = 1e-9
 """A network interpolates when no sample is off by more than this, relative to the largest target."""

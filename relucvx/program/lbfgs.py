@@ -7,10 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from relucvx.deadline import Deadline, OutOfTime
+from relucvx.later import later
 from relucvx.types import Array
+
+optimize = later("scipy.optimize")
 
 
 def lbfgs(
@@ -48,5 +50,5 @@ def lbfgs(
         return total, gradient
 
     with suppress(OutOfTime):
-        minimize(watched, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        optimize.minimize(watched, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return best, float(least)

@@ -14,10 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from relucvx.later import later
 from relucvx.tolerances import EPS
 from relucvx.types import Activation, Array
+
+linalg = later("scipy.linalg")
 
 RIDGES = tuple(10.0**k for k in range(-14, 1))
 """Weights tried for the redundant bound ||relu(X w)|| <= ||X||, relative to the size of the form."""
@@ -234,8 +236,8 @@ def _bound_of_form(lifting: Lifting, R: Array, rounding: float, ridge: float) ->
         # a few percent of the ridge keep the block invertible where it is only semidefinite
         block += 0.01 * ridge * np.eye(len(block))
         try:
-            top = top + R[:p, p:] @ cho_solve(cho_factor(block), R[p:, :p])
-        except LinAlgError:
+            top = top + R[:p, p:] @ linalg.cho_solve(linalg.cho_factor(block), R[p:, :p])
+        except np.linalg.LinAlgError:
             top = top + R[:p, p:] @ np.linalg.lstsq(block, R[p:, :p], rcond=None)[0]
     t = max(float(np.linalg.eigvalsh(0.5 * (top + top.T))[-1]), 0.0)
     weights = np.where(np.arange(lifting.size) < p, t, 1.01 * ridge)

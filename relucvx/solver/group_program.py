@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
@@ -21,6 +21,11 @@ from relucvx.losses import LossCones
 from relucvx.program.backend import run_clarabel, usable
 from relucvx.program.problem import Problem
 from relucvx.types import Array
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+else:
+    sp = later("scipy.sparse")
 
 clarabel = later("clarabel")
 

@@ -14,14 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.solver.newton import STATIONARY, damped, last_resort, within_reach
 from relucvx.solver.walls import FIRST_GUESS, correct, near_walls, wall_basis
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
+
+linalg = later("scipy.linalg")
 
 STEPS, PATIENCE = 40, 8
 """Newton takes so many steps at most, and gives up when so many have not halved the gradient."""
@@ -266,7 +268,7 @@ def _descent(H: Array, g: Array, deadline: Deadline) -> Array:
         return -g
     # at a saddle H is indefinite: there the step goes down along its negative directions, too
     try:
-        return np.asarray(-scipy.linalg.cho_solve(scipy.linalg.cho_factor(H), g))
+        return np.asarray(-linalg.cho_solve(linalg.cho_factor(H), g))
     except np.linalg.LinAlgError:
         return -last_resort(lambda: _along_eigenvectors(H, g), np.zeros_like(g), deadline)
 

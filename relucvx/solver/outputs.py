@@ -11,13 +11,14 @@ With several outputs this is what chooses the output directions that :mod:`reluc
 
 from __future__ import annotations
 
-import scipy.sparse as sp
-
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.solver.group_program import GroupProgram, block_seconds, input_scale, target_scale
 from relucvx.tolerances import CONIC
 from relucvx.types import Array
+
+sp = later("scipy.sparse")
 
 
 def solve_outputs(

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.solver.newton import STATIONARY, damped, last_resort, within_reach
 from relucvx.solver.restricted import Blocks
 from relucvx.solver.walls import FIRST_GUESS, correct, near_walls, wall_basis
 from relucvx.tolerances import EPS
 from relucvx.types import Array, BoolArray
+
+linalg = later("scipy.linalg")
 
 PARALLEL = 1e-8
 """Blocks with 1 - cosine below this and the same output direction are one neuron seen from two cells."""
@@ -195,7 +197,7 @@ def _newton_direction(H: Array, g: Array, deadline: Deadline) -> Array:
     # neurons that depend on each other leave H singular to rounding: a ridge far below its digits, or least norm
     ridge = 1e-14 * max(float(np.trace(H)) / len(H), 1e-300)
     try:
-        factor = scipy.linalg.cho_factor(H + ridge * np.eye(len(H)))
-        return np.asarray(-scipy.linalg.cho_solve(factor, g))
+        factor = linalg.cho_factor(H + ridge * np.eye(len(H)))
+        return np.asarray(-linalg.cho_solve(factor, g))
     except np.linalg.LinAlgError:
         return -last_resort(lambda: np.asarray(np.linalg.lstsq(H, g, rcond=1e-12)[0]), np.zeros_like(g), deadline)

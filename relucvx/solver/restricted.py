@@ -11,17 +11,23 @@ is the dual point, for every loss. Data are scaled to order one first; CVXPY is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucvx.deadline import Deadline
 from relucvx.errors import BackendError
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.program.problem import Problem
 from relucvx.solver.group_program import GroupProgram, dense_seconds, input_scale, scaled_inputs, target_scale
 from relucvx.tolerances import CONIC, DEAD
 from relucvx.types import Array, BoolArray
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+else:
+    sp = later("scipy.sparse")
 
 VIOLATION = 1e-9
 """A cell row is added when violated by more than this, relative to ||x_i|| times the largest ||u_j||."""

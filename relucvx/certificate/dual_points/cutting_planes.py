@@ -10,16 +10,18 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 from relucvx.certificate.dual_points.tangents import Tangents
 from relucvx.deadline import Deadline, seconds_left
+from relucvx.later import later
 from relucvx.oracle import form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.duality import balance_dual
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+optimize = later("scipy.optimize")
 
 ROUNDS = 60
 
@@ -139,7 +141,7 @@ class _Planes:
             cost, A, b, eq, bounds = self.tangents.extend(A, b, eq, bounds)
         columns = np.ones(A.shape[1])
         columns[:n] = self.size
-        out = linprog(
+        out = optimize.linprog(
             cost * columns, A_ub=A * columns if len(A) else None, b_ub=b if len(A) else None,
             A_eq=None if eq is None else eq * columns, b_eq=None if self.total is None else [self.total],
             bounds=bounds, method="highs", options={**TIGHT, **seconds_left(deadline)},

@@ -15,15 +15,17 @@ bound on the dual norm, so that the iterates need not be accurate: what they pro
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from relucvx.certificate.proof import Proof, prove_lifted
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.program.duality import balance_dual, scale_dual
 from relucvx.program.lifting import split_lifting
 from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.types import Array
+
+linalg = later("scipy.linalg")
 
 MOST_LINES = 700
 """Rows, parallel ones counted once, up to which a step takes a tenth of a second at most."""
@@ -245,9 +247,9 @@ class LiftedProgram:
         """The nearest positive semidefinite matrix; few of its eigenvalues are positive."""
         size = len(W)
         asked = min(size, 2 * self.positive + LEADING)
-        values, vectors = eigh(W, subset_by_index=[size - asked, size - 1], driver="evr", check_finite=False)
+        values, vectors = linalg.eigh(W, subset_by_index=[size - asked, size - 1], driver="evr", check_finite=False)
         if values[0] > 0.0 and asked < size:
-            values, vectors = eigh(W, check_finite=False)
+            values, vectors = linalg.eigh(W, check_finite=False)
         kept = values > 0.0
         self.positive = int(kept.sum())
         V = vectors[:, kept]
@@ -323,8 +325,8 @@ class LiftedProgram:
         k = self.rows.shape[1]
         H, K = ridge * np.eye(len(self.rows)) - R[k:, k:], R[:k, k:] + 0.5 * ridge * self.rows.T
         try:
-            top = R[:k, :k] + K @ cho_solve(cho_factor(H, check_finite=False), K.T, check_finite=False)
-        except LinAlgError:
+            top = R[:k, :k] + K @ linalg.cho_solve(linalg.cho_factor(H, check_finite=False), K.T, check_finite=False)
+        except np.linalg.LinAlgError:
             return np.inf
         return float(np.sqrt(max(float(np.linalg.eigvalsh(top)[-1]), 0.0)))
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from relucvx.certificate.dual_points.relaxed_program import AtomProgram
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle.form import form_of
 from relucvx.oracle.search import random_directions
@@ -21,6 +21,8 @@ from relucvx.oracle.signed import Difference, difference_of, signed_maxima
 from relucvx.program.duality import balance_dual, residual
 from relucvx.program.problem import Problem
 from relucvx.types import Array
+
+linalg = later("scipy.linalg")
 
 ROUNDS = 25
 """Sets of directions that are tried for one ε."""
@@ -273,8 +275,6 @@ def _newton(H: Array, g: Array) -> Array:
     """-H⁻¹g of a positive semidefinite H; what has no curvature is left alone."""
     H = H + RIDGE * np.trace(H) * np.eye(len(H))
     try:
-        return np.asarray(
-            -scipy.linalg.cho_solve(scipy.linalg.cho_factor(H, check_finite=False), g, check_finite=False)
-        )
+        return np.asarray(-linalg.cho_solve(linalg.cho_factor(H, check_finite=False), g, check_finite=False))
     except np.linalg.LinAlgError:
         return np.asarray(-np.linalg.lstsq(H, g, rcond=None)[0])

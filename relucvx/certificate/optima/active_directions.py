@@ -10,17 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import lsq_linear
 
 from relucvx.certificate.optima.continuum import Continuum
 from relucvx.certificate.optima.separation import separate
 from relucvx.deadline import Deadline
+from relucvx.later import later
 from relucvx.network import TwoLayerReLU
 from relucvx.oracle import Form, form_of
 from relucvx.oracle.search import local_maxima, random_directions
 from relucvx.program.problem import Problem
 from relucvx.tolerances import EPS
 from relucvx.types import Array
+
+optimize = later("scipy.optimize")
 
 STARTS = 512
 REACHED = 1e-9
@@ -292,7 +294,7 @@ def region_maximum(
     if columns.shape[1]:
         top = np.concatenate([np.ones(len(gates)), np.full(len(walls), np.inf)])
         scale = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-        out = lsq_linear(
+        out = optimize.lsq_linear(
             weight[:, None] * columns / scale, -weight * c, (np.zeros(len(top)), top * scale), method="bvls", tol=1e-15
         )
         x = np.clip(out.x, 0.0, top * scale)

@@ -26,10 +26,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
+from relucvx.later import later
 from relucvx.oracle.form import Form
 from relucvx.types import Array, BoolArray
+
+optimize = later("scipy.optimize")
 
 Indices = NDArray[np.intp]
 
@@ -243,7 +245,7 @@ def _residual(kinks: Kinks, u: Array) -> tuple[Array, Array]:
     rest[: kinks.penalized] += value * u[: kinks.penalized]
     if len(walls):
         columns = (kinks.X[walls] * pulls[walls, None]).T
-        gates[walls] = np.clip(lsq_linear(columns, rest, (0.0, 1.0), method="bvls", tol=1e-14).x, 0.0, 1.0)
+        gates[walls] = np.clip(optimize.lsq_linear(columns, rest, (0.0, 1.0), method="bvls", tol=1e-14).x, 0.0, 1.0)
         rest = rest - columns @ gates[walls]
     return rest, gates
 

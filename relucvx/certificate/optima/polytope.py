@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linprog, nnls
 
 from relucvx.deadline import Deadline, seconds_left
+from relucvx.later import later
 from relucvx.types import Array, BoolArray
+
+optimize = later("scipy.optimize")
 
 DEPENDENT = 1e-10
 """Singular values of the normalised atoms below this share of the largest are zero: rounding leaves them near 1e-15."""
@@ -68,7 +70,7 @@ class Polytope:
         if self.free:
             A = np.column_stack([A, -np.ones(len(A))])
         size = np.maximum(np.linalg.norm(A, axis=0), 1e-300)
-        x = nnls(A / size, self.fit, maxiter=50 * A.shape[1] + 100)[0] / size if A.shape[1] else np.zeros(0)
+        x = optimize.nnls(A / size, self.fit, maxiter=50 * A.shape[1] + 100)[0] / size if A.shape[1] else np.zeros(0)
         if self.free:
             x = np.append(x[:-2], x[-2] - x[-1])
         return self.refitted(x, x[: self.size] > 0)
@@ -106,7 +108,7 @@ class Polytope:
         rows = np.concatenate([A[upper], -A[lower]])
         bounds = [(0.0, None)] * k + [(None, None)] * self.free
         full = np.append(cost, 0.0) if self.free else cost
-        out = linprog(
+        out = optimize.linprog(
             full, A_ub=rows if len(rows) else None,
             b_ub=np.concatenate([self.high[upper], -self.low[lower]]) if len(rows) else None,
             A_eq=A[self.fixed] / self.scale if self.fixed.any() else None,

@@ -12,15 +12,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from relucvx.certificate.optima.optima import Optima
 from relucvx.certificate.optima.polytope import FITS, SUPPORT, Polytope
 from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.program.problem import Problem
 from relucvx.types import Array, Explained, Result
 from relucvx.validation import as_count
+
+optimize = later("scipy.optimize")
 
 MOST_CHOICES = 20_000
 """Sets of vanishing coefficients that are tried for vertices."""
@@ -236,7 +238,8 @@ def narrowest(polytope: Polytope, moves: Array, fit_error: float, total: float, 
 
     def feasible(chosen: tuple[int, ...]) -> bool:
         columns = A[:, [*chosen, *extra]]
-        off = nnls(columns, polytope.fit, maxiter=50 * A.shape[1] + 100)[1] if columns.shape[1] else polytope.scale
+        steps = 50 * A.shape[1] + 100
+        off = optimize.nnls(columns, polytope.fit, maxiter=steps)[1] if columns.shape[1] else polytope.scale
         return float(off) <= allowed
 
     def none_below(chosen: tuple[int, ...], kept: int, most: int) -> bool:

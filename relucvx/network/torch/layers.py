@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from torch import nn
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.later import later
 from relucvx.network import windows
 from relucvx.network.activations import SMOOTH, SmoothActivation
 from relucvx.network.assembly import RELU, Assembler, Value
@@ -18,6 +18,8 @@ from relucvx.network.layers import Affine
 from relucvx.network.modules import ACCEPTED
 from relucvx.network.torch.modules import called, values
 from relucvx.types import ACTIVATIONS, Activation, Array, as_activation
+
+sparse = later("scipy.sparse")
 
 Shape = tuple[int, ...]
 
