@@ -36,25 +36,8 @@ optimize = later("scipy.optimize")
 Indices = NDArray[np.intp]
 
 WIDTHS = (
-    0.3,
-    0.2,
-    0.14,
-    0.1,
-    0.07,
-    0.05,
-    0.035,
-    0.025,
-    0.017,
-    0.012,
-    0.008,
-    0.005,
-    0.003,
-    0.002,
-    0.001,
-    5e-4,
-    2e-4,
-    1e-4,
-)
+    0.3, 0.2, 0.14, 0.1, 0.07, 0.05, 0.035, 0.025, 0.017, 0.012, 0.008, 0.005, 0.003, 0.002, 0.001, 5e-4, 2e-4, 1e-4,
+)  # fmt: skip
 """Tangents of half angles tried, the widest first: the wider the cap, the cheaper is the proof outside of it."""
 
 ON_WALL = 1e-12
