@@ -188,7 +188,11 @@ def _start_network(problem: Problem, start: Any) -> TwoLayerReLU | None:
     """A warm start as a network of the problem's shape (errors say what does not fit)."""
     if start is None:
         return None
-    network = start.network if isinstance(start, Solution) else as_network(start, activation=problem.activation)
+    network = (
+        start.network
+        if isinstance(start, Solution)
+        else as_network(start, activation=problem.activation, like=problem.X)
+    )
     return problem.inner(dataclasses.replace(network, scalar_output=problem.scalar_output))
 
 
@@ -334,7 +338,8 @@ def certify(
     2.000000, of which at most 10.0% can be saved
     """
     network, X, Y, beta = as_posed(network, X, Y, beta, options)
-    net = network.network if isinstance(network, Solution) else as_network(network)
+    data = X.X if isinstance(X, Problem) else X
+    net = network.network if isinstance(network, Solution) else as_network(network, like=data)
     # what the network is decides, unless the problem says otherwise
     if not isinstance(X, Problem) and options.get("activation") is None:
         options["activation"] = net.activation

@@ -9,7 +9,7 @@ import numpy as np
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network import PooledReLU, TwoLayerReLU, is_torch_module
 from relucvx.types import Array, ArrayLike
-from relucvx.validation import as_matrix, as_positive, check_size
+from relucvx.validation import as_matrix, as_numpy, as_positive, check_size
 
 WHITENED = 1e-9
 """Largest deviation of an entry of X X^T from the identity: far above rounding, far below any effect on p*."""
@@ -188,7 +188,8 @@ def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
     """Values behind the activations, in float64."""
     from relucvx.network.torch.reading import read_hidden
 
-    network = read_hidden(module)
+    given = as_numpy(X, "X")
+    network = read_hidden(module, given)
     if not network.hidden:
         raise InvalidInputError(
             explain(
@@ -198,7 +199,8 @@ def _torch_hidden(module: Any, X: Any) -> tuple[Array, ...]:
                 "Sequential(Linear, ReLU, Linear)",
             )
         )
-    values, hidden = as_matrix(X, "X"), []
+    images = given.ndim > 2 and given.shape[1:] == network.input_shape
+    values, hidden = as_matrix(given.reshape(len(given), -1) if images else given, "X"), []
     if values.shape[1] != network.n_features:
         raise InvalidInputError(explain(f"X with {network.n_features} columns", f"shape {values.shape}"))
     for layer in network.hidden:

@@ -17,6 +17,7 @@ from relucvx.network.two_layer import TwoLayerReLU
 from relucvx.network.unfolding import as_pair
 from relucvx.results import write_state
 from relucvx.types import Activation, as_activation
+from relucvx.validation import as_numpy
 
 ACCEPTED = "a torch module that is Linear, ReLU or LeakyReLU, Linear"
 
@@ -63,9 +64,15 @@ def from_torch(module: Any, input_shape: int | Sequence[int] | None = None) -> T
     """
     if not is_torch_module(module):
         raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
+    return _read_two_layers(module, input_shape, None)
+
+
+def _read_two_layers(module: Any, input_shape: int | Sequence[int] | None, like: Any) -> TwoLayerReLU:
+    """A torch module as a two-layer network; inputs at hand say what it does not fix."""
     from relucvx.network.torch.reading import read_stages
 
-    return two_layers(read_stages(module, input_shape), type(module).__name__)
+    at_hand = None if like is None else as_numpy(like, "X")
+    return two_layers(read_stages(module, input_shape, at_hand), type(module).__name__)
 
 
 def two_layers(network: LayerList, name: str) -> TwoLayerReLU:
@@ -234,7 +241,9 @@ def save_state_dict(net: TwoLayerReLU, path: str | os.PathLike[str]) -> Path:
     return write_state(as_path(path, "path"), to_torch(net).state_dict())
 
 
-def as_network(obj: Any, activation: str | tuple[float, float] | Activation | None = None) -> TwoLayerReLU | PooledReLU:
+def as_network(
+    obj: Any, activation: str | tuple[float, float] | Activation | None = None, *, like: Any = None
+) -> TwoLayerReLU | PooledReLU:
     """Accept a network of ours, a two-layer torch module or an MLP of scikit-learn, which are imported for nothing else.
 
     Parameters
@@ -243,6 +252,8 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
         The network.
     activation : str, pair of slopes or Activation, optional
         The activation the network must have, e.g. the problem's.
+    like : array of shape (n, d), optional
+        Inputs at hand: they say how many inputs a module takes that does not fix it.
 
     Raises
     ------
@@ -266,7 +277,7 @@ def as_network(obj: Any, activation: str | tuple[float, float] | Activation | No
     if isinstance(obj, (TwoLayerReLU, PooledReLU)):
         net = obj
     elif is_torch_module(obj):
-        net = from_torch(obj)
+        net = _read_two_layers(obj, None, like)
     elif is_sklearn_mlp(obj):
         net = from_sklearn(obj)
     elif isinstance(getattr(obj, "network_", None), TwoLayerReLU):

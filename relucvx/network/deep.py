@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +73,7 @@ class DeepNetwork(Result):
         return cls((net.weights_in.T, net.weights_out), biases, net.activation, net.scalar_output)
 
     @classmethod
-    def from_torch(cls, module: Any) -> DeepNetwork:
+    def from_torch(cls, module: Any, input_shape: int | Sequence[int] | None = None) -> DeepNetwork:
         """Read a torch module exactly, in float64.
 
         Parameters
@@ -81,6 +82,8 @@ class DeepNetwork(Result):
             Linear layers with the same activation between every two of them: ReLU, LeakyReLU, Identity (or nothing at
             all: a deep linear network), Tanh, Sigmoid, Softplus, GELU or SiLU; in a Sequential or in any structure that
             :func:`relucvx.network.read_layers` reads, with whatever is affine folded into the matrices.
+        input_shape : int or sequence of int, optional
+            Shape of one input, where the module does not fix it.
 
         Raises
         ------
@@ -96,7 +99,7 @@ class DeepNetwork(Result):
             raise InvalidInputError(explain(ACCEPTED, f"{type(module).__module__}.{type(module).__qualname__}"))
         from relucvx.network.torch.reading import read_stages
 
-        return deep_network(read_stages(module, smooth=True), type(module).__name__)
+        return deep_network(read_stages(module, input_shape, smooth=True), type(module).__name__)
 
     @property
     def depth(self) -> int:

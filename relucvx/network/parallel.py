@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +86,15 @@ class ParallelReLU(Result):
         object.__setattr__(self, "bias_out", as_bias_vector(out, "bias_out", 1, "one output"))
 
     @classmethod
-    def from_torch(cls, module: Any) -> ParallelReLU:
+    def from_torch(cls, module: Any, input_shape: int | Sequence[int] | None = None) -> ParallelReLU:
         """Read a torch module of three linear layers with ReLU between them, whose outer neurons have two inputs at most each.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            As :meth:`DeepNetwork.from_torch` reads it.
+        input_shape : int or sequence of int, optional
+            Shape of one input, where the module does not fix it.
 
         Raises
         ------
@@ -98,7 +106,7 @@ class ParallelReLU(Result):
         Source: [relucvx].
         Status: theorem (the same function; rounding only).
         """
-        return branches_of(DeepNetwork.from_torch(module))
+        return branches_of(DeepNetwork.from_torch(module, input_shape))
 
     @property
     def n_branches(self) -> int:

@@ -95,7 +95,7 @@ def read_network(problem: Problem, run: Any, index: int) -> TwoLayerReLU:
         run if isinstance(run, (TwoLayerReLU, PooledReLU)) or is_torch_module(run) else getattr(run, "network", run)
     )
     try:
-        network = problem.inner(as_network(carrier, activation=problem.activation))
+        network = problem.inner(as_network(carrier, activation=problem.activation, like=problem.X))
         check_network(problem, network)
     except InvalidInputError as error:
         raise InvalidInputError(f"run {index}: {error}") from error

@@ -50,6 +50,18 @@ def test_torch_module_is_left_as_it_was():
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
 
 
+def test_images_are_inputs_of_a_convolutional_module():
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8, 1)
+    ).double()
+    images = np.random.default_rng(0).standard_normal((4, 1, 3, 3))
+    with torch.no_grad():
+        H = torch.relu(module[0](torch.tensor(images))).flatten(1).numpy()
+    np.testing.assert_allclose(representation_kernel(module, images), H @ H.T, rtol=1e-12, atol=1e-12)
+    with pytest.raises(ValueError, match="or inputs of that shape"):
+        representation_kernel(module, images.reshape(4, -1))
+
+
 def test_splitting_and_permuting_neurons_changes_nothing():
     split = rx.TwoLayerReLU(np.vstack([0.6 * NET.weights_in, 0.8 * NET.weights_in])[::-1], np.zeros((8, 1)))
     whole = rx.TwoLayerReLU(NET.weights_in, np.zeros((4, 1)))

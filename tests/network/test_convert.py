@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import relucvx as rx
 from relucvx.errors import DataFileError, InvalidInputError, UnsupportedError
-from relucvx.network import TwoLayerReLU, as_network, from_torch, save_state_dict, to_torch
+from relucvx.network import DeepNetwork, ParallelReLU, TwoLayerReLU, as_network, from_torch, save_state_dict, to_torch
 
 
 def random_net(seed, m=5, d=3, c=2, bias=(True, True), activation="relu"):
@@ -162,6 +163,34 @@ def test_as_network():
         as_network(net, activation="abs")
     with pytest.raises(InvalidInputError, match=r"a TwoLayerReLU or a torch module.*received builtins.dict"):
         as_network({})
+
+
+class Multiplied(nn.Module):
+    """Matrices of its own: no layer says how many inputs it takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.W, self.v = nn.Parameter(torch.eye(2).double()), nn.Parameter(torch.ones(2, 1).double())
+
+    def forward(self, x):
+        return torch.relu(x @ self.W) @ self.v
+
+
+def test_data_at_hand_say_how_many_inputs_a_module_takes():
+    X, y, module = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 1.0]]), [1.0, 2.0, 0.0], Multiplied()
+    read = from_torch(module, input_shape=2)
+    with pytest.raises(InvalidInputError, match=r"try: input_shape=\(\.\.\.\), the shape of one input"):
+        DeepNetwork.from_torch(module)
+    assert DeepNetwork.from_torch(module, input_shape=(2,)).hidden(X)[0].tolist() == read.hidden(X).tolist()
+    K = read.hidden(X) @ read.hidden(X).T
+    assert rx.representation_kernel(module, X).tolist() == K.tolist()
+    problem = rx.make_problem(X, y, 0.5)
+    upper = rx.certify(read, problem).upper
+    proofs = [rx.certify(module, problem), rx.certify(module, X.tolist(), y, 0.5), rx.certify(module, X, y, beta=0.5)]
+    assert [proof.upper for proof in proofs] == [upper] * 3
+    assert rx.solve(problem, start=module).objective <= upper
+    with pytest.raises(InvalidInputError, match="expected three layers"):
+        ParallelReLU.from_torch(module, input_shape=2)
 
 
 def test_torch_is_not_imported_for_other_objects():

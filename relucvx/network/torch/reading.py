@@ -21,21 +21,23 @@ from relucvx.validation import as_count
 CONVOLVED = "input_shape=(channels, height, width), or inputs of that shape"
 
 
-def read_stages(module: Any, input_shape: int | Sequence[int] | None = None, *, smooth: bool = False) -> LayerList:
+def read_stages(
+    module: Any, input_shape: int | Sequence[int] | None = None, like: Any = None, *, smooth: bool = False
+) -> LayerList:
     """Read a torch module for what its layers are, not for its function alone.
 
     A network that is one affine map as a function is read again with every activation that has no kink (LeakyReLU of
     slope 1) as a layer, and with ``smooth`` also with a linear layer between every two Linear layers. Smooth
     activations are read when asked for.
     """
-    network = read_torch(module, input_shape, smooth=smooth)
-    return network if network.hidden else read_torch(module, input_shape, smooth=smooth, keep_linear=True)
+    network = read_torch(module, input_shape, like, smooth=smooth)
+    return network if network.hidden else read_torch(module, input_shape, like, smooth=smooth, keep_linear=True)
 
 
-def read_hidden(module: Any) -> LayerList:
-    """Read a torch module in eval mode with smooth activations, for the values behind its activations."""
+def read_hidden(module: Any, like: Any = None) -> LayerList:
+    """Read a torch module in eval mode with smooth activations, for the values behind its activations on such inputs."""
     with evaluating(module):
-        return read_stages(module, smooth=True)
+        return read_stages(module, like=like, smooth=True)
 
 
 def read_torch(
