@@ -158,8 +158,8 @@ def aside(
 
     # a daemon: a call that never returns must not keep the process alive
     thread = threading.Thread(target=body, name="relucvx-aside", daemon=not lasting)
-    thread.start()
     try:
+        thread.start()
         # waiting here can be interrupted, the call itself cannot
         thread.join(min(deadline.left(), threading.TIMEOUT_MAX))
     except BaseException:

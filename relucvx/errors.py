@@ -76,6 +76,10 @@ class ProofError(RelucvxError, ValueError):
     """A proof file does not prove what it states, or no proof was found with the cones and the time there were."""
 
 
+class TimeLimitError(RelucvxError, TimeoutError):
+    """Nothing was finished within the time limit, and what was begun is no answer."""
+
+
 class ScaleWarning(UserWarning):
     """Columns whose sizes differ by more than 1e4, or a strength below 1e-6 of beta_max: the result holds, but is rarely meant.
 

@@ -42,6 +42,7 @@ LAYERS = (
         "threads",
         "executors",
         "interrupts",
+        "limits",
         "results",
         "records",
     ),

@@ -14,6 +14,7 @@ from relucvx.certificate.exact_proof import ROOM, proof_text
 from relucvx.conversion import as_path
 from relucvx.errors import DataFileError, InvalidInputError, ProofError, explain
 from relucvx.interrupts import listening
+from relucvx.limits import timed
 from relucvx.oracle.clock import clock
 from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
@@ -189,13 +190,16 @@ def write_proof(
     return proven
 
 
-def check_proof(path: str | os.PathLike[str]) -> CheckedProof:
+@timed("a proof of fewer cones: write_proof(solution, path, room=0.1)")
+def check_proof(path: str | os.PathLike[str], *, time_limit: float | None = None) -> CheckedProof:
     """The statement that a proof file proves, with every part of it computed again from the data in it.
 
     Parameters
     ----------
     path : str or path
         Of a file written by :func:`write_proof`.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -14,8 +14,9 @@ from relucvx.arrangement.counting import count_patterns, count_up_to
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.exact import exact_cells, whole_rows
 from relucvx.arrangement.patterns import Arrangement, row_space
-from relucvx.deadline import Deadline
+from relucvx.deadline import Deadline, Limit, ruling
 from relucvx.errors import TooManyPatternsError, explain
+from relucvx.limits import timed
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, ArrayLike, BoolArray
 from relucvx.validation import as_count, as_matrix
@@ -32,7 +33,8 @@ _QUICK = 1e7  # cells times the size of the rows that one compiled call may take
 _ROUNDING = 1e-14  # error of x·g for unit vectors, generously
 
 
-def enumerate_patterns(X: ArrayLike, max_patterns: int = 1_000_000, *, deadline: Deadline | None = None) -> Arrangement:
+@timed("sample_patterns(X, 1000)")
+def enumerate_patterns(X: ArrayLike, max_patterns: int = 1_000_000, *, time_limit: Limit = None) -> Arrangement:
     """All activation patterns of X: the full-dimensional cells of the arrangement of its non-zero rows.
 
     ``{[x_i·g >= 0]_i : x_i·g != 0 for every x_i != 0}``. For a network with hidden biases pass [X, 1].
@@ -60,8 +62,8 @@ def enumerate_patterns(X: ArrayLike, max_patterns: int = 1_000_000, *, deadline:
         Data, finite. Rows and columns are brought to one size internally, so units do not matter.
     max_patterns : int
         Refuse if more patterns than this are predicted.
-    deadline : Deadline, optional
-        When it passes :class:`relucvx.deadline.OutOfTime` is raised: half an enumeration is none.
+    time_limit : float or Deadline, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer: half an enumeration is none.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def enumerate_patterns(X: ArrayLike, max_patterns: int = 1_000_000, *, deadline:
         return Arrangement.enumerated(data, np.ones((1, len(data)), dtype=bool), np.zeros((1, data.shape[1])))
     # random words by which cells are hashed: the key of a pattern is the exclusive or of its positive rows'
     keys = np.random.default_rng(len(walls)).integers(0, 2**64, len(walls), dtype=np.uint64)
-    _, _, witnesses, margins = _in_pieces(coordinates, keys, deadline or Deadline())
+    _, _, witnesses, margins = _in_pieces(coordinates, keys, ruling())
     found = len(witnesses)
     # nothing is listed on the kernels' word: margins and patterns are computed afresh from the witnesses
     generators = _confirm(rows[nonzero] @ basis.T, witnesses, margins) @ basis

@@ -8,6 +8,8 @@ from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.enumeration import reduce_rows
 from relucvx.arrangement.equilibrium import equilibrate, to_data_units
 from relucvx.arrangement.patterns import Arrangement, bits_of
+from relucvx.deadline import ruling
+from relucvx.limits import timed
 from relucvx.tolerances import PATTERN
 from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix
@@ -16,7 +18,8 @@ _BATCH_ENTRIES = 1 << 22  # entries of gates @ rows held at a time
 _BARREN_ROUNDS = 20  # rounds of draws without a new pattern after which sampling stops
 
 
-def sample_patterns(X: ArrayLike, n_patterns: int, rng: Rng = None) -> Arrangement:
+@timed("n_patterns=100")
+def sample_patterns(X: ArrayLike, n_patterns: int, rng: Rng = None, *, time_limit: float | None = None) -> Arrangement:
     """Up to ``n_patterns`` different activation patterns of X, drawn at random.
 
     Rounds alternate between Gaussian gates in the row space, which find a cell with a probability proportional to its
@@ -31,6 +34,8 @@ def sample_patterns(X: ArrayLike, n_patterns: int, rng: Rng = None) -> Arrangeme
     n_patterns : int
         How many patterns to look for.
     rng : None, int or numpy Generator
+    time_limit : float, optional
+        Seconds, after which the patterns found so far are returned.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def _collect(walls: Array, rows: Array, basis: Array, wanted: int, rng: np.rando
     batch = max(1, min(2 * wanted, _BATCH_ENTRIES // len(rows)))
     known: dict[bytes, Array] = {}
     barren = rounds = 0
-    while len(known) < wanted and barren < _BARREN_ROUNDS:
+    while len(known) < wanted and barren < _BARREN_ROUNDS and not (known and ruling().passed()):
         # by solid angle and by vertices in turn: neither finds all kinds of cells quickly
         draw = _gaussian_gates if rounds % 2 == 0 or len(basis) < 2 else _vertex_gates
         gates = draw(walls, batch, rng) @ basis

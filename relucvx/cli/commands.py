@@ -42,6 +42,7 @@ from relucvx.cli.options import (
     LossName,
     OptionalData,
     Posing,
+    Seconds,
     TimeLimit,
     Tol,
     Workers,
@@ -69,6 +70,7 @@ def patterns(
     bias: Annotated[bool, typer.Option("--bias", help="append a column of ones to the inputs")] = False,
     max_patterns: Annotated[int, typer.Option(help="refuse when more are predicted")] = 1_000_000,
     sample: Annotated[int | None, typer.Option(help="draw so many at random instead of enumerating")] = None,
+    time_limit: Seconds = None,
     source: Source,
     out: Annotated[Path | None, typer.Option(help="save the patterns to this .npz file")] = None,
     as_json: Json = False,
@@ -85,7 +87,11 @@ def patterns(
     walls, _, basis = enumeration.reduce_rows(rows[nonzero])
     predicted = rx.count_patterns(len(walls), len(basis))
     began = time.perf_counter()
-    arr = rx.enumerate_patterns(X, max_patterns) if sample is None else rx.sample_patterns(X, sample, rng=source.seed)
+    arr = (
+        rx.enumerate_patterns(X, max_patterns, time_limit=time_limit)
+        if sample is None
+        else rx.sample_patterns(X, sample, rng=source.seed, time_limit=time_limit)
+    )
     facts = {
         "data": data, "samples": X.shape[0], "dimension": X.shape[1], "walls": len(walls), "rank": len(basis),
         "predicted": predicted, "found": len(arr), "complete": arr.complete, "seconds": time.perf_counter() - began,

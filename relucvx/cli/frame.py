@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from relucvx import __version__
 from relucvx.cli.advice import in_words_of
 from relucvx.cli.manners import JSON, mannered, print_error
-from relucvx.errors import LicenseError, RelucvxError, ScaleWarning, TooManyPatternsError, explain
+from relucvx.errors import LicenseError, RelucvxError, ScaleWarning, TimeLimitError, TooManyPatternsError, explain
 from relucvx.interrupts import hearing, is_interruption, terminable
 
 CERTIFIED, BAD_INPUT, NOT_CERTIFIED, MISSING = 0, 1, 2, 3
@@ -76,6 +76,11 @@ class _Commands(TyperGroup):
             fix = "--sample 1000 for a part of them, --samples 50 for fewer rows, or a larger --max-patterns"
             parts = error.explanation
             _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), BAD_INPUT, ctx.obj)
+        except TimeLimitError as error:
+            # its advice in Python is about arguments; here there is the option
+            parts = error.explanation
+            fix = "a larger --time-limit"
+            _fail(str(error) if parts is None else explain(*parts.parts[:3], fix), NOT_CERTIFIED, ctx.obj)
         except RelucvxError as error:
             _fail(in_words_of(error, self._options(ctx)), BAD_INPUT, ctx.obj)
         except OSError as error:

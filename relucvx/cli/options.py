@@ -83,6 +83,7 @@ Patches = Annotated[
 ]
 Tol = Annotated[float, typer.Option(help="relative gap to prove")]
 TimeLimit = Annotated[float, typer.Option(help="seconds in all; the bound is valid when they run out")]
+Seconds = Annotated[float | None, typer.Option(help="seconds, after which there is no answer (code 2)")]
 SECONDS = 30.0
 """Time limit of one problem when none is given: whoever waits at a prompt sees what there is by then, and can ask for more."""
 COMPARE_SECONDS = 600.0

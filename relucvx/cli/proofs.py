@@ -12,7 +12,7 @@ from relucvx.cli import output
 from relucvx.cli.frame import CERTIFIED
 from relucvx.cli.input import stored_solution
 from relucvx.cli.manners import print_json
-from relucvx.cli.options import Json
+from relucvx.cli.options import Json, Seconds
 from relucvx.cli.saving import Saving, check_files
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def prove(
 
 def check_proof(
     file: Annotated[Path, typer.Argument(metavar="PROOF.json", help="file written by `relucvx prove`")],
+    time_limit: Seconds = None,
     as_json: Json = False,
 ) -> None:
     """Compute all of a proof again. Code 0: it proves its statement (1 otherwise, with the line at fault)."""
 
-    _print(file, rx.check_proof(file), as_json, {})
+    _print(file, rx.check_proof(file, time_limit=time_limit), as_json, {})
 
 
 def _print(file: Path, proof: CheckedProof, as_json: bool, more: dict[str, str]) -> None:

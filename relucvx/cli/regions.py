@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from relucvx.metrics import ClassFolding, SliceRegions
 
+deadlines = later("relucvx.deadline")
 figures = later("relucvx.metrics.figures")
 files = later("relucvx.results")
 nets = later("relucvx.cli.network")
@@ -59,6 +60,9 @@ def regions(
         typer.Option(help="instead: two input columns, e.g. 0,1, or pca; the data's range (two columns: the default)"),
     ] = None,
     paths: Annotated[int, typer.Option(min=1, help="segments for each pair of classes, about")] = 16,
+    time_limit: Annotated[
+        float | None, typer.Option(help="seconds for the slice, and as many for the segments, which may be cut")
+    ] = None,
     color: Annotated[str, typer.Option(help="fill of the figure: region, area, eccentricity or none")] = "region",
     source: Source,
     plot: Annotated[Path | None, typer.Option(help="draw the slice to this file (.png, .pdf, .svg)")] = None,
@@ -70,6 +74,7 @@ def regions(
     """
 
     # whatever can be refused is refused before the training
+    deadlines.Deadline.of(time_limit, "--time-limit")
     check_files(plot)
     check_format(plot)
     if color not in slice_plot.COLORS:
@@ -94,13 +99,16 @@ def regions(
         found=table,
     )
     with nets.counted("slicing", 1):
-        found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed)
+        found, where, marks = cut(module, X, labels, facts["classes"], rows, spanned, seed, time_limit)
     folds: tuple[ClassFolding | None, dict[str, float]] | None = None
+    late = "INTERRUPTED"
     try:
-        with nets.counted("between classes", 1), listening():
+        with nets.counted("between classes", 1), listening(), deadlines.ruled(deadlines.Deadline.of(time_limit)):
             folds = along_segments(module, X, labels, facts["classes"], paths, seed)
     except KeyboardInterrupt:  # the slice stands
         pass
+    except deadlines.OutOfTime:
+        late = f"none, at the time limit of {time_limit:g} s; for them: a larger --time-limit"
     saving = Saving()
 
     def draw(path: Path) -> Path:
@@ -114,7 +122,7 @@ def regions(
     if as_json:
         print_json({**facts, **measured, "saved": saving.save(plot, draw)})
     else:
-        saving.say(plot, draw, output.show(*summary(facts, measured)))
+        saving.say(plot, draw, output.show(*summary(facts, measured, late)))
     saving.end(CERTIFIED, folds is None)
 
 
@@ -171,13 +179,14 @@ def cut(
     rows: list[int] | None,
     spanned: list[int] | str | None,
     seed: int,
+    time_limit: float | None,
 ) -> tuple[SliceRegions, dict[str, Any], dict[str, Any]]:
     """The slice asked for, how it was chosen, and what to mark in its figure."""
 
     check_slice(X, rows, spanned)
     if rows is None and (spanned is not None or X.shape[1] == 2):
         origin, axes, extent, text = spanning(X, [0, 1] if spanned is None else spanned)
-        found = rx.metrics.slice_regions(module, origin=origin, axes=axes, extent=extent)
+        found = rx.metrics.slice_regions(module, origin=origin, axes=axes, extent=extent, time_limit=time_limit)
         # samples beyond the plane's extent have no place in the figure
         inside = found.locate(found.to_plane(X)) >= 0
         marks: dict[str, Any] = {}
@@ -187,7 +196,7 @@ def cut(
                 marks["labels"] = [classes[k] for k in labels[inside]]
         return found, {"slice": text, "through": None}, marks
     rows = corners_of(X, labels, seed) if rows is None else rows
-    found = rx.metrics.slice_regions(module, X[rows])
+    found = rx.metrics.slice_regions(module, X[rows], time_limit=time_limit)
     names = [f"{row}" if labels is None else f"{row} ({classes[labels[row]]})" for row in rows]
     text = f"the triangle through samples {', '.join(names)}"
     return found, {"slice": text, "through": rows}, {"points": found.to_plane(X[rows]), "names": names}
@@ -276,7 +285,7 @@ def segment_facts(folds: tuple[ClassFolding | None, dict[str, float]]) -> dict[s
     return {**means, "classes": {"between": between, "matrices": matrices}}
 
 
-def summary(facts: dict[str, Any], measured: dict[str, Any]) -> tuple[str, dict[str, str]]:
+def summary(facts: dict[str, Any], measured: dict[str, Any], late: str) -> tuple[str, dict[str, str]]:
     """Title and rows of the table."""
     meaning = "decisions change" if facts["classes"] else "the largest output changes, or the sign of the only one,"
     rows = {"network": f"{shape_text(facts)}, {facts['network']}"}
@@ -292,15 +301,13 @@ def summary(facts: dict[str, Any], measured: dict[str, Any]) -> tuple[str, dict[
         "area": f"mean {measured['mean_area']:.3g}, median {measured['median_area']:.3g}",
         "eccentricity": f"{measured['eccentricity']:.3g} on average (0 a square or disc, 1 a sliver)",
         "boundary": f"{meaning} along a length of {measured['boundary_length']:.4g}",
-        **_segment_rows(measured["segments"], bool(facts["classes"])),
+        **(_segment_rows(measured["segments"], bool(facts["classes"])) if measured["segments"] else {"segments": late}),
     }
     return f"{facts['data']}: {facts['samples']} samples x {facts['features']} features", rows
 
 
-def _segment_rows(lines: dict[str, Any] | None, classes: bool) -> dict[str, str]:
+def _segment_rows(lines: dict[str, Any], classes: bool) -> dict[str, str]:
     """The rows about segments."""
-    if lines is None:
-        return {"segments": "INTERRUPTED"}
     rows = {
         "segments": f"{lines['segments']} between samples{' of different classes' if classes else ''}: "
         f"{lines['line_regions']:.3g} regions on average",

@@ -20,15 +20,20 @@ from relucvx.cli.saving import Saving, make_folder, so_far
 from relucvx.later import later
 
 if TYPE_CHECKING:
+    from relucvx.deadline import Deadline
     from relucvx.theory import Claim, Verification
 
 bars = later("rich.progress")
+deadlines = later("relucvx.deadline")
 
 
 def verify(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[IDS]...", help="claims to check (default: all)")] = None,
     trials: Annotated[int, typer.Option(min=1, help="applicable random problems per claim")] = 80,
     quick: Annotated[bool, typer.Option("--quick", help="at most 3 of them")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="seconds in all; claims that they do not suffice for are cut")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes; with more than 1 the lines appear at the end")] = 1,
     seed: Seed = 0,
     listed: Annotated[bool, typer.Option("--list", help="list the claims and check none")] = False,
@@ -43,10 +48,10 @@ def verify(
         return
     if out is not None:
         make_folder(out)
-    results, saving = [], Saving()
+    results, saving, deadline = [], Saving(), deadlines.Deadline.of(time_limit, "--time-limit")
     with claim_progress(len(chosen)) as (echo, bar):
         try:
-            for result in _checked(chosen, trials, seed, quick, jobs, bar):
+            for result in _checked(chosen, trials, seed, quick, jobs, bar, deadline):
                 results.append(result)
                 if not as_json:
                     echo(verdict_line(rx.theory.claim(result.claim), result))
@@ -63,7 +68,7 @@ def verify(
 
 
 def _missing(chosen: Sequence[Claim], results: Sequence[Verification]) -> str:
-    """What Ctrl-C or SIGTERM took away, in words."""
+    """What Ctrl-C, SIGTERM or the time limit took away, in words."""
     cut, never = sum(result.interrupted for result in results), len(chosen) - len(results)
     return f"; INTERRUPTED: {cut} cut short, {never} not begun" if cut or never else ""
 
@@ -95,7 +100,13 @@ def _list(chosen: Sequence[Claim], as_json: bool) -> None:
 
 
 def _checked(
-    chosen: Sequence[Claim], trials: int, seed: int, quick: bool, jobs: int, bar: Callable[[str, float], None] | None
+    chosen: Sequence[Claim],
+    trials: int,
+    seed: int,
+    quick: bool,
+    jobs: int,
+    bar: Callable[[str, float], None] | None,
+    deadline: Deadline | None = None,
 ) -> Iterator[Verification]:
     """Results in the order of the claims, up to the first that was interrupted."""
 
@@ -106,7 +117,7 @@ def _checked(
             else lambda s: bar(s.claim, done + s.done + s.trials / max(s.total, 1) * (s.done < s.claims))
         )
 
-    options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick, "progress": False}
+    options: dict[str, Any] = {"trials": trials, "rng": seed, "quick": quick, "progress": False, "time_limit": deadline}
     if jobs > 1:
         # all claims at once, so that no process waits for the last trial of a claim; results then come together
         names = [c.id for c in chosen]
@@ -116,7 +127,7 @@ def _checked(
     for k, claim in enumerate(chosen):
         result, cut = so_far(functools.partial(rx.theory.verify, claim.id, callback=watch(k), **options))
         yield result
-        if cut:
+        if cut or (deadline is not None and deadline.passed()):
             return
 
 

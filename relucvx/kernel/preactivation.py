@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, UnsupportedError, explain
 from relucvx.kernel.mean_field import as_function, curvature, is_exact, kernel_root
 from relucvx.kernel.representation import as_kernel
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.types import Array, Result, Rng, resolve_rng
 from relucvx.validation import as_count, as_matrix, as_positive, check_same_length
 
@@ -114,8 +116,17 @@ class EnergyMinimum(Result):
         return f"EnergyMinimum(E = {self.energy:.10g}, objective {self.objective:.10g}, {self.status})"
 
 
+@timed("n_starts=5")
 def preactivation_certificate(
-    K_X: Any, K_Y: Any, beta: float, K: Any, activation: Any = "relu", rng: Rng = 0, n_starts: int = 64
+    K_X: Any,
+    K_Y: Any,
+    beta: float,
+    K: Any,
+    activation: Any = "relu",
+    rng: Rng = 0,
+    n_starts: int = 64,
+    *,
+    time_limit: float | None = None,
 ) -> PreactivationCertificate:
     """Search for a preactivation that lowers the energy at a kernel: max_h phi(h)^T M phi(h) / (h^T K_X^+ h).
 
@@ -130,6 +141,8 @@ def preactivation_certificate(
     rng : None, int or Generator, default 0
     n_starts : int, default 64
         Random starts; the eigenvectors of the problem are tried as well.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -191,6 +204,7 @@ def preactivation_certificate(
     )
 
 
+@timed("n_starts=1")
 def minimize_energy(
     K_X: Any,
     Y: Any,
@@ -201,6 +215,7 @@ def minimize_energy(
     *,
     n_starts: int = 10,
     max_steps: int = 5000,
+    time_limit: float | None = None,
 ) -> EnergyMinimum:
     """Descend on the mean-field energy over m preactivations h_j = G w_j, G G^T = K_X, with L-BFGS.
 
@@ -219,6 +234,8 @@ def minimize_energy(
     rng : None, int or Generator, default 0
     n_starts, max_steps : int
         Random starts and L-BFGS steps from each.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -294,6 +311,7 @@ def minimize_energy(
 
 def _negative_ratio(w: Array, G: Array, M: Array, phi: Any, slope: Any) -> tuple[float, Array]:
     """Minus the ratio in the coordinates h = G w, where the cost is ||w||², and its gradient."""
+    ruling().check()
     size = float(w @ w)
     h = G @ w
     pulled = M @ phi(h)
@@ -303,6 +321,7 @@ def _negative_ratio(w: Array, G: Array, M: Array, phi: Any, slope: Any) -> tuple
 
 
 def _energy_and_gradient(x: Array, G: Array, Y: Array, beta: float, phi: Any, slope: Any) -> tuple[float, Array]:
+    ruling().check()
     W = x.reshape(G.shape[1], -1)
     H = G @ W
     Phi = phi(H)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.network import PooledReLU, TwoLayerReLU, is_torch_module
 from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_numpy, as_positive, check_size
@@ -64,8 +65,15 @@ def representation_kernel(network: Any, X: ArrayLike, layer: int = -1) -> Array:
     return np.asarray((kernel + kernel.T) / 2, dtype=np.float64)
 
 
-def spectrum(K: ArrayLike) -> Array:
+@timed("spectrum(K[::4, ::4])")
+def spectrum(K: ArrayLike, *, time_limit: float | None = None) -> Array:
     """Eigenvalues of a symmetric kernel, largest first, shape (n,); rounding may leave tiny negative ones.
+
+    Parameters
+    ----------
+    K : array_like of shape (n, n)
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Raises
     ------

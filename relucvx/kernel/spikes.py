@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.tolerances import EPS, RANK
 from relucvx.types import Array, Result
 from relucvx.validation import as_matrix
@@ -63,13 +64,16 @@ class SpikeFree(Result):
     excess: float = float("nan")
 
 
-def spike_free(X: Any) -> SpikeFree:
+@timed("spike_free(X[::4])")
+def spike_free(X: Any, *, time_limit: float | None = None) -> SpikeFree:
     """Test whether data are spike-free in O(n³): iff all off-diagonal entries of (X X^T)^-1 are <= 0.
 
     Parameters
     ----------
     X : array_like of shape (n, d)
         Inputs (with a ones column for a hidden bias).
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import bars, picture
 from relucvx.metrics.samples.groups import Factors, Groups, Indices, as_factors, as_features, as_gram
 from relucvx.metrics.samples.machine import Machines
@@ -109,8 +110,13 @@ class NeuronTuning(OnScale, Result, of="neuron_tuning"):
         return picture(ax, self.correlations, *names, "correlation of neuron and variable", signed=True)
 
 
+@timed("parallelism_score(Z[::4], factors[::4])")
 def parallelism_score(
-    Z: ArrayLike | None = None, factors: ArrayLike | None = None, *, kernel: Any = None
+    Z: ArrayLike | None = None,
+    factors: ArrayLike | None = None,
+    *,
+    kernel: Any = None,
+    time_limit: float | None = None,
 ) -> FactorScore:
     """Parallelism score: cosine between the directions in which a variable is coded in different contexts.
 
@@ -126,6 +132,8 @@ def parallelism_score(
     kernel : array_like of shape (n, n), optional
         Gram matrix Z Z^T in place of Z; also one from :func:`relucvx.metrics.noise_corrected_kernel`, one row per
         condition, with its ``factors``.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -174,8 +182,14 @@ def parallelism_score(
     )
 
 
+@timed("ccgp(Z[::4], factors[::4])")
 def ccgp(
-    Z: ArrayLike | None = None, factors: ArrayLike | None = None, *, kernel: Any = None, C: float = 1.0
+    Z: ArrayLike | None = None,
+    factors: ArrayLike | None = None,
+    *,
+    kernel: Any = None,
+    C: float = 1.0,
+    time_limit: float | None = None,
 ) -> FactorScore:
     """Cross-condition generalisation: accuracy of a linear classifier of a variable in a context it was not trained in.
 
@@ -189,6 +203,8 @@ def ccgp(
         As in :func:`parallelism_score`.
     C : float, default 1.0
         Inverse regularisation of the classifier, for features scaled to unit mean squared distance from their mean.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

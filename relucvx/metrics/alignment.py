@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.samples.blocks import order_statistic, overlap, row_blocks, squared_distances
 from relucvx.metrics.samples.groups import as_gram, check_same_samples
 from relucvx.metrics.samples.scaling import centred, centred_kernel, from_middle
@@ -103,6 +104,7 @@ class Procrustes(OnScale, Result, of="procrustes"):
     similarity: float
 
 
+@timed("cka(Z1[::4], Z2[::4])")
 def cka(
     Z1: ArrayLike | None = None,
     Z2: ArrayLike | None = None,
@@ -112,6 +114,7 @@ def cka(
     kernel1: Any = None,
     kernel2: Any = None,
     debiased: bool | None = None,
+    time_limit: float | None = None,
 ) -> Alignment:
     """Centred kernel alignment, <H K1 H, H K2 H>_F / (||H K1 H||_F ||H K2 H||_F) with H = I - 11^T/n.
 
@@ -133,6 +136,8 @@ def cka(
         form (``chance`` of the result); never with fewer than 4 samples, nor with a Gram matrix, of whose samples
         nobody knows whether they are drawn or all there are. Where numbers are compared (over training, say), ask for one:
         at the border the two forms differ by about 0.05.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -233,7 +238,8 @@ def _share_of_trace(side: _Side, size: float) -> float:
     return float(side.diagonal.sum() / np.sqrt(side.n - 1.0) / size)
 
 
-def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procrustes:
+@timed("procrustes(Z1[::4], Z2[::4])")
+def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True, time_limit: float | None = None) -> Procrustes:
     """Orthogonal Procrustes distance min_Q ||A - B Q||_F of two centred representations over orthogonal Q.
 
     A and B are Z1 and Z2 with the mean row removed, zero columns appended to the narrower one, and with ``scale``
@@ -245,6 +251,8 @@ def procrustes(Z1: ArrayLike, Z2: ArrayLike, *, scale: bool = True) -> Procruste
         Two representations of the same n samples.
     scale : bool, default True
         Whether both are scaled to norm 1 first. Without it the distance has the unit of the features.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

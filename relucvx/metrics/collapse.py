@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, as_groups
 from relucvx.metrics.samples.scaling import mean_row, scaled
@@ -69,8 +70,15 @@ class NeuralCollapse(OnScale, Result, of="neural_collapse"):
         return bars(ax, list(found), list(found.values()), "distance from collapse")
 
 
+@timed("neural_collapse(Z[::4], labels[::4])")
 def neural_collapse(
-    Z: Any, labels: ArrayLike, weights: Any = None, bias: Any = None, *, classes: Sequence[Hashable] | None = None
+    Z: Any,
+    labels: ArrayLike,
+    weights: Any = None,
+    bias: Any = None,
+    *,
+    classes: Sequence[Hashable] | None = None,
+    time_limit: float | None = None,
 ) -> NeuralCollapse:
     r"""Neural-collapse metrics NC1-NC4, class-distance normalised variance, and the uncentred frame.
 
@@ -99,6 +107,8 @@ def neural_collapse(
         Bias of the head.
     classes : sequence, optional
         All classes in order; default the labels that occur, sorted.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

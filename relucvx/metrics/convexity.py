@@ -10,7 +10,7 @@ import numpy as np
 from relucvx.conversion import is_word
 from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.regions.segments.lines import outputs_along
 from relucvx.metrics.samples.class_pairs import (
     Convexity,
@@ -34,7 +34,7 @@ BLOCK = 4_000_000
 """Entries of the largest matrix of points on segments, which bounds the memory."""
 
 
-@interruptible
+@timed("n_pairs=100")
 def graph_convexity(
     Z: Any,
     labels: ArrayLike,
@@ -46,6 +46,7 @@ def graph_convexity(
     confidence: float | None = None,
     n_resamples: int = 100,
     n_permutations: int = 0,
+    time_limit: float | None = None,
 ) -> Convexity:
     """Graph convexity: share of the interior of shortest paths between samples of a class that stays in the class.
 
@@ -76,6 +77,8 @@ def graph_convexity(
     n_permutations : int, default 0
         Permutations of the labels behind ``null``. The graph and its shortest paths are found once for all of them;
         with ``ties="mean"`` one pass over the graph per source and permutation remains.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -149,7 +152,7 @@ def on_graph(graph: NeighbourGraph, groups: Groups, n_pairs: int | None, rng: Rn
     return collect(groups, counts, class_means(first_path_scores(graph, groups.codes, np.concatenate(pairs)), counts))
 
 
-@interruptible
+@timed("n_pairs=100")
 def euclidean_convexity(
     Z: Any,
     labels: ArrayLike,
@@ -162,6 +165,7 @@ def euclidean_convexity(
     *,
     confidence: float | None = None,
     n_permutations: int = 0,
+    time_limit: float | None = None,
 ) -> Convexity:
     """Euclidean convexity: share of the segments between samples of a class that a classifier assigns to the class.
 
@@ -189,6 +193,8 @@ def euclidean_convexity(
         Coverage of the intervals wanted, such as 0.95.
     n_permutations : int, default 0
         Permutations of the labels behind ``null``, the classifier kept; each costs as much as the score itself.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

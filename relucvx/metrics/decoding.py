@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.dichotomies import Dichotomies, check_conditions, dichotomies
 from relucvx.metrics.samples.folds import as_folds
@@ -93,6 +94,7 @@ class DecodingDimension(OnScale, Result, of="decoding_dimension"):
         return ax
 
 
+@timed("n_dichotomies=20")
 def decoding_dimension(
     Z: Any,
     conditions: ArrayLike,
@@ -104,6 +106,7 @@ def decoding_dimension(
     n_dichotomies: int = 200,
     C: float = 1.0,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> DecodingDimension:
     """Shattering dimensionality: how well splits of the conditions are decoded from trials that were held out.
 
@@ -131,6 +134,8 @@ def decoding_dimension(
         Inverse regularisation of the classifier, for features scaled to unit mean squared distance from their mean.
     rng : None, int or Generator
         Source of randomness; unused when every split is tested.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

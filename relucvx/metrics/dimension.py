@@ -8,6 +8,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.samples.groups import as_gram
 from relucvx.metrics.samples.scaling import centred_kernel, mean_row, scaled
 from relucvx.metrics.scales import Count, Level
@@ -16,7 +17,10 @@ from relucvx.types import Array, ArrayLike
 from relucvx.validation import as_matrix, as_positive
 
 
-def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True) -> float:
+@timed("participation_ratio(Z[::4])")
+def participation_ratio(
+    Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True, *, time_limit: float | None = None
+) -> float:
     """Participation ratio PR = (tr S)^2 / tr S^2 of the covariance S, or of the kernel: between 1 and the rank.
 
     Parameters
@@ -27,6 +31,8 @@ def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred:
         Gram matrix Z Z^T in place of Z.
     centred : bool, default True
         Whether the mean row is removed first (the kernel becomes H K H with H = I - 11^T/n).
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -66,7 +72,10 @@ def participation_ratio(Z: ArrayLike | None = None, kernel: Any = None, centred:
     return Level(np.nan if trace <= 1e-26 * len(S) else trace**2 / square, "participation_ratio")
 
 
-def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True) -> float:
+@timed("effective_rank(Z[::4])")
+def effective_rank(
+    Z: ArrayLike | None = None, kernel: Any = None, centred: bool = True, *, time_limit: float | None = None
+) -> float:
     """Effective rank exp(-sum_i p_i log p_i) with p_i = s_i / sum_j s_j of the singular values s: between 1 and the rank.
 
     Parameters
@@ -77,6 +86,8 @@ def effective_rank(Z: ArrayLike | None = None, kernel: Any = None, centred: bool
         Gram matrix Z Z^T in place of Z.
     centred : bool, default True
         Whether the mean row is removed first. Roy and Vetterli define it for the matrix as it is: ``centred=False``.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -115,6 +126,7 @@ def rank_of_entropy(values: Array) -> float:
     return Level(np.exp(-np.sum(shares * np.log(shares))), "effective_rank")
 
 
+@timed("numerical_rank(Z[::4])")
 def numerical_rank(
     Z: ArrayLike | None = None,
     kernel: Any = None,
@@ -122,6 +134,7 @@ def numerical_rank(
     *,
     tolerance: float | None = None,
     spectrum: Literal["singular", "covariance"] = "singular",
+    time_limit: float | None = None,
 ) -> int:
     """Numerical rank: number of singular values above ``tolerance`` times the largest.
 
@@ -139,6 +152,8 @@ def numerical_rank(
     spectrum : {"singular", "covariance"}, default "singular"
         Whether ``tolerance`` is for the singular values of the features, or for the eigenvalues of their covariance,
         which are the squares.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

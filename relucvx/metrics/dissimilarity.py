@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.neighbours import TIE
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.scales import Level
@@ -22,12 +23,14 @@ DISTANCES = ("euclidean", "sqeuclidean", "correlation", "cosine", "cityblock")
 METHODS = ("pearson", "spearman", "kendall")
 
 
+@timed("rdm_correlation(Z1[::4], Z2[::4])")
 def rdm_correlation(
     Z1: ArrayLike,
     Z2: ArrayLike,
     *,
     distance: Literal["euclidean", "sqeuclidean", "correlation", "cosine", "cityblock"] = "euclidean",
     method: Literal["pearson", "spearman", "kendall"] = "spearman",
+    time_limit: float | None = None,
 ) -> float:
     """Correlation of two representational dissimilarity matrices over the n(n - 1)/2 pairs of samples.
 
@@ -39,6 +42,8 @@ def rdm_correlation(
         Dissimilarity of two samples; ``"correlation"`` is 1 - Pearson correlation over the neurons.
     method : {"spearman", "pearson", "kendall"}
         Correlation of the two lists of dissimilarities: of ranks (ties share their mean rank), of values, or tau-b.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import picture
 from relucvx.metrics.samples.blocks import overlaps
 from relucvx.metrics.samples.groups import as_groups
@@ -105,7 +106,10 @@ class FewShotMatrix(OnScale, Result, of="few_shot_matrix"):
         return ax
 
 
-def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact") -> FewShot:
+@timed("few_shot_snr(Z_a[::4], Z_b[::4])")
+def few_shot_snr(
+    Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "short"] = "exact", time_limit: float | None = None
+) -> FewShot:
     r"""Signal-to-noise ratio of telling class a from class b by the nearer of two means of m samples each.
 
     A sample x of class a is right when h = |x - p_b|^2/2 - |x - p_a|^2/2 > 0, with the prototypes p_a and p_b the
@@ -124,6 +128,8 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
     form : {"exact", "short"}, default "exact"
         ``"short"`` is the formula of public code, 1/2 [|d|^2/R_a^2 + (R_b^2/R_a^2 - 1)/m] / sqrt(1/(D_a m) + ...), in
         units of R_a^2 with D_a the participation ratio. It predicts too small errors for small m.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -167,8 +173,14 @@ def few_shot_snr(Z_a: Any, Z_b: Any, m: int = 1, *, form: Literal["exact", "shor
     return _few_shot(a, b, overlaps([a.rows, b.rows]), m, form)
 
 
+@timed("few_shot_matrix(Z[::4], labels[::4])")
 def few_shot_matrix(
-    Z: Any, labels: ArrayLike, m: int = 1, *, form: Literal["exact", "short"] = "exact"
+    Z: Any,
+    labels: ArrayLike,
+    m: int = 1,
+    *,
+    form: Literal["exact", "short"] = "exact",
+    time_limit: float | None = None,
 ) -> FewShotMatrix:
     """Signal-to-noise ratios and predicted errors of m-shot prototype learning between all classes.
 
@@ -180,6 +192,8 @@ def few_shot_matrix(
         Class labels of any type.
     m, form
         As in :func:`few_shot_snr`.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

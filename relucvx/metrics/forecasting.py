@@ -12,7 +12,7 @@ from scipy import special, stats
 
 from relucvx.conversion import as_list
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.convexity import graph_convexity
 from relucvx.metrics.forecast_result import Forecast, Premise
 from relucvx.metrics.layers.decisions import decisions, is_network, output_names
@@ -30,7 +30,7 @@ DRAWS = 9999
 """Orders drawn beyond that."""
 
 
-@interruptible
+@timed("n_pairs=100, or fewer layers (layers=[...])")
 def forecast(
     before: Any,
     after: Any,
@@ -47,6 +47,7 @@ def forecast(
     n_resamples: int = 20,
     batch_size: int = 1024,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> Forecast:
     """Whether the convexity of classes in a pretrained network foretells the accuracy on them after fine-tuning.
 
@@ -84,6 +85,8 @@ def forecast(
         Samples per forward pass of a torch module.
     rng : None, int or Generator
         Source of all draws.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

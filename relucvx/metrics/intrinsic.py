@@ -10,6 +10,7 @@ from scipy import special
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.neighbours import TIE, near_distances, slack
 from relucvx.metrics.samples.blocks import BLOCK
 from relucvx.metrics.samples.groups import Indices
@@ -73,6 +74,7 @@ class TwoNN(OnScale, Result, of="two_nn"):
     method: str
 
 
+@timed("two_nn(Z[::4])")
 def two_nn(
     Z: Any,
     *,
@@ -80,6 +82,7 @@ def two_nn(
     discard: float | None = None,
     confidence: float = 0.95,
     resolution: float | None = None,
+    time_limit: float | None = None,
 ) -> TwoNN:
     """Intrinsic dimension d from the ratio m = r2/r1 of the distances to the two nearest neighbours, P(m > t) = t^-d.
 
@@ -102,6 +105,8 @@ def two_nn(
     resolution : float, optional
         Relative spacing of the numbers that Z was computed in: 1.2e-7 for single precision, 0.0078 for bfloat16. Default:
         that of Z's own type, and of single precision where every entry is such a number.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from relucvx.conversion import as_flag
+from relucvx.limits import timed
 from relucvx.metrics.samples.blocks import row_blocks, squared_distances
 from relucvx.metrics.samples.groups import check_same_samples
 from relucvx.metrics.samples.scaling import from_middle
@@ -21,7 +22,10 @@ TIE = 1e-12
 """Relative difference below which two distances count as equal."""
 
 
-def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = True) -> float:
+@timed("mutual_knn(Z1[::4], Z2[::4])")
+def mutual_knn(
+    Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = True, time_limit: float | None = None
+) -> float:
     """Mutual nearest neighbours: mean share of the k nearest neighbours that two representations have in common.
 
     (1/n) sum_i |N1(i) and N2(i)| / k, where N(i) are the k nearest other samples in Euclidean distance.
@@ -34,6 +38,8 @@ def mutual_knn(Z1: ArrayLike, Z2: ArrayLike, k: int = 10, *, normalise: bool = T
         Neighbours, between 1 and n - 1.
     normalise : bool, default True
         Whether every row is scaled to norm 1 first, so that near means a small angle; a row of zeros stays zero.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -13,6 +13,7 @@ from relucvx.conversion import is_word
 from relucvx.deadline import aside, ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.figures import bars
 from relucvx.metrics.samples.groups import Groups, Indices, as_groups
 from relucvx.metrics.scales import OnScale
@@ -78,6 +79,7 @@ class LinearProbe(OnScale, Result, of="linear_probe"):
         return ax
 
 
+@timed('model="ridge"')
 def linear_probe(
     Z: Any,
     labels: ArrayLike,
@@ -87,6 +89,7 @@ def linear_probe(
     model: Literal["logistic", "ridge"] = "logistic",
     n_folds: int = 5,
     C: float = 1.0,
+    time_limit: float | None = None,
 ) -> LinearProbe:
     """Accuracy of a linear classifier of the labels, cross-validated or on a test set.
 
@@ -104,6 +107,8 @@ def linear_probe(
         Folds of the cross-validation; unused with a test set.
     C : float, default 1.0
         Inverse strength of the l2 penalty on the weights, for a sum over samples of standardised features.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -322,6 +327,7 @@ class Fitted:
 
 def fitted(train: Array, wanted: Indices, model: str, C: float) -> Fitted:
     """The classifier of :func:`linear_probe`, of samples (n, p) with classes (n,)."""
+    ruling().check()
     # standardised by the training samples alone: those tested must not have been seen
     size = np.abs(train).max(axis=0)
     size = np.where(size > 0, size, 1.0)

@@ -11,6 +11,7 @@ from scipy import special
 
 from relucvx.conversion import as_flag
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.samples.class_pairs import Interval
 from relucvx.metrics.samples.dichotomies import check_conditions, dichotomies
 from relucvx.metrics.samples.groups import as_groups
@@ -145,7 +146,8 @@ def cover_count(n: int, d: int, bias: bool = True) -> int:
     return 2 * sum(comb(n - 1, k) for k in range(d + as_flag(bias, "bias")))
 
 
-def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation:
+@timed("linear_separation(Z[::4], sides[::4])")
+def linear_separation(Z: Any, sides: Any, bias: bool = True, *, time_limit: float | None = None) -> LinearSeparation:
     """Decide whether a hyperplane separates two sets of points strictly; either answer carries a checked certificate.
 
     One linear program, max t subject to s_i (w . z_i + b) >= t and |w_j|, |b| <= 1, whose dual is the least l1-norm of
@@ -159,6 +161,8 @@ def linear_separation(Z: Any, sides: Any, bias: bool = True) -> LinearSeparation
         Two labels of any type; the larger one (the later to appear, where labels have no order) is the side True.
     bias : bool, default True
         Whether the hyperplane may miss the origin.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -216,6 +220,7 @@ def _combination(points: Array, q: Array, signs: Array, bias: bool) -> tuple[Arr
     return q, float(np.abs((q * signs) @ points).max() / (float(np.abs(points).max()) or 1.0))
 
 
+@timed("n_dichotomies=100")
 def separability(
     Z: Any,
     conditions: ArrayLike | None = None,
@@ -225,6 +230,7 @@ def separability(
     n_dichotomies: int = 1000,
     confidence: float = 0.95,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> Separability:
     """Share of the ways to split the conditions in two that a hyperplane realises without an error.
 
@@ -245,6 +251,8 @@ def separability(
         Coverage of the interval when splits are drawn.
     rng : None, int or Generator
         Source of randomness; unused when every split is tested.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from relucvx.conversion import is_word, shown
+from relucvx.deadline import OutOfTime, ruling
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.alignment import cka, one_form, procrustes
 from relucvx.metrics.dissimilarity import rdm_correlation
 from relucvx.metrics.figures import heat_map
@@ -44,7 +46,7 @@ class LayerSimilarity(OnScale, Result):
     metric : str
         Name of the metric.
     note : str
-        Of CKA, which form it is and why; else empty.
+        Of CKA, which form it is and why, and how many pairs a time limit has cut; else empty.
 
     Notes
     -----
@@ -93,8 +95,14 @@ class LayerSimilarity(OnScale, Result):
         return heat_map(ax, self.matrix, self.names1, self.names2, self.metric, limits, cmap)[0]
 
 
+@timed("every second layer (layers[::2])")
 def layer_similarity(
-    layers1: Any, layers2: Any = None, metric: str | Callable[..., float] = "cka", **options: Any
+    layers1: Any,
+    layers2: Any = None,
+    metric: str | Callable[..., float] = "cka",
+    *,
+    time_limit: float | None = None,
+    **options: Any,
 ) -> LayerSimilarity:
     """Similarity of every pair of layers, of one network with itself or with another on the same samples.
 
@@ -110,6 +118,8 @@ def layer_similarity(
     **options
         Further arguments of the metric, such as ``debiased=True`` or ``k=5``. Unless ``debiased`` is given, all pairs have
         the form of :func:`cka` that fits the one which chance makes the most alike; ``note`` says which.
+    time_limit : float, optional
+        Seconds, after which the pairs that are missing are NaN, and counted in ``note``.
 
     Returns
     -------
@@ -146,12 +156,20 @@ def layer_similarity(
     names2, second = (names1, first) if layers2 is None else _layers(layers2, "layers2")
     # the named metrics are symmetric; of a callable nobody knows
     mirrored = layers2 is None and not callable(metric)
-    matrix, note = np.empty((len(first), len(second))), ""
+    matrix, note, done = np.full((len(first), len(second)), np.nan), "", 0
     if score is cka and options.get("debiased") is None:
         options["debiased"], note = one_form(first, second, options)
-    for i, A in enumerate(first):
-        for j, B in enumerate(second):
-            matrix[i, j] = matrix[j, i] if mirrored and j < i else float(score(A, B, **options))
+    try:
+        for i, A in enumerate(first):
+            for j, B in enumerate(second):
+                ruling().check()
+                matrix[i, j] = matrix[j, i] if mirrored and j < i else float(score(A, B, **options))
+                done += 1
+    except OutOfTime:
+        if time_limit is None or not done:
+            raise
+        said = f"cut at the time limit: {matrix.size - done} of {matrix.size} pairs are missing"
+        note = f"{note}; {said}" if note else said
     return LayerSimilarity(matrix, names1, names2, name, note)
 
 

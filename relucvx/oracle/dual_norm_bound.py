@@ -341,7 +341,7 @@ def _cells(problem: Problem, form: Form, arrangement: Arrangement | None, deadli
     try:
         if form.free_bias:
             return free_bias_arrangement(form, deadline)
-        return enumerate_patterns(problem.inputs, deadline=deadline)
+        return enumerate_patterns(problem.inputs, time_limit=deadline)
     except OutOfTime:
         return None
 
@@ -356,7 +356,7 @@ def cells_for_proofs(problem: Problem, N: Array, deadline: Deadline) -> Arrangem
     if form.trivial or form.free_bias or choose_method(form) != "enumeration":
         return None
     try:
-        return enumerate_patterns(problem.inputs, deadline=deadline.share(LISTING_SHARE))
+        return enumerate_patterns(problem.inputs, time_limit=deadline.share(LISTING_SHARE))
     except OutOfTime:
         return None
 

@@ -135,7 +135,7 @@ def free_bias_arrangement(form: Form, deadline: Deadline | None = None) -> Arran
     """Cells of the reduced inputs with the bias column at the size of the data, so that one tolerance fits both."""
     lifted = form.X.copy()
     lifted[:, -1] = max(form.bias_range, 1e-300)
-    return enumerate_patterns(lifted, deadline=deadline)
+    return enumerate_patterns(lifted, time_limit=deadline)
 
 
 def bound_patterns(

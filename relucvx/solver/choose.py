@@ -84,7 +84,7 @@ def _conic(
     """The reference's answer; None when the time is not enough for it."""
     limit = seconds_left(deadline).get("time_limit")
     try:
-        program = ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs, deadline=deadline))
+        program = ConvexProgram(problem, arrangement=enumerate_patterns(problem.inputs, time_limit=deadline))
         # CVXPY neither hears Ctrl-C nor looks at the clock
         out = aside(lambda: solve_conic(program, backend=backend, time_limit=limit), deadline)
     except OutOfTime:

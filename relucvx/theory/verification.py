@@ -11,6 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from relucvx.deadline import Deadline, Limit
 from relucvx.errors import Interrupted, InvalidInputError, explain
 from relucvx.interrupts import listening
 from relucvx.progress import Shown, watched
@@ -70,6 +71,7 @@ def verify(  # type: ignore[overload-overlap]
     callback: Any = ...,
     n_jobs: int = ...,
     progress: Any = ...,
+    time_limit: Limit = ...,
 ) -> Verification: ...
 @overload
 def verify(
@@ -80,6 +82,7 @@ def verify(
     callback: Any = ...,
     n_jobs: int = ...,
     progress: Any = ...,
+    time_limit: Limit = ...,
 ) -> tuple[Verification, ...]: ...
 
 
@@ -91,6 +94,7 @@ def verify(
     callback: Callable[[VerificationProgress], bool | None] | None = None,
     n_jobs: int = 1,
     progress: Shown = "auto",
+    time_limit: Limit = None,
 ) -> Verification | tuple[Verification, ...]:
     """Check claims on random instances that satisfy their assumptions.
 
@@ -111,6 +115,9 @@ def verify(
         Processes; -1 for all cores.
     progress : {"auto", True, False}
         As in :func:`relucvx.solve`.
+    time_limit : float, optional
+        Seconds for all claims together, after the trial that is running then; the claim that it cuts short is INTERRUPTED,
+        and later ones are missing.
 
     Returns
     -------
@@ -147,14 +154,18 @@ def verify(
     # trials are drawn from this number, the claim and the trial's own: the same in any order and in any process
     seed = int(resolve_rng(rng).integers(2**32))
     wanted = min(trials, QUICK_TRIALS) if quick else trials
-    run = _in_turn if n_jobs == 1 else _in_parallel
+    run, deadline = _in_turn if n_jobs == 1 else _in_parallel, Deadline.of(time_limit)
     with watched("verifying", progress, callback) as told:
-        tallies, stopped = run(chosen, wanted, seed, told, int(n_jobs))
+
+        def asked(progress: VerificationProgress) -> bool:
+            return bool(told is not None and told(progress)) or deadline.passed()
+
+        tallies, stopped = run(chosen, wanted, seed, asked, int(n_jobs))
     results = []
     for tally in tallies:
         try:
             with listening():
-                results.append(_summary(tally, quick, hurry=stopped))
+                results.append(_summary(tally, quick, hurry=stopped or deadline.passed()))
         except KeyboardInterrupt:  # all trials have run: what they say stands, without the search that follows them
             stopped = True
             results.append(_summary(tally, quick, hurry=True))

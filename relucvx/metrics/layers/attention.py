@@ -12,7 +12,7 @@ import torch
 
 from relucvx.conversion import is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.convexity import euclidean_convexity
 from relucvx.metrics.layers.hooks import Hooked
 from relucvx.metrics.layers.watching import Key, Watcher, label_of, parts_of, tensors_in, watched
@@ -23,7 +23,7 @@ from relucvx.types import Array, Rng, resolve_rng
 from relucvx.validation import as_count
 
 
-@interruptible
+@timed("max_samples=100")
 def attention_convexity(
     module: Any,
     X: Any,
@@ -34,6 +34,7 @@ def attention_convexity(
     n_points: int = 10,
     max_samples: int | None = 200,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> tuple[Convexity, ...]:
     """Share of the segments between inputs of an attention layer on which a head goes on attending to the same token.
 
@@ -58,6 +59,8 @@ def attention_convexity(
         Larger data are thinned to so many samples, drawn at random.
     rng : None, int or Generator
         Source of the draws; the same for all heads.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -12,8 +12,8 @@ from scipy import special, stats
 
 from relucvx.conversion import as_list, is_word, shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.layers.cut import suggested_cut
 from relucvx.metrics.layers.cut_network import CutNetwork
 from relucvx.metrics.layers.decisions import decisions, is_network, output_names
@@ -37,7 +37,7 @@ PASSES = 5
 """Forward passes behind each time; the median counts."""
 
 
-@interruptible
+@timed("max_samples=500, or a layer (layer=...)")
 def cut_and_refit(
     module: Any,
     X: ArrayLike,
@@ -57,6 +57,7 @@ def cut_and_refit(
     max_samples: int | None = 2000,
     batch_size: int = 1024,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> CutNetwork:
     """Cut a network behind a layer, fit a linear head there, and compare with the whole network.
 
@@ -86,6 +87,8 @@ def cut_and_refit(
         Coverage of the interval of the change.
     k, n_pairs, max_samples, batch_size, rng
         As in :func:`relucvx.metrics.profile`, with which the rule measures the layers.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -11,6 +11,7 @@ import numpy as np
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.layers.projection import Projection, as_columns, planned
 from relucvx.metrics.layers.records import Activations, Recording, Representation
 from relucvx.metrics.layers.roles import per_sample
@@ -25,6 +26,7 @@ torch = later("torch")
 ACCEPTED = "a torch.nn.Module, TwoLayerReLU, DeepNetwork, or recorded layers (a list or dict of arrays (n, p))"
 
 
+@timed("layer_activations(module, X[:100])")
 def layer_activations(
     module: Any,
     X: Any = None,
@@ -37,6 +39,7 @@ def layer_activations(
     batch_size: int | None = None,
     rng: Rng = 0,
     progress: Shown = "auto",
+    time_limit: float | None = None,
 ) -> dict[str, Array]:
     """Values of the hidden layers of a network at given inputs, one matrix (n, p) per layer.
 
@@ -72,6 +75,8 @@ def layer_activations(
         Of the random matrices.
     progress : {"auto", True, False}
         As in :func:`relucvx.solve`.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import MOST_NAMES, picture, plain
 from relucvx.metrics.recordings.reading import words
 from relucvx.metrics.samples.groups import Indices, as_conditions, as_groups
@@ -164,7 +165,10 @@ def condition_averages(Z: Any, conditions: ArrayLike) -> ConditionAverages:
     return ConditionAverages(groups.means(Z), groups.names, groups.counts)
 
 
-def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -> NoiseCorrectedKernel:
+@timed("fewer conditions")
+def noise_corrected_kernel(
+    Z: Any, conditions: ArrayLike, repeats: Any = None, *, time_limit: float | None = None
+) -> NoiseCorrectedKernel:
     """Gram matrix of condition means, estimated from products of trials of different repeats only.
 
     K_cc' is the mean of z_i . z_j over the trials i of c and j of c' that belong to different repeats. When noise is
@@ -179,6 +183,8 @@ def noise_corrected_kernel(Z: Any, conditions: ArrayLike, repeats: Any = None) -
     repeats : sequence of length n, optional
         Repeat (block, run, session) of each trial, of any type; default every trial is one of its own, which asks
         for noise that is independent between trials. Two halves give the split-half estimate.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import numpy as np
 
 from relucvx.conversion import as_instance, shown
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities
 from relucvx.metrics.recordings.noise import (
     NoiseCovariance,
@@ -24,12 +25,14 @@ from relucvx.types import Array
 from relucvx.validation import as_count, as_matrix
 
 
+@timed("n_folds=2")
 def crossnobis(
     recording: Recording,
     *,
     noise: Any = "folds",
     shrinkage: Literal["diagonal", "identity", "variances", "none"] = "diagonal",
     n_folds: int = 10,
+    time_limit: float | None = None,
 ) -> Dissimilarities:
     """Cross-validated squared Mahalanobis distances between the mean activities of conditions, per neuron.
 
@@ -48,6 +51,8 @@ def crossnobis(
         Of ``noise="folds"``, see :func:`noise_covariance`.
     n_folds : int, default 10
         Where there are no repeats; capped at the trials of the rarest condition.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

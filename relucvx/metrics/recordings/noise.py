@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_instance, is_word, shown
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.figures import picture
 from relucvx.metrics.recordings.recording import Recording
 from relucvx.metrics.samples.groups import Groups
@@ -86,8 +87,12 @@ class NoiseCovariance(Result):
         return picture(ax, self.correlations, self.neurons, self.neurons, "correlation of noise", signed=True)
 
 
+@timed("fewer neurons")
 def noise_covariance(
-    recording: Recording, *, shrinkage: Literal["diagonal", "identity", "variances", "none"] = "diagonal"
+    recording: Recording,
+    *,
+    shrinkage: Literal["diagonal", "identity", "variances", "none"] = "diagonal",
+    time_limit: float | None = None,
 ) -> NoiseCovariance:
     """Estimate the covariance of the noise from the trials around the means of their conditions.
 
@@ -103,6 +108,8 @@ def noise_covariance(
         * ``"identity"``: towards equal variances without correlation (Ledoit and Wolf).
         * ``"variances"``: the diagonal alone.
         * ``"none"``: as it is; it has no inverse for fewer degrees of freedom than neurons.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

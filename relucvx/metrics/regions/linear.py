@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.regions.cells import cell_around
 from relucvx.metrics.regions.merging import as_merge, joined, same_maps
 from relucvx.network.layers import Kink, LayerList
@@ -103,13 +104,14 @@ class LinearRegions(Result):
         return f"{type(self).__name__}({self.n_regions} {kind} of R^{self.points.shape[1]}, {int(self.bounded.sum())} bounded)"
 
 
-@interruptible
+@timed("most=1000")
 def linear_regions(
     module: Any,
     *,
     merge: Literal["code", "map"] = "code",
     most: int = 100_000,
     input_shape: int | Sequence[int] | None = None,
+    time_limit: float | None = None,
 ) -> LinearRegions:
     r"""All linear regions of a piecewise-linear network on the whole of R^d, and which of them are neighbours.
 
@@ -129,6 +131,8 @@ def linear_regions(
         More regions than these are refused, once so many have been found.
     input_shape : int or sequence of int, optional
         Shape of one input where the module does not say it.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------
@@ -196,6 +200,7 @@ class _Search:
         self._add(code, M, tried[place])
         waiting = [(0, A, b)]
         while waiting:
+            ruling().check()
             here, A, b = waiting.pop()
             cell = cell_around(A, b, self.points[here])
             self.points[here], self.bounded[here] = cell.centre, cell.bounded

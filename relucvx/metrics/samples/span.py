@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linprog, nnls
 
 from relucvx.conversion import as_flag
+from relucvx.deadline import ruling
 from relucvx.metrics.samples.groups import Indices
 from relucvx.metrics.samples.scaling import mean_row, scaled
 from relucvx.tolerances import EPS, RANK
@@ -77,6 +78,7 @@ class Span:
         found = np.where(separated, 1, -1).astype(np.intp)
         waiting = found < 0
         while waiting.any():
+            ruling().check()
             r = int(np.argmax(waiting))
             waiting[r] = False
             w, q = self.nearest(signs[r])

@@ -5,6 +5,7 @@ import pytest
 from metrics.layers.cases import EXACT, LABELS, NET, X
 
 from relucvx import metrics as m
+from relucvx.deadline import Deadline, OutOfTime, ruled
 from relucvx.errors import Interrupted, InvalidInputError
 
 COLUMNS = ["graph_convexity", "nc1", "cdnv"]
@@ -20,6 +21,11 @@ def test_what_takes_longer_than_its_time_is_cut_and_says_so():
     whole = m.profile(NET, X, LABELS, metrics=COLUMNS, time_limit=1000, **EXACT)
     assert whole.attrs["cut"] == {}
     assert whole["graph_convexity"].notna().all()
+
+
+def test_a_limit_from_outside_is_none_of_a_column():
+    with ruled(Deadline(0.0)), pytest.raises(OutOfTime):
+        m.profile({"one": X.reshape(len(X), -1)}, None, LABELS, metrics=["graph_convexity"], n_pairs=5, rng=0)
 
 
 def test_every_long_column_looks_at_its_clock():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from metrics.regions.cases import BOX, integer_nets, one_layer, random_net
+from metrics.regions.polygons.test_slices import pooled
 from metrics.regions.splitter import exact_regions, layers_of
-from metrics.regions.test_slices import pooled
 from scipy.optimize import linprog
 
 from relucvx.errors import InvalidInputError

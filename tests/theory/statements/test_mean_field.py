@@ -2,7 +2,7 @@
 
 import pytest
 from theory.claim_checks import CHECKS
-from theory.test_abstraction import ALL
+from theory.statements.test_abstraction import ALL
 
 from relucvx.datasets import factorial
 from relucvx.theory import Verdict

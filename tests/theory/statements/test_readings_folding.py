@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from theory.claim_checks import CHECKS
-from theory.test_readings import READINGS
+from theory.statements.test_readings import READINGS
 
 from relucvx.network import DeepNetwork
 from relucvx.theory import Verdict

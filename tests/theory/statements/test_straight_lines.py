@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from theory.claim_checks import CHECKS
-from theory.test_deep_networks import ALL, instances
+from theory.statements.test_deep_networks import ALL, instances
 
 from relucvx.theory.definition import Verdict
 from relucvx.theory.statements.straight_lines import CLAIMS

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.figures import heat_map
 from relucvx.metrics.regions.folds.folding import flip_folding
 from relucvx.metrics.regions.segments.lines import each_line, opened
@@ -150,7 +150,7 @@ class ClassFolding(OnScale, Result, of="class_folding"):
         return ax
 
 
-@interruptible
+@timed("n_pairs=20")
 def class_folding(
     module: Any,
     X: ArrayLike,
@@ -163,6 +163,7 @@ def class_folding(
     symmetric: bool = False,
     ordered: bool = True,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> ClassFolding:
     """Space folding of a network between the classes of a data set.
 
@@ -196,6 +197,8 @@ def class_folding(
         those over a from each y in b are taken together, and the matrices are symmetric.
     rng : None, int or Generator
         Draws the samples and starts k-means.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -10,6 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word
 from relucvx.errors import InvalidInputError, explain
+from relucvx.limits import timed
 from relucvx.metrics.regions.segments.flips import Flips
 from relucvx.metrics.regions.segments.lines import each_line
 from relucvx.metrics.regions.segments.walking import sampled_walk
@@ -114,6 +115,7 @@ def _folded(r1: int, r2: int) -> SpaceFolding:
     return SpaceFolding(np.nan if r2 == 0 else 1.0 - r1 / r2, r1, r2)
 
 
+@timed('method="sampled"')
 def folding(
     module: Any,
     start: ArrayLike,
@@ -127,6 +129,7 @@ def folding(
     arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
     route: Literal["auto", "compiled", "running"] = "auto",
+    time_limit: float | None = None,
 ) -> Any:
     """Space folding of a network along the segment from start to end, or along each of a batch of segments.
 
@@ -147,6 +150,8 @@ def folding(
         As in :func:`relucvx.metrics.line_regions`.
     route : {"auto", "compiled", "running"}
         As in :func:`relucvx.metrics.line_regions`.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.conversion import as_flag, is_word, shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.figures import COLOURS, axes_or_new, tidy
 from relucvx.metrics.regions.folds.folding import SpaceFolding
 from relucvx.metrics.regions.segments.flips import Flips
@@ -120,7 +120,7 @@ class FoldingCurve(Result):
         return tidy(ax)
 
 
-@interruptible
+@timed('method="sampled"')
 def folding_curve(
     module: Any,
     path: ArrayLike,
@@ -133,6 +133,7 @@ def folding_curve(
     arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
     route: Literal["auto", "compiled", "running"] = "auto",
+    time_limit: float | None = None,
 ) -> FoldingCurve:
     """Space folding of a network along a path, as a function of the share of the path that is walked.
 
@@ -149,6 +150,8 @@ def folding_curve(
         Two points or more: the path goes straight from each to the next. Images keep their shape.
     n_steps : int, default 1000
         Steps of the sampled walk on each straight part.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

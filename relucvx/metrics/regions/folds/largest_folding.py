@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import OutOfTime, ruling
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
+from relucvx.limits import timed
 from relucvx.metrics.regions.folds.folding import SpaceFolding, flip_folding
 from relucvx.metrics.regions.segments.lines import each_line, opened
 from relucvx.metrics.samples.groups import Indices
@@ -75,7 +76,7 @@ class LargestFolding(OnScale, Result, of="largest_folding"):
         )
 
 
-@interruptible
+@timed("n_segments=100")
 def largest_folding(
     module: Any,
     start: ArrayLike,
@@ -86,6 +87,7 @@ def largest_folding(
     neurons: Any = None,
     symmetric: bool = False,
     rng: Rng = None,
+    time_limit: float | None = None,
 ) -> LargestFolding:
     """Search for the segment on which a network folds most: sup chi over a data set's pairs, or over a box.
 
@@ -107,6 +109,8 @@ def largest_folding(
     symmetric : bool, default False
         Whether chi counts both ends, as in :func:`relucvx.metrics.space_folding`.
     rng : None, int or Generator
+    time_limit : float, optional
+        Seconds, after which the best of the segments traced so far is returned; ``n_segments`` says how many.
 
     Returns
     -------
@@ -134,12 +138,13 @@ def largest_folding(
     """
     n_segments, first = as_count(n_segments, "n_segments", least=2), as_numpy(start)
     generator, options = resolve_rng(rng), {"layers": layers, "neurons": neurons}
+    cut = time_limit is not None
     if end is None:
         as_flat_matrix(first, "start")
         if len(first) < 2:
             raise InvalidInputError(explain("a data set with two rows at least, or the corners of a box", "one row"))
         network = opened(module, like=first)
-        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), network, options, symmetric, n_segments)
+        trace = _Trace(lambda ends: (first[ends[0]], first[ends[1]]), network, options, symmetric, n_segments, cut)
         return _among_rows(trace, first, generator)
     second = as_numpy(end)
     if first.shape != second.shape:
@@ -150,7 +155,7 @@ def largest_folding(
     shape, network = first.shape, opened(module, like=first)
     trace = _Trace(
         lambda ends: (ends[0].reshape(-1, *shape), ends[1].reshape(-1, *shape)),
-        network, options, symmetric, n_segments,
+        network, options, symmetric, n_segments, cut,
     )  # fmt: skip
     return _in_box(trace, corners, generator)
 
@@ -172,16 +177,30 @@ class _Trace:
     """Traces batches of segments both ways and counts them."""
 
     def __init__(
-        self, points: Callable[[Any], Any], module: Any, options: dict[str, Any], symmetric: bool, budget: int
-    ) -> None:
+        self, points: Callable[[Any], Any], module: Any, options: dict[str, Any], symmetric: bool, budget: int,
+        cut_is_kept: bool,
+    ) -> None:  # fmt: skip
         self.points, self.module, self.options, self.symmetric = points, module, options, symmetric
         self.left, self.done = budget, 0
+        self.best: list[_Best] = []
+        self.cut_is_kept = cut_is_kept
 
     def __call__(self, starts: Any, ends: Any) -> list[_Best]:
         """The segments within the budget, best first."""
         starts, ends = starts[: self.left], ends[: self.left]
         self.left, self.done = self.left - len(starts), self.done + len(starts)
-        found = []
+        found: list[_Best] = []
+        try:
+            self._each(starts, ends, found)
+        except OutOfTime:
+            # what was traced is as good a lower bound as ever, where the limit is that of the search
+            if not self.cut_is_kept or not (found or self.best):
+                raise
+            self.left, self.done = 0, self.done - len(starts) + len(found) // 2
+        self.best = sorted([*found, *self.best], key=lambda segment: -segment.value)[:1]
+        return sorted(found, key=lambda segment: -segment.value) or self.best
+
+    def _each(self, starts: Any, ends: Any, found: list[_Best]) -> None:
         for begin in range(0, len(starts), 1000):
             some = slice(begin, begin + 1000)
             lines, _ = each_line(self.module, *self.points((starts[some], ends[some])), **self.options)
@@ -190,7 +209,7 @@ class _Trace:
                     _Best(flip_folding(line.flips, self.symmetric), a, b),
                     _Best(flip_folding(line.flips.backwards(), self.symmetric), b, a),
                 ]
-        return sorted(found, key=lambda segment: -segment.value)
+                ruling().check()
 
     def result(self, best: _Best, rows: tuple[int, int] | None = None, exhaustive: bool = False) -> LargestFolding:
         """The best segment as a result."""
@@ -201,7 +220,8 @@ class _Trace:
 
 def _among_rows(trace: _Trace, X: Any, rng: np.random.Generator) -> LargestFolding:
     n = len(X)
-    exhaustive = n * (n - 1) // 2 <= trace.left
+    pairs = n * (n - 1) // 2
+    exhaustive = pairs <= trace.left
     if exhaustive:
         found = trace(*np.triu_indices(n, 1))
     else:
@@ -220,7 +240,7 @@ def _among_rows(trace: _Trace, X: Any, rng: np.random.Generator) -> LargestFoldi
             current = max(current, tried, key=lambda segment: segment.value)
             fixed = "end" if fixed == "start" else "start"
         best = max(best, current, key=lambda segment: segment.value)
-    return trace.result(best, (int(best.start), int(best.end)), exhaustive)
+    return trace.result(best, (int(best.start), int(best.end)), exhaustive and trace.done == pairs)
 
 
 def _near_and_far(X: Array, keep: int, move: int, rng: np.random.Generator) -> Indices:

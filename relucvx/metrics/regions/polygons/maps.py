@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.later import later
 from relucvx.metrics.regions.polygons.planes import Plane
@@ -40,6 +41,7 @@ def local_maps(network: LayerList, plane: Plane, codes: Sequence[Any], origins: 
     ]
     waiting = [(0, np.zeros(1, dtype=np.intp), composed(np.vstack([plane.origin, plane.axes])[None], _map(network, 0)))]
     while waiting:
+        ruling().check()
         depth, faces, N = waiting.pop()
         if depth == len(codes):
             maps[faces] = N

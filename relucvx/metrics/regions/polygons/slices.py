@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.regions.merging import as_merge
 from relucvx.metrics.regions.polygons.compiled_slices import compiled_slice
 from relucvx.metrics.regions.polygons.planes import read_plane
@@ -28,7 +28,7 @@ NARROW = 512
 """Below this width threads of BLAS wait for each other longer than they compute."""
 
 
-@interruptible
+@timed("layers=0, or a smaller polygon")
 def slice_regions(
     module: Any,
     polygon: ArrayLike | None = None,
@@ -40,6 +40,7 @@ def slice_regions(
     merge: Literal["code", "map"] = "code",
     input_shape: int | Sequence[int] | None = None,
     route: Literal["auto", "compiled", "running"] = "auto",
+    time_limit: float | None = None,
 ) -> SliceRegions:
     """Activation regions of a piecewise-linear network on a convex polygon in input space, exactly.
 
@@ -69,6 +70,8 @@ def slice_regions(
         whatever its structure. The maps of polygons then go through the outputs at their corners, and slopes are as
         precise as the polygon is large; with ``merge="map"`` they are derivatives at a point inside each polygon, where the
         code is looked at.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

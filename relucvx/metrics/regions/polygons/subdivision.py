@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.deadline import ruling
 from relucvx.later import later
 from relucvx.metrics.regions.polygons.planes import Plane
 from relucvx.types import Array
@@ -109,6 +110,7 @@ class Subdivision:
         )  # fmt: skip
         begin = 0
         while begin < k:  # in pieces, between which Ctrl-C is heard and the memory is watched
+            ruling().check()
             end = min(k, begin + max(FEWEST, PIECE // (grown[2] + 1)))
             grown = cutting.cut(PT, errors, begin, end, mark, old, self.tail, rate, *grown)
             watch(grown[0], grown[2])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.packing import Codes
 from relucvx.metrics.regions.polygons.planes import Plane
@@ -242,11 +243,13 @@ def tiled(plane: Plane, cut: Callable[[Tile], Piece], threads: bool) -> list[Pie
     workers = jobs() if threads else 1
     with ThreadPoolExecutor(workers) as pool:
         while waiting:
+            ruling().check()
             overfull: list[tuple[Tile, Overfull]] = []
             many = workers > 1 and len(waiting) > 1
             results = pool.map(_trying(cut), waiting) if many else map(_trying(cut), waiting)
             try:
                 for tile, found in zip(waiting, results, strict=True):
+                    ruling().check()
                     if isinstance(found, Overfull):
                         overfull.append((tile, found))
                         continue

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.network.layers import LayerList
 from relucvx.types import BoolArray
@@ -70,6 +71,7 @@ def exact_line(
     kept: dict[int, Rationals] = {}
     wanted = {k for position in columns for k in network.kinks[position].rounds}
     for position, hidden in enumerate(network.hidden[: network.rounds_of(max(columns, default=-1) + 1)]):
+        ruling().check()
         P = values @ _dense(hidden.map.weight) + _rational(hidden.map.bias)
         kinked = slice(0, hidden.n_kinked)
         segment, share = _crossings(P[:, kinked])

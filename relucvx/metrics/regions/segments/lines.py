@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from relucvx.conversion import as_list, is_word
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.regions.segments.exact_lines import exact_line, exact_points
 from relucvx.metrics.regions.segments.flips import Flips
 from relucvx.metrics.regions.segments.line_result import LineRegions, final
@@ -33,7 +33,7 @@ Indices = NDArray[np.intp]
 Neurons: TypeAlias = Mapping[int, Any] | Sequence[Any]
 
 
-@interruptible
+@timed("layers=0, or a shorter segment")
 def line_regions(
     module: Any,
     start: ArrayLike,
@@ -44,6 +44,7 @@ def line_regions(
     arithmetic: Literal["float", "rational"] = "float",
     input_shape: int | Sequence[int] | None = None,
     route: Literal["auto", "compiled", "running"] = "auto",
+    time_limit: float | None = None,
 ) -> Any:
     """Activation regions of a piecewise-linear network along segments, exactly.
 
@@ -73,6 +74,8 @@ def line_regions(
         ``"compiled"`` reads the network as matrices first, and is fast for dense and for small networks; ``"running"`` calls
         the module on points of the segment, whatever its structure, and never forms a matrix. ``"auto"`` takes the first
         where it is read and small.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

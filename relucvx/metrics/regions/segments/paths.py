@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relucvx.deadline import ruling
 from relucvx.errors import InvalidInputError, explain
 from relucvx.metrics.regions.segments import _line_kernels as kernels
 from relucvx.metrics.regions.segments.changes import Changes, walks
@@ -124,6 +125,7 @@ class Walker:
         parents: list[Indices] = []
         position = 0
         for at, kink in enumerate(self.kinks):
+            ruling().check()
             rounds, rows = [], []
             for _ in kink.rounds:
                 layer = self.layers[position]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from relucvx.deadline import ruling
 from relucvx.metrics.regions.segments import _line_kernels as kernels
 from relucvx.metrics.regions.segments import _window_kernels as maxima
 from relucvx.metrics.regions.segments.changes import Changes, walks
@@ -117,6 +118,7 @@ class Curve:
         return Changes.of(codes, placed[2]), codes.min(axis=0), codes.max(axis=0)
 
     def _refined(self, placed: Any, share: Array, found: Changes, bends: Bends) -> Bends:
+        ruling().check()
         self.t, self.doubt, self.first, parent = placed
         if len(self.t) > self.limit:
             raise TooMany(len(self.t))

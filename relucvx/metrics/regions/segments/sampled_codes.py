@@ -10,8 +10,8 @@ import numpy as np
 
 from relucvx.conversion import as_list, free_memory
 from relucvx.errors import InvalidInputError, explain
-from relucvx.interrupts import interruptible
 from relucvx.later import later
+from relucvx.limits import timed
 from relucvx.metrics.figures import axes_or_new
 from relucvx.metrics.samples.groups import Indices
 from relucvx.network import is_torch_module
@@ -89,9 +89,14 @@ class SampledCodes(Result):
         return ax
 
 
-@interruptible
+@timed("sampled_codes(module, X[::4])")
 def sampled_codes(
-    module: Any, X: ArrayLike, layers: int | Sequence[int] | None = None, *, batch_size: int = 1024
+    module: Any,
+    X: ArrayLike,
+    layers: int | Sequence[int] | None = None,
+    *,
+    batch_size: int = 1024,
+    time_limit: float | None = None,
 ) -> SampledCodes:
     """Codes of a torch module at given points, whatever its activations: on which side of nought their arguments lie.
 
@@ -109,6 +114,8 @@ def sampled_codes(
         Activations that make up the code, counted in the order in which they are called; default all.
     batch_size : int, default 1024
         Points per forward pass.
+    time_limit : float, optional
+        Seconds, after which :class:`relucvx.errors.TimeLimitError` says that there is no answer.
 
     Returns
     -------

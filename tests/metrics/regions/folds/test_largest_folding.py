@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from metrics.regions.test_class_folding import data, random_net
+from metrics.regions.folds.test_class_folding import data, random_net
 
 from relucvx.datasets import cantornet, sawtooth
 from relucvx.errors import InvalidInputError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metrics.regions.test_lines import NETWORKS, assert_same_line, ends, random_net
+from metrics.regions.segments.test_lines import NETWORKS, assert_same_line, ends, random_net
 
 from relucvx.metrics import line_regions
 from relucvx.metrics.regions.segments import paths
