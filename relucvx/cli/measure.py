@@ -50,7 +50,7 @@ def measure(
     time: Annotated[
         str | None, typer.Option(help="column of times, where a trial is several rows; array of bins")
     ] = None,
-    trial: Annotated[str | None, typer.Option(help="column of trials, with --time")] = None,
+    trial: Annotated[str | None, typer.Option(help="column of the numbers of trials")] = None,
     neurons: Annotated[
         str | None, typer.Option(help="columns of activity: A,B,… or ranges n0-n49  [default: all numbers]")
     ] = None,
@@ -144,7 +144,8 @@ def _read(data: str, given: dict[str, str]) -> Recording:
 
 def _nulls(found: Measurement) -> list[Any]:
     table = found.dichotomies
-    return [] if table is None else [table.null_decoding, table.null_ccgp]
+    courses = [course.null_values for course in found.over_time]
+    return courses if table is None else [table.null_decoding, table.null_ccgp, *courses]
 
 
 def _facts(found: Measurement) -> dict[str, Any]:
@@ -162,64 +163,62 @@ def _facts(found: Measurement) -> dict[str, Any]:
 def _print(found: Measurement) -> None:
     """What is found, for a terminal."""
     about = found.recording
-    output.show(f"{about['name']}: {about['n_trials']} trials x {about['n_neurons']} neurons", _rows(found))
+    output.show(f"{about['name']}: {about['n_trials']} trials x {about['n_neurons']} neurons", pages.in_short(found))
     _print_splits(found)
-    for one in found.intervals:
-        typer.echo(f"\n{one.metric.replace('_', ' ')}, {one.confidence:.0%} over {one.over}")
-        for name, row in zip(about["factors"], one.records(), strict=False):
-            typer.echo(f"{name:<24} {row['value']:>7.3f}  {row['low']:.3f} to {row['high']:.3f}")
-    for course in found.over_time:
-        facts = course.facts()
-        typer.echo(f"\n{course.names[0]} is decoded best at {facts['at']:g}: {facts['largest']:.3f}")
+    _print_factors(found)
     for part, why in found.left_out.items():
         typer.echo(f"\nleft out: {part} ({why})")
-
-
-def _rows(found: Measurement) -> dict[str, str]:
-    """One line for each part that is one number or a few."""
-    about = found.recording
-    rows = {
-        "conditions": f"{about['n_conditions']}, {about['trials_per_condition']} trials of each",
-        "dimension": f"{found.participation_ratio:.2f} (participation ratio of the means, without noise)",
-    }
-    if "n_sessions" in about:
-        rows["sessions"] = f"{about['n_sessions']}" + ("" if about["complete"] else ", of different neurons")
-    if "time" in about:
-        rows["time"] = str(about["time"])
-    if found.distances is not None:
-        vector = found.distances.vector
-        rows["distances"] = f"{vector.min():.3g} to {vector.max():.3g} (crossnobis per neuron, 0 by chance)"
-    if found.ceiling is not None:
-        rows["noise ceiling"] = f"{found.ceiling.lower:.3f} to {found.ceiling.upper:.3f} over sessions"
-    if found.dichotomies is not None:
-        table = found.dichotomies
-        how = f"{len(table.names)} of {table.n_total} splits"
-        rows["shattering"] = f"{table.shattering_dimension:.3f} mean decoding of {how} (chance 0.5)"
-    if found.categories is not None:
-        test = found.categories
-        rows["categories"] = f"index {test.index:+.3f}, p = {test.p_value:.3g}: {test.note.split(',')[0]}"
-    return rows
 
 
 def _print_splits(found: Measurement) -> None:
     table = found.dichotomies
     if table is None:
         return
-    heads = ("split", "decoding", "p", "ccgp", "p", "parallelism", "p")
-    lines: list[tuple[str, ...]] = [heads]
+    lines: list[tuple[str, ...]] = [("decoding", "p", "ccgp", "p", "parallelism", "p", "split")]
     for row in list(table.records())[:MOST_SPLITS]:
-        name = str(row["split"])
-        cells = [name if len(name) <= 24 else f"{name[:23]}…"]
+        cells = []
         for score in ("decoding", "ccgp", "parallelism"):
-            cells += [
-                f"{row[score]:.3f}",
-                "-" if row[f"{score}_p"] != row[f"{score}_p"] else f"{row[f'{score}_p']:.3g}",
-            ]
-        lines.append(tuple(cells))
-    widths = [max(len(line[k]) for line in lines) for k in range(len(heads))]
-    typer.echo("")
-    for line in lines:
-        right = (f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        typer.echo("  ".join([f"{line[0]:<{widths[0]}}", *right]))
+            cells += [_number(row[score], ".3f"), _number(row[f"{score}_p"], ".3g")]
+        # names are long, and differ in what comes last: they stand at the end, where nothing is cut
+        lines.append((*cells, str(row["split"])))
+    _print_table(lines, left=6)
     if len(table.names) > MOST_SPLITS:
         typer.echo(f"… {len(table.names) - MOST_SPLITS} more (--json, --html)")
+    for said in (*pages.findings(found), *([table.note] if table.note else [])):
+        typer.echo(said)
+
+
+def _print_factors(found: Measurement) -> None:
+    """Scores over contexts, which those of splits are not."""
+    rows = pages.by_factor(found)
+    if not rows:
+        return
+    spans = bool(found.intervals)
+    head = (
+        "ccgp",
+        *(["95 % over trials"] * spans),
+        "parallelism",
+        *(["95 % over trials"] * spans),
+        "factor, over contexts",
+    )
+    lines: list[tuple[str, ...]] = [head]
+    for row in rows:
+        cells = []
+        for score in ("ccgp", "parallelism"):
+            ends = (_number(row[f"{score} {end}"], ".3f") for end in ("low", "high"))
+            cells += [_number(row[score], ".3f"), *([" to ".join(ends)] * spans)]
+        lines.append((*cells, str(row["factor"])))
+    _print_table(lines, left=len(head) - 1)
+
+
+def _print_table(lines: list[tuple[str, ...]], left: int) -> None:
+    """Columns of numbers, and of words from one on."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    typer.echo("")
+    for line in lines:
+        cells = [f"{cell:>{width}}" for cell, width in zip(line[:left], widths, strict=False)]
+        typer.echo("  ".join([*cells, *line[left:]]))
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if value != value else f"{value:{form}}"

@@ -27,6 +27,9 @@ COLOURS = ("#1b4f8a", "#c8641e", "#2e7d4f", "#7b3f98")
 MOST_NAMES = 26
 """Names that fit along one axis."""
 
+CHARACTERS = 64
+"""Characters that fit side by side below axes of the usual width."""
+
 Values: TypeAlias = "Sequence[float] | Array"
 """Numbers along an axis."""
 
@@ -111,6 +114,49 @@ def picture(
     return ax
 
 
+def strip(ax: Any, matrix: Array, rows: Sequence[Any], columns: Sequence[Any], label: str) -> Any:
+    """A wide matrix as a heat map that fills its axes; of its columns as many are named as there is room for."""
+    ax = axes_or_new(ax, 6.4, max(1.3 + 0.26 * min(len(rows), 30), 2.2))
+    top, signed = float(np.nanmax(np.abs(matrix), initial=0.0)) or 1.0, bool((matrix < 0).any())
+    image = ax.imshow(
+        matrix, vmin=-top if signed else 0.0, vmax=top, cmap="RdBu_r" if signed else "viridis", aspect="auto"
+    )
+    ax.figure.colorbar(image, ax=ax, label=label, fraction=0.046, pad=0.03)
+    if len(rows) <= MOST_NAMES:
+        ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
+    names = [plain(name) for name in columns]
+    each = max(-(-len(names) * (max(map(len, names)) + 2) // CHARACTERS), 1)
+    ax.set_xticks(range(0, len(names), each), names[::each])
+    return ax
+
+
+def named_points(ax: Any, x: Any, y: Any, names: Sequence[Any]) -> None:
+    """Names beside points, each where it covers least of the points and of the names before it.
+
+    The limits of the axes are taken as they are, and the sizes of letters are guessed.
+    """
+    window, points = ax.get_window_extent(), 72.0 / ax.figure.dpi
+    size = np.array([window.width, window.height]) * points
+    ends = np.array([ax.get_xlim(), ax.get_ylim()])
+    at = (np.column_stack([x, y]).astype(float) - ends[:, 0]) / np.ptp(ends, axis=1) * size
+    taken = np.column_stack([at - 3.0, at + 3.0])  # boxes: left, bottom, right, top
+    for name, spot, (a, b) in zip(names, at, zip(x, y, strict=True), strict=True):
+        wide, tall = 4.7 * len(str(name)), 9.0
+        across, up = (5.0, -5.0 - wide, -wide / 2.0), (4.0, -4.0 - tall, -tall / 2.0, 4.0 + tall, -4.0 - 2.0 * tall)
+        shifts = np.array([(dx, dy) for dy in up for dx in across])
+        boxes = np.column_stack([spot + shifts, spot + shifts + (wide, tall)])
+        common = np.minimum(boxes[:, None, 2:], taken[:, 2:]) - np.maximum(boxes[:, None, :2], taken[:, :2])
+        outside = np.maximum(-boxes[:, 0], 0.0) + np.maximum(boxes[:, 2] - size[0], 0.0)
+        best = int(np.argmin(np.maximum(common, 0.0).prod(axis=2).sum(axis=1) + tall * outside))
+        taken = np.vstack([taken, boxes[best]])
+        ax.annotate(plain(name), (a, b), xytext=shifts[best], textcoords="offset points", fontsize="small")
+
+
+def inches_tall(ax: Any) -> float:
+    """Of axes, about: before their figure is laid out."""
+    return float(ax.get_window_extent().height / ax.figure.dpi)
+
+
 def intervals(
     ax: Any, names: Sequence[Any], lows: Values, highs: Values, label: str,
     marks: Mapping[str, Values] | None = None,
@@ -128,8 +174,9 @@ def intervals(
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlabel(label)
     if marks:
-        # below, where it hides nothing
-        ax.legend(frameon=False, fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+        # below, where it hides nothing: as far from tall axes as from flat ones
+        under = -0.5 / max(inches_tall(ax), 0.5)
+        ax.legend(frameon=False, fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, under))
     return tidy(ax)
 
 

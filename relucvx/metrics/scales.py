@@ -132,7 +132,15 @@ DERIVED: dict[str, Scale] = {
 RECORDED: dict[str, Scale] = {
     row[0]: Scale(*row)
     for row in (
-        ("crossnobis", "distances", -_INF, _INF, "0, and below it by chance", "higher", "conditions are further apart"),
+        (
+            "crossnobis",
+            "distances",
+            -_INF,
+            _INF,
+            "0 on average, half of the time below",
+            "higher",
+            "conditions are further apart",
+        ),
         ("epairs", "index", -_INF, 1.0, "0", "either", "categories where higher, spread more evenly where lower"),
         ("erp", "value", 0.0, 1.0, "about 0.6 / sqrt(neurons)", "higher", "less like a random mixture"),
         ("noise_ceiling", "upper", -1.0, 1.0, "0, above it for few pairs of conditions", "higher", "sessions agree"),

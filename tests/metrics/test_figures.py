@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -72,3 +73,31 @@ def test_bars_and_pictures_have_names_as_long_as_there_is_room(count):
     assert ax.images[0].get_clim() == (-0.5, 0.5)
     assert (names[0] in [t.get_text() for t in ax.get_yticklabels()]) == (count == 3)
     assert figures.picture(None, np.full((2, 2), np.nan), "ab", "cd", "value").images
+
+
+def test_names_beside_points_cover_neither_points_nor_names():
+    (ax,) = figures.new_panels(1, 1, (5.0, 4.0))
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1, (2, 8))
+    x[1], y[1] = x[0] + 0.02, y[0] + 0.02
+    ax.set_xlim(-0.3, 1.3)
+    ax.set_ylim(-0.3, 1.3)
+    figures.named_points(ax, x, y, [f"condition {k}" for k in range(8)])
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[:k])
+    spots = ax.transData.transform(np.column_stack([x, y]))
+    assert not any(box.contains(*spot) for box in boxes for spot in spots)
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("count", [3, 25, 200])
+def test_neurons_along_a_strip_are_named_as_long_as_there_is_room(count):
+    ax = figures.strip(
+        None, np.arange(2.0 * count).reshape(2, count), ["a", "b"], [f"n{k}" for k in range(count)], "mean"
+    )
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert len(boxes) >= min(count, 8)
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+    plt.close(ax.figure)

@@ -14,6 +14,9 @@ from pages_seen import CONTRAST, LINES, STRUCTURE
 from report.cases import comparison
 
 import relucvx as rx
+from relucvx.metrics.figures import unseen
+from relucvx.report.recorded import recording_page
+from relucvx.results import write_text
 
 SETTINGS = [("light", 1280), ("dark", 1280), ("light", 420), ("dark", 420)]
 
@@ -35,7 +38,12 @@ def pages(tmp_path_factory):
     }
     assert not made["open"].proven
     command = "relucvx compare iris --bias all --html iris.html"
-    return {name: found.to_html(folder / f"{name}.html", name, command=command) for name, found in made.items()}
+    shown = {name: found.to_html(folder / f"{name}.html", name, command=command) for name, found in made.items()}
+    trials = rx.datasets.recording("mixed", n_trials=80, n_neurons=30, n_factors=3, n_times=4, n_sessions=2)
+    measured = rx.metrics.measure(trials, n_permutations=9, n_resamples=5, rng=0, progress=False)
+    with unseen():
+        text = recording_page(measured, "recording", "relucvx measure trials.csv")
+    return {**shown, "recording": write_text(folder / "recording.html", text)}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +52,7 @@ def browser():
         yield one
 
 
-@pytest.mark.parametrize("name", ["classes", "sphere", "open"])
+@pytest.mark.parametrize("name", ["classes", "sphere", "open", "recording"])
 @pytest.mark.parametrize(("scheme", "width"), SETTINGS)
 def test_a_page_is_readable_everywhere(pages, browser, tmp_path, name, scheme, width):
     asked = browser.show(pages[name], width, scheme)

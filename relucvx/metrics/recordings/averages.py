@@ -10,7 +10,7 @@ import numpy as np
 
 from relucvx.errors import InvalidInputError, explain
 from relucvx.limits import timed
-from relucvx.metrics.figures import MOST_NAMES, picture, plain
+from relucvx.metrics.figures import picture, strip
 from relucvx.metrics.recordings.reading import words
 from relucvx.metrics.samples.groups import Indices, as_conditions, as_groups
 from relucvx.types import Array, ArrayLike, Result
@@ -53,15 +53,13 @@ class ConditionAverages(Result):
         """One row per condition: its trials, and its mean activity."""
         names = self.neurons or tuple(f"z{k}" for k in range(self.means.shape[1]))
         for label, trials, row in zip(self.conditions, self.n_trials, self.means, strict=True):
-            about = {"condition": str(label), "trials": int(trials)}
+            about = {"condition": words(label), "trials": int(trials)}
             yield {**about, **dict(zip(names, map(float, row), strict=True))}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the means, conditions from top to bottom; returns the axes."""
         names, columns = [words(label) for label in self.conditions], self.neurons or range(self.means.shape[1])
-        ax = picture(ax, self.means, names, columns, "mean activity", bool((self.means < 0).any()))
-        if len(names) <= MOST_NAMES:  # also where there are too many neurons to name these
-            ax.set_yticks(range(len(names)), [plain(name) for name in names])
+        ax = strip(ax, self.means, names, columns, "mean activity")
         ax.set_xlabel("neuron")
         return ax
 
@@ -108,11 +106,12 @@ class NoiseCorrectedKernel(Result):
         """One row per condition: its row of the kernel."""
         for label, row in zip(self.conditions, self.kernel, strict=True):
             pairs = zip(self.conditions, row, strict=True)
-            yield {"condition": str(label), **{str(other): float(value) for other, value in pairs}}
+            yield {"condition": words(label), **{words(other): float(value) for other, value in pairs}}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the kernel; returns the axes."""
-        return picture(ax, self.kernel, self.conditions, self.conditions, "inner product", signed=True)
+        names = [words(label) for label in self.conditions]
+        return picture(ax, self.kernel, names, names, "inner product", signed=True)
 
     @property
     def factors(self) -> Any:

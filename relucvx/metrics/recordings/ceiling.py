@@ -81,11 +81,14 @@ class NoiseCeiling(OnScale, Result, of="noise_ceiling"):
         places = np.arange(len(self.names))
         ax.axhspan(self.lower, self.upper, color="0.5", alpha=0.25, label="noise ceiling")
         ax.vlines(places, self.per_session[:, 0], self.per_session[:, 1], color=COLOURS[0], lw=2.0, alpha=0.6)
-        ax.plot(places, self.per_session[:, 0], "o", color=COLOURS[0], label="the others")
-        ax.plot(places, self.per_session[:, 1], "^", color=COLOURS[1], label="all")
-        ax.set_xticks(places, [plain(name) for name in self.names], rotation=45, ha="right")
-        ax.set_ylabel(f"{self.method} with the session")
-        ax.legend(frameon=False, fontsize="small")
+        ax.plot(places, self.per_session[:, 0], "o", color=COLOURS[0], label="mean of the others")
+        ax.plot(places, self.per_session[:, 1], "^", color=COLOURS[1], label="mean of all")
+        slanted = max(map(len, self.names)) > 3
+        names = [plain(name) for name in self.names]
+        ax.set_xticks(places, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+        ax.set_xlabel("session")
+        ax.set_ylabel(f"{self.method} with its distances")
+        ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
         return tidy(ax)
 
 

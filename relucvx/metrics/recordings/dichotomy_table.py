@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from relucvx.metrics.abstraction import below_chance
-from relucvx.metrics.figures import COLOURS, axes_or_new, plain, tidy
+from relucvx.metrics.figures import COLOURS, axes_or_new, inches_tall, plain, tidy
 from relucvx.metrics.nulls.p_values import corrected_p_values, p_values
 from relucvx.metrics.scales import scale
 from relucvx.types import Array, BoolArray, Result
 
 SCORES = ("decoding", "ccgp", "parallelism")
 """Of each split."""
+
+FEW_ROWS = 8
+"""Splits up to which the figure is as large as those of other results."""
 
 MOST_ROWS = 40
 """Splits up to which the figure grows with their number and names them."""
@@ -156,19 +159,23 @@ class DichotomyTable(Result):
         """Draw the scores of each split with the central 95 % of its null; splits sorted as in the table; returns the axes."""
         # splits without a name are told apart by what comes last
         shown = [plain(name if len(name) <= 64 else f"{name[:63]}…") for name in self.names]
-        long = max(map(len, shown)) > 30 and len(shown) <= MOST_ROWS
-        ax = axes_or_new(ax, 8.6 if long else 5.6, 1.7 + 0.34 * min(len(shown), MOST_ROWS))
+        many = len(shown) > FEW_ROWS
+        ax = axes_or_new(ax, 8.6 if many else 5.8, 1.7 + (0.27 if many else 0.5) * min(len(shown), MOST_ROWS))
         places = np.arange(len(self.names))
+        room = 72.0 * inches_tall(ax) / len(shown)  # points for each split: three bars and what parts them
         for k, (score, marker) in enumerate(zip(SCORES, "o^s", strict=True)):
-            null, at = getattr(self, f"null_{score}"), places + 0.22 * (k - 1)
+            null, at = getattr(self, f"null_{score}"), places + 0.24 * (k - 1)
             if len(null) > 1:
                 low, high = np.nanquantile(null, [0.025, 0.975], axis=0)
-                ax.hlines(at, low, high, color=COLOURS[k], lw=4.0, alpha=0.3)
-            ax.plot(getattr(self, score), at, marker, color=COLOURS[k], ms=5, label=score)
-        ax.axvline(0.5, color="0.5", lw=1.0, ls=":")
+                ax.hlines(at, low, high, color=COLOURS[k], lw=min(max(0.2 * room, 0.8), 4.0), alpha=0.3)
+            size = min(max(0.28 * room, 2.0), 5.0)
+            ax.plot(getattr(self, score), at, marker, color=COLOURS[k], ms=size, label=score)
+        ax.axvline(0.5, color="0.35", lw=1.0, ls=":", zorder=3)
         if len(self.names) <= MOST_ROWS:
-            ax.set_yticks(places, shown, fontsize="small" if long else None)
+            ax.set_yticks(places, shown, fontsize="small" if many else None)
+        else:
+            ax.set_ylabel("split, in the order of the table")
         ax.set_ylim(len(self.names) - 0.5, -0.5)
-        ax.set_xlabel("score (bars: 95 % of its null; dotted: chance of accuracies)")
-        ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        ax.set_xlabel("score; bars: 95 % of its null\ndotted: chance of decoding and ccgp", fontsize="small")
+        ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
         return tidy(ax)

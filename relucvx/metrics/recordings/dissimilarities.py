@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from relucvx.metrics.figures import COLOURS, MOST_NAMES, axes_or_new, picture, plain, tidy
+from relucvx.metrics.figures import COLOURS, MOST_NAMES, axes_or_new, named_points, picture, tidy
 from relucvx.metrics.recordings.reading import words
 from relucvx.metrics.scales import OnScale
 from relucvx.types import Array, Result
@@ -54,14 +54,19 @@ class Embedding(Result):
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the conditions in the first two dimensions; returns the axes."""
-        ax = axes_or_new(ax, 4.2, 4.0)
+        ax = axes_or_new(ax, 5.4, 4.4)
         second = self.points[:, 1] if self.points.shape[1] > 1 else np.zeros(len(self.points))
         ax.scatter(self.points[:, 0], second, color=COLOURS[0], s=36)
+        # one unit is as long both ways: limits are chosen here, since names are placed by them
+        middle = (self.points[:, 0].min() + self.points[:, 0].max()) / 2.0, (second.min() + second.max()) / 2.0
+        box = ax.get_window_extent()
+        ratio = box.width / box.height
+        half = 0.66 * max(float(np.ptp(self.points[:, 0])), float(np.ptp(second)) * ratio, 1e-12)
+        ax.set_xlim(middle[0] - half, middle[0] + half)
+        ax.set_ylim(middle[1] - half / ratio, middle[1] + half / ratio)
+        ax.set_aspect("equal", adjustable="box")
         if len(self.conditions) <= MOST_NAMES:
-            for label, x, y in zip(self.conditions, self.points[:, 0], second, strict=True):
-                ax.annotate(plain(words(label)), (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
-        ax.margins(0.18)
-        ax.set_aspect("equal", adjustable="datalim")
+            named_points(ax, self.points[:, 0], second, [words(label) for label in self.conditions])
         ax.set_xlabel("dimension 1")
         ax.set_ylabel("dimension 2")
         return tidy(ax)
@@ -122,7 +127,7 @@ class Dissimilarities(OnScale, Result, of="crossnobis"):
         """Draw the matrix; returns the axes."""
         names = [words(label) for label in self.conditions]
         low = bool(self.distances.min() < -1e-9 * float(np.abs(self.distances).max()))
-        return picture(ax, self.distances, names, names, self.measure, signed=low)
+        return picture(ax, self.distances, names, names, f"{self.measure}, squared distance per neuron", signed=low)
 
     def embedding(self, dimensions: int = 2) -> Embedding:
         """Points of the conditions, by classical scaling of the distances as squared ones.

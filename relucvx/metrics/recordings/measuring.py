@@ -13,7 +13,7 @@ from relucvx.deadline import Deadline
 from relucvx.errors import InvalidInputError
 from relucvx.interrupts import carrying
 from relucvx.metrics.dimension import participation_ratio
-from relucvx.metrics.figures import new_panels
+from relucvx.metrics.figures import new_figure
 from relucvx.metrics.nulls.bootstrap_result import Bootstrap
 from relucvx.metrics.nulls.drawing import Drawn, as_processes, as_seed
 from relucvx.metrics.nulls.resampling import bootstrap
@@ -21,7 +21,7 @@ from relucvx.metrics.recordings.averages import ConditionAverages
 from relucvx.metrics.recordings.ceiling import NoiseCeiling, noise_ceiling
 from relucvx.metrics.recordings.crossvalidated import crossnobis
 from relucvx.metrics.recordings.dichotomies import dichotomies
-from relucvx.metrics.recordings.dichotomy_table import DichotomyTable
+from relucvx.metrics.recordings.dichotomy_table import FEW_ROWS, MOST_ROWS, DichotomyTable
 from relucvx.metrics.recordings.dissimilarities import Dissimilarities
 from relucvx.metrics.recordings.over_time import OverTime
 from relucvx.metrics.recordings.recording import Recording
@@ -126,12 +126,20 @@ class Measurement(Result):
         return found
 
     def figure(self) -> Any:
-        """All panels in one figure of matplotlib."""
+        """All panels in one figure of matplotlib: two side by side, and the splits below where there are many."""
         draws = self.panels()
-        axes = new_panels(len(draws), 2, (6.2, 4.2))
-        for ax, (name, draw) in zip(axes, draws.items(), strict=True):
-            draw(ax).set_title(name, fontsize="medium", loc="left")
-        return axes[0].figure
+        count = 0 if self.dichotomies is None else len(self.dichotomies.names)
+        broad = ["splits"] if count > FEW_ROWS else []
+        small = [name for name in draws if name not in broad]
+        heights = [4.2 * -(-len(small) // 2)] + [1.6 + 0.27 * min(count, MOST_ROWS)] * len(broad)
+        figure = new_figure(12.7, sum(heights) + 0.2)
+        # parts of their own: the long names of the splits would push all others aside
+        parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
+        places = [parts[0].add_subplot(-(-len(small) // 2), 2, k + 1) for k in range(len(small))]
+        places += [part.add_subplot() for part in parts[1:]]
+        for name, ax in zip([*small, *broad], places, strict=True):
+            draws[name](ax).set_title(name, fontsize="medium", loc="left")
+        return figure
 
 
 def measure(
@@ -147,7 +155,7 @@ def measure(
     ----------
     recording : Recording
     n_permutations : int, default 100
-        Draws of the nulls of :func:`dichotomies`; ten times as many of :func:`epairs`.
+        Draws of the nulls of :func:`dichotomies` and of the curves over time; ten times as many of :func:`epairs`.
     n_resamples : int, default 0
         Draws of :func:`bootstrap` over trials, for intervals of each factor's parallelism and generalisation.
     rng : None, int or Generator
@@ -229,7 +237,7 @@ def measure(
             attempt("ceiling", lambda: noise_ceiling(flat))
         attempt("categories", lambda: epairs(flat, n_draws=max(10 * draws, 1), rng=seed, time_limit=_seconds(deadline)))
         if recording.time is not None:
-            attempt("over time", lambda: _courses(complete(True), seed))
+            attempt("over time", lambda: _courses(complete(True), draws, seed, deadline, n_jobs))
         attempt(
             "splits",
             lambda: dichotomies(complete(False), n_permutations=draws, time_limit=_seconds(deadline), **left),
@@ -243,10 +251,17 @@ def _seconds(deadline: Deadline) -> float | None:
     return max(deadline.left(), 1e-3) if deadline.limited else None
 
 
-def _courses(recording: Recording, seed: int) -> list[OverTime]:
-    """Decoding of each factor of two values over time."""
+def _courses(recording: Recording, draws: int, seed: int, deadline: Deadline, n_jobs: Any) -> list[OverTime]:
+    """Decoding of each factor of two values over time; half of what time is left is for the splits."""
     binary = [name for name, values in recording.factors.items() if len(set(values)) == 2]
-    return [recording.over_time("decoding_dimension", of=name, rng=seed) for name in binary]
+    half = deadline.share(0.5)
+    return [
+        recording.over_time(
+            "decoding_dimension", of=name, n_permutations=draws, rng=seed,
+            time_limit=_seconds(half.share(1.0 / (len(binary) - k))), n_jobs=n_jobs, progress=False,
+        )
+        for k, name in enumerate(binary)
+    ]  # fmt: skip
 
 
 def _intervals(recording: Recording, copies: int, seed: int, deadline: Deadline, n_jobs: Any) -> list[Bootstrap]:

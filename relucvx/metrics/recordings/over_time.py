@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ from relucvx.validation import as_count
 
 if TYPE_CHECKING:
     from relucvx.metrics.recordings.recording import Recording
+
+CHANCE = re.compile(r"from .* chance (-?\d+(?:\.\d+)?);")
+"""In the words of a scale whose chance is a number."""
 
 SHARE = 0.95
 """Of the null values inside the band of a figure."""
@@ -96,6 +100,13 @@ class OverTime(Result):
         null = self.null_values.reshape(len(self.null_values), -1)
         return function(self.values.ravel(), null, self.alternative).reshape(self.values.shape)
 
+    @property
+    def label(self) -> str:
+        """What was scored, in words."""
+        if (self.metric, self.statistic) == ("decoding_dimension", "mean_accuracy"):
+            return "decoding accuracy"
+        return f"{self.metric} {self.statistic}".strip().replace("_", " ")
+
     def facts(self) -> dict[str, Any]:
         """What was scored, where it is largest, and what to know about it."""
         known = np.isfinite(self.values[:, 0])
@@ -120,7 +131,10 @@ class OverTime(Result):
             yield out
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the scores over time, the band of 95 % of the null, and dots where p corrected over time is below 0.05."""
+        """Draw the scores over time, the band of 95 % of the null, and dots where p corrected over time is below 0.05.
+
+        A dotted line is chance, where it is one number.
+        """
         ax = axes_or_new(ax, 5.6, 3.4)
         p = self.corrected_p_values
         for k, name in enumerate(self.names[: len(COLOURS)]):
@@ -140,8 +154,11 @@ class OverTime(Result):
                     transform=ax.get_xaxis_transform(),
                     clip_on=False,
                 )
+        chance = CHANCE.match(self.scale)
+        if chance is not None:
+            ax.axhline(float(chance[1]), color="0.35", lw=1.0, ls=":", zorder=1)
         ax.set_xlabel("time")
-        ax.set_ylabel(f"{self.metric} {self.statistic}".strip().replace("_", " "))
+        ax.set_ylabel(self.label)
         if len(self.names) > 1:
             ax.legend(frameon=False, fontsize="small")
         return tidy(ax)

@@ -122,7 +122,7 @@ class SelectivityTest(OnScale, Result):
         what = "mean angle to nearest neighbours (degrees)" if self.test == "epairs" else "mean distance of projections"
         ax.set_xlabel(what)
         ax.set_ylabel("draws")
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(frameon=False, fontsize="small", ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
         return tidy(ax)
 
 
