@@ -15,7 +15,7 @@ maximum over more targets is larger, so comparisons use the same number of image
 """
 
 import numpy as np
-from digits_nets import accuracy, conclude, fit, given, load, mlp, options
+from digits_nets import LEVEL, accuracy, conclude, fit, given, load, mlp, options, told
 from scipy.stats import pearsonr
 
 import relucvx as rx
@@ -87,14 +87,16 @@ def draw_depths(table):
 
 
 def pearson(a, b):
-    """Sign of the correlation (None when its 95 % interval by Fisher's transform holds zero), and the figures as text."""
+    """Whether two quantities rise together (None where an interval by Fisher's transform holds zero), and the figures.
+
+    The interval is that of one of two claims which hold together at 95 %.
+    """
     keep = np.isfinite(a) & np.isfinite(b)
     if keep.sum() < 4 or np.ptp(a[keep]) == 0 or np.ptp(b[keep]) == 0:
         return None, f"r undefined for {keep.sum()} networks"
     found = pearsonr(a[keep], b[keep])
-    low, high = found.confidence_interval(0.95)
-    sign = None if low <= 0 <= high else np.sign(low)
-    return sign, f"r = {found.statistic:+.2f} [{low:+.2f}, {high:+.2f}] over {keep.sum()} networks"
+    low, high = found.confidence_interval(1 - LEVEL / 2)
+    return told(low, high), f"r = {found.statistic:+.2f} [{low:+.2f}, {high:+.2f}] over {keep.sum()} networks"
 
 
 def mean(values):
@@ -125,10 +127,16 @@ for seed in SEEDS:
 claims = [((flat[:, 2] == 0).all() and np.isnan(flat[:, 1]).all(), "one hidden layer never folds", True)]
 
 well, poor = end[end[:, 1] >= HIGH], early[early[:, 1] < HIGH]
-sign, text = pearson(well[:, 0], well[:, 2])
-claims.append((sign and sign > 0, f"at accuracy >= {HIGH:.0%} the median grows with depth: {text}", True))
-sign, text = pearson(poor[:, 0], poor[:, 2])
-claims.append((sign and sign < 0, f"at accuracy < {HIGH:.0%} (early) the median falls with depth: {text}", False))
+grows, text = pearson(well[:, 0], well[:, 2])
+claims.append((grows, f"at accuracy >= {HIGH:.0%} the median grows with depth: {text}", True))
+grows, text = pearson(poor[:, 0], poor[:, 2])
+claims.append(
+    (
+        None if grows is None else not grows,
+        f"at accuracy < {HIGH:.0%} (early) the median falls with depth: {text}",
+        False,
+    )
+)
 
 trained_well = np.median(end[:, 1]) >= HIGH, f"accuracy {np.median(end[:, 1]):.2f} in the median, {HIGH} needed"
 trained_badly = np.median(early[:, 1]) < HIGH, f"early accuracy {np.median(early[:, 1]):.2f}, below {HIGH} needed"

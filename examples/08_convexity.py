@@ -24,7 +24,7 @@ import copy
 
 import numpy as np
 import torch
-from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, interval, learnt, load, mlp, options, told, unanimous
 from torch import nn
 
 import relucvx as rx
@@ -162,8 +162,8 @@ def suggested_depth(net, X, y):
     return frame.attrs["hidden"].index(cut["layer"]) + 1
 
 
-def interval(values):
-    return "[{:+.2f}, {:+.2f}]".format(*np.percentile(values, [2.5, 97.5]))
+def shown(ends):
+    return "[{:+.2f}, {:+.2f}]".format(*ends)
 
 
 def depth_claims(stages, null, first, premises):
@@ -183,11 +183,11 @@ def depth_claims(stages, null, first, premises):
         for stage in STAGES[1:]:
             change = stages[stage][:, m, -1] - stages[stage][:, m, 1]
             text = f"{metric} convexity grows from the first hidden layer to the last, {stage}: {signed(change)}"
-            claims += given([premises[stage]], [(all(change > 0), text, False)])
+            claims += given([premises[stage]], [(unanimous(change), text, False)])
         for before, after in (STAGES[:2], STAGES[2:]):
             change = stages[after][:, m, -1] - stages[before][:, m, -1]
             text = f"{metric} convexity of the last hidden layer, {after} against {before}: {signed(change)}"
-            claim = (all(change > 0), text, (metric, after) != ("Euclidean", "fine-tuned"))
+            claim = (unanimous(change), text, (metric, after) != ("Euclidean", "fine-tuned"))
             claims += given([premises[stage] for stage in (before, after) if stage in premises], [claim])
     return claims
 
@@ -206,15 +206,19 @@ def forecast_claims(task, predictors, recall, n, premise):
         f"the pretrained last layer; {recall.shape[1]} classes x {recall.shape[0]} seeds, r and 95% interval, both drawn anew\n"
     )
     for name, r in observed.items():
-        print(f"{name:28s}{r:+6.2f}  {interval(spread[name])}")
-    claims = []
+        print(f"{name:28s}{r:+6.2f}  {shown(interval(spread[name]))}")
+    claims, number = [], len(TASKS) * len(CONTROLS) * 4
     for name, control in CONTROLS.items():
-        text = f"{task}: {name} of a class foretells its recall, r = {observed[name]:+.2f} {interval(spread[name])}"
-        claims.append((np.percentile(spread[name], 2.5) > 0, text, task == "masks"))
+        ends = interval(spread[name], number)
+        text = f"{task}: {name} of a class foretells its recall, r = {observed[name]:+.2f} {shown(ends)}, as one of {number}"
+        claims.append((told(*ends), text, task == "masks"))
         for other in ("dimension (TwoNN)", "participation ratio", control):
-            gain = abs(spread[name]) - abs(spread[other])
-            text = f"{task}: {name} tells more than {other}, |r| larger by {abs(observed[name]) - abs(observed[other]):+.2f}"
-            claims.append((np.percentile(gain, 2.5) > 0, f"{text} {interval(gain)}", False))
+            ends = interval(abs(spread[name]) - abs(spread[other]), number)
+            larger = abs(observed[name]) - abs(observed[other])
+            text = (
+                f"{task}: {name} tells more than {other}, |r| larger by {larger:+.2f} {shown(ends)}, as one of {number}"
+            )
+            claims.append((told(*ends), text, False))
     return given([premise, learnt(recall, 0.1)], claims)
 
 
@@ -231,7 +235,7 @@ def cut_claims(task, accuracies, chosen, premise):
     claims = [(change.mean() > -0.01, text, True)]
     gain = accuracies[np.arange(len(chosen)), chosen - 1] - accuracies.mean(1)
     text = f"{task}: the convexity peak is a better place to cut than the average layer, {signed(gain)}"
-    return given([premise, learnt(accuracies, 0.1)], [*claims, (all(gain > 0), text, False)])
+    return given([premise, learnt(accuracies, 0.1)], [*claims, (unanimous(gain), text, False)])
 
 
 def head_claims(cut_heads):
@@ -328,7 +332,7 @@ def main():
     premises = {name: learnt([whole for _, whole, _ in rows], 0.1) for name, rows in cut_heads.items()}
     claims = depth_claims(stages, above.null, above.overall, {"pretrained": prepared[TASKS[0]], **premises})
     for task, (predictors, recall, cuts, chosen) in results.items():
-        claims += forecast_claims(task, predictors, recall, 100 if args.quick else 1000, prepared[task])
+        claims += forecast_claims(task, predictors, recall, 100 if args.quick else 10_000, prepared[task])
         claims += cut_claims(task, cuts, chosen, prepared[task])
     claims += head_claims(cut_heads)
     if args.plot:

@@ -21,7 +21,7 @@ loss and its decay, one of two tried, came after that; the abstraction held in b
 
 import numpy as np
 import torch
-from digits_nets import conclude, fit, given, learnt, load, mlp, options
+from digits_nets import conclude, fit, given, learnt, load, mlp, options, unanimous
 from torch import nn
 
 import relucvx as rx
@@ -101,10 +101,10 @@ def collapse_claims(task, rows):
         first = np.array([row[moment, COLUMNS.index(name)] for row, moment in zip(rows, start, strict=True)])
         last = at(rows, name, -1)
         text = f"{task}: {name} falls after the last training error, {listed(first)} -> {listed(last)}"
-        claims.append((all(last < 0.9 * first), text, name in ASSERTED[task]))
+        claims.append((unanimous(0.9 * first - last), text, name in ASSERTED[task]))
     last = at(rows, "nc4", -1)
     text = f"{task}: the head decides as the nearest mean in 99 of 100 images (nc4), {listed(last)}"
-    claims.append((all(last > 0.99), text, "nc4" in ASSERTED[task]))
+    claims.append((unanimous(last - 0.99), text, "nc4" in ASSERTED[task]))
     premise = (
         all(moment < errors.shape[1] - 1 for moment in start),
         f"training errors at the end {listed(errors[:, -1])}",
@@ -123,16 +123,16 @@ def conclusions(found):
         first, last, control = at(variables, name, 0), at(variables, name, -1), at(classes, name, -1)
         text = f"{name} grows with training on the two variables: {listed(first)} -> {listed(last)}"
         learning = learnt(1 - at(variables, "error", -1), 0.5)
-        claims += given([learning], [(all(last > first + 0.2), text, True)])
+        claims += given([learning], [(unanimous(last - first - 0.2), text, True)])
         text = f"{name} is larger than after training on the ten classes: {listed(last)} against {listed(control)}"
         learning = learning, learnt(1 - at(classes, "error", -1), 0.1)
-        claims += given(learning, [(all(last > control + 0.2), text, True)])
+        claims += given(learning, [(unanimous(last - control - 0.2), text, True)])
     for task, rows in found.items():
         first, last = at(rows, "kernel", 0), at(rows, "kernel", -1)
         text = f"{task}: the kernel becomes that of the labels, CKA {listed(first)} -> {listed(last)}"
         error = at(rows, "error", -1).mean()
         fitted = error <= 0.02, f"training error {error:.3f}, at most 0.02 needed"
-        claims += given([fitted], [(all(last > 0.9), text, "squared" in task)])
+        claims += given([fitted], [(unanimous(last - 0.9), text, "squared" in task)])
     return claims
 
 

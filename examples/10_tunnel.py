@@ -22,7 +22,7 @@ linear); the one that learnt best is kept.
 """
 
 import numpy as np
-from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options
+from digits_nets import accuracy, conclude, fit, given, learnt, load, mlp, options, unanimous
 
 import relucvx as rx
 
@@ -94,7 +94,7 @@ def conclusions(found):
         mine.append((np.mean(early) >= 0.8, text, True))
         ranks = np.array([(layers[0, start], layers[0, -1]) for _, _, layers, start in rows])
         text = f"{task}: the rank falls to less than half in the tunnel, medians {np.median(ranks, 0)}"
-        mine.append((all(ranks[:, 1] < ranks[:, 0] / 2), text, True))
+        mine.append((unanimous(ranks[:, 0] / 2 - ranks[:, 1]), text, True))
         change = np.array([layers[2, start] - own for _, own, layers, start in rows])
         text = f"{task}: a linear map for the tunnel changes the accuracy by {change.mean():+.4f}, {spread(change)}"
         mine.append((abs(change.mean()) < 0.01, text, task == PARITY))

@@ -30,7 +30,7 @@ collapses as well (accuracy 0.81), which the regions show late (epoch 256; accur
 
 import numpy as np
 import torch
-from digits_nets import conclude, contrast, given, load, mlp, options, views
+from digits_nets import conclude, contrast, given, load, mlp, options, unanimous, views
 from scipy import stats
 from torch import nn
 from torch.nn import functional as F
@@ -207,13 +207,13 @@ def fewer_than_supervised(runs):
         ended = final(runs, method, "n_regions") / final(runs, "supervised", "n_regions")
         lead = final(runs, "supervised", "accuracy") - final(runs, method, "accuracy")
         yield (
-            bool((matched <= 0.8).all()),
+            unanimous(0.8 - matched),
             f"{method} training needs far fewer regions than supervised training had at equal accuracy (times as many: "
             f"{span(matched)}, around samples {span(around)})",
             False,
         )
         yield (
-            bool((ended <= 0.8).all()),
+            unanimous(0.8 - ended),
             f"{method} training ends with far fewer regions than supervised training of the same length (times as many: "
             f"{span(ended)}; it is less accurate by {span(lead)})",
             False,
@@ -225,14 +225,14 @@ def expands_or_merges(runs):
     for method, sign, verb in (("contrastive", 1, "expands"), ("distilled", -1, "merges")):
         ratio, around = growth(runs, method, "n_regions"), growth(runs, method, "around")
         yield (
-            bool((sign * np.log(ratio) > 0).all()),
+            unanimous(sign * np.log(ratio)),
             f"{method} training {verb} regions (end over start: {span(ratio)}, around samples {span(around)}; "
             f"supervised {span(growth(runs, 'supervised', 'n_regions'))})",
             False,
         )
     times = final(runs, "contrastive", "n_regions") / final(runs, "distilled", "n_regions")
     yield (
-        bool((times > 1).all()),
+        unanimous(times - 1),
         f"contrastive training ends with more regions than self-distillation (times as many: {span(times)})",
         False,
     )

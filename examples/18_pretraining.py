@@ -29,7 +29,7 @@ import itertools
 
 import numpy as np
 import torch
-from digits_nets import conclude, contrast, given, learnt, load, mlp, options, views
+from digits_nets import Tests, conclude, contrast, flipped, learnt, load, mlp, options, views
 from torch import nn
 from torch.nn import functional as F
 
@@ -39,7 +39,7 @@ UNTRAINED, LABELS = "untrained", "labels"
 BLIND = ("masking", "rotation", "contrast", "decorrelation", "self-distillation")
 METHODS = (UNTRAINED, *BLIND, LABELS)
 ENCODERS = ("dense", "convolutional")
-OUT, SHOTS, LEVEL = 32, 10, 0.05
+OUT, SHOTS = 32, 10
 COLOURS = dict(zip(METHODS, ("0.6", "#d98b00", "#8a5fb0", "#b3123f", "#e07a9a", "#1f8a4c", "#1b4f8a"), strict=True))
 
 
@@ -183,14 +183,6 @@ def one_run(kind, method, seed, data, quick):
     return row, Z, decided
 
 
-def flipped(differences):
-    """Mean of paired differences and its two-sided p-value: all signs are tried."""
-    d = np.asarray(differences, dtype=float)
-    signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
-    reached = np.abs(signs @ d) >= abs(d.sum()) - 1e-12
-    return float(d.mean()), float(reached.mean())
-
-
 def across_methods(x, y):
     """Mean over the seeds of the correlation across methods, and its p-value: methods are permuted, alike in all seeds.
 
@@ -200,30 +192,6 @@ def across_methods(x, y):
     orders = list(itertools.permutations(range(len(x))))
     found = np.array([(centred[0][list(order)] * centred[1]).sum(0).mean() for order in orders])
     return float(found[0]), float((np.abs(found) >= abs(found[0]) - 1e-12).mean())
-
-
-class Tests:
-    """Claims that wait for the correction: all p-values of the script are corrected together."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def add(self, premises, text, value, p, least, sign=1):
-        """A claim that ``value`` has a sign, its p-value, and the least one that so few seeds, classes or methods allow."""
-        self.waiting.append((premises, text, value, p, least, sign))
-
-    def claims(self):
-        corrected = rx.metrics.holm([p for *_, p, _, _ in self.waiting])
-        number, claims = len(self.waiting), []
-        for (premises, text, value, _, least, sign), p in zip(self.waiting, corrected, strict=True):
-            enough = (
-                least <= LEVEL / number,
-                f"p-values down to {least:.2g} are possible, {LEVEL / number:.2g} needed",
-            )
-            holds = (value * sign > 0) if p <= LEVEL else None
-            claim = (holds, f"{text} ({value:+.3g}, p = {p:.2g} as one of {number})", False)
-            claims += given([enough, *premises], [claim])
-        return claims
 
 
 def trained(runs, kind, method):

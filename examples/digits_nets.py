@@ -1,7 +1,7 @@
 """What the examples share: digits, plain ReLU networks and a plain training loop."""
 
 import argparse
-from itertools import pairwise
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ def mlp(widths, seed=0):
     """Linear, ReLU, ..., Linear through these widths (inputs first, classes last), torch's own initialisation."""
     torch.manual_seed(seed)
     layers = []
-    for fan_in, fan_out in pairwise(widths):
+    for fan_in, fan_out in itertools.pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -98,6 +98,58 @@ def given(premises, claims):
     if not missed:
         return list(claims)
     return [(None, f"premise not met ({'; '.join(missed)}): {text}", asserted) for _, text, asserted in claims]
+
+
+LEVEL = 0.05
+"""Of all claims of a script together: the intervals and p-values behind them are corrected for their number."""
+
+
+def interval(draws, number=1):
+    """Ends of the interval that holds a drawn quantity at 95 %, or at the level that one of so many claims has."""
+    return np.percentile(draws, [50 * LEVEL / number, 100 - 50 * LEVEL / number])
+
+
+def told(low, high):
+    """Whether an interval lies above zero; None when it holds zero."""
+    return None if low <= 0 <= high else bool(low > 0)
+
+
+def unanimous(changes):
+    """Whether all networks say yes (above zero) or all say no; None when they differ."""
+    above = np.asarray(changes) > 0
+    return bool(above[0]) if (above == above[0]).all() else None
+
+
+def flipped(differences):
+    """Mean of paired differences and its two-sided p-value: all signs are tried."""
+    d = np.asarray(differences, dtype=float)
+    signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
+    reached = np.abs(signs @ d) >= abs(d.sum()) - 1e-12
+    return float(d.mean()), float(reached.mean())
+
+
+class Tests:
+    """Claims that wait for the correction: all p-values of a script are corrected together."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def add(self, premises, text, value, p, least, sign=1, asserted=False):
+        """A claim that ``value`` has a sign, its p-value, and the least one that so few seeds, classes or methods allow."""
+        self.waiting.append((premises, text, value, p, least, sign, asserted))
+
+    def claims(self):
+        corrected = rx.metrics.holm([p for _, _, _, p, *_ in self.waiting])
+        number, claims = len(self.waiting), []
+        for (premises, text, value, _, least, sign, asserted), p in zip(self.waiting, corrected, strict=True):
+            enough = (
+                least <= LEVEL / number,
+                f"p-values down to {least:.2g} are possible, {LEVEL / number:.2g} needed",
+            )
+            holds = (value * sign > 0) if p <= LEVEL else None
+            claim = (holds, f"{text} ({value:+.3g}, p = {p:.2g} as one of {number})", asserted)
+            claims += given([enough, *premises], [claim])
+        return claims
 
 
 def conclude(claims, quick):

@@ -39,7 +39,7 @@ SEEDS = {
     "04": "data 0",
     "05": "nothing is drawn",
     "06": "training 0 to 2",
-    "07": "training 0 to 4; wide networks 0 to 2",
+    "07": "training 0 to 10",
     "08": "training 0 to 4; by depth 0 to 2; intervals 0",
     "09": "training 0 to 2",
     "10": "training 0 to 2; pairs of digits 0",

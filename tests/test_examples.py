@@ -93,6 +93,21 @@ def test_a_claim_whose_premise_is_not_met_is_undecided(shared, capsys):
         shared.conclude(undecided, quick=False)  # a full run that cannot tell has not found what it says
 
 
+def test_what_figures_leave_open_is_undecided(shared):
+    assert (shared.told(0.1, 0.2), shared.told(-0.2, -0.1), shared.told(-0.1, 0.2)) == (True, False, None)
+    assert (shared.unanimous([1, 2]), shared.unanimous([-1, 0]), shared.unanimous([1, -1])) == (True, False, None)
+    draws = np.random.default_rng(0).normal(size=20_000)
+    assert np.allclose(shared.interval(draws), [-1.96, 1.96], atol=0.05)
+    assert np.allclose(shared.interval(draws, 50), [-3.29, 3.29], atol=0.25)
+    tests = shared.Tests()
+    for value, sign in ((0.5, 1), (0.5, -1), (0.01, 1)):
+        tests.add([], "a change", *shared.flipped(value + np.linspace(-0.1, 0.1, 11)), 2.0 / 2**11, sign)
+    assert [holds for holds, _, _ in tests.claims()] == [True, False, None]
+    tests.add([(False, "too few")], "a change", *shared.flipped([1.0] * 11), 2.0 / 2**11)
+    tests.add([], "a change", *shared.flipped([1.0] * 3), 2.0 / 2**3)
+    assert [holds for holds, _, _ in tests.claims()][3:] == [None, None]
+
+
 def test_a_premise_that_cannot_be_measured_is_not_met(shared):
     assert not shared.learnt([np.nan, 0.9], chance=0.1)[0]
 
@@ -102,6 +117,7 @@ def test_every_example_with_verdicts_states_premises(script):
     source = script.read_text()
     if "rx.train(" in source or "digits_nets" in source:
         assert "conclude(" in source
-        assert "given(" in source
+        assert "given(" in source or "Tests(" in source  # whose claims take premises
+        assert "np.percentile(" not in source, "intervals have one home, which knows the number of claims"
     else:  # certified numbers need no premise; that they say what the text says is asserted
         assert "\nassert " in source
