@@ -12,7 +12,7 @@ from relucvx.arrangement import Arrangement
 from relucvx.deadline import Deadline, Limit
 from relucvx.oracle import DualNormBound, dual_norm
 from relucvx.oracle.dual_norm_bound import MAX_CONES, Method, cells_for_proofs
-from relucvx.oracle.semidefinite import multiplier_bound
+from relucvx.oracle.semidefinite import multiplier_bound, signed_bound
 from relucvx.program.duality import balance_dual, scale_dual
 from relucvx.program.lifting import Lifting
 from relucvx.program.presolve import centred_targets
@@ -114,8 +114,25 @@ def prove_lifted(problem: Problem, lifting: Lifting, unit: float, N: Array, S: A
     Status: theorem (weak duality; any multiplier proves its bound). Source: [sahiner-2021], [relucvx].
     """
     point = balance_dual(problem, N)
+    return _relaxed(problem, point, unit * multiplier_bound(lifting, problem.spread(point), S))
+
+
+def prove_signed(
+    problem: Problem, lifting: Lifting, unit: float, N: Array, multipliers: list[tuple[Array, Array]]
+) -> Proof:
+    """As :func:`prove_lifted` for one output, by multipliers of products and of cones for either sign of the output weight.
+
+    Notes
+    -----
+    Status: theorem (weak duality; any multipliers prove their bound). Source: [relucvx].
+    """
+    point = balance_dual(problem, N)
+    return _relaxed(problem, point, unit * signed_bound(lifting, problem.spread(point), multipliers))
+
+
+def _relaxed(problem: Problem, point: Array, upper: float) -> Proof:
+    """The proof by a bound from multipliers, or by the spectral one where that is no larger."""
     found = dual_norm(problem, point, method="spectral", n_starts=16)
-    upper = unit * multiplier_bound(lifting, problem.spread(point), S)
     if upper < found.upper:
         found = dataclasses.replace(found, upper=max(upper, found.lower), method="semidefinite", outcome="budget")
     return _proof(problem, problem, point, found)

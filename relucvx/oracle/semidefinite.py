@@ -19,6 +19,7 @@ from relucvx.program.lifting import Lifting, lifted_dual_norm, tightest_lifting
 from relucvx.program.presolve import power_of_two
 from relucvx.program.problem import Problem
 from relucvx.program.relaxed_form import sign_constraints
+from relucvx.program.signed_lifting import signed_dual_norm
 from relucvx.types import Array
 
 cp = later("cvxpy")
@@ -68,6 +69,22 @@ def multiplier_bound(lifting: Lifting, N: Array, S: Array) -> float:
     # a power of two is taken out of the bound exactly
     unit = power_of_two(size)
     return unit * lifted_dual_norm(lifting, N / unit, S / unit**2)
+
+
+def signed_bound(lifting: Lifting, N: Array, multipliers: list[tuple[Array, Array]]) -> float:
+    """Upper bound on the dual norm of N (n, 1) from multipliers (S, C) of the form of N, and others of that of -N.
+
+    Notes
+    -----
+    Status: theorem (any multipliers prove a bound), certified numerically. Source: [relucvx]
+    """
+    size = float(np.linalg.norm(N, 2))
+    if size == 0.0:
+        return 0.0
+    # a power of two is taken out of the bound exactly
+    unit = power_of_two(size)
+    sides = zip((N[:, 0] / unit, -N[:, 0] / unit), multipliers, strict=True)
+    return unit * max(signed_dual_norm(lifting, side, S / unit, C / unit) for side, (S, C) in sides)
 
 
 def _multiplier(lifting: Lifting, N: Array, deadline: Deadline) -> Array | None:

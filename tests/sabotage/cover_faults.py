@@ -5,6 +5,7 @@ from sabotage.fault import Fault
 COVER = "pytest tests/oracle/test_cover.py"
 RELAXED = "pytest tests/certificate/dual_points/test_relaxed_program.py"
 LIFTED = "pytest tests/certificate/dual_points/test_lifted_program.py"
+SIGNED = "pytest tests/certificate/dual_points/test_signed_program.py"
 
 FAULTS = (
     Fault(
@@ -62,9 +63,9 @@ FAULTS = (
     ),
     Fault(
         "products of a neuron's two sides with the wrong sign",
-        "certificate.dual_points.lifted_program:LiftedProgram._products",
-        "mixed = ss - sw @ R.T",
-        "mixed = ss + sw @ R.T",
+        "certificate.dual_points.lifted_program:products_of",
+        "mixed = first - sw @ R.T",
+        "mixed = first + sw @ R.T",
         f"{LIFTED}::test_products_and_their_adjoint_are_those_of_the_matrix",
     ),
     Fault(
@@ -94,6 +95,27 @@ FAULTS = (
         "np.maximum(S, 0.0)",
         "S",
         f"{LIFTED}::test_any_multiplier_bounds_the_dual_norm",
+    ),
+    Fault(
+        "a column of multipliers outside its cone",
+        "program.signed_lifting:signed_dual_norm",
+        "np.maximum(C[0], least)",
+        "C[0]",
+        "pytest tests/program/test_signed_lifting.py::test_any_multipliers_bound_what_neurons_win",
+    ),
+    Fault(
+        "neurons that take away are priced as those that add",
+        "certificate.dual_points.signed_program:SignedProgram._check",
+        "(slope, -slope)",
+        "(slope, slope)",
+        f"{SIGNED}::test_it_proves_what_an_interior_point_method_does_and_never_more_than_the_optimum",
+    ),
+    Fault(
+        "the ridge of one sign is used and not handed out",
+        "certificate.dual_points.signed_program:_Sign.norm",
+        "mixed[pair, pair] -= 0.5 * ridge",
+        "pass",
+        f"{SIGNED}::test_iterates_far_from_feasible_prove_what_was_made_good_in_them",
     ),
     Fault(
         "the unit of the inputs is not brought back",

@@ -14,6 +14,8 @@ bound on the dual norm, so that the iterates need not be accurate: what they pro
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from relucvx.certificate.proof import Proof, prove_lifted
@@ -55,6 +57,54 @@ def lifts(problem: Problem) -> bool:
     return few and problem.pooling is None and not problem.bias.is_free and not problem.loss.coupled
 
 
+def products_of(R: Array, W: Array) -> tuple[Array, Array, Array]:
+    """The blocks of E W Eᵀ for the rows R: of s with s, of s with s - Rw, and of s - Rw with itself.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
+    """
+    k = R.shape[1]
+    first, sw = W[k:, k:], W[k:, :k]
+    mixed = first - sw @ R.T
+    last = mixed - R @ (sw.T - W[:k, :k] @ R.T)
+    return first, mixed, 0.5 * (last + last.T)
+
+
+def gathered(R: Array, first: Array, mixed: Array, last: Array) -> Array:
+    """Eᵀ S E of a symmetric S in the blocks of :func:`products_of`.
+
+    Notes
+    -----
+    Status: theorem (a definition). Source: [relucvx].
+    """
+    p, k = R.shape
+    out = np.empty((k + p, k + p))
+    both = mixed + last
+    out[k:, k:] = first + mixed.T + both
+    cross = -R.T @ (mixed.T + last)
+    out[:k, k:], out[k:, :k] = cross, cross.T
+    out[:k, :k] = R.T @ last @ R
+    return np.asarray(0.5 * (out + out.T))
+
+
+def nearest_semidefinite(W: Array, positive: int) -> tuple[Array, int]:
+    """The nearest positive semidefinite matrix and its rank, which ``positive`` is a guess of.
+
+    Notes
+    -----
+    Status: certified numerically. Source: [relucvx].
+    """
+    size = len(W)
+    asked = min(size, 2 * positive + LEADING)
+    values, vectors = linalg.eigh(W, subset_by_index=[size - asked, size - 1], driver="evr", check_finite=False)
+    if values[0] > 0.0 and asked < size:
+        values, vectors = linalg.eigh(W, check_finite=False)
+    kept = values > 0.0
+    V = vectors[:, kept]
+    return np.asarray((V * values[kept]) @ V.T), int(kept.sum())
+
+
 class LiftedProgram:
     """The relaxation of a problem, with the iterates so far and the best that they prove.
 
@@ -84,7 +134,7 @@ class LiftedProgram:
     0.582
     """
 
-    best: tuple[Array, Array] | None
+    best: Any
     lower: float
     next_check: int
 
@@ -204,34 +254,24 @@ class LiftedProgram:
         ratio = FACTOR if self.gap > APART * self.change else 1.0 / FACTOR if self.change > APART * self.gap else 1.0
         if ratio != 1.0:
             self.rho *= ratio
-            for dual in (self.dual_M, self.dual_products, self.dual_fit):
-                dual /= ratio
+            self._rescale(ratio)
             self._factor()
+
+    def _rescale(self, ratio: float) -> None:
+        """Multipliers in units of another penalty."""
+        for dual in (self.dual_M, self.dual_products, self.dual_fit):
+            dual /= ratio
 
     # ------------------------------------------------------------------ its parts
     def _products(self, W: Array) -> Array:
         """E W Eᵀ, symmetric to the last bit: what is not would grow."""
-        k, R = self.rows.shape[1], self.rows
-        ss, sw = W[k:, k:], W[k:, :k]
-        p = len(ss)
-        out = np.empty((2 * p, 2 * p))
-        mixed = ss - sw @ R.T
-        last = mixed - R @ (sw.T - W[:k, :k] @ R.T)
-        out[:p, :p], out[:p, p:], out[p:, :p] = ss, mixed, mixed.T
-        out[p:, p:] = 0.5 * (last + last.T)
-        return out
+        first, mixed, last = products_of(self.rows, W)
+        return np.block([[first, mixed], [mixed.T, last]])
 
     def _adjoint(self, S: Array) -> Array:
         """Eᵀ S E of a symmetric S."""
-        R, p = self.rows, len(self.rows)
-        k = R.shape[1]
-        a, b, c = S[:p, :p], S[:p, p:], S[p:, p:]
-        out = np.empty((k + p, k + p))
-        out[k:, k:] = a + b + b.T + c
-        cross = -R.T @ (b.T + c)
-        out[:k, k:], out[k:, :k] = cross, cross.T
-        out[:k, :k] = R.T @ c @ R
-        return 0.5 * (out + out.T)
+        p = len(self.rows)
+        return gathered(self.rows, S[:p, :p], S[:p, p:], S[p:, p:])
 
     def _least_squares(self, W: Array) -> Array:
         """The X with X + (EᵀE) X (EᵀE) = W."""
@@ -245,15 +285,8 @@ class LiftedProgram:
 
     def _semidefinite(self, W: Array) -> Array:
         """The nearest positive semidefinite matrix; few of its eigenvalues are positive."""
-        size = len(W)
-        asked = min(size, 2 * self.positive + LEADING)
-        values, vectors = linalg.eigh(W, subset_by_index=[size - asked, size - 1], driver="evr", check_finite=False)
-        if values[0] > 0.0 and asked < size:
-            values, vectors = linalg.eigh(W, check_finite=False)
-        kept = values > 0.0
-        self.positive = int(kept.sum())
-        V = vectors[:, kept]
-        return np.asarray((V * values[kept]) @ V.T)
+        nearest, self.positive = nearest_semidefinite(W, self.positive)
+        return nearest
 
     def _proximal(self, B: Array) -> Array:
         """The F with the least loss(F) + rho/2 ||F - B||², in units of the fit."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from relucvx.certificate.dual_points.between import applies, proofs_between
 from relucvx.certificate.dual_points.lifted_program import LiftedProgram, lifts
+from relucvx.certificate.dual_points.signed_program import SignedProgram, signs
 from relucvx.certificate.proof import Proof
 from relucvx.deadline import Deadline
 from relucvx.network import TwoLayerReLU
@@ -60,7 +61,7 @@ def refined_proof(
     Status: theorem (every proof is one), certified numerically; which points are proven is heuristic. Source: [relucvx].
     """
     best = proof
-    lifted = LiftedProgram(problem) if _lifts(problem) else None
+    lifted = _lifted(problem) if _lifts(problem) else None
     if lifted is not None:
         first = FIRST_SHARE if problem.penalized < MANY else FIRST_SHARE_MANY
         lifted.run(deadline.share(first if applies(problem) else LEFT_OVER), enough)
@@ -79,6 +80,11 @@ def refined_proof(
 
 def _lifts(problem: Problem) -> bool:
     return lifts(problem) and problem.penalized >= SEMIDEFINITE_FROM
+
+
+def _lifted(problem: Problem) -> LiftedProgram:
+    """The relaxation that proves most: with one output that of neurons of either sign."""
+    return SignedProgram(problem) if signs(problem) else LiftedProgram(problem)
 
 
 def _better(best: Proof, found: Proof | None) -> Proof:

@@ -71,7 +71,7 @@ def steps(monkeypatch, problem, *, between, deadline=3.0, **state):
 
     start = prove_dual(problem, problem.Y, time_limit=1)
     start = dataclasses.replace(start, lower=0.5)
-    monkeypatch.setattr(refined, "LiftedProgram", Program)
+    monkeypatch.setattr(refined, "SignedProgram", Program)
     monkeypatch.setattr(refined, "proofs_between", cones)
     best = refined_proof(
         problem, problem.Y, problem.null_network(), start, target=problem.beta, enough=10.0, deadline=Deadline(deadline)
