@@ -8,6 +8,7 @@ multiplies out their maps and finds the decision boundary. Both must find the sa
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -119,22 +120,45 @@ def triangle(name: str, spread: float) -> np.ndarray:
 
 def peak(call: str) -> float:
     """Peak memory, in GB, of a process that imports this script as ``m`` and makes a call."""
-    code = f"import resource, slices as m; {call}; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)"
-    told = subprocess.run(
+    return float(told(f"{call}; print({PEAK})"))
+
+
+PEAK = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6"
+
+
+def told(code: str) -> str:
+    """The last line that a process prints which imports this script as ``m``."""
+    code = f"import json, resource, slices as m; {code}"
+    out = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=True, text=True
-    )
-    return float(told.stdout.split()[-1])
+    ).stdout
+    return out.splitlines()[-1]
 
 
-def measure_many(name: str, widths: list[int]) -> dict[str, Any]:
-    """A row for a network with very many regions, once."""
-    wall, cpu, found = timed(lambda: slice_regions(network(0, widths), BOX))
+def measure_alone(name: str, call: str, area: float) -> dict[str, Any]:
+    """A row for a slice with very many regions, or of a wide network, once, in a process of its own; the plain splitter, which
+    holds the values at the corners of every polygon, is not run."""
+    warm = "m.slice_regions(m.network(0, [2, 4, 4, 2]), m.BOX)"
+    row = json.loads(told(f"{warm}; print(json.dumps({{**m.once(lambda: {call}), 'peak_gigabytes': {PEAK}}}))"))
     return {
-        "network": name, "regions": found.n_regions, "per_layer": list(found.per_layer), "ours_seconds": cpu,
-        "ours_wall_seconds": wall, "plain_seconds": None, "plain_over_ours": None, "same_codes": None,
-        "area_error": abs(found.areas.sum() / 100.0 - 1.0),
-        "peak_gigabytes": peak(f"m.slice_regions(m.network(0, {widths}), m.BOX)"),
+        "network": name, **row, "plain_seconds": None, "plain_over_ours": None, "same_codes": None,
+        "area_error": abs(row.pop("area") / area - 1.0),
     }  # fmt: skip
+
+
+def once(call: Any) -> dict[str, Any]:
+    """What is known of a slice, and what it took."""
+    wall, cpu, found = timed(call)
+    return {
+        "regions": found.n_regions, "per_layer": list(found.per_layer), "ours_seconds": cpu, "ours_wall_seconds": wall,
+        "area": float(found.areas.sum()),
+    }  # fmt: skip
+
+
+def triangle_area(X: np.ndarray) -> float:
+    """The area of a triangle in any dimension."""
+    one, other = X.reshape(3, -1)[1:] - X.reshape(3, -1)[0]
+    return float(0.5 * np.sqrt((one @ one) * (other @ other) - (one @ other) ** 2))
 
 
 def main() -> None:
@@ -159,8 +183,11 @@ def main() -> None:
     every = not (some or args.dense or args.quick)
     if args.images or every:
         rows += [measure_images("LeNet-5", 0.06, args.repeats), measure_images("VGG-11", 0.0005, args.repeats)]
+        call = "m.slice_regions(m.convolutional('VGG-11')[0], m.triangle('VGG-11', 0.002), route='running')"
+        rows.append(measure_alone("VGG-11, larger triangle", call, triangle_area(triangle("VGG-11", 0.002))))
     if args.many or every:
-        rows.append(measure_many("2 -> 6x256 -> 10", [2, *[256] * 6, 10]))
+        call = "m.slice_regions(m.network(0, [2, *[256] * 6, 10]), m.BOX)"
+        rows.append(measure_alone("2 -> 6x256 -> 10", call, 100.0))
     headers = [
         "network",
         "regions",

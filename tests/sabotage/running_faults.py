@@ -9,9 +9,16 @@ WINDOWS = "pytest tests/metrics/regions/segments/test_window_kernels.py"
 FAULTS = (
     Fault(
         "new rows from the other side of their segment",
-        "network.running.rows:Insertion.apply",
-        "torch.lerp(out[fresh], second, ",
-        "torch.lerp(second, out[fresh], ",
+        "network.running.rows:Insertion.fill",
+        "share[some])",
+        "1.0 - share[some])",
+        f"{RUNNING}/test_rows.py",
+    ),
+    Fault(
+        "rows that move taken for rows that stay",
+        "network.running.rows:Insertion.appends",
+        "len(self.source) == old + len(self.fresh) and ",
+        "",
         f"{RUNNING}/test_rows.py",
     ),
     Fault(
