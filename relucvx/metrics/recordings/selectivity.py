@@ -338,14 +338,10 @@ def _mean_angle(V: Array, k: int) -> float:
 def _distances(projections: Array) -> Array:
     """Kolmogorov-Smirnov distance of each row from all rows together."""
     rows, m = projections.shape
-    order = np.argsort(projections, axis=None, kind="stable")
-    owner = order // m
-    out = np.empty(rows)
-    everyone = np.arange(1, rows * m + 1) / (rows * m)
-    for r in range(rows):
-        steps = np.flatnonzero(owner == r)
-        # a step function differs most from the other just before or at its steps
-        above = np.arange(1, m + 1) / m - everyone[steps]
-        below = everyone[steps] - 1.0 / (rows * m) - np.arange(m) / m
-        out[r] = max(float(above.max()), float(below.max()))
-    return out
+    total, step = rows * m, np.arange(m)
+    place = np.empty(total, dtype=np.intp)
+    place[np.argsort(projections, axis=None, kind="stable")] = np.arange(total)
+    everyone = (np.sort(place.reshape(rows, m), axis=1) + 1) / total
+    # a step function differs most from the other just before or at its steps
+    above, below = (step + 1) / m - everyone, everyone - 1.0 / total - step / m
+    return np.asarray(np.maximum(above, below).max(axis=1))
