@@ -22,11 +22,8 @@ from relucvx.certificate.dual_points.lifted_program import (
     BALANCE_EVERY,
     CHECK_FIRST,
     ENOUGH,
-    GAIN,
-    LEAST,
+    FACTOR,
     PENALTY,
-    RELAXED,
-    STEP,
     LiftedProgram,
     gathered,
     nearest_semidefinite,
@@ -46,8 +43,14 @@ linalg = later("scipy.linalg")
 CONES = 2.0
 """Weight of the copies that are in cones, beside that of the moments."""
 
-SHORTEST = 0.3
-"""The least factor that shortens a dual point in looking for a bound."""
+RELAXED = 1.85
+"""Over-relaxation of the copies."""
+
+NEAREST, FARTHEST = 50.0, 1000.0
+"""Ratios of primal to dual residuals that the penalty is changed to keep within: what proves is the dual side."""
+
+STEP, SHORTEST, GAIN, LEAST = 0.98, 0.3, 1e-6, 1e-7
+"""In looking for a bound: factors that shorten the dual point, what counts as a gain, and the least ridge."""
 
 BASE, FIRST_POWER, LEAST_POWER, MOST_POWER = 3.0, -8, -18, 6
 """Ridges are this to a power, in units of the point: the first one tried, the least, and the most."""
@@ -158,6 +161,14 @@ class SignedProgram(LiftedProgram):
             moved = float(np.sum(np.square(self.fit - before)))
             self.gap = float(np.sqrt(off + sum(sign.gap for sign in self.signs)))
             self.change = self.rho * float(np.sqrt(moved + sum(sign.change for sign in self.signs)))
+
+    def _balance(self) -> None:
+        apart = self.gap / max(self.change, 1e-300)
+        ratio = FACTOR if apart > FARTHEST else 1.0 / FACTOR if apart < NEAREST else 1.0
+        if ratio != 1.0 and self.gap > 0.0 and self.change > 0.0:
+            self.rho *= ratio
+            self._rescale(ratio)
+            self._factor()
 
     def _rescale(self, ratio: float) -> None:
         self.dual_fit /= ratio
@@ -321,8 +332,7 @@ class _Sign:
         """The best bound over factors that shorten the linear part, from one to its neighbours, and its ridge."""
         k = self.R.shape[1]
         size = float(np.linalg.norm(linear[0]))
-        if size == 0.0:
-            size = max(float(np.linalg.norm(lifted)), LEAST)
+        size = size if size > 0.0 else max(float(np.linalg.norm(lifted)), LEAST)
         found: dict[float, tuple[float, float]] = {}
         shrink, at = self.shrink, None
         while at != shrink:
