@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from relucvx.conversion import is_word, shown
 from relucvx.errors import InvalidInputError, explain
-from relucvx.estimators.fitting import ConvexReLU
+from relucvx.estimators.fitting import ConvexReLU, unmasked
 from relucvx.losses import Loss, as_loss
 from relucvx.types import Activation, Array, ArrayLike
 
@@ -115,7 +115,7 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
         self.class_weight = class_weight
 
     def _read_for(self, owner: Any, X: Any, y: Any) -> tuple[Array, Any]:
-        X, y = validate_data(owner, X, y, dtype=np.float64)
+        X, y = validate_data(owner, unmasked(X), unmasked(y), dtype=np.float64)
         check_classification_targets(y)
         return X, y
 

@@ -28,10 +28,15 @@ from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.solution import Solution
 from relucvx.types import Activation, Array, ArrayLike
-from relucvx.validation import as_positive, as_sample_weight
+from relucvx.validation import as_numpy, as_positive, as_sample_weight
 
 LEAST_SECONDS = 0.05
 """For a strength of a path whose time is over."""
+
+
+def unmasked(values: Any) -> Any:
+    """Masked entries as missing ones: scikit-learn would read the numbers under the mask."""
+    return as_numpy(values) if isinstance(values, np.ma.MaskedArray) else values
 
 
 class ConvexReLU(BaseEstimator):
@@ -182,7 +187,7 @@ class ConvexReLU(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """The network's outputs on new samples, (n,) or (n, c)."""
         check_is_fitted(self)
-        return self.network_.predict(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.network_.predict(validate_data(self, unmasked(X), dtype=np.float64, reset=False))
 
     @property
     def coefs_(self) -> list[Array]:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from relucvx.certificate import Certificate
 from relucvx.errors import InvalidInputError, explain
-from relucvx.estimators.fitting import ConvexReLU
+from relucvx.estimators.fitting import ConvexReLU, unmasked
 from relucvx.estimators.regressor import ConvexReLURegressor
 from relucvx.network import TwoLayerReLU
 from relucvx.solution import Solution
@@ -250,7 +250,7 @@ class ConvexReLUPathCV(MetaEstimatorMixin, BaseEstimator):
     # ------------------------------------------------------------------ predict
     def _asked(self, name: str, X: Any, *more: Any, **options: Any) -> Any:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, unmasked(X), dtype=np.float64, reset=False)
         return getattr(self.estimator_, name)(X, *more, **options)
 
     def predict(self, X: ArrayLike) -> np.ndarray:

@@ -9,7 +9,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from relucvx.errors import InvalidInputError, explain
-from relucvx.estimators.fitting import ConvexReLU
+from relucvx.estimators.fitting import ConvexReLU, unmasked
 from relucvx.losses import Loss, as_loss
 from relucvx.types import Array, ArrayLike
 
@@ -83,7 +83,7 @@ class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, ConvexReLU):
     """
 
     def _read_for(self, owner: Any, X: Any, y: Any) -> tuple[Array, Any]:
-        X, y = validate_data(owner, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        X, y = validate_data(owner, unmasked(X), unmasked(y), dtype=np.float64, multi_output=True, y_numeric=True)
         return X, np.asarray(y, dtype=np.float64)
 
     def _encode(self, y: Any, weight: Array) -> tuple[Array, Array, bool, str | Loss]:

@@ -69,6 +69,20 @@ def test_the_origin_does_not_matter_with_free_biases():
     assert np.allclose(far.predict(X + 8.0) + 16.0, fitted(tol=1e-8).predict(X), atol=1e-3)
 
 
+def test_what_is_masked_is_missing():
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 2.0, 3.0])
+    hidden = [False, False, True]
+    model = rx.ConvexReLURegressor(beta=0.1).fit(np.ma.array(X), np.ma.array(y))  # nothing is masked
+    for fails in (
+        lambda: model.predict(np.ma.array(X, mask=[[h] for h in hidden])),
+        lambda: rx.ConvexReLURegressor(beta=0.1).fit(np.ma.array(X, mask=[[h] for h in hidden]), y),
+        lambda: rx.ConvexReLURegressor(beta=0.1).fit(X, np.ma.array(y, mask=hidden)),
+        lambda: rx.ConvexReLUClassifier(beta=0.1).fit(X, np.ma.array([0, 1, 1], mask=hidden)),
+    ):
+        with pytest.raises(ValueError, match="contains NaN"):
+            fails()
+
+
 def test_several_targets_share_their_neurons():
     Y = np.column_stack([y, -2.0 * y])
     model = rx.ConvexReLURegressor(beta=2.0).fit(X, Y)
