@@ -64,31 +64,30 @@ def signs(problem: Problem) -> bool:
 class SignedProgram(LiftedProgram):
     """The relaxation of a problem of one output, with the iterates so far and the best that they prove.
 
-        Parameters
-        ----------
-        problem : Problem
-            One for which :func:`relucvx.certificate.dual_points.lifted_program.lifts` and :func:`signs` are true.
+    Parameters
+    ----------
+    problem : Problem
+        One for which :func:`relucvx.certificate.dual_points.lifted_program.lifts` and :func:`signs` are true.
 
-        Attributes
-        ----------
-        lower : float
-            What the best dual point so far proves, up to rounding; -inf at first.
+    Attributes
+    ----------
+    lower : float
+        What the best dual point so far proves, up to rounding; -inf at first.
 
-        Notes
-        -----
-        Status: heuristic (rounding is not bounded here; :meth:`proof` does that). Source: [relucvx].
+    Notes
+    -----
+    Status: heuristic (rounding is not bounded here; :meth:`proof` does that). Source: [relucvx].
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import relucvx as rx
-        >>> from relucvx.certificate.dual_points.signed_program import SignedProgram
-        >>> from relucvx.deadline import Deadline
-    from relucvx.later import later
-        >>> program = SignedProgram(rx.make_problem(np.eye(2), [1.0, -1.0], beta=0.5))
-        >>> program.run(Deadline(20.0))
-        >>> print(f"{program.proof().lower:.3f}")  # a neuron for each sample
-        0.750
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import relucvx as rx
+    >>> from relucvx.certificate.dual_points.signed_program import SignedProgram
+    >>> from relucvx.deadline import Deadline
+    >>> program = SignedProgram(rx.make_problem(np.eye(2), [1.0, -1.0], beta=0.5))
+    >>> program.run(Deadline(20.0))
+    >>> print(f"{program.proof().lower:.3f}")  # a neuron for each sample
+    0.750
     """
 
     best: tuple[Array, list[tuple[Array, Array]]] | None
