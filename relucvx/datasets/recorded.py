@@ -196,6 +196,12 @@ def read_recording(
     table = read_columns(file)
     heads = list(table.names) or [str(k) for k in range(table.width)]
     frame = _Frame({head: _cells(column) for head, column in zip(heads, table.columns, strict=True)})
+    if condition is None and factors is None:
+        named = _names_of_trials(frame)
+        wanted = f"factors={','.join(named[:2])!r}" if named else "condition=COLUMN"
+        raise DataFileError(
+            explain("condition= or factors=, what was done", f"neither, of columns {', '.join(heads)}", "", wanted)
+        )
     chosen = None if neurons is None else [heads[k] for k in indices(file, neurons, heads, table.width)]
     return metrics.Recording.from_frame(frame, neurons=chosen, time=time, trial=trial, name=name, **labels)
 
@@ -214,6 +220,16 @@ class _Frame:
         if isinstance(name, list):
             return np.column_stack([self.held[one] for one in name])
         return self.held[name]
+
+
+def _names_of_trials(frame: _Frame) -> list[str]:
+    """Columns of texts that occur more than once, and are not called otherwise: they may say what was done."""
+    others = ("session", "subject", "animal", "mouse", "monkey", "comment", "note")
+    texts = {
+        head: column for head, column in frame.held.items()
+        if np.asarray(column).dtype.kind in "OUS" and not head.lower().startswith(others)
+    }  # fmt: skip
+    return [head for head, column in texts.items() if 2 <= len(set(map(str, column))) <= len(frame) // 4]
 
 
 def _cells(column: Any) -> Any:

@@ -81,8 +81,9 @@ def in_short(found: Measurement) -> dict[str, str]:
         said = f"decoded best at {facts['at']:.3g}: {facts['largest']:.3f} (chance 0.5)"
         sure = np.flatnonzero(course.corrected_p_values[:, 0] < LEVEL) if len(course.null_values) else np.zeros(0, int)
         if len(sure):
-            first, last = (course.time[sure[k]] for k in (0, -1))
-            said += f"; above chance in {len(sure)} of {len(course.time)} bins from {first:.3g} to {last:.3g}"
+            first, last = (f"{course.time[sure[k]]:.3g}" for k in (0, -1))
+            where = f"from {first} to {last}" if first != last else f"at {first}"
+            said += f"; above chance in {len(sure)} of {len(course.time)} bins, {where}"
         elif 1.0 / (1 + len(course.null_values)) < LEVEL:
             said += "; nowhere above chance"
         rows[f"time: {name}"] = said

@@ -109,6 +109,9 @@ def test_files_are_refused(tmp_path):
         read_recording(path, condition="context", trial="trial")
     with pytest.raises(DataFileError, match="responses= for files of arrays"):
         read_recording(written(tmp_path, ".csv", made()), condition="context", responses="x")
+    # columns that may be meant are named, with what to type
+    with pytest.raises(DataFileError, match=r"neither, of columns .*context.*; try: factors='context,choice'"):
+        read_recording(written(tmp_path, ".csv", made()))
     np.save(tmp_path / "x.npy", np.ones((3, 2)))
     with pytest.raises(DataFileError, match="a table, or a file of several arrays"):
         read_recording(tmp_path / "x.npy", condition="context")

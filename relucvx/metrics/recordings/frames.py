@@ -143,11 +143,14 @@ def _trials(frame: Any, singles: Mapping[str, list[Any]]) -> tuple[Any, Any]:
     order = np.full((len(index), len(grid)), -1)
     for row, (key, k) in enumerate(zip(keys, place, strict=True)):
         if order[index[key], k] >= 0:
+            anew = bool(singles["trial"]) and not singles["session"]
             raise InvalidInputError(
                 explain(
-                    "one row for each time of a trial", f"two at time {grid[k]:g} of trial {key!r}", "", "trial=COLUMN"
+                    "one row for each time of a trial", f"two at time {grid[k]:g} of trial {key!r}",
+                    "trials that are counted anew in each session" if anew else "",
+                    "session=COLUMN as well" if anew else "trial=COLUMN",
                 )
-            )
+            )  # fmt: skip
         order[index[key], k] = row
     if (order < 0).any():
         i, k = np.argwhere(order < 0)[0]

@@ -64,11 +64,13 @@ def recorded_in(responses: Array, codes: np.ndarray, sessions: tuple[Any, ...], 
             i, j = np.argwhere(partly)[0]
             what = f"a missing value at trial {rows[i]} of neuron {neurons[j]!r}"
             where = "" if len(sessions) == 1 else f", which other trials of session {name!r} have"
+            where += f" ({int(partly.any(axis=1).sum())} of {len(rows)} trials lack some)"
             raise InvalidInputError(
                 explain(
                     "responses without missing values, but for neurons that a session did not record at all",
                     what + where, "a trial that was cut, or sessions that are not told apart",
-                    "drop the trial, or session= with the session of each trial",
+                    "rows of such trials deleted"
+                    + (", or session=COLUMN where sessions recorded different neurons" if len(sessions) == 1 else ""),
                 )
             )  # fmt: skip
     never = np.flatnonzero(~out.any(axis=0))

@@ -25,7 +25,7 @@ from relucvx.program.posing import make_problem
 from relucvx.program.problem import Problem
 from relucvx.theory.recordings.explanation import Explanation
 from relucvx.theory.recordings.questions import Question
-from relucvx.theory.recordings.recorded import check_recorded, estimate, targets_of
+from relucvx.theory.recordings.recorded import Estimate, check_recorded, estimate, targets_of
 from relucvx.types import Array, ArrayLike, Rng, resolve_rng
 from relucvx.validation import as_count, as_fraction, as_matrix, as_positive, as_strengths
 
@@ -155,7 +155,7 @@ def explain(
     betas = _betas(task, given)
     seen = estimate(recording, count, sampled, generator)
     radius = seen.radius(basis, confidence)
-    check_length(seen.kernel, radius, basis)
+    _check_known(seen, radius, basis)
     question = Question(seen, task, betas, delta, baseline, basis, radius, confidence, inputs is None)
     seed = int(generator.integers(2**31))
 
@@ -164,6 +164,20 @@ def explain(
 
     with carrying(lambda _: hurried(found)):
         return found(limit)
+
+
+def _check_known(seen: Estimate, radius: float, basis: Array) -> None:
+    """Raise unless the kernel differs from zero; where few neurons are why it may not, more trials would not help."""
+    size, share = float(np.linalg.norm(basis.T @ seen.kernel @ basis)), seen.share_of_neurons(basis)
+    if radius >= size > 0.0 and share > 0.5:
+        raise InvalidInputError(
+            say(
+                f"a kernel that is known to less than its norm, {size:.3g}", f"a radius of {radius:.3g}",
+                f"{share:.0%} of the variance is which neurons were recorded: {len(seen.neurons)} stand for all",
+                'more neurons, or neurons="all" for what holds of these alone',
+            )
+        )  # fmt: skip
+    check_length(seen.kernel, radius, basis)
 
 
 def _task(names: tuple[str, ...], known: Recording | None, targets: Any, inputs: Any, bias: Any) -> Problem:

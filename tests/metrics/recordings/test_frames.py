@@ -55,6 +55,13 @@ def test_frames_that_are_no_recordings(given, message):
         Recording.from_frame(frame, **given)
 
 
+def test_trials_that_are_counted_anew_ask_for_the_session():
+    frame = pd.DataFrame({"s": list("aabb"), "n": [0, 0, 0, 0], "t": [0, 1, 0, 1], "cell": [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(InvalidInputError, match="counted anew in each session; try: session=COLUMN as well"):
+        Recording.from_frame(frame, condition="s", time="t", trial="n", neurons=["cell"])
+    assert Recording.from_frame(frame, condition="s", time="t", trial="n", session="s", neurons=["cell"]).n_trials == 2
+
+
 @pytest.mark.parametrize("T", [None, 4])
 def test_numbers_of_trials_are_no_neuron(T):
     """A frame that a recording was written to is read with them, or not at all: they would outweigh all else."""

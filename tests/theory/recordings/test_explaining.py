@@ -173,6 +173,13 @@ def test_what_is_refused_is_refused_before_anything_takes_long(change, monkeypat
         rx.theory.explain(**{"recording": recorded(np.eye(4), np.random.default_rng(0)), "inputs": TASK.X, **change})
 
 
+def test_few_neurons_are_named_where_they_are_the_reason():
+    rng = np.random.default_rng(0)
+    one = recorded(np.random.default_rng(5).standard_normal((4, 5)), rng)
+    with pytest.raises(InvalidInputError, match=r"which neurons were recorded: 5 stand for all.*neurons=\"all\""):
+        rx.theory.explain(one, **LONG)
+
+
 def test_many_conditions_and_free_biases_are_refused():
     with pytest.raises(UnsupportedError, match="24 conditions"):
         rx.theory.explain(np.eye(25), np.eye(25))
