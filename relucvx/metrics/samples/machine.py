@@ -19,9 +19,10 @@ kernels = later("relucvx.metrics.samples._machine_kernels")  # numba takes a whi
 
 TOL = 1e-12
 """By how much two samples may pull against each other, relative to the largest coefficient. Values are then off by some
-hundred times that; those of libsvm by 1e-5 whatever its ``tol``, since it keeps inner products in single precision. Of 1,800 machines of shuffled
-labels one judged a held-out trial otherwise than libsvm at its default ``tol`` (9.758e-5 here and in a conic program, -1.06e-4
-there), by which a mean over five folds of 16 trials differs by 0.0125."""
+hundred times that; those of libsvm by 1e-5 whatever its ``tol``, since it keeps inner products in single precision.
+
+Of 1,800 machines of shuffled labels one judged a held-out trial otherwise than libsvm at its default ``tol`` (9.758e-5 here and
+in a conic program, -1.06e-4 there), by which a mean over five folds of 16 trials differs by 0.0125."""
 
 TIE = 1e-7
 """Of the largest value in training: values closer to the boundary than that are on it."""
