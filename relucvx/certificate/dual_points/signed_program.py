@@ -46,7 +46,7 @@ CONES = 2.0
 RELAXED = 1.85
 """Over-relaxation of the copies."""
 
-NEAREST, FARTHEST = 50.0, 1000.0
+NEAREST, FARTHEST = 50.0, 2e4
 """Ratios of primal to dual residuals that the penalty is changed to keep within: what proves is the dual side."""
 
 STEP, SHORTEST, GAIN, LEAST = 0.98, 0.3, 1e-6, 1e-7
