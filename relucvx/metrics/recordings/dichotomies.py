@@ -96,8 +96,8 @@ def dichotomies(
 
     Of 1,000 simulated recordings of four conditions in which there was nothing to be found, a split that was chosen beforehand
     had p <= 0.05 in 3.0 % (decoding; accuracies tie), 5.1 % (generalisation) and 5.6 % (parallelism), and any of the three
-    after correction in 4.2, 5.6 and 3.7 %. Of 318 of eight conditions it was 4.1, 4.4 and 2.5 %, and any of the 35 in 5.3, 6.3
-    and 4.1 %, with a standard error of 1.2 % (``benchmarks/recordings.py``).
+    after correction in 4.2, 5.6 and 3.7 %. Of 517 of eight conditions it was 4.3, 4.6 and 3.9 %, and any of the 35 in 4.8, 5.0
+    and 4.4 %, with a standard error of 1 % (``benchmarks/recordings.py``).
 
     :func:`ccgp` and :func:`parallelism_score` leave out, and pair, conditions that differ in one factor alone; for splits that
     are factors these are given beside.
