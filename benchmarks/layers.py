@@ -30,6 +30,7 @@ BATCH = 64
 CASES: dict[str, dict[str, Any]] = {
     "mlp, 10,000 samples": {"network": "mlp", "n": 10_000, "pairs": 1000, "lines": 100},
     "cnn": {"network": "cnn", "n": 2000, "pairs": 200, "lines": 20},
+    "cnn, 10,000 samples": {"network": "cnn", "n": 10_000, "pairs": 200, "lines": 20},
     "vit-like": {"network": "vit", "n": 300, "pairs": 20, "lines": 20},
     "gpt-like": {"network": "gpt", "n": 300, "pairs": 20, "lines": 20},
     "lstm": {"network": "lstm", "n": 300, "pairs": 20, "lines": 20},

@@ -16,13 +16,14 @@ from sabotage.proof_faults import FAULTS as PROOFS
 from sabotage.range_faults import FAULTS as RANGES
 from sabotage.recording_faults import FAULTS as RECORDINGS
 from sabotage.running_faults import FAULTS as RUNNING
+from sabotage.sample_faults import FAULTS as SAMPLES
 from sabotage.sweep_faults import FAULTS as SWEEPS
 from sabotage.theory_faults import FAULTS as THEORY
 
 FAULTS = (
     *LAYERS,
     *PROGRAM, *GEOMETRY, *THEORY, *BAGS, *COVERS, *LIMIT, *BANDS, *OPTIMA, *RANGES, *PROOFS, *PLANE, *ESTIMATORS, *SWEEPS,
-    *NULLS, *RUNNING, *EXPLAIN, *RECORDINGS,
+    *NULLS, *RUNNING, *EXPLAIN, *RECORDINGS, *SAMPLES,
 )  # fmt: skip
 
 BY_NAME = {fault.name: fault for fault in FAULTS}

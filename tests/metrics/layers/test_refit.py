@@ -88,6 +88,8 @@ def test_intervals_hold_the_change():
         low, high = paired_interval(gained, lost, 100, 0.9)
         hits += low <= -0.04 <= high
     assert abs(hits / 400 - 0.9) < 0.05
+    # where nothing changed, half a sample in each of four cells is what is left of the doubt
+    assert paired_interval(0, 0, 20, 0.95) == pytest.approx((-stats.norm.ppf(0.975) / 22, stats.norm.ppf(0.975) / 22))
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(2, 9) == pytest.approx(stats.binomtest(2, 11).pvalue)
 
