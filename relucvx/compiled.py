@@ -15,7 +15,7 @@ from numba.core.cpu import CPUTargetOptions
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
-from relucvx.kernel_cache import KernelCache
+from relucvx.kernel_cache import KernelCache, digest
 from relucvx.machine_code import whole_programs
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,15 @@ class Kernel(CPUDispatcher):
     """
 
     @functools.cached_property
+    def _cache(self) -> Any:
+        """Where machine code is kept; most kernels are only parts of others, and are spared the look for a place to write."""
+        try:
+            return KernelCache(self.py_func)
+        except (RuntimeError, OSError) as error:  # numba: "no locator available"
+            log.info("%s is compiled in every process: %s", self.py_func.__qualname__, error)
+            return NullCache()
+
+    @functools.cached_property
     def part(self) -> CPUDispatcher:
         """The same function as other kernels call it."""
         return CPUDispatcher(self.py_func, self.locals, {**self.targetoptions, "no_cpython_wrapper": True})
@@ -56,6 +65,12 @@ class Kernel(CPUDispatcher):
     def get_overload(self, sig: Any) -> Any:
         """What such a call leads to."""
         return self.part.get_overload(sig)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it is compiled, here or in the cache, and what will be is kept there."""
+        kept = isinstance(self._cache, KernelCache)
+        return kept and not self.overloads and self._cache.is_empty(self.targetctx.codegen())
 
     def compile(self, sig: Any) -> Any:
         """Load or make the machine code for a signature."""
@@ -116,8 +131,6 @@ def compiled(
     options = {"nopython": True, "nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True, **borrowing}
     kernel = Kernel(function, targetoptions=options)
     KERNELS.add(kernel)
-    try:
-        kernel._cache = KernelCache(function)
-    except (RuntimeError, OSError) as error:  # numba: "no locator available"
-        log.info("%s is compiled in every process: %s", function.__qualname__, error)
+    digest(function)  # of the sources as they are now that they are loaded: later they may be those of another version
+    del kernel._cache  # numba's, which keeps nothing: ours takes its place when it is first asked for
     return kernel

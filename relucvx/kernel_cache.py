@@ -150,6 +150,11 @@ class KernelCache(FunctionCache):
                     stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
             yield
 
+    def is_empty(self, codegen: Any) -> bool:
+        """Whether it has no code of this function at all, whatever the signature."""
+        self._name_files(codegen)
+        return not Path(self.cache_path, self._cache_file._index_name).exists()
+
     def _name_files(self, codegen: Any) -> None:
         """Machine code of another processor or numba is never taken for ours, not even by two that write at once."""
         if not self._named:

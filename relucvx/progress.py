@@ -7,6 +7,7 @@ progress say of themselves what a bar shows, in a method ``bar(tol)``: a text, a
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 import time
@@ -28,6 +29,9 @@ Shown: TypeAlias = bool | Literal["auto"]
 
 PATIENCE = 2.0
 """Seconds after which work counts as long."""
+
+ASKED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""Environment variables with which rich may take a stream for a terminal that is none."""
 
 REDRAWN = 0.1
 """Seconds between two drawings in a notebook, each of which is a message to a browser."""
@@ -139,6 +143,9 @@ def _place(console: Any) -> _Terminal | _Notebook | None:
     """Where a bar can be drawn; None where nobody would see it."""
     if console is None and in_notebook():
         return _Notebook()
+    # what the stream says itself need not be asked of rich, which takes a while to load
+    if console is None and not (ASKED & os.environ.keys() or (sys.stderr is not None and sys.stderr.isatty())):
+        return None
     console = consoles.Console(stderr=True) if console is None else console
     return _Terminal(console) if console.is_terminal else None
 

@@ -21,6 +21,7 @@ from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, form_of, form_of_rows, sizes_of_rows
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
+from relucvx.oracle.second_core import second_core
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
 from relucvx.program.model import check_same_inputs
 from relucvx.program.presolve import principal_axes
@@ -159,8 +160,9 @@ def compile_kernels() -> None:
     >>> compile_kernels()  # before timing anything
     """
     square = Form(np.eye(2), np.ones((2, 1)), np.zeros((2, 1)), 2, np.eye(2), np.zeros(2), 0.0, 2.0, 0.0)
-    local_maxima(square, np.eye(2), iterations=1)
-    branch_and_bound(square, target=0.0)
+    with second_core():
+        local_maxima(square, np.eye(2), iterations=1)
+        branch_and_bound(square, target=0.0)
 
 
 def dual_norm(
