@@ -98,3 +98,32 @@ def test_kernels_that_borrow_their_arrays_do_the_same(monkeypatch):
         module.compiled(counted=False)(doubled)(x, out)
         assert out.tolist() == [0.0, 2.0, 4.0]
         monkeypatch.setattr(module, "CPUTargetOptions", object)
+
+
+PARTS = """
+import sys
+from relucvx.compiled import compiled
+
+@compiled
+def part(x):
+    return x + 1
+
+@compiled
+def whole(x):
+    return part(x) * 2
+
+print(whole(1.0), ["_cache" in vars(kernel) for kernel in (whole, part)])
+"""
+
+
+def test_a_kernel_that_only_kernels_call_looks_for_no_place_to_be_kept(folder):
+    (folder / "parts.py").write_text(PARTS)
+    assert said(start(folder, "import parts"))[0] == ["4.0", "[True,", "False]"]
+
+
+def test_what_a_kernel_is_kept_under_are_the_sources_that_were_loaded(folder):
+    """An upgrade between loading the package and the first call must not store old code as new."""
+    late = "import tiny, pathlib\nfile = pathlib.Path(tiny.__file__)\n"
+    late += "file.write_text(file.read_text().replace('x + 1', 'x + 5'))\nprint(tiny.add(1.0))"
+    assert said(start(folder, late))[0] == ["2.0"]
+    assert said(start(folder, "from tiny import add\nprint(add(1.0))"))[0] == ["6.0"]

@@ -163,3 +163,21 @@ def test_every_record_of_progress_says_what_a_bar_shows():
         text, share = state.bar(1e-6)
         assert "\n" not in text
         assert share is None or 0.0 <= share <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("terminal", "asked", "loaded"), [(False, {}, False), (False, {"FORCE_COLOR": "1"}, True), (True, {}, True)]
+)
+def test_rich_is_asked_where_somebody_may_look(monkeypatch, terminal, asked, loaded):
+    heard = []
+    console = types.SimpleNamespace(Console=lambda **_: heard.append(1) or types.SimpleNamespace(is_terminal=False))
+    monkeypatch.setattr(progress, "consoles", console)
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: terminal))
+    for name in progress.ASKED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert progress._place(None) is None
+    assert bool(heard) == loaded
+    monkeypatch.setattr(sys, "stderr", None)  # as of a program without a console
+    assert progress._place(None) is None

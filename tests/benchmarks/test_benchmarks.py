@@ -19,7 +19,7 @@ LONG = (
     "phase_diagrams", "accuracy", "sweeps", "nulls", "explained", "recordings", "running",
 )  # fmt: skip
 SCRIPTS = (
-    "enumeration", "graph_convexity", "alignment",
+    "enumeration", "graph_convexity", "alignment", "starting",
     *(pytest.param(name, marks=pytest.mark.slow) for name in LONG),
 )  # fmt: skip
 
