@@ -78,6 +78,11 @@ def digest(function: Callable[..., Any]) -> str:
     return _digests[module]
 
 
+def folder_asked_for() -> str:
+    """The folder that ``NUMBA_CACHE_DIR`` or numba's configuration names; "" for none."""
+    return str(numba.config.CACHE_DIR or "")
+
+
 def _is_constant(value: object) -> bool:
     """Whether numba freezes a global into the code: a number, or a tuple of them."""
     if isinstance(value, tuple):

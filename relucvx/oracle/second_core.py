@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import numba
 import numpy as np
 
 from relucvx import kernel_cache
@@ -85,8 +84,8 @@ def _start() -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "OPENBLAS_NUM_THREADS": "1",
     }
-    if numba.config.CACHE_DIR:
-        env["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR
+    if kernel_cache.folder_asked_for():
+        env["NUMBA_CACHE_DIR"] = kernel_cache.folder_asked_for()
     quiet = subprocess.DEVNULL
     # no file of the user's, in the folder at hand, stands in for a module of the library
     return subprocess.Popen([sys.executable, "-P", "-c", WORK], env=env, stdin=quiet, stdout=quiet, stderr=quiet)
