@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import logging
 import multiprocessing
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -15,8 +20,9 @@ from numba.core.cpu import CPUTargetOptions
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
-from relucvx.kernel_cache import KernelCache, digest
+from relucvx.kernel_cache import KernelCache, digest, fcntl, folder_asked_for
 from relucvx.machine_code import whole_programs
+from relucvx.threads import all_cores
 
 log = logging.getLogger(__name__)
 
@@ -134,3 +140,70 @@ def compiled(
     digest(function)  # of the sources as they are now that they are loaded: later they may be those of another version
     del kernel._cache  # numba's, which keeps nothing: ours takes its place when it is first asked for
     return kernel
+
+
+WORK = "from relucvx.oracle.enumeration import compile_cells; compile_cells()"
+"""What a second process does at a first call: its half of what that needs comes here through the cache, kernel by kernel."""
+
+_others: list[subprocess.Popen[bytes]] = []
+
+
+def worth_it(*kernels: Any) -> bool:
+    """Whether a second process would help: nothing is compiled yet, what is will be kept, and a core is free for it.
+
+    Workers start none, for each of them would, nor does a program that is no Python interpreter, as one frozen into one file.
+
+    Status: heuristic. Source: [relucvx].
+    """
+    return (
+        fcntl is not None
+        and bool(sys.executable)
+        and not getattr(sys, "frozen", False)
+        and os.path.basename(sys.executable).startswith("python")
+        and multiprocessing.current_process().name == "MainProcess"
+        and "distributed.worker" not in sys.modules
+        and all_cores() > 1
+        and all(isinstance(kernel, Kernel) and kernel.is_new for kernel in kernels)
+    )
+
+
+@contextmanager
+def second_core(*kernels: Any) -> Iterator[None]:
+    """Within the ``with`` block another process compiles as well, where that is worth it; an exception or Ctrl-C ends it.
+
+    Status: heuristic. Source: [relucvx].
+    """
+    with suppress(OSError):  # no process to be had: then this one does it all
+        if worth_it(*kernels):
+            _others.append(_start())
+    try:
+        yield
+    except BaseException:
+        end()
+        raise
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """A Python that finds the same packages in the same places, and has nothing to say."""
+    env: dict[str, Any] = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    if folder_asked_for():
+        env["NUMBA_CACHE_DIR"] = folder_asked_for()
+    quiet = subprocess.DEVNULL
+    # no file of the user's, in the folder at hand, stands in for a module of the library
+    return subprocess.Popen([sys.executable, "-P", "-c", WORK], env=env, stdin=quiet, stdout=quiet, stderr=quiet)
+
+
+@atexit.register
+def end() -> None:
+    """End what is still at work; nothing of it is lost but its time.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
+    for other in _others:
+        other.kill()
+        other.wait()
+    _others.clear()

@@ -11,8 +11,10 @@ from typing import Literal
 import numpy as np
 
 from relucvx.arrangement import Arrangement, enumerate_patterns
+from relucvx.arrangement._kernels import half_arrangement
 from relucvx.arrangement.counting import count_up_to
 from relucvx.arrangement.equilibrium import missing_width
+from relucvx.compiled import second_core
 from relucvx.conversion import is_word
 from relucvx.deadline import Deadline, Limit, OutOfTime
 from relucvx.errors import InvalidInputError, explain
@@ -21,8 +23,8 @@ from relucvx.oracle.enumeration import enumerated_bound, free_bias_arrangement
 from relucvx.oracle.form import Form, form_of, form_of_rows, sizes_of_rows
 from relucvx.oracle.lift import lift_dual, unlifted
 from relucvx.oracle.search import local_maxima, random_directions
-from relucvx.oracle.second_core import second_core
 from relucvx.oracle.semidefinite import MOST_SAMPLES, semidefinite_bound
+from relucvx.oracle.subtree import run
 from relucvx.program.model import check_same_inputs
 from relucvx.program.presolve import principal_axes
 from relucvx.program.problem import Problem
@@ -160,7 +162,7 @@ def compile_kernels() -> None:
     >>> compile_kernels()  # before timing anything
     """
     square = Form(np.eye(2), np.ones((2, 1)), np.zeros((2, 1)), 2, np.eye(2), np.zeros(2), 0.0, 2.0, 0.0)
-    with second_core():
+    with second_core(run, half_arrangement):
         local_maxima(square, np.eye(2), iterations=1)
         branch_and_bound(square, target=0.0)
 

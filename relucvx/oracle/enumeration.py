@@ -17,9 +17,9 @@ from relucvx.arrangement.equilibrium import missing_width
 from relucvx.compiled import compiled
 from relucvx.deadline import Deadline
 from relucvx.errors import UnsupportedError
-from relucvx.oracle.form import Form
+from relucvx.oracle.form import Form, make_form
 from relucvx.oracle.simplicial import value_along
-from relucvx.types import Array, BoolArray
+from relucvx.types import Array, BoolArray, as_activation
 
 BIAS_WEIGHT = 1e2
 """How strongly the projection pushes the unpenalised coordinate of c + Bᵀμ to zero …"""
@@ -129,6 +129,15 @@ def seminorm(c: Any, p: int, reach: float) -> float:
     for j in range(p, c.shape[0]):
         out += reach * abs(c[j])
     return out
+
+
+def compile_cells() -> None:
+    """Compile or load what lists cells and bounds over them, on a toy problem.
+
+    Status: a convention (no statement). Source: [relucvx].
+    """
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    enumerated_bound(make_form(X, X[:, :1], as_activation("relu")), enumerate_patterns(X), 0.0)
 
 
 def free_bias_arrangement(form: Form, deadline: Deadline | None = None) -> Arrangement:

@@ -7,12 +7,11 @@ import sys
 
 import pytest
 
-from relucvx import kernel_cache
+from relucvx import compiled as module
 from relucvx.arrangement._kernels import half_arrangement
-from relucvx.compiled import Kernel
-from relucvx.oracle import second_core as module
-from relucvx.oracle.enumeration import bound_cells
-from relucvx.oracle.second_core import WORK, compile_cells, end, second_core, worth_it
+from relucvx.compiled import WORK, Kernel, end, second_core, worth_it
+from relucvx.oracle.enumeration import bound_cells, compile_cells
+from relucvx.oracle.subtree import run
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -40,7 +39,7 @@ def nothing_compiled(monkeypatch):
 
 
 def test_it_helps_where_nothing_is_compiled(nothing_compiled):
-    assert worth_it()
+    assert worth_it(run, half_arrangement)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +47,7 @@ def test_it_helps_where_nothing_is_compiled(nothing_compiled):
     [
         (Kernel, "is_new", False),
         (module, "all_cores", lambda: 1),
-        (module, "run", lambda: None),  # numba is switched off
-        (kernel_cache, "fcntl", None),
+        (module, "fcntl", None),
         (sys, "executable", ""),
         (sys, "executable", "/opt/blender/blender"),
         (multiprocessing.current_process(), "_name", "Dask Worker process (from Nanny)"),
@@ -57,15 +55,19 @@ def test_it_helps_where_nothing_is_compiled(nothing_compiled):
 )
 def test_it_is_not_started_where_it_cannot_help(nothing_compiled, monkeypatch, target, name, value):
     monkeypatch.setattr(target, name, value)
-    assert not worth_it()
+    assert not worth_it(run, half_arrangement)
+
+
+def test_nor_where_numba_is_switched_off(nothing_compiled):
+    assert not worth_it(run, lambda: None)
 
 
 def test_nor_in_a_frozen_program_or_a_worker(nothing_compiled, monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert not worth_it()
+    assert not worth_it(run, half_arrangement)
     monkeypatch.delattr(sys, "frozen")
     monkeypatch.setitem(sys.modules, "distributed.worker", module)
-    assert not worth_it()
+    assert not worth_it(run, half_arrangement)
 
 
 def test_what_is_compiled_is_seen():
@@ -79,7 +81,7 @@ def test_what_is_compiled_is_seen():
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, ValueError])
 def test_what_ends_the_first_ends_the_second(monkeypatch, reason):
     other = subprocess.Popen(SLEEP)
-    monkeypatch.setattr(module, "worth_it", lambda: True)
+    monkeypatch.setattr(module, "worth_it", lambda *_: True)
     monkeypatch.setattr(module, "_start", lambda: other)
     with pytest.raises(reason), second_core():
         raise reason(other.poll())  # still at work then
@@ -88,7 +90,7 @@ def test_what_ends_the_first_ends_the_second(monkeypatch, reason):
 
 def test_it_goes_on_when_the_first_is_done_and_ends_with_the_program(monkeypatch):
     other = subprocess.Popen(SLEEP)
-    monkeypatch.setattr(module, "worth_it", lambda: True)
+    monkeypatch.setattr(module, "worth_it", lambda *_: True)
     monkeypatch.setattr(module, "_start", lambda: other)
     with second_core():
         pass
@@ -102,7 +104,7 @@ def test_without_a_process_to_be_had_the_first_does_it_all(monkeypatch):
     def none():
         raise BlockingIOError("no more processes")
 
-    monkeypatch.setattr(module, "worth_it", lambda: True)
+    monkeypatch.setattr(module, "worth_it", lambda *_: True)
     monkeypatch.setattr(module, "_start", none)
     with second_core():
         pass
