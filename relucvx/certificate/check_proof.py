@@ -478,7 +478,7 @@ def check(text: str) -> Statement:
         return check_records(records)
     except Refused:
         raise
-    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         raise Refused(records.at, f"not what is due here ({error})") from error
 
 

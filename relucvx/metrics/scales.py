@@ -61,6 +61,9 @@ def _end(value: float) -> str:
 
 _INF = math.inf
 
+RANKS = ("participation_ratio", "effective_rank")
+"""Numbers of directions, which centred rows have at most as many of as their rank: an end that depends on the data."""
+
 SCALES: dict[str, Scale] = {
     row[0]: Scale(*row)
     for row in (

@@ -1,6 +1,7 @@
 """The checker of proofs: every function against a slow second opinion, and every part of a file edited."""
 
 import copy
+import hashlib
 import itertools
 import shutil
 import subprocess
@@ -74,6 +75,12 @@ def test_files_that_are_cut_or_go_on_are_refused(edit, line):
     found = refused(edit(ONE))
     if line is not None:
         assert found.line == (line if line != "the last" else ONE.count("\n") - 1)
+
+
+def test_lists_in_lists_without_end_are_refused():
+    content = "[" * 100_000 + "]" * 100_000
+    digits = hashlib.sha256(content.encode()).hexdigest()[:8]
+    assert "not what is due here" in str(refused(f'[\n["{digits}", {content}]\n]\n'))
 
 
 def part(name):

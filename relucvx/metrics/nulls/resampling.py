@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from relucvx.metrics.nulls.schemes import n_rows, take
 from relucvx.metrics.nulls.scores import CODES, FACTORS, LABELS, Score, is_layers
 from relucvx.metrics.recordings.standing_in import asked
 from relucvx.metrics.samples.groups import Groups, Indices, as_conditions, as_factors, as_groups
-from relucvx.metrics.scales import Scale
+from relucvx.metrics.scales import RANKS, Scale
 from relucvx.progress import Shown, watched
 from relucvx.types import Array, Rng
 from relucvx.validation import as_count, as_fraction, as_matrix
@@ -152,7 +153,8 @@ def bootstrap(
     halves = _halves(method, score, over)
     units = _units(score, over, Z, other, conditions, sessions)
     names, values = score.named(Z, other)
-    found: list[Array] = []
+    most = _most(score, Z)
+    drawn: list[Array] = []
 
     def again(rng: np.random.Generator) -> Array:
         if over == "neurons":
@@ -168,11 +170,13 @@ def bootstrap(
             return np.full(len(values), np.nan)
 
     def summary(_: Any = None) -> Bootstrap:
-        drawn = np.array(found).reshape(len(found), len(values))
-        return _summary(score, over, halves, names, values, drawn, units, confidence, count, seed)
+        table = np.array(drawn).reshape(len(drawn), len(values))
+        found = _summary(score, over, halves, names, values, table, units, confidence, count, seed)
+        # what is beyond the largest value holds none: nothing is lost with it
+        return dataclasses.replace(found, intervals=np.minimum(found.intervals, most))
 
     with carrying(summary), watched("resampling", progress, callback) as told:
-        gather(one, found, count, seed, jobs, deadline, told)
+        gather(one, drawn, count, seed, jobs, deadline, told)
     return summary()
 
 
@@ -269,6 +273,14 @@ def _summary(
         method="halves" if halves else "copies", values=values, resampled=drawn, standard_errors=spread,
         intervals=_limits(score, values, drawn, spread, t, units.n), n_units=units.n,
     )  # fmt: skip
+
+
+def _most(score: Score, Z: Any) -> float:
+    """The largest that a score can be: numbers of directions are at most the rank of centred rows."""
+    if score.name not in RANKS:
+        return np.inf if score.scale is None else score.scale.high
+    n, p = as_matrix(Z, "Z").shape
+    return float(max(min(n - 1, p), 1))
 
 
 def _limits(score: Score, values: Array, drawn: Array, spread: Array, t: float, n: int) -> Array:

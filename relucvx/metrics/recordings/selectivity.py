@@ -242,7 +242,8 @@ def erp(
     seed, draws, stop = as_seed(rng), as_count(n_draws, "n_draws"), Deadline.of(time_limit)
     count = as_count(n_projections, "n_projections")
     sets = np.stack([without_shape(V), *_clouds(V, draws, seed, stop)])
-    directions = np.random.default_rng([seed, draws]).standard_normal((count, V.shape[1]))
+    # a stream of their own: two words are the seed of a cloud
+    directions = np.random.default_rng([seed, draws, 1]).standard_normal((count, V.shape[1]))
     total = np.zeros(len(sets))
     for direction in directions / np.linalg.norm(directions, axis=1, keepdims=True):
         total += _distances(sets @ direction)

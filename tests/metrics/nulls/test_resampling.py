@@ -11,6 +11,7 @@ from scipy import stats
 
 from relucvx.errors import Interrupted, InvalidInputError
 from relucvx.metrics import bootstrap
+from relucvx.metrics.scales import RANKS
 
 LABELS = np.repeat([0, 1], 10)
 
@@ -57,6 +58,15 @@ def test_intervals_stay_in_the_range_of_the_metric():
     assert found.value == found.interval[1] == 1.0
     assert 0.5 < found.interval[0] < 1.0
     assert found.method == "halves"
+
+
+@pytest.mark.parametrize("metric", RANKS)
+@pytest.mark.parametrize("shape", [(4, 2), (6, 2), (3, 9), (20, 3)])
+@pytest.mark.parametrize("over", ["trials", "neurons"])
+def test_numbers_of_directions_are_at_most_the_rank(metric, shape, over):
+    Z = np.random.default_rng(sum(shape)).standard_normal(shape)
+    low, high = bootstrap(metric, Z, over=over, n_resamples=40, rng=0).interval
+    assert 1.0 - 1e-12 <= low <= high <= min(shape[0] - 1, shape[1])
 
 
 def test_what_has_one_end_is_spread_in_proportion_to_the_distance_from_it():
