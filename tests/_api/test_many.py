@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -148,3 +150,22 @@ def test_a_path_on_an_executor_is_the_path_here():
     # one that takes nothing: every strength is solved here
     pool.shutdown()
     assert [sol.objective for sol in rx.beta_path(X, Y, betas, executor=pool)] == pytest.approx(here, rel=1e-6)
+
+
+FIRST = """
+import joblib
+import relucvx as rx
+
+if __name__ == "__main__":
+    problems = [([[1.0], [-1.0]], [1.0, 1.0], 0.1)] * 2
+    for _ in range(2):
+        assert len(dict(rx.for_each(rx.solve, problems, n_jobs=2))) == 2
+        print(joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(-k) for k in range(4)))
+"""
+
+
+def test_the_pool_is_not_the_one_that_joblib_shares(tmp_path):
+    script = tmp_path / "first.py"
+    script.write_text(FIRST)
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "[0, 1, 2, 3]\n" * 2, ran.stderr
