@@ -68,7 +68,7 @@ FAULTS = (
         "network.running.masks:compare",
         "rows.abs() <= limit",
         "rows.abs() < 0.0",
-        f"{LINES}::test_codes_are_those_of_every_kink_on_dense_points[where on a plateau]",
+        f"{RUNNING}/test_masks.py",
     ),
     Fault(
         "windows of a padded pooling shifted",
@@ -79,9 +79,9 @@ FAULTS = (
     ),
     Fault(
         "losers of a maximum make walls",
-        "metrics.regions.segments._window_kernels:whole",
-        "many == 0",
-        "many >= 0",
+        "metrics.regions.segments._window_kernels:_overtaken",
+        "V[i + 1, j] - b <= errors[j] + errors[table[w, now]]",
+        "V[i + 1, j] - V[i, j] <= 0.0",
         f"{WINDOWS}",
         True,
     ),
@@ -98,7 +98,7 @@ FAULTS = (
         "metrics.regions.segments.changes:Changes.of",
         "differ[first[1:-1] - 1] = False",
         "differ[first[1:-1]] = False",
-        f"{LINES}::test_batches_folding_and_the_ways_to_ask",
+        "pytest tests/metrics/regions/segments/test_changes.py",
     ),
     Fault(
         "changes at rows of another age",
