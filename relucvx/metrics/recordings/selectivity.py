@@ -163,9 +163,8 @@ def epairs(
     The shape is Tyler's, which the directions alone determine: gains of neurons do not matter. With the variances of the
     vectors themselves, as other implementations have it, neurons of large gain speak for all. It is estimated from the neurons
     that are tested and corrected by pilot clouds, and taken out of the neurons and of each cloud before angles are measured: so
-    what is left of its error matters little. Of random mixtures (100 neurons in 5 dimensions) 5.3 % of 4,000 were rejected at
-    5 % with equal variances, and 3.4 % of 1,000 with variances of 16 to 0.25 (:func:`erp` with equal ones: 3.8 % of 4,000, and
-    6.5 % of 1,000 others; with unequal ones 5.4 % of 1,000; ``benchmarks/recordings.py``).
+    what is left of its error matters little. Of 4,000 random mixtures (100 neurons in 5 dimensions) 5.0 % were rejected at 5 %
+    with equal variances and 5.2 % with variances of 16 to 0.25 (:func:`erp`: 4.3 and 4.9 %; ``benchmarks/recordings.py``).
 
     Source: [hirokawa-2019], [raposo-2014], [kaufman-2022], [tyler-1987].
     Status: heuristic (a parametric bootstrap of the shape).
