@@ -232,7 +232,7 @@ ELSEWHERE = {
     "forecast": "test_forecasting.py",
     "hamming_convex": "regions/folds/test_hamming.py",
     "holm": "nulls/test_several.py",
-    "input_map": "regions/test_decision_kernels.py",
+    "input_map": "regions/polygons/test_decision_kernels.py",
     "largest_folding": "regions/folds/test_largest_folding.py",
     "layer_activations": "layers/test_representations.py",
     "line_regions": "regions/folds/test_folding.py",
