@@ -56,6 +56,19 @@ def test_any_multipliers_bound_what_neurons_win(activation, seed, n, d):
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_columns_outside_their_cone_are_not_believed(seed):
+    """-c (x·w) s <= 0 for every neuron, but only ``c ||x|| t s - c (x·w) s >= 0`` may be used."""
+    rng, X, lifting, N, S, C = drawn(seed, 6, 2)
+    p, k = len(lifting.E) // 2, lifting.leading
+    C, S, pair = 0.0 * C, 0.0 * S, np.arange(p)
+    C[1:, :p] = 1e3 * lifting.E[p:, :k].T
+    S[pair, p + pair] = S[p + pair, pair] = -0.5e3
+    W = rng.standard_normal((5_000, 2))
+    W /= np.linalg.norm(W, axis=1, keepdims=True)
+    assert signed_dual_norm(lifting, N, S, C) >= float((np.maximum(W @ X.T, 0.0) @ N).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_both_signs_bound_the_dual_norm(seed):
     _, X, lifting, N, S, C = drawn(seed, 8, 3)
     problem = rx.make_problem(X, N, 1.0)

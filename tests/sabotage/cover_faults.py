@@ -101,7 +101,7 @@ FAULTS = (
         "program.signed_lifting:signed_dual_norm",
         "np.maximum(C[0], least)",
         "C[0]",
-        "pytest tests/program/test_signed_lifting.py::test_any_multipliers_bound_what_neurons_win",
+        "pytest tests/program/test_signed_lifting.py::test_columns_outside_their_cone_are_not_believed",
     ),
     Fault(
         "neurons that take away are priced as those that add",
