@@ -94,10 +94,10 @@ def dichotomies(
     among them is the exact null; nothing is drawn. Decoding is compared with labels of trials that were shuffled,
     within repeats or sessions where there are some.
 
-    Of 1,000 simulated recordings of four conditions in which there was nothing to be found, a split that was chosen beforehand
-    had p <= 0.05 in 3.0 % (decoding; accuracies tie), 5.1 % (generalisation) and 5.6 % (parallelism), and any of the three
-    after correction in 4.2, 5.6 and 3.7 %. Of 517 of eight conditions it was 4.3, 4.6 and 3.9 %, and any of the 35 in 4.8, 5.0
-    and 4.4 %, with a standard error of 1 % (``benchmarks/recordings.py``).
+    Of 4,000 simulated recordings of four conditions in which there was nothing to be found, a split that was chosen beforehand
+    had p <= 0.05 in 5.0 % (decoding), 4.4 % (generalisation) and 5.5 % (parallelism), and any of the three after correction in
+    4.4, 5.1 and 5.3 %. Of 517 of eight conditions it was 4.3, 4.6 and 3.9 %, and any of the 35 in 4.8, 5.0 and 4.4 %, with a
+    standard error of 1 % (``benchmarks/recordings.py``).
 
     :func:`ccgp` and :func:`parallelism_score` leave out, and pair, conditions that differ in one factor alone; for splits that
     are factors these are given beside.
