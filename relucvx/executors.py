@@ -48,7 +48,9 @@ CONNECT_SECONDS = 10.0
 REPLACED = "A worker stopped while some jobs were given to the executor"
 """How loky begins to say that it replaces a worker."""
 
-_POOLS: dict[int, Any] = {}
+_POOLS: dict[tuple[int, int], Any] = {}
+"""Pools of this program by process and size."""
+
 _LOCK = threading.Lock()
 
 _EXECUTOR: ContextVar[Any] = ContextVar("executor", default=None)
@@ -310,17 +312,16 @@ def processes(count: int) -> Any:
     # loky replaces a worker that has grown by 300 MB, as one does that loads torch or held a large frontier, and warns of a
     # leak; the pool is whole afterwards. It warns from a thread of its own, which no block of ours could surround
     warnings.filterwarnings("ignore", message=REPLACED, category=UserWarning)
-    # one of our own: loky's shared one is joblib's, which fails to run in a pool that somebody else began
+    # one of our own: loky's shared one is joblib's, which fails to run in a pool that somebody else began; of a forked
+    # process too, which inherits the pool but not its threads. Processes without work end by themselves
+    own = os.getpid(), count
     with _LOCK:
-        pool = _POOLS.get(count)
+        pool = _POOLS.get(own)
         # not public, but there in every pool of loky
         if pool is None or pool._flags.broken or pool._flags.shutdown:
-            for other in _POOLS.values():
-                other.shutdown(wait=False)
-            _POOLS.clear()
-            parent = (os.getpid(),)
-            _POOLS[count] = loky.ProcessPoolExecutor(count, timeout=60, initializer=_end_with, initargs=parent)
-        return _POOLS[count]
+            pool = loky.ProcessPoolExecutor(count, timeout=60, initializer=_end_with, initargs=(os.getpid(),))
+            _POOLS[own] = pool
+    return pool
 
 
 def _end_with(parent: int) -> None:

@@ -140,6 +140,13 @@ def test_workers_that_are_replaced_for_their_size_say_nothing():
     assert len(set(pids.values())) > 2
 
 
+def test_a_pool_serves_again_and_one_of_another_size_leaves_it_alone():
+    first = executors.processes(2)
+    assert executors.processes(1) is not first
+    assert executors.processes(2) is first
+    assert first.submit(abs, -1).result(timeout=60) == 1
+
+
 def test_leaving_takes_back_what_has_not_begun():
     release, begun = threading.Event(), []
 
